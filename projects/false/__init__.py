@@ -1,0 +1,1 @@
+"""FALSE: false-negative-aware contrastive learning for land-cover segmentation with almost no labels."""
