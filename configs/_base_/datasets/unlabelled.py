@@ -1,0 +1,31 @@
+"""Unlabelled patches in two views with mild colour: in land cover, colour carries the classes.
+
+A recipe sets `data_root`, and sizes where they differ.
+"""
+
+train_dataloader = dict(
+    batch_size=256,
+    num_workers=8,
+    persistent_workers=True,
+    pin_memory=True,
+    drop_last=True,
+    sampler=dict(type='SeededSampler'),
+    collate_fn=dict(type='default_collate'),
+    dataset=dict(
+        type='UnlabelledPatches',
+        data_root=None,
+        ann_file='splits/pretrain.txt',
+        data_prefix=dict(img_path='images'),
+        pipeline=[
+            dict(type='LoadPatch'),
+            dict(
+                type='ContrastiveViews',
+                size=224,
+                crop_scale=(0.2, 1.0),
+                vertical_flip_prob=0.5,
+                jitter=(0.4, 0.4, 0.4, 0.1),
+            ),
+            dict(type='PackInputs'),
+        ],
+    ),
+)

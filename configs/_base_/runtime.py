@@ -1,0 +1,19 @@
+"""What every run shares: reproducible to the bit, resumable, checkpoints that are data and nothing else."""
+
+default_hooks = dict(
+    timer=dict(type='IterTimerHook'),
+    logger=dict(type='LoggerHook', interval=50),
+    param_scheduler=dict(type='ParamSchedulerHook'),
+    sampler_seed=dict(type='DistSamplerSeedHook'),
+    start_checks=dict(type='StartChecksHook'),
+    plain_checkpoint=dict(type='PlainCheckpointHook'),
+    exact_resume=dict(type='ExactResumeHook'),
+)
+env_cfg = dict(
+    cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+)
+vis_backends = [dict(type='LocalVisBackend')]
+log_level = 'INFO'
+load_from = None
+resume = False
+randomness = dict(seed=0, deterministic=False)

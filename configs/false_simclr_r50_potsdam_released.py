@@ -1,0 +1,25 @@
+"""FALSE on Potsdam as the released code trains it.
+
+Released determination (both of its regimes), alpha 1, T 0.9, temperature 0.5, projection head without ReLU, strong
+views, SGD over LARC, the released learning rate with its warm restart.
+
+Command: python tools/train.py configs/false_simclr_r50_potsdam_released.py
+Global batch: 256 images on one process; the learning rate is not scaled with the number of processes.
+Hardware: one GPU of 40 GB or more.
+Result: not yet measured.
+"""
+
+_base_ = [
+    '_base_/models/simclr_r50.py',
+    '_base_/datasets/unlabelled_released.py',
+    '_base_/schedules/released_200e.py',
+    '_base_/pretraining.py',
+]
+
+model = dict(
+    neck=dict(relu=False),
+    head=dict(
+        loss=dict(type='FALSELoss', confidence_weight=1.0, positive_threshold=0.9, determination=dict(type='released'))
+    ),
+)
+train_dataloader = dict(dataset=dict(data_root='data/potsdam'))

@@ -1,0 +1,33 @@
+"""SimCLR pretraining of ResNet-18 on made scenes, for two CPU cores; the baseline of false_simclr_r18_synthetic.py.
+
+Command: python tools/train.py configs/simclr_r18_synthetic.py
+Global batch: 128 images, two views of 64 x 64.
+"""
+
+_base_ = [
+    '_base_/models/simclr_r18.py',
+    '_base_/datasets/unlabelled.py',
+    '_base_/schedules/simclr_small.py',
+    '_base_/pretraining.py',
+]
+
+train_dataloader = dict(
+    batch_size=128,
+    num_workers=1,
+    dataset=dict(
+        data_root='data/synthetic',
+        pipeline=[
+            dict(type='LoadPatch'),
+            dict(
+                type='ContrastiveViews',
+                size=64,
+                crop_scale=(0.2, 0.6),
+                vertical_flip_prob=0.5,
+                jitter=(0.2, 0.2, 0.2, 0.05),
+                grey_prob=0.0,
+                blur_prob=0.2,
+            ),
+            dict(type='PackInputs'),
+        ],
+    ),
+)

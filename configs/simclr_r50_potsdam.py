@@ -1,0 +1,17 @@
+"""SimCLR pretraining of ResNet-50 on Potsdam, the baseline of false_simclr_r50_potsdam.py.
+
+Command: python tools/train.py configs/simclr_r50_potsdam.py
+Data: data/potsdam, splits/pretrain.txt (13,824 patches, no labels read).
+Global batch: 256 images (512 views) on one process; more processes need train_dataloader.batch_size = 256 / processes.
+Hardware: one GPU of 40 GB or more; with less, --amp or a smaller batch with --auto-scale-lr.
+Result: not yet measured.
+"""
+
+_base_ = [
+    '_base_/models/simclr_r50.py',
+    '_base_/datasets/unlabelled.py',
+    '_base_/schedules/simclr_200e.py',
+    '_base_/pretraining.py',
+]
+
+train_dataloader = dict(dataset=dict(data_root='data/potsdam'))

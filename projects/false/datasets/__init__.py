@@ -1,0 +1,10 @@
+"""Patches with and without labels, how they are read, and where their randomness comes from.
+
+``land_cover`` needs mmseg and is imported by the segmentation configs only.
+"""
+from .patches import UnlabelledPatches
+from .seeding import SeededSampler
+from .transforms import LoadIndexMask, LoadPatch
+from .views import ContrastiveViews
+
+__all__ = ['ContrastiveViews', 'LoadIndexMask', 'LoadPatch', 'SeededSampler', 'UnlabelledPatches']

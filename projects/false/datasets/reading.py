@@ -1,0 +1,101 @@
+"""Pixels of a patch, the same from PNG, JPEG and TIFF: uint8, three bands, in OpenMMLab's BGR order."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from projects.false.errors import InputError
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+RASTER_SUFFIXES = ('.tif', '.tiff')
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image as uint8 BGR.
+
+    TIFF goes through rasterio: OpenCV takes a fourth band for transparency and scales 16-bit values without a word.
+    An orientation tag is ignored, since masks have none.
+
+    Args:
+        path: PNG, JPEG, BMP or TIFF with three 8-bit bands.
+
+    Returns:
+        Shape (H, W, 3), uint8, channels in the order blue, green, red.
+
+    Raises:
+        InputError: The file is missing or unreadable, or has another number of bands or another type.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f'{path}: no such image; check the data root and the list of patches')
+    if path.suffix.lower() in RASTER_SUFFIXES:
+        image = _read_raster(path)
+        _check(path, image)
+        return np.ascontiguousarray(image[..., ::-1])
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None or image.size == 0:
+        raise InputError(f'{path}: cannot be read as an image; the file is damaged or no image, replace it')
+    if image.ndim == 2:
+        image = image[..., None]
+    _check(path, image)
+    return image
+
+
+def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255) -> np.ndarray:
+    """Read an index mask and check that it holds nothing but class indices and the ignore index.
+
+    Args:
+        path: Single-band 8-bit PNG or TIFF, classes from 0.
+        num_classes: Classes are 0 to num_classes - 1.
+        ignore_index: The value of pixels without a label.
+
+    Returns:
+        Shape (H, W), uint8.
+
+    Raises:
+        InputError: The file is missing or unreadable, is an RGB picture, or holds a value that is no class.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f'{path}: no such mask; check the data root and the list of patches')
+    if path.suffix.lower() in RASTER_SUFFIXES:
+        mask = _read_raster(path)
+    else:
+        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if mask is None:
+        raise InputError(f'{path}: cannot be read as a mask; the file is damaged or no image, replace it')
+    mask = mask.squeeze(-1) if mask.ndim == 3 and mask.shape[2] == 1 else mask
+    if mask.ndim != 2 or mask.dtype != np.uint8:
+        raise InputError(
+            f'{path}: an index mask has one 8-bit band, this has shape {mask.shape} and type {mask.dtype}; '
+            'convert colour masks with tools/dataset_converters/color_masks.py'
+        )
+    values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
+    wrong = [int(value) for value in values if value >= num_classes and value != ignore_index]
+    if wrong:
+        raise InputError(
+            f'{path}: values {wrong} are neither classes (0 to {num_classes - 1}) nor the ignore index {ignore_index}; '
+            'check the classes of the config and the palette of the conversion'
+        )
+    return mask
+
+
+def _read_raster(path: Path) -> np.ndarray:
+    import rasterio
+    from rasterio.errors import RasterioError
+
+    try:
+        with rasterio.open(path) as raster:
+            return np.moveaxis(raster.read(), 0, -1)
+    except RasterioError as error:
+        raise InputError(f'{path}: cannot be read as a raster ({error}); the file is damaged or no TIFF') from error
+
+
+def _check(path: Path, image: np.ndarray) -> None:
+    if image.dtype != np.uint8:
+        raise InputError(f'{path}: pixels are {image.dtype}, 8 bit (uint8) is needed; rescale the imagery first')
+    if image.shape[2] != 3:
+        raise InputError(
+            f'{path}: has {image.shape[2]} band(s), 3 are needed; export the three to use (gdal_translate -b)'
+        )

@@ -1,0 +1,40 @@
+"""Loading steps of the pipelines; the same classes serve pretraining, fine-tuning and test."""
+
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+from projects.false.errors import InputError
+
+from .reading import read_image, read_index_mask
+
+
+@TRANSFORMS.register_module()
+class LoadPatch(BaseTransform):
+    """Read ``results['img_path']`` into ``results['img']``, shape (H, W, 3), uint8 BGR."""
+
+    def transform(self, results: dict) -> dict:
+        """Read the image and note its size."""
+        image = read_image(results['img_path'])
+        results['img'] = image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadIndexMask(BaseTransform):
+    """Read ``results['seg_map_path']`` into ``results['gt_seg_map']``, shape (H, W), uint8.
+
+    Checks values against ``results['num_classes']`` and the size against the image, and names the file.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Read and check the mask."""
+        mask = read_index_mask(results['seg_map_path'], results['num_classes'], results['ignore_index'])
+        if 'ori_shape' in results and mask.shape != tuple(results['ori_shape']):
+            raise InputError(
+                f'{results["seg_map_path"]}: mask of {mask.shape[1]}x{mask.shape[0]} pixels for an image of '
+                f'{results["ori_shape"][1]}x{results["ori_shape"][0]} ({results["img_path"]}); convert the pair again'
+            )
+        results['gt_seg_map'] = mask
+        results['seg_fields'].append('gt_seg_map')
+        return results

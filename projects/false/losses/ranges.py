@@ -1,0 +1,18 @@
+"""Ranges of the numbers that losses take."""
+
+import math
+from numbers import Real
+
+from projects.false.errors import InputError
+
+
+def check_temperature(owner: str, temperature: float) -> None:
+    """Refuse a temperature that is not a positive finite number."""
+    if not isinstance(temperature, Real) or not 0 < temperature < math.inf:
+        raise InputError(f'temperature of {owner} must be a positive number, got {temperature!r}')
+
+
+def check_range(name: str, value: float, low: float, high: float) -> None:
+    """Refuse a value that is not a number in [low, high]."""
+    if not isinstance(value, Real) or not low <= value <= high:
+        raise InputError(f'{name} must be in [{low}, {high}], got {value!r}')

@@ -1,0 +1,78 @@
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import from_origin
+
+from projects.false import InputError
+from projects.false.datasets.reading import read_image, read_index_mask
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def write_tiff(path, rgb, dtype='uint8'):
+    bands = np.moveaxis(rgb.astype(dtype), -1, 0) if rgb.ndim == 3 else rgb[None].astype(dtype)
+    profile = dict(driver='GTiff', height=bands.shape[1], width=bands.shape[2], count=len(bands), dtype=dtype)
+    with rasterio.open(path, 'w', **profile, crs='EPSG:32633', transform=from_origin(0, 0, 1, 1)) as raster:
+        raster.write(bands)
+
+
+def test_png_and_tiff_give_the_same_pixels(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'a.png'), image[..., ::-1])
+    write_tiff(tmp_path / 'a.tif', image)
+    assert (read_image(tmp_path / 'a.png') == image[..., ::-1]).all()
+    assert (read_image(tmp_path / 'a.tif') == image[..., ::-1]).all()
+
+
+def test_jpeg_is_what_opencv_decodes(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'a.jpg'), image)
+    assert (read_image(tmp_path / 'a.jpg') == cv2.imread(str(tmp_path / 'a.jpg'))).all()
+
+
+@pytest.mark.parametrize('name', ['cut.png', 'cut.tif', 'cut.jpg'])
+def test_damaged_files_are_named(tmp_path, name, image):
+    path = tmp_path / name
+    path.write_bytes(b'no image at all')
+    with pytest.raises(InputError, match=name):
+        read_image(path)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r'gone\.png: no such image'):
+        read_image(tmp_path / 'gone.png')
+
+
+def test_truncated_tiff(tmp_path, image):
+    path = tmp_path / 'a.tif'
+    write_tiff(path, np.tile(image, (20, 20, 1)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=r'a\.tif'):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ('bands', 'dtype', 'text'), [(4, 'uint8', r'4 band\(s\)'), (3, 'uint16', 'uint16'), (1, 'uint8', r'1 band\(s\)')]
+)
+def test_other_bands_and_types_are_refused(tmp_path, bands, dtype, text):
+    write_tiff(tmp_path / 'a.tif', np.zeros((8, 8, bands)), dtype)
+    with pytest.raises(InputError, match=text):
+        read_image(tmp_path / 'a.tif')
+
+
+def test_mask_values_are_checked(tmp_path):
+    mask = np.array([[0, 1], [4, 255]], np.uint8)
+    cv2.imwrite(str(tmp_path / 'm.png'), mask)
+    write_tiff(tmp_path / 'm.tif', mask)
+    assert (read_index_mask(tmp_path / 'm.png', 5) == mask).all()
+    assert (read_index_mask(tmp_path / 'm.tif', 5) == mask).all()
+    with pytest.raises(InputError, match=r'm\.png: values \[4\] are neither classes \(0 to 3\)'):
+        read_index_mask(tmp_path / 'm.png', 4)
+
+
+def test_colour_mask_is_refused(tmp_path, image):
+    cv2.imwrite(str(tmp_path / 'm.png'), image)
+    with pytest.raises(InputError, match='color_masks'):
+        read_index_mask(tmp_path / 'm.png', 5)

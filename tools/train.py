@@ -1,0 +1,47 @@
+"""Pretrain or fine-tune: python tools/train.py CONFIG [--work-dir DIR] [--resume] [--amp] [--cfg-options KEY=VALUE ...]."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
+
+from mmengine.config import DictAction
+
+from projects.false.command_line import report_input_errors
+from projects.false.engine.launch import build_runner, enable_amp, enable_auto_scale_lr, load_config, set_resume
+
+
+def parse_arguments() -> argparse.Namespace:
+    """OpenMMLab's arguments."""
+    parser = argparse.ArgumentParser(description='Pretrain a backbone or fine-tune a segmentation model.')
+    parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
+    parser.add_argument('--work-dir', help='where to write logs and checkpoints (work_dirs/<config name>)')
+    parser.add_argument(
+        '--resume', nargs='?', const='auto', help='continue from the last checkpoint of the work folder, or from a file'
+    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on a CPU)')
+    parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the global batch')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+@report_input_errors
+def main() -> None:
+    """Train."""
+    arguments = parse_arguments()
+    os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
+    config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
+    if arguments.amp:
+        enable_amp(config)
+    if arguments.auto_scale_lr:
+        enable_auto_scale_lr(config)
+    set_resume(config, arguments.resume)
+    build_runner(config).train()
+
+
+if __name__ == '__main__':
+    sys.exit(main())
