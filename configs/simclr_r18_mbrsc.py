@@ -1,7 +1,7 @@
 """SimCLR pretraining of ResNet-18 on MBRSC aerial imagery of Dubai, for two CPU cores; the baseline of false_simclr_r18_mbrsc.py.
 
 Command: python tools/train.py configs/simclr_r18_mbrsc.py
-Global batch: 128 images, two views of 64 x 64.
+Global batch: 64 images, two views of 64 x 64.
 """
 
 _base_ = [
@@ -12,8 +12,9 @@ _base_ = [
 ]
 
 train_dataloader = dict(
-    batch_size=128,
+    batch_size=64,
     num_workers=1,
+    pin_memory=False,
     dataset=dict(
         data_root='data/mbrsc',
         pipeline=[

@@ -5,6 +5,7 @@ _base_ = './labelled.py'
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
+    pin_memory=False,
     dataset=dict(
         palette='synthetic',
         data_root='data/synthetic',

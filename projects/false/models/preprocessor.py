@@ -17,7 +17,6 @@ class ViewPreprocessor(BaseDataPreprocessor):
         mean: Mean of R, G and B, in grey levels 0 to 255.
         std: Standard deviation of R, G and B, in grey levels.
         bgr_to_rgb: The images come as BGR, as OpenCV reads them.
-        channels_last: Hand the backbone channels-last memory, faster for convolutions on CPUs and tensor cores.
 
     Shape:
         ``data['inputs']``: a list of views, each (N, 3, H, W) uint8, or one such batch. Output: the same, float32.
@@ -28,11 +27,9 @@ class ViewPreprocessor(BaseDataPreprocessor):
         mean: Sequence[float],
         std: Sequence[float],
         bgr_to_rgb: bool = True,
-        channels_last: bool = False,
     ) -> None:
         super().__init__()
         self.bgr_to_rgb = bgr_to_rgb
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
 
@@ -48,4 +45,4 @@ class ViewPreprocessor(BaseDataPreprocessor):
     def _normalise(self, images: torch.Tensor) -> torch.Tensor:
         if self.bgr_to_rgb:
             images = images[:, [2, 1, 0]]
-        return ((images.float() - self.mean) / self.std).contiguous(memory_format=self.memory_format)
+        return (images.float() - self.mean) / self.std

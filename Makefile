@@ -1,0 +1,61 @@
+# One command from a fresh clone: `make quickstart`. Another environment: `make test VENV=/somewhere/else`.
+VENV ?= .venv
+PYTHON ?= python3
+ARGS ?=
+PIP_FLAGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+RUN := "$(VENV)/bin/python"
+REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+# Named after what was installed; holds the clone that the environment serves.
+STAMP := $(VENV)/.false-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup quickstart test test-fast lint format bench clean
+
+help: ## show this list
+	@echo 'targets (environment: $(VENV)):'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1  \2/p' Makefile | awk '{printf "  %s %-12s", $$1, $$2; $$1 = $$2 = ""; print}'
+	@echo 'variables: VENV=folder  PYTHON=python3.x (makes the environment)  ARGS="..." (quickstart, test)  PIP_FLAGS="..."'
+
+setup: ## make the environment and install the tested versions; nothing to do when that was done
+	@[ -x $(RUN) ] || { \
+	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed: make setup PYTHON=...")' \
+	  && $(PYTHON) -m venv "$(VENV)"; }
+	@$(RUN) -m pip --version >/dev/null 2>&1 || $(RUN) -m ensurepip
+	@[ -f "$(STAMP)" ] || { \
+	  echo 'installing into $(VENV): some minutes and about 6 GB, once' \
+	  && $(RUN) -m pip install $(PIP_FLAGS) -r requirements.txt -r requirements-dev.txt -c constraints.txt \
+	  && rm -f "$(VENV)"/.false-* && : > "$(STAMP)"; }
+	@[ "$$(cat "$(STAMP)")" = "$(CURDIR)" ] || { \
+	  $(RUN) -m pip install -q --no-deps --no-build-isolation -e . --config-settings editable_mode=compat \
+	  && printf '%s\n' "$(CURDIR)" > "$(STAMP)"; }
+
+quickstart: setup ## make images, pretrain, fine-tune and report, all small; ARGS="--help" for its options
+	$(RUN) tools/quickstart.py $(ARGS)
+
+test: setup ## every test
+	$(RUN) -m pytest -q $(ARGS)
+
+test-fast: setup ## the tests that take less than about five seconds each
+	$(RUN) -m pytest -q -m 'not slow' $(ARGS)
+
+lint: setup ## check rules and format, change nothing
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+
+format: setup ## mend what can be mended, then format
+	$(RUN) -m ruff check --fix .
+	$(RUN) -m ruff format .
+
+bench: ## say how to run the benchmarks
+	@if [ -d benchmarks ]; then \
+	  echo 'each benchmark is a module, --help lists its options:'; \
+	  for file in benchmarks/[a-z]*.py; do echo "  $(VENV)/bin/python -m benchmarks.$$(basename "$$file" .py)"; done; \
+	else \
+	  echo 'there are no benchmarks yet'; \
+	fi
+
+clean: ## remove caches and build products; keeps the environment, data and work_dirs
+	rm -rf build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . \( -name .git -o -name site-packages \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

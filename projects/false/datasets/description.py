@@ -1,0 +1,101 @@
+"""dataset.json: what a folder of patches holds and where every patch comes from."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from .pairs import Pair
+from .palettes import IGNORE_INDEX, Palette, to_hex
+
+
+def describe(
+    palette: Palette,
+    patch_size: int,
+    stride: int,
+    seed: int,
+    patches: list[dict],
+    subsets: list[dict],
+    pairs: list[Pair],
+) -> dict:
+    """Put together the content of ``dataset.json``.
+
+    Args:
+        palette: Classes and colours.
+        patch_size: Side of the patches in pixels.
+        stride: Distance of neighbouring patches in pixels.
+        seed: Seed of the draw of labelled patches.
+        patches: Records with name, stem, split, row, col and ``pixels``: pixels of every class, then ignored ones.
+        subsets: Labelled subsets of the training patches: name, fraction, names, missing (class indices).
+        pairs: The images and masks behind the patches.
+
+    Returns:
+        A dictionary of plain numbers, strings, lists and dictionaries.
+    """
+    members = {split: [p for p in patches if p['split'] == split] for split in ('train', 'val', 'test')}
+    for subset in subsets:
+        chosen = set(subset['names'])
+        members[subset['name']] = [patch for patch in patches if patch['name'] in chosen]
+    splits = {}
+    for name, records in members.items():
+        if not records:
+            continue
+        pixels = np.sum([patch['pixels'] for patch in records], axis=0).tolist()
+        splits[name] = {
+            'patches': len(records),
+            'pixels': dict(zip(palette.classes, pixels[:-1], strict=True)),
+            'ignored_pixels': pixels[-1],
+        }
+    for subset in subsets:
+        splits[subset['name']]['fraction'] = subset['fraction']
+        splits[subset['name']]['missing_classes'] = [palette.classes[i] for i in subset['missing']]
+    return {
+        'palette': palette.name,
+        'classes': list(palette.classes),
+        'colors': [to_hex(color) for color in palette.colors],
+        'ignore_colors': [to_hex(color) for color in palette.ignore_colors],
+        'ignore_index': IGNORE_INDEX,
+        'patch_size': patch_size,
+        'stride': stride,
+        'seed': seed,
+        'splits': splits,
+        'sources': {pair.stem: {'image': pair.image.as_posix(), 'mask': pair.mask.as_posix()} for pair in pairs},
+        'patches': [
+            {
+                'name': patch['name'],
+                'split': patch['split'],
+                'source': patch['stem'],
+                'row': patch['row'],
+                'col': patch['col'],
+                'pixels': patch['pixels'],
+            }
+            for patch in patches
+        ],
+    }
+
+
+def write_description(path: Path, description: dict) -> None:
+    """Write the dictionary as JSON, one patch a line, so that the file can be read and compared by eye."""
+    patches = ',\n  '.join(json.dumps(patch, ensure_ascii=False) for patch in description['patches'])
+    head = json.dumps({**description, 'patches': None}, indent=1, ensure_ascii=False)
+    path.write_text(head.replace('"patches": null', f'"patches": [\n  {patches}\n ]') + '\n', encoding='utf-8')
+
+
+def summary_table(description: dict) -> Table:
+    """Pixels and share of every class in every split."""
+    splits = description['splits']
+    table = Table(title=f'{description["palette"]}: pixels and share of the labelled ones', box=SIMPLE_HEAD, padding=0)
+    table.add_column('class', no_wrap=True)
+    for name, split in splits.items():
+        table.add_column(f'{name}\n{split["patches"]} patches', justify='right')
+    for label in description['classes']:
+        cells = [(split['pixels'][label], sum(split['pixels'].values())) for split in splits.values()]
+        table.add_row(label, *(f'{_short(count)} {count / max(total, 1):6.1%}' for count, total in cells))
+    table.add_row('ignored', *(f'{_short(split["ignored_pixels"])}       ' for split in splits.values()))
+    return table
+
+
+def _short(count: int) -> str:
+    return f'{count / 1e6:.2f}M' if count >= 1e6 else f'{count / 1e3:.1f}k'

@@ -1,0 +1,94 @@
+"""Folders that are complete or absent."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from projects.false.errors import InputError
+
+
+@contextmanager
+def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'dataset.json') -> Iterator[Path]:
+    """Write a folder beside its final place and rename it there when everything is in it.
+
+    The work happens in ``OUT.partial-<process id>``. It is removed on any error or interrupt; what a killed process
+    left behind is removed by the next run with the same ``out``.
+
+    Args:
+        out: The folder to make. It may exist when it is empty.
+        overwrite: Replace an existing folder, if ``marker`` says that it was made by such a run.
+        marker: File name by which a folder that may be replaced is known.
+
+    Yields:
+        The folder to write into.
+
+    Raises:
+        InputError: ``out`` is in the way, or its parent cannot be written.
+    """
+    out = Path(os.path.abspath(out))
+    _check_free(out, overwrite, marker)
+    _remove_stale(out)
+    partial = out.with_name(f'{out.name}.partial-{os.getpid()}')
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f'{out}: cannot be written ({error.strerror}); give another output folder') from error
+    try:
+        yield partial
+        _move_into_place(partial, out, overwrite, marker)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise InputError(f'{out}: writing failed ({error}); make room or give another output folder') from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_free(out: Path, overwrite: bool, marker: str) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f'{out}: is a file; give a folder for the output')
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not overwrite:
+        raise InputError(f'{out}: exists and is not empty; give another output folder, or --overwrite')
+    if not (out / marker).is_file():
+        raise InputError(f'{out}: has no {marker}, so it is not replaced; remove it yourself or give another folder')
+
+
+def _remove_stale(out: Path) -> None:
+    if not out.parent.is_dir():
+        return
+    for path in out.parent.iterdir():
+        match = re.fullmatch(re.escape(out.name) + r'\.(partial|replaced)-(\d+)', path.name)
+        if match is None or (_is_alive(int(match[2])) and int(match[2]) != os.getpid()):
+            continue
+        if match[1] == 'partial' or out.exists():  # the replaced folder is the only copy as long as out is missing
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _move_into_place(partial: Path, out: Path, overwrite: bool, marker: str) -> None:
+    _check_free(out, overwrite, marker)  # again: another process may have finished meanwhile
+    if not out.exists():
+        partial.rename(out)
+        return
+    replaced = out.with_name(f'{out.name}.replaced-{os.getpid()}')
+    out.rename(replaced)
+    try:
+        partial.rename(out)
+    except BaseException:
+        replaced.rename(out)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)

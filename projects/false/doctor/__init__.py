@@ -1,0 +1,4 @@
+"""What is installed, what is wrong with it, and the command that mends it.
+
+Standard library only, and no syntax newer than Python 3.8: the doctor is called when nothing else works.
+"""

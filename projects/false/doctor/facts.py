@@ -1,0 +1,118 @@
+"""Collect what the checks look at."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from projects.false.doctor.probe import MODULES, Outcome, run_probe
+from projects.false.doctor.versions import Requirement, normalise, parse_requirements
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class Facts(NamedTuple):
+    """An environment as it was found.
+
+    Args:
+        python: Version of Python.
+        executable: The Python that was asked.
+        root: Root of this repository.
+        distributions: Normalised name -> version of all that is installed.
+        providers: Top-level module -> distributions that bring it.
+        outcomes: What came of importing: label -> :class:`Outcome`.
+        requirements: Content of ``requirements.txt``.
+        has_driver: Whether NVIDIA's tools are on the path.
+        unwritable: Folders a run must write to but cannot: folder -> reason.
+        free_disk: Free bytes where a run writes.
+        shared_memory: Free bytes in ``/dev/shm``; None where there is no such folder.
+        cores: CPU cores this process may use.
+    """
+
+    python: tuple
+    executable: str
+    root: str
+    distributions: dict[str, str]
+    providers: dict[str, list[str]]
+    outcomes: dict[str, Outcome]
+    requirements: list[Requirement]
+    has_driver: bool = False
+    unwritable: dict[str, str] = {}  # noqa: RUF012 - never changed
+    free_disk: int = 1 << 40
+    shared_memory: int | None = None
+    cores: int = 8
+
+
+def collect(timeout: float = 300.0) -> Facts:
+    """Look at the running Python, the current folder and the machine.
+
+    Args:
+        timeout: Longest time for the imports in seconds.
+    """
+    installed = installed_distributions()
+    here = os.getcwd()
+    shared_memory = Path('/dev/shm')
+    return Facts(
+        python=tuple(sys.version_info[:3]),
+        executable=sys.executable,
+        root=str(ROOT),
+        distributions=installed,
+        providers=module_providers(),
+        outcomes=run_probe(str(ROOT), timeout),
+        requirements=read_requirements(),
+        has_driver=shutil.which('nvidia-smi') is not None,
+        unwritable=unwritable_folders([here, os.path.join(here, 'work_dirs')]),
+        free_disk=shutil.disk_usage(here).free,
+        shared_memory=shutil.disk_usage(shared_memory).free if shared_memory.is_dir() else None,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1,
+    )
+
+
+def installed_distributions() -> dict[str, str]:
+    """Every installed distribution; the first on the path counts, as it does for imports."""
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        name, version = distribution.metadata['Name'], distribution.version
+        if name and version:  # an interrupted uninstall leaves folders without either
+            found.setdefault(normalise(name), version)
+    return found
+
+
+def module_providers() -> dict[str, list[str]]:
+    """Which distributions bring the modules we ask for."""
+    modules = {module.split('.')[0] for module in MODULES.values()}
+    try:
+        every = metadata.packages_distributions()
+    except AttributeError:  # Python 3.9 and before
+        return {}
+    return {module: sorted({normalise(name) for name in every.get(module, ())}) for module in modules}
+
+
+def read_requirements() -> list[Requirement]:
+    """Bounds from the repository, or from our own metadata where only the package is installed."""
+    file = ROOT / 'requirements.txt'
+    if file.is_file():
+        return parse_requirements(file.read_text(encoding='utf-8'))
+    try:
+        return parse_requirements('\n'.join(metadata.requires('false-rs') or ()))
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def unwritable_folders(folders: list[str]) -> dict[str, str]:
+    """Try to write into each folder that exists; permissions alone tell too little on network and read-only disks."""
+    failures = {}
+    for folder in folders:
+        if not os.path.exists(folder):
+            continue
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            failures[folder] = error.strerror or str(error)
+    return failures

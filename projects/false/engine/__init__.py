@@ -1,0 +1,25 @@
+"""Hooks, optimizer, schedules and checkpoints. Importing registers them, and makes every checkpoint load a safe one."""
+
+from . import checkpoints
+from .autocast_optim_wrapper import AutocastOptimWrapper
+from .channels_last_hook import ChannelsLastHook
+from .exact_resume_hook import ExactResumeHook
+from .export_backbone_hook import ExportBackboneHook
+from .larc import LARC
+from .plain_checkpoint_hook import PlainCheckpointHook
+from .pretrained_backbone import PretrainedBackbone
+from .released_schedule import ReleasedLR
+from .start_checks_hook import StartChecksHook
+
+__all__ = [
+    'LARC',
+    'AutocastOptimWrapper',
+    'ChannelsLastHook',
+    'ExactResumeHook',
+    'ExportBackboneHook',
+    'PlainCheckpointHook',
+    'PretrainedBackbone',
+    'ReleasedLR',
+    'StartChecksHook',
+    'checkpoints',
+]

@@ -1,0 +1,94 @@
+"""The backbone alone, cut out of a pretraining checkpoint: what fine-tuning starts from."""
+
+import ast
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+
+from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
+from projects.false.engine.resnet_layout import resnet_layout
+from projects.false.errors import InputError
+
+_PREFIX = 'backbone.'
+
+
+def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
+    """Collect the weights under ``backbone.``, without that prefix, as CPU tensors of their own.
+
+    Args:
+        checkpoint: A checkpoint with a ``state_dict``, or a state dict itself; a ``module.`` in front is ignored.
+
+    Returns:
+        The weights by name; empty if there is no backbone.
+    """
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping):
+        return {}
+    named = {str(name).removeprefix('module.'): value for name, value in state.items()}
+    return {
+        name.removeprefix(_PREFIX): value.detach().cpu().contiguous().clone()
+        for name, value in named.items()
+        if name.startswith(_PREFIX) and isinstance(value, torch.Tensor)
+    }
+
+
+def model_type(config_text: str) -> str | None:
+    """Find ``model = dict(type='...')`` in the text of a config without executing it."""
+    try:
+        statements = ast.parse(config_text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    for statement in statements:
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+            for keyword in statement.value.keywords if 'model' in names else ():
+                if keyword.arg == 'type' and isinstance(keyword.value, ast.Constant):
+                    return str(keyword.value.value)
+    return None
+
+
+def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.PathLike, **meta) -> dict:
+    """Write a backbone to a file that ``PretrainedBackbone`` and ``torch.load(weights_only=True)`` read.
+
+    Args:
+        source: A pretraining checkpoint, as a path or loaded.
+        out_path: The file to write.
+        **meta: Facts to note in the file beside those found in the checkpoint: ``method``, ``config``, ``epoch``, ...
+
+    Returns:
+        What was written: ``state_dict``, the backbone's weights, and ``meta``, where they come from.
+
+    Raises:
+        InputError: The source cannot be read, has no backbone, or the output cannot be written.
+
+    Example:
+        >>> export_backbone('work_dirs/false_r50/epoch_200.pth', 'backbone.pth')
+    """
+    checkpoint = source if isinstance(source, Mapping) else read_checkpoint(source)
+    weights = backbone_weights(checkpoint)
+    if not weights:
+        place = 'the model' if isinstance(source, Mapping) else f'checkpoint {os.fspath(source)}'
+        raise InputError(
+            f"{place} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
+        )
+    known = checkpoint.get('meta')
+    known = known if isinstance(known, Mapping) else {}
+    kind, blocks, depth = resnet_layout(weights) or (None, None, None)
+    found = {
+        'method': model_type(str(known.get('cfg', ''))),
+        'config': known.get('experiment_name'),
+        'epoch': known.get('epoch'),
+        'iter': known.get('iter'),
+        'seed': known.get('seed'),
+        'depth': depth,
+        'block': kind,
+        'blocks': blocks,
+    }
+    facts = {key: value for key, value in {**found, **meta}.items() if value is not None}
+    exported = {'state_dict': weights, 'meta': facts}
+    write_checkpoint(exported, out_path)
+    print_log(f'wrote {len(weights)} backbone tensors to {os.fspath(out_path)}', 'current')
+    return exported

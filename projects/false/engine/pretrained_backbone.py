@@ -1,0 +1,128 @@
+"""Start a backbone from pretrained weights: all of them, or an error; never from a silently random network."""
+
+from mmengine.logging import print_log
+from mmengine.model import BaseModule, update_init_info
+from mmengine.registry import WEIGHT_INITIALIZERS
+from torch import Tensor, nn
+
+from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.export_backbone import backbone_weights
+from projects.false.engine.resnet_layout import describe_backbone
+from projects.false.errors import InputError
+
+
+def compare_weights(own: dict[str, Tensor], given: dict[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
+    """Sort out which weights of a file do not fit a module.
+
+    Args:
+        own: State dict of the module.
+        given: State dict of the file. ``num_batches_tracked`` may be absent: nothing reads it in evaluation, and old
+            exporters leave it out.
+
+    Returns:
+        Names that the file lacks, names that the module lacks, and names whose shapes differ.
+    """
+    missing = [name for name in own.keys() - given.keys() if not name.endswith('num_batches_tracked')]
+    unexpected = [name for name in given.keys() - own.keys() if not name.endswith('num_batches_tracked')]
+    reshaped = [name for name in own.keys() & given.keys() if own[name].shape != given[name].shape]
+    return sorted(missing), sorted(unexpected), sorted(reshaped)
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class PretrainedBackbone:
+    """MMEngine initializer that loads a backbone strictly.
+
+    ``Pretrained`` only warns when names or shapes differ and then trains a random network; this one stops.
+
+    Args:
+        checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.export_backbone.export_backbone`, or a whole
+            checkpoint with weights under ``backbone.``. None, for configs that leave it to the command line, is an
+            error on use.
+
+    Raises:
+        InputError: On use, if the file is missing, unsafe, holds no backbone, or one of another depth or width.
+
+    Example:
+        >>> init_cfg = dict(type='PretrainedBackbone', checkpoint='work_dirs/false_r50/backbone.pth')
+        >>> backbone = dict(type='ResNet', depth=50, init_cfg=init_cfg)
+    """
+
+    def __init__(self, checkpoint: str | None) -> None:
+        self.checkpoint = checkpoint
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights into a backbone and keep every later initializer away from it."""
+        self._must_come_last(module)
+        weights = self._read()
+        own = module.state_dict()
+        missing, unexpected, reshaped = compare_weights(own, weights)
+        if missing or unexpected or reshaped:
+            raise InputError(self._mismatch(own, weights, missing, unexpected, reshaped))
+        module.load_state_dict(weights, strict=False)
+        self._settle(module)
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=f'PretrainedBackbone: loaded from {self.checkpoint}')
+        print_log(
+            f'PretrainedBackbone {self.checkpoint}: {len(own.keys() & weights.keys())} tensors matched, 0 missing, '
+            f'0 unexpected, {describe_backbone(own)}',
+            'current',
+        )
+
+    def _read(self) -> dict[str, Tensor]:
+        if not self.checkpoint:
+            raise InputError(
+                f'PretrainedBackbone has no file (checkpoint={self.checkpoint!r}); add '
+                '--cfg-options model.backbone.init_cfg.checkpoint=work_dirs/<pretraining>/backbone.pth'
+            )
+        checkpoint = read_checkpoint(self.checkpoint)
+        weights = backbone_weights(checkpoint)
+        if not weights and isinstance(checkpoint, dict):
+            state = checkpoint.get('state_dict', checkpoint)
+            if isinstance(state, dict):
+                weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+        if not weights:
+            raise InputError(
+                f'{self.checkpoint} holds no backbone; give the backbone.pth that pretraining leaves in its work '
+                'folder, or a checkpoint with weights under "backbone."'
+            )
+        return weights
+
+    def _must_come_last(self, module: nn.Module) -> None:
+        configs = getattr(module, 'init_cfg', None)
+        if (
+            isinstance(configs, (list, tuple))
+            and configs
+            and configs[-1].get('type')
+            not in (
+                type(self).__name__,
+                type(self),
+            )
+        ):
+            raise InputError(
+                f'PretrainedBackbone {self.checkpoint} must be the last entry of init_cfg: '
+                f'{configs[-1]} would overwrite it'
+            )
+
+    def _mismatch(self, own: dict, weights: dict, missing: list, unexpected: list, reshaped: list) -> str:
+        matched = len(own.keys() & weights.keys()) - len(reshaped)
+        examples = [
+            f'{what} {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
+            for what, names in (('missing', missing), ('unexpected', unexpected))
+            if names
+        ]
+        examples += [f'{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}' for name in reshaped[:3]]
+        return (
+            f'{self.checkpoint} does not fit the backbone: it holds {describe_backbone(weights)}, the config builds '
+            f'{describe_backbone(own)}; {matched} tensors match, {len(missing)} are missing, {len(unexpected)} are '
+            f'unexpected, {len(reshaped)} have another shape ({"; ".join(examples)}); set the type, depth and width '
+            'that were pretrained, or give another file'
+        )
+
+    def _settle(self, module: nn.Module) -> None:
+        # MMEngine initializes children after their parent, for every type but its own 'Pretrained'.
+        for child in module.modules():
+            if child is not module and hasattr(child, 'init_weights'):
+                child.is_init = True
+        # mmpretrain's backbones zero their last norm (zero_init_residual) after that unless init_cfg is this type.
+        if isinstance(module, BaseModule):
+            module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)

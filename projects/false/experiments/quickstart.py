@@ -1,0 +1,160 @@
+"""The whole path on made data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+
+import torch
+
+from projects.false.errors import InputError
+from projects.false.reports.quickstart_report import Run, write_report
+
+from .steps import Step, python, run_steps
+
+PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
+SEGMENTATION = 'upernet_r18_synthetic'
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Size of the quickstart.
+
+    Attributes:
+        seed: Seed of scenes, label draw, pretraining and fine-tuning.
+        tiles: Number of 512 x 512 scenes, those for validation and test included.
+        val_tiles, test_tiles: How many of them.
+        epochs: Epochs of pretraining.
+        iterations: Iterations of fine-tuning.
+        label_fraction: Share of the training patches whose labels are used.
+    """
+
+    seed: int = 0
+    tiles: int = 100
+    val_tiles: int = 4
+    test_tiles: int = 10
+    epochs: int = 20
+    iterations: int = 200
+    label_fraction: float = 0.01
+
+
+def claim(folder: Path, settings: Settings) -> None:
+    """Make the folder this run's own, so that an interrupted run is continued and no other is mixed in.
+
+    Raises:
+        InputError: The folder holds a run with other settings, or something else.
+    """
+    stored = folder / 'settings.json'
+    if stored.is_file():
+        before = json.loads(stored.read_text())
+        if before != asdict(settings):
+            raise InputError(f'{folder}: holds a run with other settings ({before}); choose another --work-dir')
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f'{folder}: is not empty and holds no quickstart; choose another --work-dir')
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stored.write_text(json.dumps(asdict(settings)))
+    except OSError as error:
+        raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
+
+
+def plan(folder: Path, settings: Settings) -> list[Step]:
+    """The commands of the quickstart, in order; a user could type each of them."""
+    scenes, data, configs = folder / 'scenes', folder / 'data', Path(__file__).resolve().parents[3] / 'configs'
+    percent = f'{100 * settings.label_fraction:g}'
+    steps = [
+        Step(
+            'make-scenes',
+            python('dataset_converters/synthetic.py', scenes, '--tiles', settings.tiles, '--seed', settings.seed)
+            + ('--val-tiles', str(settings.val_tiles), '--test-tiles', str(settings.test_tiles)),
+        ),
+        Step(
+            'cut-patches',
+            python('dataset_converters/color_masks.py', scenes / 'images', scenes / 'masks', data)
+            + ('--palette', 'synthetic', '--patch-size', '128', '--seed', str(settings.seed))
+            + ('--val-list', str(scenes / 'val.txt'), '--test-list', str(scenes / 'test.txt'))
+            + ('--label-fractions', str(settings.label_fraction)),
+        ),
+    ]
+    shared = [f'randomness.seed={settings.seed}', f'train_dataloader.dataset.data_root={data}']
+    for method, config in PRETRAINED.items():
+        work, end = folder / 'pretrain' / method, settings.epochs
+        options = [f'train_cfg.max_epochs={end}', f'param_scheduler.1.end={end}', f'param_scheduler.1.T_max={end - 2}']
+        command = python('train.py', configs / f'{config}.py', '--work-dir', work, '--cfg-options', *shared, *options)
+        steps.append(Step(f'pretrain-{method}', command, _resume(work), end))
+    for method in [*PRETRAINED, 'random']:
+        work, end = folder / 'finetune' / method, settings.iterations
+        backbone = folder / 'pretrain' / method / 'backbone.pth'
+        start = 'init_cfg=None' if method == 'random' else f'init_cfg.checkpoint={backbone}'
+        options = [
+            f'model.backbone.{start}',
+            f'train_dataloader.dataset.ann_file=splits/train_{percent}pct.txt',
+            f'train_cfg.max_iters={end}',
+            f'train_cfg.val_interval={end}',
+            f'param_scheduler.1.end={end}',
+            f'val_dataloader.dataset.data_root={data}',
+        ]
+        config = configs / f'{SEGMENTATION}.py'
+        command = python('train.py', config, '--work-dir', work, '--cfg-options', *shared, *options)
+        steps.append(Step(f'finetune-{method}', command, _resume(work)))
+    for method in [*PRETRAINED, 'random']:
+        work = folder / 'test' / method
+        checkpoint = folder / 'finetune' / method / f'iter_{settings.iterations}.pth'
+        command = python('test.py', configs / f'{SEGMENTATION}.py', checkpoint, '--work-dir', work)
+        command += ('--out', str(work / 'scores.json'), '--predictions', str(work / 'predictions'))
+        command += ('--cfg-options', f'test_dataloader.dataset.data_root={data}')
+        steps.append(Step(f'test-{method}', command))
+    return steps
+
+
+def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
+    """Run the whole path, or what is left of it, and write ``folder/report.html``.
+
+    Args:
+        folder: Where everything goes.
+        settings: Size and seed.
+
+    Returns:
+        mIoU on the test scenes in percent, by initialisation.
+    """
+    claim(folder, settings)
+    seconds = run_steps(plan(folder, settings), folder)
+    runs = []
+    for method in [*PRETRAINED, 'random']:
+        scores = json.loads((folder / 'test' / method / 'scores.json').read_text())
+        pretraining = folder / 'pretrain' / method if method in PRETRAINED else None
+        predictions = folder / 'test' / method / 'predictions'
+        runs.append(Run(method, scores, predictions, folder / 'finetune' / method, pretraining))
+    write_report(folder / 'report.html', runs, folder / 'data', 'synthetic', facts(folder, settings, seconds))
+    return {run.name: run.scores['scores']['mIoU'] for run in runs}
+
+
+def facts(folder: Path, settings: Settings, seconds: dict[str, float]) -> dict[str, str]:
+    """What a reader needs to repeat the run."""
+    percent = f'{100 * settings.label_fraction:g}'
+    splits = folder / 'data' / 'splits'
+    count = {name: len((splits / f'{name}.txt').read_text().split()) for name in ('pretrain', 'test')}
+    labelled = len((splits / f'train_{percent}pct.txt').read_text().split())
+    return {
+        'command': f'python tools/quickstart.py --seed {settings.seed}',
+        'unlabelled patches': f'{count["pretrain"]} of 128 x 128 pixels',
+        'labelled patches': f'{labelled} ({percent} %)',
+        'test patches': str(count['test']),
+        'pretraining': f'ResNet-18, {settings.epochs} epochs',
+        'fine-tuning': f'UPerNet, {settings.iterations} iterations, the same for every initialisation',
+        'seed': str(settings.seed),
+        'hardware': f'{platform.machine()}, {torch.get_num_threads()} threads'
+        + (f', {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ', no GPU'),
+        'time': f'{sum(seconds.values()) / 60:.1f} minutes',
+        'date': date.today().isoformat(),
+        'software': f'Python {platform.python_version()}, torch {torch.__version__}',
+    }
+
+
+def _resume(work: Path):
+    def arguments() -> Sequence[str]:
+        return ('--resume',) if (work / 'last_checkpoint').is_file() else ()
+
+    return arguments

@@ -1,0 +1,150 @@
+"""The page that the quickstart leaves behind: what was done, what came out, and what it is worth."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from projects.false.datasets.palettes import Palette
+from projects.false.datasets.splits import read_list
+
+from .bar_chart import bar_chart
+from .legend import class_legend, run_legend
+from .line_chart import Curve, line_chart
+from .page import page, write_page
+from .runs import BASELINE, Run, check_runs
+from .score_tables import class_table, confusion_table, facts_table, means_table, percent
+from .strips import choose_patches, strip
+from .training_logs import LossCurve, read_loss_curve
+
+STRIPS = 6
+
+_SCORES = """<p class="small muted">IoU of a class: pixels where label and prediction agree on it, divided by pixels where at
+least one of them says it. mIoU is its mean over the classes, mF1 the mean of the related F1. OA, overall accuracy, is the
+share of labelled pixels that are right; large classes rule it. Kappa is OA corrected for what chance would reach. 100 is
+perfect.</p>"""
+_REMARK = """<p class="note"><b>What this is worth.</b> The data are made by a program, the network is small, the training
+short, and every number comes from one seed. The page shows that the whole path works, from images to scores. It is no
+benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
+
+
+def write_report(
+    path: str | Path, runs: Sequence[Run], data_root: str | Path, palette: Palette, facts: dict[str, str]
+) -> None:
+    """Write the report: one self-contained HTML file.
+
+    Args:
+        path: The file to write; appears whole or not at all.
+        runs: The models to compare, 1 to 5, in the order of the tables.
+        data_root: Folder with ``images/``, ``masks/``, ``splits/test.txt`` and ``dataset.json``.
+        palette: Classes and colours of the data.
+        facts: Rows of the last table: seed, numbers of patches and iterations, hardware, date, versions, commands.
+
+    Raises:
+        InputError: Scores, predictions, logs or data are missing or do not fit together, or the file cannot be written.
+
+    Example:
+        >>> runs = [Run('FALSE', json.loads(scores.read_text()), predictions, finetune_folder, pretrain_folder), ...]
+        >>> write_report('work_dirs/quickstart/report.html', runs, 'data/synthetic', load_palette('synthetic'), facts)
+    """
+    check_runs(runs, palette.classes)
+    sections = [
+        ('Scores', means_table(runs) + _SCORES + _REMARK),
+        ('Classes', _classes(runs, palette)),
+        ('Test patches', _strips(runs, Path(data_root), palette)),
+        ('Confusion', _confusion(runs, palette)),
+    ]
+    curves = _curves(runs)
+    if curves:
+        sections.append(('Training', curves))
+    sections.append(('Facts', facts_table(facts)))
+    tested = len(read_list(Path(data_root) / 'splits' / 'test.txt'))
+    write_page(
+        path, page('Quickstart: land cover from few labels', _lead(runs, len(palette.classes), tested), sections)
+    )
+
+
+def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
+    pretrained = [html.escape(run.name) for run in runs if run.name != BASELINE]
+    starts = [*(['each result'] if pretrained else []), *(['random weights'] if len(pretrained) < len(runs) else [])]
+    story = ''
+    if pretrained:
+        story += (
+            'A network first looked at aerial images without any labels. That is pretraining: it learns to recognise two '
+            f'altered views of one image among views of other images. It was done with {" and with ".join(pretrained)}. '
+        )
+    if {'FALSE', 'SimCLR'} <= set(pretrained):
+        story += (
+            'SimCLR takes every other image for something different; FALSE looks for those that probably show the same '
+            'thing and pushes them apart less. '
+        )
+    scores = ', '.join(
+        f'{percent(run.mean("mIoU"))}&nbsp;% from {html.escape(run.name)}{" weights" if run.name == BASELINE else ""}'
+        for run in runs
+    )
+    return (
+        f'<p>{story}From {" and from ".join(starts)}, the segmentation network UPerNet was then fine-tuned on the few '
+        f'patches that have labels, {classes} classes in all, and tested on {tested} patches that no training had seen. '
+        f'The mean IoU is {scores}.</p>'
+    )
+
+
+def _classes(runs: Sequence[Run], palette: Palette) -> str:
+    values = np.array([[run.iou(name) for run in runs] for name in palette.classes])
+    names = [(style, run.name) for style, run in enumerate(runs)]
+    chart = bar_chart(palette.classes, values, 'Bars of the IoU of every class by run; the table has the same numbers.')
+    return (
+        f'<div class="pair">{class_table(runs, palette)}<figure>{run_legend(names, "bar")}{chart}'
+        '<figcaption>IoU in percent</figcaption></figure></div>'
+    )
+
+
+def _strips(runs: Sequence[Run], data_root: Path, palette: Palette) -> str:
+    names = choose_patches(data_root, STRIPS)
+    rows = '\n'.join(strip(name, runs, data_root, palette) for name in names)
+    return (
+        '<p>The test patches with most classes: image, label, and what each network made of it. Chosen by their labels '
+        f'alone, not by the result.</p>{class_legend(palette)}{rows}'
+    )
+
+
+def _confusion(runs: Sequence[Run], palette: Palette) -> str:
+    return (
+        '<p>Of the pixels that the label gives to a class (row), the share in percent that each network gave to every '
+        'class (column, numbered as the rows). Rows sum to 100 before rounding.</p>'
+        f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
+    )
+
+
+def _curves(runs: Sequence[Run]) -> str:
+    pretraining = [
+        _chart(f'Pretraining: {run.name}', [(style, run.name, read_loss_curve(run.pretraining_log))])
+        for style, run in enumerate(runs)
+        if run.pretraining_log is not None
+    ]
+    finetuning = [
+        (style, run.name, read_loss_curve(run.training_log))
+        for style, run in enumerate(runs)
+        if run.training_log is not None
+    ]
+    parts = []
+    if pretraining:
+        parts.append(
+            '<p>The pretraining losses of FALSE and SimCLR are different functions: compare how they fall, not how high '
+            f'they are.</p><div class="pair">{"".join(pretraining)}</div>'
+        )
+    if finetuning:
+        legend = run_legend([(style, name) for style, name, _ in finetuning], 'line')
+        parts.append(f'<div class="alone">{_chart("Fine-tuning", finetuning, legend)}</div>')
+    return ''.join(parts)
+
+
+def _chart(title: str, curves: Sequence[tuple[int, str, LossCurve]], legend: str = '') -> str:
+    told = '; '.join(
+        f'{name} from {curve.losses[0]:.3g} at step {curve.steps[0]} to {curve.losses[-1]:.3g} at step {curve.steps[-1]}'
+        for _, name, curve in curves
+    )
+    lines = [Curve(style, curve.steps, curve.losses) for style, _, curve in curves]
+    chart = line_chart(lines, 'iteration', 'loss', f'{title}, loss by iteration: {told}')
+    return f'<figure><h3>{html.escape(title)}</h3>{legend}{chart}</figure>'

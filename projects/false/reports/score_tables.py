@@ -1,0 +1,108 @@
+"""Tables of scores as HTML."""
+
+import html
+from collections.abc import Sequence
+
+import numpy as np
+
+from projects.false.datasets.palettes import Palette
+
+from .legend import swatch
+from .runs import BASELINE, MEANS, Run
+
+
+def percent(value: float) -> str:
+    """One decimal, as all numbers of a report have; a dash for NaN."""
+    return '–' if np.isnan(value) else f'{value:.1f}'.replace('-', '\N{MINUS SIGN}')
+
+
+def signed(value: float) -> str:
+    """One decimal with its sign."""
+    text = f'{value:+.1f}'.replace('-', '\N{MINUS SIGN}')
+    return '±0.0' if text[1:] == '0.0' else text
+
+
+def means_table(runs: Sequence[Run]) -> str:
+    """mIoU, OA, mF1 and kappa of every run, each with its difference to the run from random weights."""
+    baseline = next((run for run in runs if run.name == BASELINE), None)
+    rows = []
+    for run in runs:
+        cells = []
+        for key in MEANS:
+            text = _emphasis(percent(run.mean(key)), [percent(other.mean(key)) for other in runs])
+            if baseline is not None:
+                difference = '' if run is baseline else signed(run.mean(key) - baseline.mean(key))
+                text += f' <small>{difference}</small>'  # empty as well: it keeps the numbers in line
+            cells.append(f'<td>{text}</td>')
+        rows.append(f'<tr><th scope="row">{html.escape(run.name)}</th>{"".join(cells)}</tr>')
+    space = '' if baseline is None else ' <small></small>'
+    head = ''.join(f'<th scope="col">{key}{space}</th>' for key in MEANS)
+    small = '' if baseline is None else '; small: difference to random weights, in points'
+    caption = f'Scores on the test patches in percent, best in bold{small}'
+    return _table('means', caption, f'<th scope="col">start of training</th>{head}', rows)
+
+
+def class_table(runs: Sequence[Run], palette: Palette) -> str:
+    """IoU of every class by run, with the class's share of the labelled test pixels."""
+    labelled = runs[0].matrix().sum(1)
+    rows = []
+    for index, name in enumerate(palette.classes):
+        texts = [percent(run.iou(name)) for run in runs]
+        cells = ''.join(f'<td>{_emphasis(text, texts)}</td>' for text in texts)
+        share = percent(100 * labelled[index] / max(labelled.sum(), 1))
+        rows.append(
+            f'<tr><th scope="row">{swatch(palette, index)} {html.escape(name)}</th>{cells}<td class="muted">{share}</td></tr>'
+        )
+    head = ''.join(f'<th scope="col">{html.escape(run.name)}</th>' for run in runs)
+    caption = 'IoU of every class in percent, best of a row in bold'
+    return _table(
+        'classes', caption, f'<th scope="col">class</th>{head}<th scope="col" class="muted">share of pixels</th>', rows
+    )
+
+
+def confusion_table(run: Run, palette: Palette) -> str:
+    """Where the pixels of every class went: a confusion matrix whose rows sum to 100 %."""
+    matrix = run.matrix().astype(float)
+    totals = matrix.sum(1, keepdims=True)
+    shares = np.divide(100 * matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
+    head = ''.join(
+        f'<th scope="col" title="{html.escape(name)}">{swatch(palette, index)}<br>{index + 1}</th>'
+        for index, name in enumerate(palette.classes)
+    )
+    rows = []
+    for index, name in enumerate(palette.classes):
+        cells = ''.join(_shaded(share, index == column) for column, share in enumerate(shares[index]))
+        rows.append(f'<tr><th scope="row"><span class="muted">{index + 1}</span> {html.escape(name)}</th>{cells}</tr>')
+    return _table('confusion', html.escape(run.name), f'<th scope="col">label</th>{head}', rows)
+
+
+def facts_table(facts: dict[str, str]) -> str:
+    """Names and values, one a row."""
+    rows = [
+        f'<tr><th scope="row">{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
+        for name, value in facts.items()
+    ]
+    return f'<table class="facts"><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _shaded(share: float, hit: bool) -> str:
+    if np.isnan(share):
+        return '<td>–</td>'
+    if round(share) == 0:
+        return '<td class="muted">0</td>'
+    # At most 55 % of the colour, so that text stays readable on it, light or dark.
+    return f'<td{" class=hit" if hit else ""} style="--share:{0.55 * share:.0f}%">{share:.0f}</td>'
+
+
+def _emphasis(text: str, row: Sequence[str]) -> str:
+    """Bold for the best as it is printed, so that equal texts look equal; nothing where all are equal."""
+    numbers = {other: float(other.replace('\N{MINUS SIGN}', '-')) for other in row if other != '–'}
+    best = len(set(numbers.values())) > 1 and text in numbers and numbers[text] == max(numbers.values())
+    return f'<b>{text}</b>' if best else text
+
+
+def _table(kind: str, caption: str, head: str, rows: Sequence[str]) -> str:
+    return (
+        f'<div class="scroll"><table class="{kind}"><caption>{caption}</caption>'
+        f'<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )

@@ -1,0 +1,91 @@
+"""Strips of test patches: image, label and the prediction of every run side by side."""
+
+import html
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from projects.false.datasets.palettes import IGNORE_INDEX, Palette
+from projects.false.datasets.reading import read_image, read_index_mask
+from projects.false.datasets.splits import read_list
+from projects.false.errors import InputError
+
+from .pictures import embedded, mask_picture, photo
+from .runs import Run
+
+_REMEDY = 'convert the data again with tools/dataset_converters/color_masks.py'
+
+
+def choose_patches(data_root: str | Path, count: int) -> list[str]:
+    """The test patches with most classes; among equals those whose largest class takes least, then by name.
+
+    Args:
+        data_root: Folder with ``splits/test.txt`` and ``dataset.json``.
+        count: How many, at least 1; fewer where the list is shorter.
+
+    Raises:
+        InputError: A file is missing or damaged, or the list names a patch that ``dataset.json`` does not know.
+    """
+    data_root = Path(data_root)
+    names, path = read_list(data_root / 'splits' / 'test.txt'), data_root / 'dataset.json'
+    try:
+        records = json.loads(path.read_text(encoding='utf-8'))['patches']
+        pixels = {record['name']: np.array(record['pixels'][:-1], np.int64) for record in records}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: no readable description of the data ({error!r}); {_REMEDY}') from error
+    unknown = [name for name in names if name not in pixels]
+    if unknown:
+        raise InputError(f'{path}: does not know {unknown[0]!r} of splits/test.txt; {_REMEDY}')
+
+    def rank(name: str) -> tuple[int, float, str]:
+        counts = pixels[name]
+        return -int((counts > 0).sum()), float(counts.max() / max(counts.sum(), 1)), name
+
+    return sorted(names, key=rank)[:count]
+
+
+def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palette) -> str:
+    """One row: image, label and predictions of a patch, each prediction with its share of right pixels.
+
+    Raises:
+        InputError: An image, mask or prediction is missing, damaged or of another size.
+    """
+    image = read_image(Path(data_root) / 'images' / f'{name}.png')
+    label = read_index_mask(Path(data_root) / 'masks' / f'{name}.png', len(palette.classes))
+    title = html.escape(name)
+    present = len(np.unique(label[label != IGNORE_INDEX]))
+    cells = [
+        f'<p class="patch">{title.replace("_", "_<wbr>")}<br><span class="muted">{present} classes</span></p>',
+        _figure(embedded(photo(image), f'image of patch {title}'), 'image'),
+        _figure(embedded(mask_picture(label, palette), f'label of patch {title}'), 'label'),
+    ]
+    for run in runs:
+        prediction = _prediction(run, name, label.shape, len(palette.classes))
+        counted = label != IGNORE_INDEX
+        right = 'no label' if not counted.any() else f'{100 * (prediction == label)[counted].mean():.0f} % right'
+        who = html.escape(run.name)
+        alt = f'prediction for patch {title}, start from {who}: {right}'
+        note = f'{who} <span class="right">{right}</span>'
+        cells.append(_figure(embedded(mask_picture(prediction, palette), alt), note))
+    return f'<div class="strip">{"".join(cells)}</div>'
+
+
+def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -> np.ndarray:
+    path = Path(run.predictions) / f'{name}.png'
+    if not path.is_file():
+        raise InputError(
+            f'{path}: no prediction of run {run.name!r}; evaluate it again with tools/test.py --predictions {run.predictions}'
+        )
+    prediction = read_index_mask(path, num_classes)
+    if prediction.shape != shape:
+        raise InputError(
+            f'{path}: prediction of shape {prediction.shape} for a label of shape {shape}; '
+            'it is of other data: evaluate the run again with tools/test.py --predictions'
+        )
+    return prediction
+
+
+def _figure(picture: str, caption: str) -> str:
+    return f'<figure>{picture}<figcaption>{caption}</figcaption></figure>'

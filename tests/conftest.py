@@ -1,0 +1,60 @@
+"""Data for the tests: made by the project's own converter, in the format that users get."""
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+from projects.false.datasets.color_masks import convert_color_masks
+from projects.false.datasets.palettes import load_palette
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def make_patches(folder: Path, palette_name: str, size: int, count: int = 8) -> Path:
+    """Convert two made images with blocky masks into ``count`` patches; every class occurs in every split."""
+    palette = load_palette(palette_name)
+    generator = np.random.default_rng(0)
+    for part in ('train', 'test'):
+        wide = size * (count // 2)
+        blocks = generator.integers(0, len(palette.classes), (8, 8 * (count // 2)))
+        blocks.ravel()[: len(palette.classes)] = range(len(palette.classes))
+        index = cv2.resize(blocks.astype(np.uint8), (wide, size), interpolation=cv2.INTER_NEAREST)
+        index[:2, :2] = 255 if palette.ignore_colors else index[:2, :2]
+        colors = np.array([*palette.colors, *[(0, 0, 0)] * (256 - len(palette.colors))], np.uint8)
+        if palette.ignore_colors:
+            colors[255] = palette.ignore_colors[0]
+        image = cv2.add(colors[index] // 2, generator.integers(0, 60, (size, wide, 3), dtype=np.uint8))
+        mask = index if palette.index_masks else colors[index][..., ::-1]
+        for kind, pixels in (('images', image[..., ::-1]), ('masks', mask)):
+            (folder / 'source' / kind).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / 'source' / kind / f'{part}.png'), pixels)
+    (folder / 'test.txt').write_text('test\n')
+    source = folder / 'source'
+    convert_color_masks(
+        source / 'images',
+        source / 'masks',
+        folder / 'data',
+        palette,
+        size,
+        test_list=folder / 'test.txt',
+        label_fractions=(0.01, 0.5, 1.0),
+        workers=1,
+    )
+    return folder / 'data'
+
+
+@pytest.fixture(scope='session')
+def patches(tmp_path_factory):
+    """``patches(palette, size)``: a folder of patches as the converter leaves it, made once."""
+    made = {}
+
+    def get(palette: str, size: int) -> Path:
+        if (palette, size) not in made:
+            made[palette, size] = make_patches(tmp_path_factory.mktemp(palette), palette, size)
+        return made[palette, size]
+
+    return get

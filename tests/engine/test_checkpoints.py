@@ -1,0 +1,169 @@
+"""Reading runs nothing, writing is all or nothing, and MMEngine's own loads go the same way."""
+
+import io
+import os
+import pickle
+import warnings
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmengine.logging import HistoryBuffer
+from mmengine.model.weight_init import PretrainedInit
+from mmengine.runner import CheckpointLoader, load_checkpoint
+from torch import nn
+
+from projects.false.command_line import user_message
+from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
+from projects.false.errors import InputError
+
+
+class Payload:
+    """A pickle that creates a file when it is loaded without limits."""
+
+    def __init__(self, call, *arguments) -> None:
+        self.reduced = (call, arguments)
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def payloads(victim: Path) -> dict[str, object]:
+    return {
+        'system': Payload(os.system, f'touch {victim}'),
+        'exec': Payload(exec, f'open({str(victim)!r}, "w").close()'),
+        'getattr': Payload(getattr, Payload(__import__, 'os'), 'system'),
+        'open': Payload(open, str(victim), 'w'),
+    }
+
+
+@pytest.mark.parametrize('kind', ['system', 'exec', 'getattr', 'open'])
+@pytest.mark.parametrize('zipped', [True, False])
+def test_hostile_file_runs_nothing(tmp_path: Path, kind: str, zipped: bool, monkeypatch) -> None:
+    monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
+    victim, path = tmp_path / 'created', tmp_path / 'hostile.pth'
+    checkpoint = {'state_dict': {'weight': torch.ones(1)}, 'meta': payloads(victim)[kind]}
+    torch.save(checkpoint, path, _use_new_zipfile_serialization=zipped)
+    for load in (
+        read_checkpoint,
+        CheckpointLoader.load_checkpoint,
+        lambda name: load_checkpoint(nn.Linear(1, 1), name),
+    ):
+        with pytest.raises(
+            InputError, match=r'hostile\.pth is refused, nothing was run: .* asks for \S+; get the weights'
+        ):
+            load(str(path))
+    with pytest.raises(InputError, match='refused'):
+        PretrainedInit(str(path))(nn.Linear(1, 1))
+    assert not victim.exists()
+
+
+def test_plain_pickle_runs_nothing(tmp_path: Path) -> None:
+    victim, path = tmp_path / 'created', tmp_path / 'hostile.pth'
+    path.write_bytes(pickle.dumps(payloads(victim)['system']))
+    with pytest.raises(InputError, match=r'hostile\.pth is'):
+        read_checkpoint(path)
+    assert not victim.exists()
+
+
+def test_torchscript_is_refused(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        torch.jit.save(torch.jit.script(nn.Linear(1, 1)), str(tmp_path / 'script.pth'))
+    with pytest.raises(InputError, match='TorchScript'):
+        read_checkpoint(tmp_path / 'script.pth')
+
+
+def test_config_that_would_be_executed_is_refused(tmp_path: Path, tiny_runner) -> None:
+    victim, path = tmp_path / 'created', tmp_path / 'legacy.pth'
+    torch.save({'meta': {'config': f'open({str(victim)!r}, "w")', 'epoch': 1, 'iter': 1}, 'state_dict': {}}, path)
+    with pytest.raises(InputError, match=r"meta\['config'\] would be executed"):
+        tiny_runner('resume', load_from=str(path), resume=True).train()
+    assert not victim.exists()
+
+
+def test_missing_file_and_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r'absent\.pth is missing; check the path'):
+        read_checkpoint(tmp_path / 'absent.pth')
+    with pytest.raises(InputError, match='is a folder'):
+        read_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize('share', [0.0, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize('zipped', [True, False])
+def test_truncated_file(tmp_path: Path, share: float, zipped: bool) -> None:
+    buffer, path = io.BytesIO(), tmp_path / 'cut.pth'
+    torch.save({'state_dict': nn.Linear(30, 30).state_dict()}, buffer, _use_new_zipfile_serialization=zipped)
+    path.write_bytes(buffer.getvalue()[: int(share * len(buffer.getvalue()))])
+    with pytest.raises(InputError, match=r'cut\.pth is damaged or no PyTorch checkpoint'):
+        read_checkpoint(path)
+
+
+def test_other_file(tmp_path: Path) -> None:
+    (tmp_path / 'page.pth').write_text('<html>404 not found</html>\n' * 100)
+    with pytest.raises(InputError, match=r'page\.pth is damaged or no PyTorch checkpoint'):
+        read_checkpoint(tmp_path / 'page.pth')
+
+
+def test_plain_mmengine_checkpoint_is_read(tmp_path: Path) -> None:
+    checkpoint = {
+        'state_dict': OrderedDict(weight=torch.arange(3.0)),
+        'message_hub': {'log_scalars': {'loss': HistoryBuffer([1.5, 2.5], [1, 1])}},
+        'meta': {'dataset_meta': {'palette': np.arange(6, dtype=np.uint8).reshape(2, 3)}, 'score': np.float64(0.5)},
+    }
+    torch.save(checkpoint, tmp_path / 'stock.pth')
+    read = CheckpointLoader.load_checkpoint(str(tmp_path / 'stock.pth'))
+    assert read['message_hub']['log_scalars']['loss'].mean() == 2.0
+    assert np.array_equal(read['meta']['dataset_meta']['palette'], checkpoint['meta']['dataset_meta']['palette'])
+    assert read['meta']['score'] == 0.5
+
+
+@pytest.mark.parametrize(
+    'scheme', ['http://h/x.pth', 'https://h/x.pth', 's3://b/x.pth', 'mmcls://resnet50', 'pavi://x']
+)
+def test_remote_files_are_refused(scheme: str) -> None:
+    with pytest.raises(InputError, match='download it and give its path') as caught:
+        CheckpointLoader.load_checkpoint(scheme)
+    assert scheme in user_message(caught.value)
+
+
+@pytest.mark.parametrize('name', ['torchvision://no_such_net', 'open-mmlab://no_such_net'])
+def test_unknown_published_weights(name: str) -> None:
+    with pytest.raises(InputError, match='check its spelling'):
+        CheckpointLoader.load_checkpoint(name)
+
+
+def test_published_weights_are_read_without_running(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path))
+    victim, cached = tmp_path / 'created', tmp_path / 'checkpoints' / 'resnet18-f37072fd.pth'
+    write_checkpoint({'fc.bias': torch.ones(2)}, cached)
+    assert torch.equal(CheckpointLoader.load_checkpoint('torchvision://resnet18')['fc.bias'], torch.ones(2))
+    torch.save(payloads(victim)['open'], cached)
+    with pytest.raises(InputError, match='refused'):
+        CheckpointLoader.load_checkpoint('torchvision://resnet18')
+    assert not victim.exists()
+
+
+def test_write_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / 'new' / 'folder' / 'weights.pth'
+    for number in (1, 2):
+        write_checkpoint({'number': number}, path)
+    assert read_checkpoint(path) == {'number': 2}
+    assert os.listdir(path.parent) == ['weights.pth']
+
+
+def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / 'weights.pth'
+    write_checkpoint({'number': 1}, path)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        write_checkpoint({'tensor': torch.ones(1000), 'number': lambda: 2}, path)
+    assert read_checkpoint(path) == {'number': 1}
+    assert os.listdir(tmp_path) == ['weights.pth']
+
+
+def test_write_where_no_folder_can_be(tmp_path: Path) -> None:
+    (tmp_path / 'file').touch()
+    with pytest.raises(InputError, match=r'cannot write checkpoint .*file.weights\.pth'):
+        write_checkpoint({}, tmp_path / 'file' / 'weights.pth')

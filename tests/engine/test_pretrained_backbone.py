@@ -1,0 +1,151 @@
+"""Every tensor of the file arrives, in both stacks, whatever initializes after it; anything else stops."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.utils import import_modules_from_strings
+
+from projects.false.command_line import user_message
+from projects.false.engine.export_backbone import export_backbone
+from projects.false.engine.pretrained_backbone import PretrainedBackbone
+from projects.false.errors import InputError
+
+IN_CHANNELS = {18: [64, 128, 256, 512], 50: [256, 512, 1024, 2048]}
+
+
+def build(config: dict, scope: str):
+    import_modules_from_strings([f'{scope}.models'])
+    with DefaultScope.overwrite_default_scope(scope):
+        return MODELS.build(config)
+
+
+def resnet(depth: int = 18, **changes) -> dict:
+    return {'type': 'ResNet', 'depth': depth, **changes}
+
+
+def segmentor(backbone: dict) -> dict:
+    head = {
+        'type': 'UPerHead',
+        'in_channels': IN_CHANNELS[backbone['depth']],
+        'in_index': [0, 1, 2, 3],
+        'channels': 32,
+        'num_classes': 6,
+        'norm_cfg': {'type': 'BN'},
+    }
+    return {'type': 'EncoderDecoder', 'backbone': backbone, 'decode_head': head}
+
+
+def randomized(depth: int, scope: str = 'mmpretrain', **changes) -> dict:
+    generator = torch.Generator().manual_seed(depth)
+    state = build(resnet(depth, **changes), scope).state_dict()
+    return {
+        name: torch.rand(value.shape, generator=generator) if value.is_floating_point() else torch.tensor(5)
+        for name, value in state.items()
+    }
+
+
+def write(path: Path, weights: dict) -> str:
+    export_backbone({f'backbone.{name}': value for name, value in weights.items()}, path)
+    return str(path)
+
+
+def assert_loaded(module: torch.nn.Module, weights: dict) -> None:
+    state = module.state_dict()
+    assert state.keys() == weights.keys()
+    for name, value in weights.items():
+        assert torch.equal(state[name], value), name
+
+
+@pytest.mark.parametrize('depth', [18, 50])
+def test_segmentor_starts_from_every_tensor_of_the_file(tmp_path: Path, depth: int) -> None:
+    weights = randomized(depth)
+    init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': write(tmp_path / 'backbone.pth', weights)}
+    model = build(segmentor(resnet(depth, init_cfg=init_cfg)), 'mmseg')
+    model.init_weights()
+    assert_loaded(model.backbone, weights)
+    assert model.decode_head.conv_seg.weight.std() < 0.05  # the rest is initialized as ever
+    model.init_weights()
+    assert_loaded(model.backbone, weights)
+
+
+@pytest.mark.parametrize('scope', ['mmseg', 'mmpretrain'])
+@pytest.mark.parametrize('as_list', [False, True])
+def test_zero_init_residual_and_kaiming_do_not_overwrite(tmp_path: Path, scope: str, as_list: bool) -> None:
+    weights = randomized(18)
+    init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': write(tmp_path / 'backbone.pth', weights)}
+    if as_list:
+        init_cfg = [{'type': 'Kaiming', 'layer': 'Conv2d'}, init_cfg]
+    backbone = build(resnet(18, zero_init_residual=True, init_cfg=init_cfg), scope)
+    for block in backbone.layer1:
+        block.init_cfg = {'type': 'Constant', 'val': 0, 'override': {'name': 'norm2'}}
+    backbone.init_weights()
+    assert_loaded(backbone, weights)
+
+
+def test_whole_checkpoint_and_absent_batch_counters(tmp_path: Path) -> None:
+    weights = randomized(18)
+    kept = {name: value for name, value in weights.items() if 'num_batches_tracked' not in name}
+    checkpoint = {f'backbone.{name}': value for name, value in kept.items()} | {'neck.fc.weight': torch.ones(1)}
+    torch.save({'state_dict': checkpoint, 'meta': {}}, tmp_path / 'epoch_1.pth')
+    init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': str(tmp_path / 'epoch_1.pth')}
+    backbone = build(resnet(init_cfg=init_cfg), 'mmseg')
+    backbone.init_weights()
+    state = backbone.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in kept.items())
+
+
+@pytest.mark.parametrize(
+    ('file', 'config', 'expected'),
+    [
+        ({'depth': 50}, {'depth': 18}, 'holds ResNet-50 .3-4-6-3 bottleneck blocks., the config builds ResNet-18'),
+        ({'depth': 18}, {'depth': 34}, 'holds ResNet-18 .*builds ResNet-34 .*80 are missing.*layer1.2.bn1.bias'),
+        ({'depth': 18}, {'depth': 18, 'base_channels': 32}, r'other shape|another shape \(.*is \(64'),
+        (
+            {'depth': 18},
+            {'depth': 18, 'in_channels': 4},
+            r'1 have another shape \(conv1.weight is \(64, 3, 7, 7\), not \(64, 4',
+        ),
+        ({'depth': 18}, {'depth': 18, 'deep_stem': True}, 'missing stem.0.weight.*unexpected bn1.bias'),
+    ],
+)
+def test_other_backbone_stops_and_says_why(tmp_path: Path, file: dict, config: dict, expected: str) -> None:
+    path = write(tmp_path / 'backbone.pth', randomized(**file))
+    model = build(resnet(**config, init_cfg={'type': 'PretrainedBackbone', 'checkpoint': path}), 'mmseg')
+    with pytest.raises(InputError, match=expected) as caught:
+        model.init_weights()
+    message = user_message(caught.value)
+    assert path in message
+    assert 'set the type, depth and width that were pretrained' in message
+
+
+@pytest.mark.parametrize(
+    ('content', 'expected'),
+    [({'state_dict': {}}, 'holds no backbone'), ([1], 'holds no backbone'), (None, 'is missing')],
+)
+def test_file_without_a_backbone(tmp_path: Path, content, expected: str) -> None:
+    path = tmp_path / 'backbone.pth'
+    if content is not None:
+        torch.save(content, path)
+    backbone = build(resnet(init_cfg={'type': 'PretrainedBackbone', 'checkpoint': str(path)}), 'mmseg')
+    with pytest.raises(InputError, match=expected):
+        backbone.init_weights()
+
+
+def test_must_be_the_last_initializer(tmp_path: Path) -> None:
+    path = write(tmp_path / 'backbone.pth', randomized(18))
+    init_cfg = [{'type': 'PretrainedBackbone', 'checkpoint': path}, {'type': 'Kaiming', 'layer': 'Conv2d'}]
+    with pytest.raises(InputError, match='must be the last entry of init_cfg'):
+        build(resnet(init_cfg=init_cfg), 'mmpretrain').init_weights()
+
+
+def test_plain_module() -> None:
+    with pytest.raises(InputError, match='is missing'):
+        PretrainedBackbone('nowhere.pth')(torch.nn.Linear(1, 1))
+
+
+@pytest.mark.parametrize('checkpoint', [None, ''])
+def test_path_left_to_the_command_line(checkpoint: str | None) -> None:
+    with pytest.raises(InputError, match=r'--cfg-options model\.backbone\.init_cfg\.checkpoint='):
+        PretrainedBackbone(checkpoint)(torch.nn.Linear(1, 1))

@@ -1,0 +1,90 @@
+"""The page as a browser shows it."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import cv2
+import numpy as np
+import pytest
+
+from projects.false.reports import write_report
+
+FLAGS = [
+    '--headless',
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+    '--hide-scrollbars',
+]
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def chromium():
+    path = shutil.which('chromium')
+    if path is None:
+        reason = 'chromium is not on the PATH; install it (apt-get install chromium)'
+        if os.environ.get('CI') and os.environ.get('FALSE_REQUIRE_BROWSER') == '1':
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return path
+
+
+@pytest.fixture
+def browse(chromium, finished, tmp_path):
+    path = tmp_path / 'report.html'
+    write_report(path, finished.runs, finished.data_root, finished.palette, {'seed': '0'})
+
+    def run(*arguments, page=path):
+        profile = tmp_path / 'profile'
+        shutil.rmtree(profile, ignore_errors=True)
+        command = [chromium, *FLAGS, f'--user-data-dir={profile}', *arguments, page.as_uri()]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+    return run
+
+
+def screenshot(browse, tmp_path, *arguments):
+    path = tmp_path / 'screenshot.png'
+    browse('--window-size=1000,2400', f'--screenshot={path}', *arguments)
+    return cv2.imread(str(path))
+
+
+def test_the_page_is_drawn(browse, tmp_path, finished):
+    picture = screenshot(browse, tmp_path)
+    assert picture.shape == (2400, 1000, 3)
+    assert (picture[:10] == 255).all()
+    for color in finished.palette.colors[:3]:
+        assert (picture == color[::-1]).all(2).sum() > 1000  # masks and swatches
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1000  # the images
+
+
+def test_dark_where_the_reader_wants_it(browse, tmp_path):
+    dark = screenshot(browse, tmp_path, '--blink-settings=preferredColorScheme=0')
+    assert dark[:10].max() < 50
+    assert dark.max() > 200
+
+
+def test_tables_and_pictures_are_there(browse):
+    result = browse('--dump-dom')
+    assert result.stdout.count('<table') == result.stdout.count('</table>') == 6
+    assert len(re.findall(r'<img [^>]*src="data:image/png', result.stdout)) == 25
+    assert 'roof &lt;tin&gt; &amp; tile' in result.stdout
+    assert 'Content Security Policy' not in result.stderr
+
+
+def test_nothing_is_wider_than_a_phone(browse, tmp_path):
+    # Windows cannot be as narrow as a phone, frames can. The frame tells its own width by how much of it is drawn.
+    outer = tmp_path / 'phone.html'
+    outer.write_text(
+        '<body style="margin:0;background:#f0f"><iframe src="report.html" style="width:400px;height:4000px;border:0" '
+        'onload="const d=this.contentDocument.documentElement;document.title=d.scrollWidth"></iframe>'
+    )
+    result = browse('--allow-file-access-from-files', '--virtual-time-budget=5000', '--dump-dom', page=outer)
+    assert re.search(r'<title>(\d+)</title>', result.stdout)[1] == '400'

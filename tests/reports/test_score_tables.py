@@ -1,0 +1,84 @@
+import re
+
+import numpy as np
+import pytest
+
+from projects.false.reports.score_tables import class_table, confusion_table, facts_table, means_table, percent, signed
+
+
+def rows(table):
+    """Texts of the cells of every row of the body."""
+    body = re.search('<tbody>(.*)</tbody>', table, re.DOTALL)[1]
+    cells = [re.findall(r'<t[hd][^>]*>(.*?)</t[hd]>', row) for row in re.findall('<tr>(.*?)</tr>', body, re.DOTALL)]
+    return [[re.sub('<[^>]+>', '', cell).strip() for cell in row] for row in cells]
+
+
+@pytest.mark.parametrize(('value', 'text'), [(12.345, '12.3'), (-3.21, '−3.2'), (float('nan'), '–'), (100, '100.0')])
+def test_percent(value, text):
+    assert percent(value) == text
+
+
+@pytest.mark.parametrize(('value', 'text'), [(1.26, '+1.3'), (-1.26, '−1.3'), (0.01, '±0.0'), (-0.01, '±0.0')])
+def test_signed(value, text):
+    assert signed(value) == text
+
+
+def test_means_and_their_differences(finished):
+    found = rows(means_table(finished.runs))
+    baseline = finished.runs[2]
+    for row, run in zip(found[:2], finished.runs, strict=False):
+        assert row[0] == run.name
+        assert row[1] == f'{run.mean("mIoU"):.1f} {run.mean("mIoU") - baseline.mean("mIoU"):+.1f}'
+        assert row[4] == f'{run.mean("kappa"):.1f} {run.mean("kappa") - baseline.mean("kappa"):+.1f}'
+    assert found[2][1] == f'{baseline.mean("mIoU"):.1f}'
+
+
+def test_no_differences_without_random_weights(finished):
+    table = means_table(finished.runs[:2])
+    assert 'difference' not in table
+    assert '<small>' not in table
+
+
+def test_classes(finished):
+    table = class_table(finished.runs, finished.palette)
+    found = rows(table)
+    assert [row[0] for row in found] == ['road', 'roof &lt;tin&gt; &amp; tile', 'tree', 'never']
+    matrix = finished.matrices[0]
+    for index in range(3):
+        iou = 100 * matrix[index, index] / (matrix[index].sum() + matrix[:, index].sum() - matrix[index, index])
+        assert found[index][1] == f'{iou:.1f}'
+        assert found[index][4] == f'{100 * matrix[index].sum() / matrix.sum():.1f}'
+    assert found[3][1:] == ['–', '–', '–', '0.0']
+    assert table.count('<b>') == 3  # FALSE is best in the three classes that occur
+    assert f'<b>{finished.runs[0].iou("tree"):.1f}</b>' in table
+
+
+def test_equal_numbers_are_equally_bold(finished):
+    for run, value in zip(finished.runs, (50.04, 49.96, 10.0), strict=True):
+        run.scores['scores']['IoU.road'] = value
+        run.scores['scores']['IoU.tree'] = 30.0
+    table = class_table(finished.runs, finished.palette)
+    assert table.count('<b>50.0</b>') == 2
+    assert '<b>30.0</b>' not in table
+
+
+def test_confusion_rows_sum_to_hundred(finished):
+    found = rows(confusion_table(finished.runs[2], finished.palette))
+    shares = 100 * finished.matrices[2] / finished.matrices[2].sum(1, keepdims=True).clip(1)
+    for index in range(3):
+        assert [int(cell) for cell in found[index][1:]] == shares[index].round().astype(int).tolist()
+        assert sum(map(int, found[index][1:])) == pytest.approx(100, abs=2)
+    assert found[3][1:] == ['–'] * 4
+
+
+def test_an_empty_matrix_is_no_number(finished):
+    run = finished.runs[0]
+    run.scores['confusion_matrix'] = np.zeros((4, 4), int).tolist()
+    assert 'nan' not in confusion_table(run, finished.palette) + class_table([run], finished.palette)
+
+
+def test_facts_are_escaped():
+    assert rows(facts_table({'a < b': 'x & <script>', 'seed': 0})) == [
+        ['a &lt; b', 'x &amp; &lt;script&gt;'],
+        ['seed', '0'],
+    ]

@@ -1,0 +1,78 @@
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from projects.false import InputError
+from projects.false.reports.strips import choose_patches, strip
+
+
+def test_patches_with_most_classes_come_first(finished):
+    assert choose_patches(finished.data_root, 3) == ['tile_3', 'tile_4', 'tile_5']
+    assert choose_patches(finished.data_root, 99) == ['tile_3', 'tile_4', 'tile_5', 'tile_2', 'tile_1']
+
+
+def test_a_strip(finished):
+    text = strip('tile_4', finished.runs, finished.data_root, finished.palette)
+    assert text.count('<img ') == text.count('alt="') == 5
+    label = cv2.imread(str(finished.data_root / 'masks' / 'tile_4.png'), -1)
+    for run in finished.runs:
+        prediction = cv2.imread(str(run.predictions / 'tile_4.png'), -1)
+        assert f'start from {run.name}: {100 * (prediction == label).mean():.0f} % right' in text
+
+
+def test_ignored_pixels_do_not_count(finished):
+    mask = finished.data_root / 'masks' / 'tile_1.png'
+    cv2.imwrite(str(mask), np.full((32, 32), 255, np.uint8))
+    assert 'no label' in strip('tile_1', finished.runs, finished.data_root, finished.palette)
+
+
+def test_no_prediction(finished):
+    path = finished.runs[1].predictions / 'tile_4.png'
+    path.unlink()
+    with pytest.raises(InputError, match=rf"{path}: no prediction of run 'SimCLR'; .*tools/test.py --predictions"):
+        strip('tile_4', finished.runs, finished.data_root, finished.palette)
+
+
+def test_no_prediction_folder(finished, tmp_path):
+    run = replace(finished.runs[0], predictions=tmp_path / 'gone')
+    with pytest.raises(InputError, match='gone/tile_4.png: no prediction'):
+        strip('tile_4', [run], finished.data_root, finished.palette)
+
+
+@pytest.mark.parametrize(
+    ('pixels', 'text'), [(np.zeros((8, 8)), r'shape \(8, 8\)'), (np.full((32, 32), 9), 'neither classes')]
+)
+def test_other_prediction(finished, pixels, text):
+    cv2.imwrite(str(finished.runs[0].predictions / 'tile_4.png'), pixels.astype(np.uint8))
+    with pytest.raises(InputError, match=text):
+        strip('tile_4', finished.runs, finished.data_root, finished.palette)
+
+
+@pytest.mark.parametrize('folder', ['images', 'masks'])
+def test_missing_data(finished, folder):
+    (finished.data_root / folder / 'tile_4.png').unlink()
+    with pytest.raises(InputError, match=f'{folder}/tile_4.png: no such'):
+        strip('tile_4', finished.runs, finished.data_root, finished.palette)
+
+
+@pytest.mark.parametrize('content', [None, '{', '{}', '{"patches": [{"name": "tile_1"}]}', '[]'])
+def test_bad_description(finished, content):
+    path = finished.data_root / 'dataset.json'
+    path.unlink() if content is None else path.write_text(content)
+    with pytest.raises(InputError, match=r'dataset.json: no readable description .* convert the data again'):
+        choose_patches(finished.data_root, 3)
+
+
+def test_a_description_of_other_data(finished):
+    (finished.data_root / 'dataset.json').write_text(json.dumps({'patches': []}))
+    with pytest.raises(InputError, match="does not know 'tile_1'"):
+        choose_patches(finished.data_root, 3)
+
+
+def test_no_test_list(finished):
+    (finished.data_root / 'splits' / 'test.txt').unlink()
+    with pytest.raises(InputError, match=r'test.txt: list not readable'):
+        choose_patches(finished.data_root, 3)

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+from conftest import write_log
+
+from projects.false import InputError
+from projects.false.reports.training_logs import read_loss_curve
+
+
+def test_losses_without_validation(tmp_path):
+    curve = read_loss_curve(write_log(tmp_path, {5: 3.0, 10: 2.0}, step=10, mIoU=40.0))
+    assert curve.steps.tolist() == [5, 10]
+    assert curve.losses.tolist() == [3.0, 2.0]
+
+
+def test_one_file(tmp_path):
+    write_log(tmp_path, {5: 3.0}, start='one')
+    assert read_loss_curve(tmp_path / 'one' / 'vis_data' / 'scalars.json').steps.tolist() == [5]
+
+
+def test_a_later_start_takes_over(tmp_path):
+    write_log(tmp_path, {10: 3.0, 20: 2.0, 30: 9.0, 35: 9.0}, start='20260101_000000')
+    write_log(tmp_path, {30: 1.5, 40: 1.0}, start='20260101_000100')
+    curve = read_loss_curve(tmp_path)
+    assert curve.steps.tolist() == [10, 20, 30, 40]
+    assert curve.losses.tolist() == [3.0, 2.0, 1.5, 1.0]
+
+
+def test_a_start_that_logged_nothing_changes_nothing(tmp_path):
+    write_log(tmp_path, {10: 3.0}, start='20260101_000000')
+    write_log(tmp_path, {}, start='20260101_000100')
+    assert read_loss_curve(tmp_path).losses.tolist() == [3.0]
+
+
+def test_an_unfinished_last_line_is_dropped(tmp_path):
+    file = write_log(tmp_path, {10: 3.0}, start='a') / 'a' / 'vis_data' / 'scalars.json'
+    file.write_text(file.read_text() + '{"loss": 2.0, "st')
+    assert read_loss_curve(tmp_path).steps.tolist() == [10]
+
+
+def test_divergence_stays_visible(tmp_path):
+    curve = read_loss_curve(write_log(tmp_path, {10: 3.0, 20: float('nan')}))
+    assert np.isnan(curve.losses[1])
+
+
+def test_steps_by_iteration(tmp_path):
+    file = tmp_path / 'scalars.json'
+    file.write_text('{"loss": 2.0, "iter": 7}\n\n')
+    assert read_loss_curve(file).steps.tolist() == [7]
+
+
+def test_no_log(tmp_path):
+    with pytest.raises(InputError, match='holds no training log.*give its work folder'):
+        read_loss_curve(tmp_path)
+    with pytest.raises(InputError, match='gone: holds no training log'):
+        read_loss_curve(tmp_path / 'gone')
+
+
+@pytest.mark.parametrize('line', ['{"loss": 1.0', '[1]x', '{"loss": 1.0}', '{"loss": null, "step": 1}', '3'])
+def test_a_damaged_line(tmp_path, line):
+    file = tmp_path / 'scalars.json'
+    file.write_text(f'{{"loss": 2.0, "step": 1}}\n{line}\n')
+    with pytest.raises(InputError, match='line 2: no log entry'):
+        read_loss_curve(file)
+
+
+def test_no_loss(tmp_path):
+    with pytest.raises(InputError, match='no finite loss'):
+        read_loss_curve(write_log(tmp_path, {1: float('nan')}))

@@ -1,0 +1,167 @@
+"""Every recipe, through the real runner, on patches in the converter's format."""
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
+
+CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
+PRETRAINING = [path for path in CONFIGS if 'simclr' in path.stem]
+FINE_TUNING = [path for path in CONFIGS if 'simclr' not in path.stem]
+
+
+def name_of(path):
+    return path.stem
+
+
+def data_of(config):
+    return Path(config.train_dataloader.dataset.data_root).name
+
+
+def on_small_data(path, patches, tmp_path):
+    """The recipe with its own pipeline; sizes reduced to what two cores do in seconds."""
+    config = Config.fromfile(path)
+    data = data_of(config)
+    size = 128 if data in ('mbrsc', 'synthetic') else 64
+    root = str(patches(data, size))
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if config.get(loader):
+            config[loader].update(num_workers=0, persistent_workers=False, batch_size=4)
+            config[loader].dataset.data_root = root
+    config.work_dir = str(tmp_path / 'run')
+    config.experiment_name = f'{path.stem}_{tmp_path.name}'
+    config.launcher = 'none'
+    config.default_hooks.logger.interval = 1
+    return config
+
+
+def build(config):
+    import_modules_from_strings(**config.custom_imports)
+    return Runner.from_cfg(config)
+
+
+def changed(before, model):
+    after = model.state_dict()
+    return [name for name in before if before[name].is_floating_point() and not torch.equal(before[name], after[name])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', PRETRAINING, ids=name_of)
+def test_pretraining_recipe_takes_two_steps(path, patches, tmp_path):
+    config = on_small_data(path, patches, tmp_path)
+    views = config.train_dataloader.dataset.pipeline[1]
+    views.size = min(views.size, 64)
+    config.train_dataloader.dataset.ann_file = ''
+    config.train_cfg.max_epochs = 1
+    config.param_scheduler = [entry for entry in config.param_scheduler if entry.get('begin', 0) == 0]
+    runner = build(config)
+    runner.train_loop.dataloader  # the loop is built here, the weights are initialised in train()
+    before = {name: value.clone() for name, value in runner.model.state_dict().items()}
+    model = runner.train()
+    assert runner.iter == 4  # 16 images, none of them left out
+    losses = [value for value, _ in [runner.message_hub.get_scalar('train/loss').data]][0]
+    assert all(math.isfinite(loss) for loss in losses)
+    assert any('backbone.conv1' in name for name in changed(before, model))
+    stored = torch.load(tmp_path / 'run' / 'backbone.pth', weights_only=True)
+    assert torch.equal(stored['state_dict']['conv1.weight'], model.backbone.conv1.weight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FINE_TUNING, ids=name_of)
+def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_path):
+    config = on_small_data(path, patches, tmp_path)
+    crop = (64, 64) if config.model.backbone.depth == 50 else (128, 128)
+    for step in config.train_dataloader.dataset.pipeline:
+        if step.type == 'RandomCrop':
+            step.crop_size = crop
+        if step.type == 'RandomResize':
+            step.scale = crop
+    config.model.data_preprocessor.size = crop
+    config.train_dataloader.dataset.ann_file = 'splits/train_50pct.txt'
+    config.val_dataloader.dataset.ann_file = 'splits/test.txt'
+    config.model.backbone.init_cfg.checkpoint = backbone_of_depth(config, tmp_path)
+    config.train_cfg.update(max_iters=2, val_interval=2)
+    config.param_scheduler = config.param_scheduler[:1]
+    runner = build(config)
+    runner.train()
+    assert runner.iter == 2
+    assert math.isfinite(runner.message_hub.get_scalar('train/loss').current())
+    assert 0 <= runner.message_hub.get_scalar('val/mIoU').current() <= 100
+
+
+def backbone_of_depth(config, tmp_path):
+    """A backbone.pth with the weights of an untrained network of the recipe's depth."""
+    from mmengine.registry import MODELS
+
+    import mmseg.models  # noqa: F401
+    from projects.false.engine.export_backbone import export_backbone
+
+    init_default_scope('mmseg')
+    backbone = MODELS.build(dict(type='ResNet', depth=config.model.backbone.depth))
+    state = {f'backbone.{name}': value for name, value in backbone.state_dict().items()}
+    path = tmp_path / 'backbone.pth'
+    export_backbone({'state_dict': state, 'meta': {}}, path)
+    return str(path)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+def test_recipe_says_how_it_is_used(path):
+    text = Config.fromfile(path).text
+    docstring = re.search(r'"""(.+?)"""', path.read_text(), re.DOTALL).group(1)
+    assert f'python tools/train.py configs/{path.name}' in docstring
+    assert 'Global batch' in docstring or 'as simclr_' in docstring
+    assert 'esult' in docstring
+    assert text
+
+
+@pytest.mark.parametrize('path', [p for p in PRETRAINING if p.stem.startswith('false')], ids=name_of)
+def test_false_differs_from_simclr_in_the_head_alone(path):
+    if path.stem.endswith('_released'):
+        pytest.skip('the released recipe has its own optimizer, schedule and views')
+    false = Config.fromfile(path).to_dict()
+    simclr = Config.fromfile(path.with_name(path.name.removeprefix('false_'))).to_dict()
+    assert false['model'].pop('head') != simclr['model'].pop('head')
+    assert false == simclr
+    lines = path.read_text().split('"""')[2].strip().splitlines()
+    assert len([line for line in lines if line and not line.startswith('_base_')]) <= 12
+
+
+@pytest.mark.parametrize(
+    ('option', 'value', 'found'),
+    [
+        ('model.head.loss.confidence_weight', 0.7, lambda model: model.head.loss_module.confidence_weight),
+        ('model.head.loss.positive_threshold', 0.3, lambda model: model.head.loss_module.positive_threshold),
+        ('model.head.loss.temperature', 0.2, lambda model: model.head.loss_module.temperature),
+        ('model.head.loss.determination.k', 3, lambda model: model.head.loss_module.determination.k),
+        ('model.neck.out_channels', 32, lambda model: model.neck.project.out_features),
+        ('model.backbone.depth', 34, lambda model: model.backbone.depth),
+        ('model.data_preprocessor.mean', [1.0, 2.0, 3.0], lambda model: model.data_preprocessor.mean.flatten().tolist()),
+    ],
+)
+def test_options_reach_the_built_model(option, value, found):
+    from mmengine.registry import MODELS
+
+    config = Config.fromfile(Path(__file__).parents[1] / 'configs' / 'false_simclr_r18_synthetic.py')
+    config.merge_from_dict({option: value})
+    import_modules_from_strings(**config.custom_imports)
+    init_default_scope('mmpretrain')
+    assert found(MODELS.build(config.model)) == value
+
+
+def test_released_optimizer_gives_no_decay_to_norms_and_biases():
+    from mmengine.optim import build_optim_wrapper
+    from mmengine.registry import MODELS
+
+    config = Config.fromfile(Path(__file__).parents[1] / 'configs' / 'false_simclr_r50_potsdam_released.py')
+    import_modules_from_strings(**config.custom_imports)
+    init_default_scope('mmpretrain')
+    model = MODELS.build(config.model)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    decay = {id(p): group['weight_decay'] for group in wrapper.param_groups for p in group['params']}
+    for name, parameter in model.named_parameters():
+        assert decay[id(parameter)] == (1e-6 if parameter.ndim > 1 else 0), name

@@ -1,0 +1,39 @@
+"""Say what is installed, what is wrong with it and how to mend it: python tools/doctor.py
+
+Exit status 1 if training would fail, otherwise 0. Runs with nothing but Python installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
+
+try:
+    from projects.false.doctor.checks import check_all
+    from projects.false.doctor.facts import collect
+    from projects.false.doctor.report import show
+except ModuleNotFoundError:  # a regular package anywhere on the path goes before our namespace package
+    import projects
+
+    sys.exit(f'error: {projects.__file__} hides this project: remove that file, or take it off PYTHONPATH')
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Look, check and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--timeout', type=float, default=300.0, help='seconds for importing everything (default: 300)')
+    options = parser.parse_args(arguments)
+    if options.timeout <= 0:
+        parser.error(f'--timeout is {options.timeout:g}; give more than 0 seconds')
+    print('importing every package once, this may take half a minute ...', file=sys.stderr)
+    facts = collect(options.timeout)
+    findings = check_all(facts)
+    show(facts, findings)
+    return int(any(finding.level == 'error' for finding in findings))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,27 @@
+"""Cut the backbone out of a pretraining checkpoint: python tools/export_backbone.py CKPT OUT."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from a clone, too
+
+import argparse
+
+from projects.false.command_line import report_input_errors
+from projects.false.engine.export_backbone import export_backbone
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Export and print what was written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('checkpoint', help='pretraining checkpoint, such as work_dirs/false_r50/epoch_200.pth')
+    parser.add_argument('out', help='file to write, such as backbone.pth')
+    options = parser.parse_args(arguments)
+    written = export_backbone(options.checkpoint, options.out)
+    facts = ', '.join(f'{key} {value}' for key, value in written['meta'].items())
+    print(f'{options.out}: {len(written["state_dict"])} tensors ({facts})')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
