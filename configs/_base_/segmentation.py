@@ -17,4 +17,4 @@ default_hooks = dict(
     checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2, save_last=True),
 )
 log_processor = dict(by_epoch=False)
-visualizer = dict(type='SegLocalVisualizer', name='visualizer', vis_backends={{_base_.vis_backends}})
+visualizer = dict(type='SegLocalVisualizer', vis_backends={{_base_.vis_backends}})

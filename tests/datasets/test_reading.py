@@ -76,3 +76,20 @@ def test_colour_mask_is_refused(tmp_path, image):
     cv2.imwrite(str(tmp_path / 'm.png'), image)
     with pytest.raises(InputError, match='color_masks'):
         read_index_mask(tmp_path / 'm.png', 5)
+
+
+def test_palette_png_gives_indices_not_colours(tmp_path):
+    from PIL import Image
+
+    mask = np.array([[0, 1], [2, 255]], np.uint8)
+    image = Image.fromarray(mask, mode='P')
+    image.putpalette([200, 10, 10] * 256)
+    image.save(tmp_path / 'm.png')
+    assert (read_index_mask(tmp_path / 'm.png', 3) == mask).all()
+
+
+@pytest.mark.parametrize('name', ['m.png', 'm.tif'])
+def test_damaged_mask_is_named(tmp_path, name):
+    (tmp_path / name).write_bytes(b'no mask')
+    with pytest.raises(InputError, match=name):
+        read_index_mask(tmp_path / name, 3)

@@ -29,7 +29,7 @@ def test_an_error_leaves_the_old_page(tmp_path):
 
 def test_no_place_to_write(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(InputError, match='file/report.html: cannot be written .* choose another place'):
+    with pytest.raises(InputError, match=r'file/report.html: cannot be written .* choose another place'):
         write_page(tmp_path / 'file' / 'report.html', 'text')
     (tmp_path / 'folder').mkdir()
     with pytest.raises(InputError, match='folder: cannot be written'):

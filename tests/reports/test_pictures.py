@@ -3,7 +3,7 @@ import re
 
 import cv2
 import numpy as np
-from conftest import PALETTE, draw_label
+from finished_quickstart import PALETTE, draw_label
 
 from projects.false.reports.pictures import SIDE, embedded, mask_picture, photo
 

@@ -38,7 +38,7 @@ def test_no_prediction(finished):
 
 def test_no_prediction_folder(finished, tmp_path):
     run = replace(finished.runs[0], predictions=tmp_path / 'gone')
-    with pytest.raises(InputError, match='gone/tile_4.png: no prediction'):
+    with pytest.raises(InputError, match=r'gone/tile_4\.png: no prediction'):
         strip('tile_4', [run], finished.data_root, finished.palette)
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import write_log
+from finished_quickstart import write_log
 
 from projects.false import InputError
 from projects.false.reports.training_logs import read_loss_curve
@@ -49,7 +49,7 @@ def test_steps_by_iteration(tmp_path):
 
 
 def test_no_log(tmp_path):
-    with pytest.raises(InputError, match='holds no training log.*give its work folder'):
+    with pytest.raises(InputError, match=r'holds no training log.*give its work folder'):
         read_loss_curve(tmp_path)
     with pytest.raises(InputError, match='gone: holds no training log'):
         read_loss_curve(tmp_path / 'gone')

@@ -3,7 +3,7 @@
 optim_wrapper = dict(
     type='OptimWrapper',
     optimizer=dict(type='LARC', lr=4.8, momentum=0.9, weight_decay=1e-6),
-    paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0),
+    paramwise_cfg=dict(norm_decay_mult=0),
 )
 param_scheduler = [dict(type='ReleasedLR', by_epoch=True, begin=0, end=200, convert_to_iter_based=True)]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200)

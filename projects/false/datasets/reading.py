@@ -4,6 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from projects.false.errors import InputError
 
@@ -59,12 +60,7 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255)
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path}: no such mask; check the data root and the list of patches')
-    if path.suffix.lower() in RASTER_SUFFIXES:
-        mask = _read_raster(path)
-    else:
-        mask = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if mask is None:
-        raise InputError(f'{path}: cannot be read as a mask; the file is damaged or no image, replace it')
+    mask = _read_raster(path) if path.suffix.lower() in RASTER_SUFFIXES else _read_indices(path)
     mask = mask.squeeze(-1) if mask.ndim == 3 and mask.shape[2] == 1 else mask
     if mask.ndim != 2 or mask.dtype != np.uint8:
         raise InputError(
@@ -90,6 +86,15 @@ def _read_raster(path: Path) -> np.ndarray:
             return np.moveaxis(raster.read(), 0, -1)
     except RasterioError as error:
         raise InputError(f'{path}: cannot be read as a raster ({error}); the file is damaged or no TIFF') from error
+
+
+def _read_indices(path: Path) -> np.ndarray:
+    # Pillow, since OpenCV turns the indices of a palette PNG into colours.
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image)
+    except (OSError, SyntaxError) as error:
+        raise InputError(f'{path}: cannot be read as a mask ({error}); the file is damaged, replace it') from error
 
 
 def _check(path: Path, image: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from mmengine.runner import Runner
@@ -60,5 +61,6 @@ def write_scores(found: dict, path: str) -> None:
         partial.write_text(json.dumps(found, indent=1) + '\n')
         partial.replace(target)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise InputError(f'{path}: cannot be written ({error.strerror}); choose another --out') from error

@@ -26,8 +26,12 @@ def run_legend(runs: Sequence[tuple[int, str]], kind: str) -> str:
         kind: ``'line'`` or ``'bar'``.
     """
     marks = {
-        'line': '<svg class="key" viewBox="0 0 28 10" aria-hidden="true"><path class="line s{0}" d="M1 5H27"/></svg>',
-        'bar': '<svg class="key" viewBox="0 0 28 10" aria-hidden="true"><rect class="bar s{0}" width="28" height="10"/></svg>',
+        'line': '<path class="line s{0}" d="M1 5H27"/>',
+        'bar': '<rect class="bar s{0}" width="28" height="10"/>',
     }
-    items = (f'<li>{marks[kind].format(style)} {html.escape(name)}</li>' for style, name in runs)
+    items = (
+        f'<li><svg class="key" viewBox="0 0 28 10" aria-hidden="true">{marks[kind].format(style)}</svg> '
+        f'{html.escape(name)}</li>'
+        for style, name in runs
+    )
     return f'<ul class="legend">{"".join(items)}</ul>'

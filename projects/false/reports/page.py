@@ -46,4 +46,5 @@ def write_page(path: str | Path, text: str) -> None:
     except OSError as error:
         raise InputError(f'{path}: cannot be written ({error.strerror}); choose another place') from error
     finally:
-        partial.unlink(missing_ok=True)
+        if partial.is_file():
+            partial.unlink()

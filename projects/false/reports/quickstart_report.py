@@ -11,22 +11,21 @@ from projects.false.datasets.splits import read_list
 
 from .bar_chart import bar_chart
 from .legend import class_legend, run_legend
-from .line_chart import Curve, line_chart
+from .loss_curves import loss_curves
 from .page import page, write_page
 from .runs import BASELINE, Run, check_runs
 from .score_tables import class_table, confusion_table, facts_table, means_table, percent
 from .strips import choose_patches, strip
-from .training_logs import LossCurve, read_loss_curve
 
 STRIPS = 6
 
-_SCORES = """<p class="small muted">IoU of a class: pixels where label and prediction agree on it, divided by pixels where at
-least one of them says it. mIoU is its mean over the classes, mF1 the mean of the related F1. OA, overall accuracy, is the
-share of labelled pixels that are right; large classes rule it. Kappa is OA corrected for what chance would reach. 100 is
-perfect.</p>"""
-_REMARK = """<p class="note"><b>What this is worth.</b> The data are made by a program, the network is small, the training
-short, and every number comes from one seed. The page shows that the whole path works, from images to scores. It is no
-benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
+_SCORES = """<p class="small muted">IoU of a class: pixels where label and prediction agree on it, divided by pixels
+where at least one of them says it. mIoU is its mean over the classes that occur, mF1 the mean of the related F1. OA,
+overall accuracy, is the share of labelled pixels that are right; large classes rule it. Kappa is OA corrected for what
+chance would reach. 100 is perfect.</p>"""
+_REMARK = """<p class="note"><b>What this is worth.</b> The data are made by a program, the network is small, the
+training short, and every number comes from one seed. The page shows that the whole path works, from images to scores.
+It is no benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
 
 
 def write_report(
@@ -55,7 +54,7 @@ def write_report(
         ('Test patches', _strips(runs, Path(data_root), palette)),
         ('Confusion', _confusion(runs, palette)),
     ]
-    curves = _curves(runs)
+    curves = loss_curves(runs)
     if curves:
         sections.append(('Training', curves))
     sections.append(('Facts', facts_table(facts)))
@@ -71,8 +70,9 @@ def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
     story = ''
     if pretrained:
         story += (
-            'A network first looked at aerial images without any labels. That is pretraining: it learns to recognise two '
-            f'altered views of one image among views of other images. It was done with {" and with ".join(pretrained)}. '
+            'A network first looked at aerial images without any labels. That is pretraining: it learns to recognise '
+            'two altered views of one image among views of other images. It was done with '
+            f'{" and with ".join(pretrained)}. '
         )
     if {'FALSE', 'SimCLR'} <= set(pretrained):
         story += (
@@ -85,8 +85,8 @@ def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
     )
     return (
         f'<p>{story}From {" and from ".join(starts)}, the segmentation network UPerNet was then fine-tuned on the few '
-        f'patches that have labels, {classes} classes in all, and tested on {tested} patches that no training had seen. '
-        f'The mean IoU is {scores}.</p>'
+        f'patches that have labels, {classes} classes in all, and tested on {tested} patches that no training had '
+        f'seen. The mean IoU is {scores}.</p>'
     )
 
 
@@ -115,36 +115,3 @@ def _confusion(runs: Sequence[Run], palette: Palette) -> str:
         'class (column, numbered as the rows). Rows sum to 100 before rounding.</p>'
         f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
     )
-
-
-def _curves(runs: Sequence[Run]) -> str:
-    pretraining = [
-        _chart(f'Pretraining: {run.name}', [(style, run.name, read_loss_curve(run.pretraining_log))])
-        for style, run in enumerate(runs)
-        if run.pretraining_log is not None
-    ]
-    finetuning = [
-        (style, run.name, read_loss_curve(run.training_log))
-        for style, run in enumerate(runs)
-        if run.training_log is not None
-    ]
-    parts = []
-    if pretraining:
-        parts.append(
-            '<p>The pretraining losses of FALSE and SimCLR are different functions: compare how they fall, not how high '
-            f'they are.</p><div class="pair">{"".join(pretraining)}</div>'
-        )
-    if finetuning:
-        legend = run_legend([(style, name) for style, name, _ in finetuning], 'line')
-        parts.append(f'<div class="alone">{_chart("Fine-tuning", finetuning, legend)}</div>')
-    return ''.join(parts)
-
-
-def _chart(title: str, curves: Sequence[tuple[int, str, LossCurve]], legend: str = '') -> str:
-    told = '; '.join(
-        f'{name} from {curve.losses[0]:.3g} at step {curve.steps[0]} to {curve.losses[-1]:.3g} at step {curve.steps[-1]}'
-        for _, name, curve in curves
-    )
-    lines = [Curve(style, curve.steps, curve.losses) for style, _, curve in curves]
-    chart = line_chart(lines, 'iteration', 'loss', f'{title}, loss by iteration: {told}')
-    return f'<figure><h3>{html.escape(title)}</h3>{legend}{chart}</figure>'

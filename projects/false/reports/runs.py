@@ -18,7 +18,7 @@ class Run:
     """A model that was fine-tuned and tested.
 
     Args:
-        name: Where its weights started: ``'FALSE'``, ``'SimCLR'`` or ``'random'``. The last is what others are compared to.
+        name: Where its weights started: ``'FALSE'``, ``'SimCLR'`` or ``'random'``, which the others are compared to.
         scores: What ``tools/test.py --out`` writes: ``scores`` in percent, ``classes`` and ``confusion_matrix``.
         predictions: Folder of predicted index masks, ``<patch>.png``, as ``tools/test.py --predictions`` writes them.
         training_log: Work folder of the fine-tuning, or one ``scalars.json``; None leaves its curve out.

@@ -51,7 +51,8 @@ def class_table(runs: Sequence[Run], palette: Palette) -> str:
         cells = ''.join(f'<td>{_emphasis(text, texts)}</td>' for text in texts)
         share = percent(100 * labelled[index] / max(labelled.sum(), 1))
         rows.append(
-            f'<tr><th scope="row">{swatch(palette, index)} {html.escape(name)}</th>{cells}<td class="muted">{share}</td></tr>'
+            f'<tr><th scope="row">{swatch(palette, index)} {html.escape(name)}</th>{cells}'
+            f'<td class="muted">{share}</td></tr>'
         )
     head = ''.join(f'<th scope="col">{html.escape(run.name)}</th>' for run in runs)
     caption = 'IoU of every class in percent, best of a row in bold'

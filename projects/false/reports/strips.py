@@ -76,7 +76,8 @@ def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -
     path = Path(run.predictions) / f'{name}.png'
     if not path.is_file():
         raise InputError(
-            f'{path}: no prediction of run {run.name!r}; evaluate it again with tools/test.py --predictions {run.predictions}'
+            f'{path}: no prediction of run {run.name!r}; '
+            f'evaluate it again with tools/test.py --predictions {run.predictions}'
         )
     prediction = read_index_mask(path, num_classes)
     if prediction.shape != shape:

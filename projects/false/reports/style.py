@@ -23,10 +23,12 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 caption { text-align: left; font-size: .87rem; padding-bottom: .3rem; }
 th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--rule); }
 th { text-align: left; font-weight: 500; }
+th:first-child { padding-left: 0; }
 thead th { font-size: .87rem; border-bottom-color: var(--muted); vertical-align: bottom; }
 td, thead th + th { text-align: right; }
 td b { font-weight: 700; }
 .means td, .classes tbody th { white-space: nowrap; }
+.means td, .means thead th + th { padding-left: 1.2rem; }
 .means small { display: inline-block; min-width: 2.8rem; font-size: .8rem; }
 .confusion { font-size: .8rem; }
 .confusion caption { font-weight: 600; color: var(--ink); font-size: .93rem; }
@@ -62,12 +64,14 @@ svg text.value { font-size: 10px; }
 .strip .patch { margin: 0; } .right { display: inline-block; }
 @media (max-width: 40rem) {
   body { font-size: 15px; }
-  th, td { padding: .3rem .4rem; }
+  th, td, .means td, .means thead th + th { padding: .3rem .4rem; }
+  th:first-child { padding-left: 0; } .right { display: block; }
   .means small { display: block; }
   .strip { grid-template-columns: repeat(3, 1fr); margin: 1.2rem 0; } }
 @media print {
   :root { color-scheme: light; --ground: #fff; --ink: #000; --muted: #444; --rule: #bbb; --note: #fff; --heat: #1f6fb4;
     --c0: #1f6fb4; --c1: #c2570c; --c2: #6b7178; --c3: #2a8a4a; --c4: #8a4fb0; }
   body { font-size: 10pt; } main { max-width: none; padding: 0; }
-  h2 { break-after: avoid; } table, svg, .note { break-inside: avoid; } .bar { print-color-adjust: exact; } }
+  h2, h3, h2 + p { break-after: avoid; } table, figure, p { break-inside: avoid; }
+  .scroll { overflow: visible; } th, td { padding: .2rem .4rem; } }
 """

@@ -24,8 +24,8 @@ class LossCurve(NamedTuple):
 def read_loss_curve(path: str | Path) -> LossCurve:
     """Gather the training losses of a run.
 
-    Every start of a run logs into a folder of its own, named after the time. A later start takes over from its first step
-    on: what an earlier one logged from there was computed again from the checkpoint.
+    Every start of a run logs into a folder of its own, named after the time. A later start takes over from its first
+    step on: what an earlier one logged from there was computed again from the checkpoint.
 
     Args:
         path: Work folder with ``<time>/vis_data/scalars.json``, or one such file.
