@@ -1,4 +1,4 @@
-"""FALSE pretraining of ResNet-18 on MBRSC aerial imagery of Dubai, for two CPU cores: simclr_r18_mbrsc.py with another loss in the head.
+"""FALSE pretraining of ResNet-18 on MBRSC aerial imagery of Dubai: simclr_r18_mbrsc.py with another loss in the head.
 
 Command: python tools/train.py configs/false_simclr_r18_mbrsc.py
 Determination: anchor_nearest.

@@ -1,4 +1,4 @@
-"""SimCLR pretraining of ResNet-18 on MBRSC aerial imagery of Dubai, for two CPU cores; the baseline of false_simclr_r18_mbrsc.py.
+"""SimCLR pretraining of ResNet-18 on MBRSC aerial imagery of Dubai, the baseline of false_simclr_r18_mbrsc.py.
 
 Command: python tools/train.py configs/simclr_r18_mbrsc.py
 Global batch: 64 images, two views of 64 x 64.

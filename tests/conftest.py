@@ -1,4 +1,5 @@
 """Data for the tests: made by the project's own converter, in the format that users get."""
+
 import os
 from pathlib import Path
 

@@ -1,4 +1,5 @@
 """Every recipe, through the real runner, on patches in the converter's format."""
+
 import math
 import re
 from pathlib import Path
@@ -63,7 +64,7 @@ def test_pretraining_recipe_takes_two_steps(path, patches, tmp_path):
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
     model = runner.train()
     assert runner.iter == 2
-    losses = [value for value, _ in [runner.message_hub.get_scalar('train/loss').data]][0]
+    losses, _ = runner.message_hub.get_scalar('train/loss').data
     assert all(math.isfinite(loss) for loss in losses)
     assert any('backbone.conv1' in name for name in changed(before, model))
     stored = torch.load(tmp_path / 'run' / 'backbone.pth', weights_only=True)
@@ -95,9 +96,9 @@ def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_pat
 
 def backbone_of_depth(config, tmp_path):
     """A backbone.pth with the weights of an untrained network of the recipe's depth."""
+    import mmseg.models  # noqa: F401
     from mmengine.registry import MODELS
 
-    import mmseg.models  # noqa: F401
     from projects.false.engine.export_backbone import export_backbone
 
     init_default_scope('mmseg')
@@ -139,7 +140,7 @@ def test_false_differs_from_simclr_in_the_head_alone(path):
         ('model.head.loss.determination.k', 3, lambda model: model.head.loss_module.determination.k),
         ('model.neck.out_channels', 32, lambda model: model.neck.project.out_features),
         ('model.backbone.depth', 34, lambda model: model.backbone.depth),
-        ('model.data_preprocessor.mean', [1.0, 2.0, 3.0], lambda model: model.data_preprocessor.mean.flatten().tolist()),
+        ('model.data_preprocessor.mean', [1.0, 2.0, 3.0], lambda model: model.data_preprocessor.mean.view(-1).tolist()),
     ],
 )
 def test_options_reach_the_built_model(option, value, found):
@@ -154,8 +155,8 @@ def test_options_reach_the_built_model(option, value, found):
 
 def test_released_optimizer_gives_no_decay_to_norms_alone():
     from mmengine.optim import build_optim_wrapper
-    from mmengine.utils.dl_utils.misc import is_norm
     from mmengine.registry import MODELS
+    from mmengine.utils.dl_utils.misc import is_norm
 
     config = Config.fromfile(Path(__file__).parents[1] / 'configs' / 'false_simclr_r50_potsdam_released.py')
     import_modules_from_strings(**config.custom_imports)

@@ -1,4 +1,5 @@
 """The same pixels are the same numbers everywhere, and a class keeps its index from label colour to map colour."""
+
 from pathlib import Path
 
 import cv2
@@ -64,7 +65,8 @@ def test_pretraining_fine_tuning_and_test_see_the_same(image_file, tmp_path):
     train_steps = [s for s in config.train_dataloader.dataset.pipeline if s.type != 'RandomFlip']
     trained = Compose(train_steps)({**labelled, 'seg_fields': [], 'reduce_zero_label': False})
     trained = at_the_backbone(config, pseudo_collate([trained]), training=True)
-    tested = Compose(config.test_dataloader.dataset.pipeline)({**labelled, 'seg_fields': [], 'reduce_zero_label': False})
+    test_steps = config.test_dataloader.dataset.pipeline
+    tested = Compose(test_steps)({**labelled, 'seg_fields': [], 'reduce_zero_label': False})
     tested = at_the_backbone(config, pseudo_collate([tested]), training=False)
 
     assert torch.equal(views[0], views[1])

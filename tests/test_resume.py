@@ -1,4 +1,5 @@
 """k steps, an interruption and k more equal 2k steps, bit for bit, through the recipes and the real runner."""
+
 import json
 
 import pytest

@@ -1,4 +1,5 @@
 """From made scenes to mIoU and a report: python tools/quickstart.py [--seed K] [--work-dir DIR]."""
+
 import argparse
 import sys
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Pretrain or fine-tune: python tools/train.py CONFIG [--work-dir DIR] [--resume] [--amp] [--cfg-options KEY=VALUE ...]."""
+"""Pretrain or fine-tune: python tools/train.py CONFIG [--work-dir DIR] [--resume] [--cfg-options KEY=VALUE ...]."""
 
 import argparse
 import os
@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
-from projects.false.engine.launch import build_runner, enable_amp, enable_auto_scale_lr, load_config, set_resume
+from projects.false.engine.launch import enable_amp, enable_auto_scale_lr, load_config, set_resume, train
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -40,7 +40,7 @@ def main() -> None:
     if arguments.auto_scale_lr:
         enable_auto_scale_lr(config)
     set_resume(config, arguments.resume)
-    build_runner(config).train()
+    train(config)
 
 
 if __name__ == '__main__':

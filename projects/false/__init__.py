@@ -3,6 +3,7 @@
 ``from projects.false import FALSELoss`` works with PyTorch and MMEngine alone. Names are imported on first use, so that
 ``tools/doctor.py`` can run where nothing else is installed.
 """
+
 from importlib import import_module
 
 __version__ = '0.1.0'

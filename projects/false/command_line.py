@@ -1,4 +1,5 @@
 """What every command line tool shares: user errors end in one line on stderr and exit status 2."""
+
 import functools
 import re
 import sys

@@ -39,9 +39,8 @@ def test_export(tmp_path: Path, pretraining_checkpoint: Path) -> None:
     written = export_backbone(pretraining_checkpoint, out, arch='ResNet')
     read = torch.load(out, weights_only=True)
     assert read['meta'] == written['meta']
-    assert (
-        read['meta'].items() >= {'method': 'FALSE', 'epoch': 3, 'iter': 30, 'arch': 'ResNet', 'config': 'run'}.items()
-    )
+    expected = {'method': 'FALSE', 'epoch': 3, 'iter': 30, 'arch': 'ResNet', 'config_name': 'run'}
+    assert read['meta'].items() >= expected.items()
     assert set(read['state_dict']) == {'conv1.weight', 'layer1.0.conv1.weight'}
     assert torch.equal(read['state_dict']['conv1.weight'], torch.arange(12.0).reshape(3, 4).t())
     for tensor in read['state_dict'].values():

@@ -129,7 +129,7 @@ def test_anchor_nearest_does_not_depend_on_order(n, seed, alpha, floor):
 
 
 def test_released_depends_on_order():
-    """Only the row with the lower index gets its pair. Here it fails the gate; with the images reversed the other passes."""
+    """Only the row with the lower index gets its pair: here it fails the gate, in reversed order the other passes."""
     case = next(case for case in GOLDEN if case['name'] == 'threshold_rejects')
     rows = torch.tensor(case['embeddings'], dtype=torch.float64)
     first, second = rows[:6], rows[6:]

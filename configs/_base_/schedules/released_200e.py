@@ -1,4 +1,4 @@
-"""200 epochs of the released recipe: SGD over LARC, rate 0.6 -> 4.8 in the first tenth, then a cosine with one restart."""
+"""200 epochs of the released recipe: SGD over LARC, 0.6 -> 4.8 in the first tenth, then a cosine with one restart."""
 
 optim_wrapper = dict(
     type='OptimWrapper',

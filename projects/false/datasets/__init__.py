@@ -2,6 +2,7 @@
 
 ``land_cover`` needs mmseg and is imported by the segmentation configs only.
 """
+
 from .patches import UnlabelledPatches
 from .seeding import SeededSampler
 from .transforms import LoadIndexMask, LoadPatch

@@ -1,4 +1,5 @@
 """Channels-last memory for the whole network: faster convolutions on CPUs and on tensor cores, same results."""
+
 import torch
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS

@@ -56,7 +56,7 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
     Args:
         source: A pretraining checkpoint, as a path or loaded.
         out_path: The file to write.
-        **meta: Facts to note in the file beside those found in the checkpoint: ``method``, ``config``, ``epoch``, ...
+        **meta: Facts to note in the file beside those found in the checkpoint: ``method``, ``epoch``, ...
 
     Returns:
         What was written: ``state_dict``, the backbone's weights, and ``meta``, where they come from.
@@ -79,7 +79,7 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
     kind, blocks, depth = resnet_layout(weights) or (None, None, None)
     found = {
         'method': model_type(str(known.get('cfg', ''))),
-        'config': known.get('experiment_name'),
+        'config_name': known.get('experiment_name'),
         'epoch': known.get('epoch'),
         'iter': known.get('iter'),
         'seed': known.get('seed'),

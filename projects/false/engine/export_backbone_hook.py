@@ -33,7 +33,7 @@ class ExportBackboneHook(Hook):
             {'state_dict': model.state_dict()},
             Path(runner.work_dir, self.filename),
             method=type(model).__name__,
-            config=Path(config).name if config else runner.experiment_name,
+            config_name=Path(config).name if config else runner.experiment_name,
             arch=type(getattr(model, 'backbone', None)).__name__,
             epoch=runner.epoch,
             iter=runner.iter,

@@ -10,6 +10,8 @@ from mmengine.runner import Runner
 
 from projects.false.errors import InputError
 
+from .start_checks_hook import check_batches
+
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None, launcher: str = 'none') -> Config:
     """Read a config and apply what the command line says.
@@ -70,6 +72,19 @@ def set_resume(config: Config, resume: str | None) -> None:
     config.load_from = None if resume == 'auto' else resume
     if config.load_from and not Path(config.load_from).is_file():
         raise InputError(f'{config.load_from}: no such checkpoint to resume from')
+
+
+def train(config: Config) -> None:
+    """Train as the config says.
+
+    Raises:
+        InputError: Something about config or data that the user can mend.
+    """
+    runner = build_runner(config)
+    loader = runner.train_loop.dataloader
+    if not getattr(loader.sampler, 'infinite', False):
+        check_batches(len(loader.dataset), loader.batch_size, len(loader))
+    runner.train()
 
 
 def build_runner(config: Config) -> Runner:

@@ -8,7 +8,7 @@ from projects.false.errors import InputError
 
 
 def check_batches(images: int, batch_size: int, batches: int) -> None:
-    """Refuse a loader that yields nothing: training would end at once and look finished.
+    """Refuse a loader that yields nothing, before MMEngine stops at its own assertion.
 
     Raises:
         InputError: There is not one full batch.
@@ -48,8 +48,6 @@ class StartChecksHook(Hook):
         """Check the train loader, then log what the run amounts to."""
         loader = runner.train_dataloader
         images, per_process = len(loader.dataset), loader.batch_size
-        if not getattr(loader.sampler, 'infinite', False):
-            check_batches(images, per_process, len(loader))
         check_classes(_head_classes(runner.model), _data_classes(loader))
         processes = get_world_size()
         rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.param_groups if 'initial_lr' in group})

@@ -6,8 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmengine.runner import Runner
-from projects.false.engine.checkpoints import read_checkpoint
 
+from projects.false.engine.checkpoints import read_checkpoint
 from projects.false.errors import InputError
 
 

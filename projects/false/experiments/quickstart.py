@@ -1,4 +1,5 @@
 """The whole path on made data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
+
 import json
 import platform
 from collections.abc import Sequence
@@ -67,15 +68,22 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
     steps = [
         Step(
             'make-scenes',
-            python('dataset_converters/synthetic.py', scenes, '--tiles', settings.tiles, '--seed', settings.seed)
-            + ('--val-tiles', str(settings.val_tiles), '--test-tiles', str(settings.test_tiles)),
+            python(
+                'dataset_converters/synthetic.py',
+                scenes,
+                *('--tiles', settings.tiles, '--val-tiles', settings.val_tiles, '--test-tiles', settings.test_tiles),
+                *('--seed', settings.seed),
+            ),
         ),
         Step(
             'cut-patches',
-            python('dataset_converters/color_masks.py', scenes / 'images', scenes / 'masks', data)
-            + ('--palette', 'synthetic', '--patch-size', '128', '--seed', str(settings.seed))
-            + ('--val-list', str(scenes / 'val.txt'), '--test-list', str(scenes / 'test.txt'))
-            + ('--label-fractions', str(settings.label_fraction)),
+            python(
+                'dataset_converters/color_masks.py',
+                *(scenes / 'images', scenes / 'masks', data),
+                *('--palette', 'synthetic', '--patch-size', 128, '--seed', settings.seed),
+                *('--val-list', scenes / 'val.txt', '--test-list', scenes / 'test.txt'),
+                *('--label-fractions', settings.label_fraction),
+            ),
         ),
     ]
     shared = [f'randomness.seed={settings.seed}', f'train_dataloader.dataset.data_root={data}']
@@ -93,6 +101,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
             f'train_dataloader.dataset.ann_file=splits/train_{percent}pct.txt',
             f'train_cfg.max_iters={end}',
             f'train_cfg.val_interval={end}',
+            'default_hooks.logger.interval=10',
             f'param_scheduler.1.end={end}',
             f'val_dataloader.dataset.data_root={data}',
         ]
@@ -102,9 +111,12 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
     for method in [*PRETRAINED, 'random']:
         work = folder / 'test' / method
         checkpoint = folder / 'finetune' / method / f'iter_{settings.iterations}.pth'
-        command = python('test.py', configs / f'{SEGMENTATION}.py', checkpoint, '--work-dir', work)
-        command += ('--out', str(work / 'scores.json'), '--predictions', str(work / 'predictions'))
-        command += ('--cfg-options', f'test_dataloader.dataset.data_root={data}')
+        command = python(
+            'test.py',
+            *(configs / f'{SEGMENTATION}.py', checkpoint, '--work-dir', work),
+            *('--out', work / 'scores.json', '--predictions', work / 'predictions'),
+            *('--cfg-options', f'test_dataloader.dataset.data_root={data}'),
+        )
         steps.append(Step(f'test-{method}', command))
     return steps
 

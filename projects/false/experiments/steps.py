@@ -1,4 +1,5 @@
 """Commands one after the other, each logged to a file, shown live, and skipped once it is done."""
+
 import json
 import os
 import re
