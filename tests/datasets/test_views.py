@@ -66,6 +66,15 @@ def test_crop_windows_have_the_asked_area_and_aspect():
     assert ((rows + tall <= 256) & (columns + wide <= 256)).all()
 
 
+def test_views_share_a_window(image):
+    image = np.arange(96 * 96, dtype=np.int64).reshape(96, 96) // 48
+    image = np.repeat((image % 250).astype(np.uint8)[..., None], 3, axis=2)
+    with seeded((4,)):
+        pairs = [still(window=24, size=24).transform({'img': image})['img'] for _ in range(20)]
+    assert all((first == second).all() for first, second in pairs)
+    assert len({int(first[0, 0, 0]) for first, _ in pairs}) > 5
+
+
 def test_distribution_is_that_of_mmpretrain(image):
     """Mean, spread and saturation of 400 views a side lie as close as two halves of one side do."""
     import mmpretrain.datasets  # noqa: F401
@@ -110,7 +119,12 @@ def test_distribution_is_that_of_mmpretrain(image):
 
 @pytest.mark.parametrize(
     ('arguments', 'text'),
-    [({'blur_prob': 1.2}, 'blur_prob'), ({'crop_scale': (0, 1)}, 'crop_scale'), ({'jitter': (1, 1, 1, 0.6)}, 'jitter')],
+    [
+        ({'blur_prob': 1.2}, 'blur_prob'),
+        ({'crop_scale': (0, 1)}, 'crop_scale'),
+        ({'window': 0}, 'window'),
+        ({'jitter': (1, 1, 1, 0.6)}, 'jitter'),
+    ],
 )
 def test_arguments_out_of_range(arguments, text):
     with pytest.raises(InputError, match=text):

@@ -84,6 +84,9 @@ class ContrastiveViews(BaseTransform):
         jitter_prob, grey_prob, blur_prob: Probabilities of the steps.
         blur_sigma: Range of the standard deviation of the blur, in pixels.
         num_views: How many views of an image.
+        window: Side in pixels of a random square that all views of an image are drawn from, at most the image's sides;
+            None stands for the whole image. Two crops of a large patch often show different land cover; a window makes
+            them views of the same.
 
     Raises:
         InputError: A probability, scale or strength is out of range.
@@ -102,6 +105,7 @@ class ContrastiveViews(BaseTransform):
         blur_prob: float = 0.5,
         blur_sigma: Sequence[float] = (0.1, 2.0),
         num_views: int = 2,
+        window: int | None = None,
     ) -> None:
         probabilities = {
             'flip_prob': flip_prob,
@@ -117,7 +121,9 @@ class ContrastiveViews(BaseTransform):
             raise InputError(f'crop_scale of ContrastiveViews needs 0 < low <= high <= 1, got {crop_scale!r}')
         if len(jitter) != 4 or min(jitter) < 0 or jitter[3] > 0.5:
             raise InputError(f'jitter of ContrastiveViews is four strengths >= 0, the hue at most 0.5, got {jitter!r}')
-        self.size, self.num_views = size, num_views
+        if window is not None and window < 1:
+            raise InputError(f'window of ContrastiveViews is a side in pixels or None, got {window!r}')
+        self.size, self.num_views, self.window = size, num_views, window
         self.crop_scale, self.crop_ratio = tuple(crop_scale), tuple(crop_ratio)
         self.flip_prob, self.vertical_flip_prob = flip_prob, vertical_flip_prob
         self.jitter, self.jitter_prob = tuple(jitter), jitter_prob
@@ -125,10 +131,18 @@ class ContrastiveViews(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Draw the views."""
-        image = results['img']
+        image = self._window(results['img'])
         results['img'] = [self.view(image) for _ in range(self.num_views)]
         results['img_shape'] = (self.size, self.size)
         return results
+
+    def _window(self, image: np.ndarray) -> np.ndarray:
+        if self.window is None:
+            return image
+        height, width = (min(self.window, side) for side in image.shape[:2])
+        row = np.random.randint(image.shape[0] - height + 1)
+        column = np.random.randint(image.shape[1] - width + 1)
+        return image[row : row + height, column : column + width]
 
     def view(self, image: np.ndarray) -> np.ndarray:
         """Draw one view of a BGR uint8 image, shape (size, size, 3)."""

@@ -1,0 +1,47 @@
+import json
+import sys
+
+import pytest
+
+from projects.false import InputError
+from projects.false.experiments.steps import Step, run_steps, share_done
+
+
+def step(folder, name='count', code=''):
+    script = f'open({str(folder / name)!r}, "a").write("x"); {code}'
+    return Step(name, (sys.executable, '-c', script))
+
+
+def test_done_steps_are_skipped(tmp_path):
+    for _ in range(2):
+        run_steps([step(tmp_path), step(tmp_path, 'other')], tmp_path)
+    assert (tmp_path / 'count').read_text() == (tmp_path / 'other').read_text() == 'x'
+
+
+def test_a_failed_step_is_reported_and_run_again(tmp_path):
+    with pytest.raises(InputError, match=r"step 'count' ended with status 3: out of luck .*count\.log"):
+        run_steps([step(tmp_path, code='print("out of luck"); raise SystemExit(3)')], tmp_path)
+    run_steps([step(tmp_path)], tmp_path)
+    assert (tmp_path / 'count').read_text() == 'xx'
+
+
+def test_resume_arguments_are_asked_when_the_step_starts(tmp_path):
+    code = f'import sys; open({str(tmp_path / "arguments")!r}, "w").write(" ".join(sys.argv[1:]))'
+    made = Step('resumed', (sys.executable, '-c', code), resume=lambda: ['--resume'])
+    run_steps([made], tmp_path)
+    assert (tmp_path / 'arguments').read_text() == '--resume'
+    assert json.loads((tmp_path / 'logs' / 'resumed.done').read_text())['seconds'] >= 0
+
+
+@pytest.mark.parametrize(
+    ('line', 'epochs', 'share'),
+    [
+        ('INFO - Epoch(train)  [3][10/20]  lr: 1', 5, 0.5),
+        ('INFO - Iter(train) [ 50/200]  lr: 1', None, 0.25),
+        ('INFO - Epoch(test) [ 5/10]', None, 0.5),
+        ('INFO - Saving checkpoint', 5, None),
+        ('INFO - Iter(train) [ 50/200]', 5, None),
+    ],
+)
+def test_progress_is_read_off_the_log(line, epochs, share):
+    assert share_done(line, epochs) == share
