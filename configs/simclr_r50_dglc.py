@@ -2,8 +2,8 @@
 
 Command: python tools/train.py configs/simclr_r50_dglc.py
 Data: data/dglc, splits/pretrain.txt (about 18,250 patches, no labels read).
-Global batch: 256 images (512 views) on one process; more processes need train_dataloader.batch_size = 256 / processes.
-Hardware: one GPU of 40 GB or more; with less, --amp or a smaller batch with --auto-scale-lr.
+Global batch: 256 images (512 views) on one process.
+Hardware: one GPU, memory not yet measured; if it is short, --amp or a smaller batch with --auto-scale-lr.
 Result: not yet measured.
 """
 

@@ -1,9 +1,9 @@
 """SimCLR pretraining of ResNet-50 on Xiangtan, the baseline of false_simclr_r50_xiangtan.py.
 
 Command: python tools/train.py configs/simclr_r50_xiangtan.py
-Data: data/xiangtan, splits/pretrain.txt (16,051 patches, no labels read).
-Global batch: 256 images (512 views) on one process; more processes need train_dataloader.batch_size = 256 / processes.
-Hardware: one GPU of 40 GB or more; with less, --amp or a smaller batch with --auto-scale-lr.
+Data: data/xiangtan, splits/pretrain.txt (no labels read; the paper used 16,051 patches).
+Global batch: 256 images (512 views) on one process.
+Hardware: one GPU, memory not yet measured; if it is short, --amp or a smaller batch with --auto-scale-lr.
 Result: not yet measured.
 """
 

@@ -4,7 +4,7 @@ Command: python tools/train.py configs/upernet_r50_potsdam.py
          python tools/test.py configs/upernet_r50_potsdam.py work_dirs/upernet_r50_potsdam/iter_4000.pth
 Other initialisations: --cfg-options model.backbone.init_cfg.checkpoint=PATH/backbone.pth, or
     --cfg-options model.backbone.init_cfg=None for random weights.
-Global batch: 16 on one process. Hardware: one GPU of 16 GB.
+Global batch: 16 on one process. Hardware: one GPU, memory not yet measured.
 The last iteration is the result. Result: not yet measured.
 """
 

@@ -5,6 +5,6 @@ optim_wrapper = dict(
     optimizer=dict(type='LARC', lr=4.8, momentum=0.9, weight_decay=1e-6),
     paramwise_cfg=dict(norm_decay_mult=0),
 )
-param_scheduler = [dict(type='ReleasedLR', by_epoch=True, begin=0, end=200, convert_to_iter_based=True)]
+param_scheduler = [dict(type='ReleasedLR', by_epoch=True, convert_to_iter_based=True)]
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=200)
 auto_scale_lr = dict(base_batch_size=256)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
@@ -40,7 +41,9 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
 
 def enable_amp(config: Config) -> None:
     """Train in mixed precision: MMEngine's on a GPU, bfloat16 autocast on a CPU, where MMEngine has none."""
-    if config.optim_wrapper.get('type', 'OptimWrapper') != 'OptimWrapper':
+    chosen = config.optim_wrapper.get('type', 'OptimWrapper')
+    if chosen != 'OptimWrapper':
+        print_log(f'--amp changes nothing: the config trains with {chosen} already', 'current')
         return
     if torch.cuda.is_available():
         config.optim_wrapper.type = 'AmpOptimWrapper'

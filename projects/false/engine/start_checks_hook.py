@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from projects.false.errors import InputError
+from projects.false.models import FALSE
 
 
 def check_batches(images: int, batch_size: int, batches: int) -> None:
@@ -38,6 +39,19 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
             )
 
 
+def check_processes(contrastive: bool, processes: int) -> None:
+    """Refuse in-batch contrastive pretraining on several processes: each would compare its own images alone.
+
+    Raises:
+        InputError: There is more than one process.
+    """
+    if contrastive and processes > 1:
+        raise InputError(
+            f'pretraining on {processes} processes is not in this version: the loss does not gather their batches; '
+            'use one process, with train_dataloader.batch_size as large as its memory allows'
+        )
+
+
 @HOOKS.register_module()
 class StartChecksHook(Hook):
     """Check data against model before training and testing; say global batch and learning rate."""
@@ -50,6 +64,7 @@ class StartChecksHook(Hook):
         images, per_process = len(loader.dataset), loader.batch_size
         check_classes(_head_classes(runner.model), _data_classes(loader))
         processes = get_world_size()
+        check_processes(isinstance(getattr(runner.model, 'module', runner.model), FALSE), processes)
         rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.param_groups if 'initial_lr' in group})
         rates = rates or sorted({group['lr'] for group in runner.optim_wrapper.param_groups})
         runner.logger.info(

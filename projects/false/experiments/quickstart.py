@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from projects.false.datasets.palettes import load_palette
 from projects.false.errors import InputError
 from projects.false.reports.quickstart_report import Run, write_report
 
@@ -89,8 +90,8 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
     shared = [f'randomness.seed={settings.seed}', f'train_dataloader.dataset.data_root={data}']
     for method, config in PRETRAINED.items():
         work, end = folder / 'pretrain' / method, settings.epochs
-        options = [f'train_cfg.max_epochs={end}', f'param_scheduler.1.end={end}', f'param_scheduler.1.T_max={end - 2}']
-        command = python('train.py', configs / f'{config}.py', '--work-dir', work, '--cfg-options', *shared, *options)
+        options = [*shared, f'train_cfg.max_epochs={end}']
+        command = python('train.py', configs / f'{config}.py', '--work-dir', work, '--cfg-options', *options)
         steps.append(Step(f'pretrain-{method}', command, _resume(work), end))
     for method in [*PRETRAINED, 'random']:
         work, end = folder / 'finetune' / method, settings.iterations
@@ -100,9 +101,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
             f'model.backbone.{start}',
             f'train_dataloader.dataset.ann_file=splits/train_{percent}pct.txt',
             f'train_cfg.max_iters={end}',
-            f'train_cfg.val_interval={end}',
             'default_hooks.logger.interval=10',
-            f'param_scheduler.1.end={end}',
             f'val_dataloader.dataset.data_root={data}',
         ]
         config = configs / f'{SEGMENTATION}.py'
@@ -139,7 +138,9 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
         pretraining = folder / 'pretrain' / method if method in PRETRAINED else None
         predictions = folder / 'test' / method / 'predictions'
         runs.append(Run(method, scores, predictions, folder / 'finetune' / method, pretraining))
-    write_report(folder / 'report.html', runs, folder / 'data', 'synthetic', facts(folder, settings, seconds))
+    write_report(
+        folder / 'report.html', runs, folder / 'data', load_palette('synthetic'), facts(folder, settings, seconds)
+    )
     return {run.name: run.scores['scores']['mIoU'] for run in runs}
 
 
