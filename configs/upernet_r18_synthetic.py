@@ -1,7 +1,11 @@
-"""UPerNet with 64 channels on ResNet-18, fine-tuned on few labels of made scenes, for two CPU cores.
+"""UPerNet with 64 channels on ResNet-18, fine-tuned on few labels of made scenes.
 
 Command: python tools/train.py configs/upernet_r18_synthetic.py
-         python tools/test.py configs/upernet_r18_synthetic.py work_dirs/upernet_r18_synthetic/iter_300.pth
+         python tools/test.py configs/upernet_r18_synthetic.py work_dirs/upernet_r18_synthetic/iter_200.pth
+Other initialisations: --cfg-options model.backbone.init_cfg.checkpoint=PATH/backbone.pth, or
+    --cfg-options model.backbone.init_cfg=None for random weights.
+Global batch: 8 on one process. Hardware: two CPU cores.
+The last iteration is the result. Result: docs/results.md.
 """
 
 _base_ = [

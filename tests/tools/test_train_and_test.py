@@ -66,7 +66,7 @@ def test_from_images_to_miou_from_another_folder(patches, tmp_path):
         'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=1',
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    assert '8 training images; global batch 4 = 1 process(es) x 4; base learning rate 0.001' in done.stdout
+    assert '8 training images; global batch 4 = 1 process(es) x 4; base learning rate 0.002' in done.stdout
     backbone = tmp_path / 'work_dirs' / PRETRAIN.stem / 'backbone.pth'
     assert torch.load(backbone, weights_only=True)['meta']['method'] == 'FALSE'
 

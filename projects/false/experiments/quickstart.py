@@ -36,7 +36,7 @@ class Settings:
     tiles: int = 100
     val_tiles: int = 4
     test_tiles: int = 10
-    epochs: int = 20
+    epochs: int = 50
     iterations: int = 200
     label_fraction: float = 0.01
 
