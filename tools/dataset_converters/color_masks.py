@@ -51,6 +51,8 @@ def main(arguments: list[str] | None = None) -> None:
     for name, split in description['splits'].items():
         if split.get('missing_classes'):
             console.print(f'note: {name} has no pixel of: {", ".join(split["missing_classes"])}')
+    if not options['test_list']:
+        console.print('note: without --test-list there is no splits/test.txt, which the upernet recipes evaluate on')
     console.print(f'wrote {len(description["patches"])} patches to {options["out"]}')
 
 

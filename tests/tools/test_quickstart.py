@@ -1,0 +1,52 @@
+"""tools/quickstart.py, small, killed on its way and called again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+SMALL = ['--tiles', '10', '--val-tiles', '1', '--test-tiles', '1', '--epochs', '1', '--iterations', '2']
+
+
+def command(*arguments):
+    return [sys.executable, str(REPOSITORY / 'tools' / 'quickstart.py'), '--work-dir', 'quick', *SMALL, *arguments]
+
+
+@pytest.mark.slow
+def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
+    # A group of its own, so that the step that runs dies with it, as in a power cut.
+    first = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    for line in first.stdout:
+        if line.startswith('[4/10]'):
+            os.killpg(first.pid, signal.SIGKILL)
+            break
+    first.wait()
+    folder = tmp_path / 'quick'
+    assert not (folder / 'report.html').exists()
+    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('done before') == 3
+    page = (folder / 'report.html').read_text()
+    for method in ('FALSE', 'SimCLR', 'random'):
+        scores = json.loads((folder / 'test' / method / 'scores.json').read_text())['scores']
+        assert f'{method} {scores["mIoU"]:.2f}' in done.stdout
+        assert f'{scores["mIoU"]:.2f}' in page
+    assert str(folder / 'report.html') in done.stdout
+
+    other = subprocess.run(command('--seed', '5'), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert other.returncode == 2
+    assert 'holds a run with other settings' in other.stderr
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / 'quick').mkdir()
+    (tmp_path / 'quick' / 'mine.txt').write_text('keep')
+    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith('error: quick: is not empty')
+    assert [path.name for path in (tmp_path / 'quick').iterdir()] == ['mine.txt']
