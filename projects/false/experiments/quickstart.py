@@ -1,7 +1,9 @@
 """The whole path on made data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
 
 import json
+import os
 import platform
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -62,11 +64,11 @@ def claim(folder: Path, settings: Settings) -> None:
         raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
 
 
-def plan(folder: Path, settings: Settings) -> list[Step]:
-    """The commands of the quickstart, in order; a user could type each of them."""
+def plan(folder: Path, settings: Settings) -> list[list[Step]]:
+    """The commands of the quickstart, in groups that may run together; a user could type each of them."""
     scenes, data, configs = folder / 'scenes', folder / 'data', Path(__file__).resolve().parents[3] / 'configs'
     percent = f'{100 * settings.label_fraction:g}'
-    steps = [
+    data_steps = [
         Step(
             'make-scenes',
             python(
@@ -88,11 +90,12 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
         ),
     ]
     shared = [f'randomness.seed={settings.seed}', f'train_dataloader.dataset.data_root={data}']
+    pretraining, fine_tuning, testing = [], [], []
     for method, config in PRETRAINED.items():
         work, end = folder / 'pretrain' / method, settings.epochs
         options = [*shared, f'train_cfg.max_epochs={end}']
         command = python('train.py', configs / f'{config}.py', '--work-dir', work, '--cfg-options', *options)
-        steps.append(Step(f'pretrain-{method}', command, _resume(work), end))
+        pretraining.append(Step(f'pretrain-{method}', command, _resume(work), end))
     for method in [*PRETRAINED, 'random']:
         work, end = folder / 'finetune' / method, settings.iterations
         backbone = folder / 'pretrain' / method / 'backbone.pth'
@@ -106,7 +109,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
         ]
         config = configs / f'{SEGMENTATION}.py'
         command = python('train.py', config, '--work-dir', work, '--cfg-options', *shared, *options)
-        steps.append(Step(f'finetune-{method}', command, _resume(work)))
+        fine_tuning.append(Step(f'finetune-{method}', command, _resume(work)))
     for method in [*PRETRAINED, 'random']:
         work = folder / 'test' / method
         checkpoint = folder / 'finetune' / method / f'iter_{settings.iterations}.pth'
@@ -116,8 +119,8 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
             *('--out', work / 'scores.json', '--predictions', work / 'predictions'),
             *('--cfg-options', f'test_dataloader.dataset.data_root={data}'),
         )
-        steps.append(Step(f'test-{method}', command))
-    return steps
+        testing.append(Step(f'test-{method}', command))
+    return [*([step] for step in data_steps), pretraining, fine_tuning, testing]
 
 
 def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
@@ -131,7 +134,9 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
         mIoU on the test scenes in percent, by initialisation.
     """
     claim(folder, settings)
-    seconds = run_steps(plan(folder, settings), folder)
+    start = time.monotonic()
+    run_steps(plan(folder, settings), folder)
+    minutes = (time.monotonic() - start) / 60
     runs = []
     for method in [*PRETRAINED, 'random']:
         scores = json.loads((folder / 'test' / method / 'scores.json').read_text())
@@ -139,12 +144,12 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
         predictions = folder / 'test' / method / 'predictions'
         runs.append(Run(method, scores, predictions, folder / 'finetune' / method, pretraining))
     write_report(
-        folder / 'report.html', runs, folder / 'data', load_palette('synthetic'), facts(folder, settings, seconds)
+        folder / 'report.html', runs, folder / 'data', load_palette('synthetic'), facts(folder, settings, minutes)
     )
     return {run.name: run.scores['scores']['mIoU'] for run in runs}
 
 
-def facts(folder: Path, settings: Settings, seconds: dict[str, float]) -> dict[str, str]:
+def facts(folder: Path, settings: Settings, minutes: float) -> dict[str, str]:
     """What a reader needs to repeat the run."""
     percent = f'{100 * settings.label_fraction:g}'
     splits = folder / 'data' / 'splits'
@@ -158,9 +163,9 @@ def facts(folder: Path, settings: Settings, seconds: dict[str, float]) -> dict[s
         'pretraining': f'ResNet-18, {settings.epochs} epochs',
         'fine-tuning': f'UPerNet, {settings.iterations} iterations, the same for every initialisation',
         'seed': str(settings.seed),
-        'hardware': f'{platform.machine()}, {torch.get_num_threads()} threads'
+        'hardware': f'{platform.machine()}, {os.cpu_count()} cores'
         + (f', {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ', no GPU'),
-        'time': f'{sum(seconds.values()) / 60:.1f} minutes',
+        'time of this call': f'{minutes:.1f} minutes',
         'date': date.today().isoformat(),
         'software': f'Python {platform.python_version()}, torch {torch.__version__}',
     }

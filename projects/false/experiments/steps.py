@@ -1,4 +1,4 @@
-"""Commands one after the other, each logged to a file, shown live, and skipped once it is done."""
+"""Commands in groups, each logged to a file, shown live, and skipped once it is done."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,71 +49,108 @@ def share_done(line: str, epochs: int | None) -> float | None:
     return None
 
 
-def run_steps(steps: Sequence[Step], folder: Path) -> dict[str, float]:
+def run_steps(groups: Sequence[Sequence[Step]], folder: Path) -> dict[str, float]:
     """Run every step that is not done yet.
 
+    The steps of a group do not need each other and run at the same time, as many as there are cores. Every step gets
+    one computing thread: two small trainings beside each other end sooner than one after the other with two threads
+    each, and their results do not depend on the number of cores.
+
     Args:
-        steps: Commands in order.
+        groups: Steps that may run together, group after group.
         folder: Where ``logs/<name>.log`` and ``logs/<name>.done`` go.
 
     Returns:
         Seconds of every step, of an earlier run for those that were done.
 
     Raises:
-        InputError: A command failed; the message quotes the end of its log.
+        InputError: A command failed; the message quotes the end of its log. The others of its group are ended.
     """
     logs = folder / 'logs'
     logs.mkdir(parents=True, exist_ok=True)
     console = Console()
-    columns = (SpinnerColumn(), TextColumn('{task.description}'), BarColumn(), TimeElapsedColumn())
-    seconds = {}
+    columns = (SpinnerColumn(), TextColumn('{task.description}', markup=False), BarColumn(), TimeElapsedColumn())
+    names = [step.name for group in groups for step in group]
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for number, step in enumerate(steps, 1):
-            title = f'[{number}/{len(steps)}] {step.name}'
-            mark = logs / f'{step.name}.done'
-            if mark.is_file():
-                seconds[step.name] = json.loads(mark.read_text())['seconds']
-                console.print(f'{title}: done before', markup=False)
-                continue
-            task = progress.add_task(title.replace('[', r'\['), total=1.0)
-            if not console.is_terminal:
-                console.print(f'{title} ...', markup=False)
-            seconds[step.name] = _run(step, logs, lambda share, task=task: progress.update(task, completed=share))
-            progress.remove_task(task)
-            partial = mark.with_suffix('.partial')
-            partial.write_text(json.dumps({'seconds': seconds[step.name], 'command': step.command}))
-            partial.replace(mark)
-            console.print(f'{title}: {seconds[step.name]:.0f} s', markup=False)
-    return seconds
+        for group in groups:
+            runs = []
+            for step in group:
+                title = f'[{names.index(step.name) + 1}/{len(names)}] {step.name}'
+                if _mark(logs, step).is_file():
+                    console.print(f'{title}: done before', markup=False)
+                else:
+                    runs.append(_Run(step, title, logs, progress))
+            _run_together(runs)
+    return {name: json.loads((logs / f'{name}.done').read_text())['seconds'] for name in names}
 
 
-def _run(step: Step, logs: Path, show: Callable[[float], None]) -> float:
-    command = [*step.command, *step.resume()]
-    path = logs / f'{step.name}.log'
-    start = time.monotonic()
-    # Waiting threads that spin steal the other core from the data loader.
-    environment = {'OMP_WAIT_POLICY': 'PASSIVE', 'PYTHONUNBUFFERED': '1', **os.environ}
-    with path.open('a') as log:
-        print(f'$ {shlex.join(command)}', file=log, flush=True)
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, errors='replace'
-        )
-        try:
-            for line in process.stdout:
+def _mark(logs: Path, step: Step) -> Path:
+    return logs / f'{step.name}.done'
+
+
+def _run_together(runs: Sequence['_Run']) -> None:
+    if not runs:
+        return
+    pool = ThreadPoolExecutor(min(len(runs), os.cpu_count() or 1))
+    try:
+        for future in as_completed([pool.submit(run) for run in runs]):
+            future.result()
+    finally:
+        for run in runs:
+            run.stop()
+        pool.shutdown(cancel_futures=True)
+
+
+class _Run:
+    """One step on its way: a process, its log, its line of progress."""
+
+    def __init__(self, step: Step, title: str, logs: Path, progress: Progress) -> None:
+        self.step, self.title, self.logs, self.progress = step, title, logs, progress
+        self.process: subprocess.Popen | None = None
+        self.stopped = False
+
+    def stop(self) -> None:
+        """End the process if it runs, and keep it from starting if it does not."""
+        self.stopped = True
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+
+    def __call__(self) -> None:
+        if self.stopped:
+            return
+        console = self.progress.console
+        if not console.is_terminal:
+            console.print(f'{self.title} ...', markup=False)
+        task = self.progress.add_task(self.title, total=1.0)
+        start = time.monotonic()
+        self._execute(lambda share: self.progress.update(task, completed=share))
+        seconds = time.monotonic() - start
+        self.progress.remove_task(task)
+        mark = _mark(self.logs, self.step)
+        partial = mark.with_suffix('.partial')
+        partial.write_text(json.dumps({'seconds': seconds, 'command': self.step.command}))
+        partial.replace(mark)
+        console.print(f'{self.title}: {seconds:.0f} s', markup=False)
+
+    def _execute(self, show: Callable[[float], None]) -> None:
+        command = [*self.step.command, *self.step.resume()]
+        path = self.logs / f'{self.step.name}.log'
+        environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1'}
+        with path.open('a') as log:
+            print(f'$ {shlex.join(command)}', file=log, flush=True)
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, errors='replace'
+            )
+            for line in self.process.stdout:
                 log.write(line)
                 log.flush()
-                share = share_done(line, step.epochs)
+                share = share_done(line, self.step.epochs)
                 if share is not None:
                     show(share)
-            status = process.wait()
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
-    if status:
-        lines = [line for line in path.read_text(errors='replace').splitlines() if line.strip()]
-        raise InputError(f'step {step.name!r} ended with status {status}: {lines[-1]} (whole log: {path})')
-    return time.monotonic() - start
+            status = self.process.wait()
+        if status:
+            lines = [line for line in path.read_text(errors='replace').splitlines() if line.strip()]
+            raise InputError(f'step {self.step.name!r} ended with status {status}: {lines[-1]} (whole log: {path})')
 
 
 def python(script: str, *arguments: object) -> tuple[str, ...]:
