@@ -15,6 +15,7 @@ _base_ = [
 ]
 
 model = dict(head=dict(loss=dict(temperature=0.2)))
+train_cfg = dict(max_epochs=20)
 train_dataloader = dict(
     batch_size=128,
     num_workers=1,
