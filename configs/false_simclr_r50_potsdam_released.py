@@ -17,6 +17,7 @@ _base_ = [
 ]
 
 model = dict(
+    backbone=dict(zero_init_residual=False),
     neck=dict(relu=False),
     head=dict(
         loss=dict(type='FALSELoss', confidence_weight=1.0, positive_threshold=0.9, determination=dict(type='released'))

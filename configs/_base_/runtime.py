@@ -1,4 +1,4 @@
-"""What every run shares: reproducible to the bit, resumable, checkpoints that are data and nothing else."""
+"""What every run shares: seeded (bit for bit on a CPU), resumable, checkpoints that are data and nothing else."""
 
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),

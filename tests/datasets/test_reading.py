@@ -93,3 +93,12 @@ def test_damaged_mask_is_named(tmp_path, name):
     (tmp_path / name).write_bytes(b'no mask')
     with pytest.raises(InputError, match=name):
         read_index_mask(tmp_path / name, 3)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_cut_off_files_are_refused(tmp_path, suffix):
+    path = tmp_path / f'a{suffix}'
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(InputError, match='cut off'):
+        read_image(path)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from projects.false.engine.export_backbone import backbone_weights, export_backbone, model_type
+from projects.false.engine.export_backbone import backbone_weights, export_backbone, method_of
 from projects.false.errors import InputError
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'export_backbone.py'
@@ -65,13 +65,16 @@ def test_no_backbone(tmp_path: Path, content) -> None:
     ('text', 'expected'),
     [
         ("model = dict(type='A')", 'A'),
+        ("model = dict(type='FALSE', head=dict(loss=dict(type='FALSELoss')))", 'FALSE'),
+        ("model = dict(type='FALSE', head=dict(loss=dict(type='NTXentLoss')))", 'SimCLR'),
         ("model = {'type': 'A'}", None),
+        ('model = open("x")', None),
         ('model =', None),
         ("other = dict(type='A')", None),
     ],
 )
-def test_model_type(text: str, expected: str | None) -> None:
-    assert model_type(text) == expected
+def test_method_is_read_not_run(text: str, expected: str | None) -> None:
+    assert method_of(text) == expected
 
 
 def test_hook_leaves_a_backbone_in_the_work_folder(tmp_path: Path, tiny_runner) -> None:

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -47,6 +48,8 @@ def small(tmp_path, monkeypatch):
 def one_line(capsys, *words):
     last = capsys.readouterr().err.strip().splitlines()[-1]
     assert last.startswith('error: ')
+    left = [path.name for path in Path().rglob('*') if path.suffix in ('.pth', '.tmp') or '.partial' in path.name]
+    assert [name for name in left if name not in ('backbone.pth', 'other.pth')] == []
     for word in words:
         assert str(word) in last, last
     return last

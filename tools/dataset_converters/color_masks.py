@@ -9,10 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
-try:
-    import projects.false  # noqa: F401
-except ImportError:  # not installed: run from the repository this file is in
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
@@ -52,7 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
         if split.get('missing_classes'):
             console.print(f'note: {name} has no pixel of: {", ".join(split["missing_classes"])}')
     if not options['test_list']:
-        console.print('note: without --test-list there is no splits/test.txt, which the upernet recipes evaluate on')
+        held = 'holds the val patches' if options['val_list'] else 'is absent: give --val-list or --test-list'
+        console.print(f'note: no --test-list; splits/test.txt, which the upernet recipes evaluate on, {held}')
     console.print(f'wrote {len(description["patches"])} patches to {options["out"]}')
 
 

@@ -10,10 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-try:
-    import projects.false  # noqa: F401
-except ImportError:  # not installed: run from the repository this file is in
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.command_line import report_input_errors
 from projects.false.datasets.synthetic import write_synthetic_tiles

@@ -1,5 +1,8 @@
 """Labelled patches: about 1 % of the labels to train on, the whole test list to report on.
 
+Validation runs once, after the last iteration, on the test list. To choose settings:
+`val_dataloader.dataset.ann_file=splits/val.txt`.
+
 A recipe sets `palette` and `data_root`, and the crop where it differs.
 """
 

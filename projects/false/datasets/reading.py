@@ -9,6 +9,7 @@ from PIL import Image
 from projects.false.errors import InputError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
+LOSSY_SUFFIXES = ('.jpg', '.jpeg')
 RASTER_SUFFIXES = ('.tif', '.tiff')
 
 
@@ -34,6 +35,7 @@ def read_image(path: str | Path) -> np.ndarray:
         image = _read_raster(path)
         _check(path, image)
         return np.ascontiguousarray(image[..., ::-1])
+    check_complete(path)
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None or image.size == 0:
         raise InputError(f'{path}: cannot be read as an image; the file is damaged or no image, replace it')
@@ -41,6 +43,20 @@ def read_image(path: str | Path) -> np.ndarray:
         image = image[..., None]
     _check(path, image)
     return image
+
+
+def check_complete(path: Path) -> None:
+    """Refuse a cut-off JPEG or PNG: OpenCV fills what is missing with grey or black and only warns.
+
+    Raises:
+        InputError: The file cannot be read, or its end is missing.
+    """
+    suffix = path.suffix.lower()
+    data = path.read_bytes() if suffix not in RASTER_SUFFIXES else b''
+    # In a whole JPEG an end marker follows the last scan (thumbnails come earlier); a whole PNG has an end chunk.
+    cut_off = suffix in LOSSY_SUFFIXES and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
+    if cut_off or (suffix == '.png' and b'IEND' not in data[-4096:]):
+        raise InputError(f'{path}: file is cut off ({len(data)} bytes); copy or download it again')
 
 
 def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Channels-last memory for the whole network: faster convolutions on CPUs and on tensor cores, same results."""
+"""Channels-last memory for the whole network: faster convolutions on CPUs and tensor cores, equal up to rounding."""
 
 import torch
 from mmengine.hooks import Hook

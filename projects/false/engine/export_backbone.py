@@ -35,19 +35,30 @@ def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
     }
 
 
-def model_type(config_text: str) -> str | None:
-    """Find ``model = dict(type='...')`` in the text of a config without executing it."""
+def method_name(model: str, loss: str | None) -> str:
+    """Name a pretraining method. SimCLR and FALSE are one algorithm class: the loss in the head tells them apart."""
+    return 'SimCLR' if model == 'FALSE' and loss == 'NTXentLoss' else model
+
+
+def method_of(config_text: str) -> str | None:
+    """Find the method in the text of a config, ``model = dict(type='...', head=dict(loss=dict(...)))``, unexecuted."""
     try:
         statements = ast.parse(config_text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     for statement in statements:
-        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
-            names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
-            for keyword in statement.value.keywords if 'model' in names else ():
-                if keyword.arg == 'type' and isinstance(keyword.value, ast.Constant):
-                    return str(keyword.value.value)
+        names = [target.id for target in getattr(statement, 'targets', ()) if isinstance(target, ast.Name)]
+        if 'model' in names:
+            model = _argument(statement.value, 'type')
+            loss = _argument(_argument(_argument(statement.value, 'head'), 'loss'), 'type')
+            if isinstance(model, ast.Constant):
+                return method_name(str(model.value), loss.value if isinstance(loss, ast.Constant) else None)
     return None
+
+
+def _argument(call: ast.AST | None, name: str) -> ast.AST | None:
+    keywords = call.keywords if isinstance(call, ast.Call) else ()
+    return next((keyword.value for keyword in keywords if keyword.arg == name), None)
 
 
 def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.PathLike, **meta) -> dict:
@@ -78,7 +89,7 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
     known = known if isinstance(known, Mapping) else {}
     kind, blocks, depth = resnet_layout(weights) or (None, None, None)
     found = {
-        'method': model_type(str(known.get('cfg', ''))),
+        'method': method_of(str(known.get('cfg', ''))),
         'config_name': known.get('experiment_name'),
         'epoch': known.get('epoch'),
         'iter': known.get('iter'),

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 
-from projects.false.engine.export_backbone import export_backbone
+from projects.false.engine.export_backbone import export_backbone, method_name
 
 
 @HOOKS.register_module()
@@ -29,10 +29,11 @@ class ExportBackboneHook(Hook):
         """Export the weights of the last iteration; only the first process writes."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         config = runner.cfg.filename
+        loss = getattr(getattr(model, 'head', None), 'loss_module', None)
         export_backbone(
             {'state_dict': model.state_dict()},
             Path(runner.work_dir, self.filename),
-            method=type(model).__name__,
+            method=method_name(type(model).__name__, type(loss).__name__),
             config_name=Path(config).name if config else runner.experiment_name,
             arch=type(getattr(model, 'backbone', None)).__name__,
             epoch=runner.epoch,

@@ -33,7 +33,10 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
     except (SyntaxError, OSError, KeyError, TypeError, ModuleNotFoundError) as error:
         raise InputError(f'{path}: cannot be read as a config: {error}') from error
     if options:
-        config.merge_from_dict(options)
+        try:
+            config.merge_from_dict(options)
+        except (KeyError, TypeError, IndexError, AttributeError) as error:
+            raise InputError(f'--cfg-options {options}: does not fit {path}: {error}') from error
     config.launcher = launcher
     config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
     return config
@@ -77,12 +80,19 @@ def set_resume(config: Config, resume: str | None) -> None:
         raise InputError(f'{config.load_from}: no such checkpoint to resume from')
 
 
+def fit_schedules(config: Config) -> None:
+    """Drop schedules that would begin after the end of a shortened run; MMEngine stops at them with an assertion."""
+    length = config.train_cfg.get('max_epochs') or config.train_cfg.get('max_iters')
+    config.param_scheduler = [entry for entry in config.param_scheduler if entry.get('begin', 0) < length]
+
+
 def train(config: Config) -> None:
     """Train as the config says.
 
     Raises:
         InputError: Something about config or data that the user can mend.
     """
+    fit_schedules(config)
     runner = build_runner(config)
     loader = runner.train_loop.dataloader
     if not getattr(loader.sampler, 'infinite', False):

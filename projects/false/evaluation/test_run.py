@@ -17,7 +17,10 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
     Raises:
         InputError: The file is missing, unsafe, or of another model.
     """
-    state = read_checkpoint(checkpoint).get('state_dict', {})
+    loaded = read_checkpoint(checkpoint)
+    state = loaded.get('state_dict') if isinstance(loaded, dict) else None
+    if not isinstance(state, dict):
+        raise InputError(f'{checkpoint}: holds no weights; give a checkpoint that tools/train.py wrote')
     expected = runner.model.state_dict()
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     other = [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]

@@ -1,7 +1,6 @@
 """The whole path on made data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
 
 import json
-import os
 import platform
 import time
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from projects.false.datasets.palettes import load_palette
 from projects.false.errors import InputError
 from projects.false.reports.quickstart_report import Run, write_report
 
-from .steps import Step, python, run_steps
+from .steps import Step, cores, python, run_steps
 
 PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
 SEGMENTATION = 'upernet_r18_synthetic'
@@ -34,7 +33,7 @@ class Settings:
         label_fraction: Share of the training patches whose labels are used.
     """
 
-    seed: int = 0
+    seed: int = 1
     tiles: int = 100
     val_tiles: int = 4
     test_tiles: int = 10
@@ -50,8 +49,13 @@ def claim(folder: Path, settings: Settings) -> None:
         InputError: The folder holds a run with other settings, or something else.
     """
     stored = folder / 'settings.json'
+    if ',' in str(folder):
+        raise InputError(f'{folder}: --cfg-options takes a comma for a list; choose a --work-dir without one')
     if stored.is_file():
-        before = json.loads(stored.read_text())
+        try:
+            before = json.loads(stored.read_text())
+        except ValueError as error:
+            raise InputError(f'{stored}: is damaged; remove {folder} or choose another --work-dir') from error
         if before != asdict(settings):
             raise InputError(f'{folder}: holds a run with other settings ({before}); choose another --work-dir')
         return
@@ -154,16 +158,17 @@ def facts(folder: Path, settings: Settings, minutes: float) -> dict[str, str]:
     percent = f'{100 * settings.label_fraction:g}'
     splits = folder / 'data' / 'splits'
     count = {name: len((splits / f'{name}.txt').read_text().split()) for name in ('pretrain', 'test')}
+    options = [f'--{name.replace("_", "-")} {value}' for name, value in asdict(settings).items()]
     labelled = len((splits / f'train_{percent}pct.txt').read_text().split())
     return {
-        'command': f'python tools/quickstart.py --seed {settings.seed}',
+        'command': ' '.join(['python tools/quickstart.py', *options]),
         'unlabelled patches': f'{count["pretrain"]} of 128 x 128 pixels',
         'labelled patches': f'{labelled} ({percent} %)',
         'test patches': str(count['test']),
         'pretraining': f'ResNet-18, {settings.epochs} epochs',
         'fine-tuning': f'UPerNet, {settings.iterations} iterations, the same for every initialisation',
         'seed': str(settings.seed),
-        'hardware': f'{platform.machine()}, {os.cpu_count()} cores'
+        'hardware': f'{platform.machine()}, {cores()} cores'
         + (f', {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ', no GPU'),
         'time of this call': f'{minutes:.1f} minutes',
         'date': date.today().isoformat(),

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -84,6 +85,11 @@ def run_steps(groups: Sequence[Sequence[Step]], folder: Path) -> dict[str, float
     return {name: json.loads((logs / f'{name}.done').read_text())['seconds'] for name in names}
 
 
+def cores() -> int:
+    """How many CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def _mark(logs: Path, step: Step) -> Path:
     return logs / f'{step.name}.done'
 
@@ -91,7 +97,7 @@ def _mark(logs: Path, step: Step) -> Path:
 def _run_together(runs: Sequence['_Run']) -> None:
     if not runs:
         return
-    pool = ThreadPoolExecutor(min(len(runs), os.cpu_count() or 1))
+    pool = ThreadPoolExecutor(min(len(runs), cores()))
     try:
         for future in as_completed([pool.submit(run) for run in runs]):
             future.result()
@@ -108,22 +114,23 @@ class _Run:
         self.step, self.title, self.logs, self.progress = step, title, logs, progress
         self.process: subprocess.Popen | None = None
         self.stopped = False
+        self.lock = threading.Lock()
 
     def stop(self) -> None:
         """End the process if it runs, and keep it from starting if it does not."""
-        self.stopped = True
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
+        with self.lock:
+            self.stopped = True
+            if self.process is not None and self.process.poll() is None:
+                self.process.terminate()
 
     def __call__(self) -> None:
-        if self.stopped:
-            return
         console = self.progress.console
         if not console.is_terminal:
             console.print(f'{self.title} ...', markup=False)
         task = self.progress.add_task(self.title, total=1.0)
         start = time.monotonic()
-        self._execute(lambda share: self.progress.update(task, completed=share))
+        if not self._execute(lambda share: self.progress.update(task, completed=share)):
+            return
         seconds = time.monotonic() - start
         self.progress.remove_task(task)
         mark = _mark(self.logs, self.step)
@@ -132,15 +139,23 @@ class _Run:
         partial.replace(mark)
         console.print(f'{self.title}: {seconds:.0f} s', markup=False)
 
-    def _execute(self, show: Callable[[float], None]) -> None:
+    def _execute(self, show: Callable[[float], None]) -> bool:
         command = [*self.step.command, *self.step.resume()]
         path = self.logs / f'{self.step.name}.log'
         environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1'}
         with path.open('a') as log:
-            print(f'$ {shlex.join(command)}', file=log, flush=True)
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, errors='replace'
-            )
+            print(f'$ OMP_NUM_THREADS=1 {shlex.join(command)}', file=log, flush=True)
+            with self.lock:
+                if self.stopped:
+                    return False
+                self.process = subprocess.Popen(
+                    command,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    env=environment,
+                    errors='replace',
+                )
             for line in self.process.stdout:
                 log.write(line)
                 log.flush()
@@ -151,6 +166,7 @@ class _Run:
         if status:
             lines = [line for line in path.read_text(errors='replace').splitlines() if line.strip()]
             raise InputError(f'step {self.step.name!r} ended with status {status}: {lines[-1]} (whole log: {path})')
+        return True
 
 
 def python(script: str, *arguments: object) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from projects.false.errors import InputError
 from .ranges import check_range
 from .similarity import Similarities
 
-DETERMINATIONS = Registry('determination', scope='mmengine', locations=['projects.false.losses.determination'])
+DETERMINATIONS = Registry('determination', scope='mmengine')
 
 RELEASED_SENTINEL = 3.0
 """What the released code writes where it does not look; a distance in units of e_ij = exp(s_ij)."""
@@ -107,6 +107,8 @@ def build_determination(spec: str | dict):
     Raises:
         InputError: The name is unknown or an argument does not belong to it.
     """
+    if not isinstance(spec, str | dict):
+        raise InputError(f'determination is a name or a dict(type=name, ...), got {spec!r}')
     arguments = {'type': spec} if isinstance(spec, str) else dict(spec)
     name = arguments.pop('type', None)
     known = sorted(DETERMINATIONS.module_dict)
