@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from mmengine.utils import import_modules_from_strings
 
 from projects.false.engine.launch import fit_schedules
+from projects.false.losses import Released
 
 CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
 PRETRAINING = [path for path in CONFIGS if 'simclr' in path.stem]
@@ -144,26 +145,57 @@ def test_false_differs_from_simclr_in_the_head_alone(path):
     assert len([line for line in lines if line and not line.startswith('_base_')]) <= 10
 
 
-@pytest.mark.parametrize(
-    ('option', 'value', 'found'),
-    [
-        ('model.head.loss.confidence_weight', 0.7, lambda model: model.head.loss_module.confidence_weight),
-        ('model.head.loss.positive_threshold', 0.3, lambda model: model.head.loss_module.positive_threshold),
-        ('model.head.loss.temperature', 0.2, lambda model: model.head.loss_module.temperature),
-        ('model.head.loss.determination.k', 3, lambda model: model.head.loss_module.determination.k),
-        ('model.neck.out_channels', 32, lambda model: model.neck.project.out_features),
-        ('model.backbone.depth', 34, lambda model: model.backbone.depth),
-        ('model.data_preprocessor.mean', [1.0, 2.0, 3.0], lambda model: model.data_preprocessor.mean.view(-1).tolist()),
-    ],
-)
-def test_options_reach_the_built_model(option, value, found):
-    from mmengine.registry import MODELS
+def documented_keys():
+    """The keys of the README's table of options; `.floor` continues the key before it."""
+    rows = re.findall(r'^\| (`[a-z_.]+[^|]*) \|', (CONFIGS[0].parents[1] / 'README.md').read_text(), re.MULTILINE)
+    keys = set()
+    for row in rows:
+        names = [name.split('=')[0] for name in re.findall(r'`([a-zA-Z0-9_.=:/]+)`', row)]
+        if names and '.' in names[0]:
+            keys |= {names[0], *(names[0].rsplit('.', 1)[0] + name for name in names[1:] if name.startswith('.'))}
+    return keys
 
-    config = Config.fromfile(Path(__file__).parents[1] / 'configs' / 'false_simclr_r18_synthetic.py')
-    config.merge_from_dict({option: value})
-    import_modules_from_strings(**config.custom_imports)
-    init_default_scope('mmpretrain')
-    assert found(MODELS.build(config.model)) == value
+
+OPTIONS = {
+    'model.head.loss.confidence_weight=0.7': lambda run: run.model.head.loss_module.confidence_weight == 0.7,
+    'model.head.loss.positive_threshold=0.3': lambda run: run.model.head.loss_module.positive_threshold == 0.3,
+    'model.head.loss.temperature=0.3': lambda run: run.model.head.loss_module.temperature == 0.3,
+    'model.head.loss.determination=released': lambda run: isinstance(
+        run.model.head.loss_module.determination, Released
+    ),
+    'model.head.loss.determination.k=3': lambda run: run.model.head.loss_module.determination.k == 3,
+    'model.head.loss.determination.floor=0.2': lambda run: run.model.head.loss_module.determination.floor == 0.2,
+    'train_dataloader.batch_size=3': lambda run: run.train_loop.dataloader.batch_size == 3,
+    'train_dataloader.dataset.ann_file=splits/test.txt': lambda run: len(run.train_loop.dataloader.dataset) == 4,
+    'train_dataloader.dataset.pipeline.1.crop_scale=(0.3,0.4)': lambda run: (
+        run.train_loop.dataloader.dataset.pipeline.transforms[1].crop_scale == (0.3, 0.4)
+    ),
+    'randomness.seed=7': lambda run: run.seed == 7 and run.train_loop.dataloader.sampler.seed == 7,
+    'model.backbone.init_cfg.checkpoint=x.pth': lambda run: run.model.backbone.init_cfg['checkpoint'] == 'x.pth',
+    'model.backbone.init_cfg=None': lambda run: run.model.backbone.init_cfg[0]['type'] == 'Kaiming',
+    'train_cfg.max_iters=3': lambda run: run.train_loop.max_iters == 3,
+    'train_cfg.max_epochs=3': lambda run: run.train_loop.max_epochs == 3,
+}
+
+
+def test_every_documented_option_is_tried():
+    assert documented_keys() <= {option.split('=')[0] for option in OPTIONS}
+    assert len(documented_keys()) >= 10
+
+
+@pytest.mark.parametrize('option', OPTIONS)
+def test_options_reach_what_is_built(option, patches, tmp_path):
+    """As a user types them: parsed by the tools' own parser, followed into the runner."""
+    import argparse
+
+    fine_tuning = 'init_cfg' in option or 'max_iters' in option
+    path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else "false_simclr"}_r18_synthetic.py'
+    config = on_small_data(path, patches, tmp_path)
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    config.merge_from_dict(parser.parse_args(['--cfg-options', option]).cfg_options)
+    config.experiment_name = f'{option}_{tmp_path.name}'
+    assert OPTIONS[option](build(config))
 
 
 def test_released_optimizer_gives_no_decay_to_norms_alone():

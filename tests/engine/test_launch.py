@@ -2,7 +2,15 @@ import pytest
 from mmengine.config import Config
 
 from projects.false import InputError
-from projects.false.engine.launch import build_runner, enable_amp, enable_auto_scale_lr, load_config, set_resume
+from projects.false.engine.launch import (
+    build_runner,
+    enable_amp,
+    enable_auto_scale_lr,
+    fit_schedules,
+    load_config,
+    new_keys,
+    set_resume,
+)
 from tests.conftest import REPOSITORY
 
 RECIPE = str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py')
@@ -17,6 +25,27 @@ def test_options_override():
     config = load_config(RECIPE, {'model.head.loss.temperature': 0.1, 'train_dataloader.dataset.pipeline.1.size': 96})
     assert config.model.head.loss.temperature == 0.1
     assert config.train_dataloader.dataset.pipeline[1].size == 96
+
+
+def test_new_keys_are_told_from_known_ones():
+    options = {
+        'model.head.loss.temperature': 0.1,
+        'train_dataloader.dataset.pipeline.1.size': 96,
+        'model.hed.loss.temperature': 0.1,
+        'train_dataloader.dataset.pipeline.9.size': 96,
+    }
+    assert new_keys(load_config(RECIPE), options) == list(options)[2:]
+
+
+def test_option_that_does_not_fit_the_config():
+    with pytest.raises(InputError, match='does not fit'):
+        load_config(RECIPE, {'train_dataloader.dataset.pipeline.9.size': 96})
+
+
+def test_schedules_of_a_shortened_run_end_with_it():
+    config = load_config(RECIPE, {'train_cfg.max_epochs': 10})
+    fit_schedules(config)
+    assert [entry.type for entry in config.param_scheduler] == ['LinearLR']
 
 
 @pytest.mark.parametrize(

@@ -149,3 +149,17 @@ def test_plain_module() -> None:
 def test_path_left_to_the_command_line(checkpoint: str | None) -> None:
     with pytest.raises(InputError, match=r'--cfg-options model\.backbone\.init_cfg\.checkpoint='):
         PretrainedBackbone(checkpoint)(torch.nn.Linear(1, 1))
+
+
+def test_torchvision_weights_fit_whole(tmp_path: Path) -> None:
+    import mmseg.models  # noqa: F401
+    import torchvision
+
+    given = torchvision.models.resnet18(num_classes=10)
+    torch.save(given.state_dict(), tmp_path / 'resnet18.pth')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        start = dict(type='PretrainedBackbone', checkpoint=str(tmp_path / 'resnet18.pth'))
+        backbone = MODELS.build(dict(type='ResNet', depth=18, init_cfg=start))
+        backbone.init_weights()
+    for name, value in backbone.state_dict().items():
+        assert torch.equal(value, given.state_dict()[name]), name

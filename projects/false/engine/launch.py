@@ -1,6 +1,7 @@
 """From a config file and command line options to a runner."""
 
 import os
+from logging import WARNING
 from pathlib import Path
 
 import torch
@@ -12,6 +13,19 @@ from mmengine.runner import Runner
 from projects.false.errors import InputError
 
 from .start_checks_hook import check_batches
+
+
+def new_keys(config: Config, options: dict) -> list[str]:
+    """Keys of ``--cfg-options`` that a config does not have yet: additions, or slips of the pen."""
+
+    def present(place, parts: list[str]) -> bool:
+        if not parts:
+            return True
+        if isinstance(place, list | tuple):
+            return parts[0].isdigit() and int(parts[0]) < len(place) and present(place[int(parts[0])], parts[1:])
+        return isinstance(place, dict) and parts[0] in place and present(place[parts[0]], parts[1:])
+
+    return [key for key in options if not present(config._cfg_dict, key.split('.'))]
 
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None, launcher: str = 'none') -> Config:
@@ -33,6 +47,8 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
     except (SyntaxError, OSError, KeyError, TypeError, ModuleNotFoundError) as error:
         raise InputError(f'{path}: cannot be read as a config: {error}') from error
     if options:
+        for key in new_keys(config, options):
+            print_log(f'--cfg-options adds {key}, which {path} does not have; is it spelt right?', 'current', WARNING)
         try:
             config.merge_from_dict(options)
         except (KeyError, TypeError, IndexError, AttributeError) as error:

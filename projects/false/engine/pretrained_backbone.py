@@ -3,9 +3,10 @@
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
+from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine import checkpoints  # noqa: F401 registers the safe loaders
 from projects.false.engine.export_backbone import backbone_weights
 from projects.false.engine.resnet_layout import describe_backbone
 from projects.false.errors import InputError
@@ -74,12 +75,15 @@ class PretrainedBackbone:
                 f'PretrainedBackbone has no file (checkpoint={self.checkpoint!r}); add '
                 '--cfg-options model.backbone.init_cfg.checkpoint=work_dirs/<pretraining>/backbone.pth'
             )
-        checkpoint = read_checkpoint(self.checkpoint)
+        # Through MMEngine's loader, whose schemes checkpoints.py made safe: a path, or torchvision://NAME.
+        checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
         weights = backbone_weights(checkpoint)
         if not weights and isinstance(checkpoint, dict):
             state = checkpoint.get('state_dict', checkpoint)
             if isinstance(state, dict):
                 weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+                for name in ('fc.weight', 'fc.bias'):  # torchvision's classifier is no part of the backbone
+                    weights.pop(name, None)
         if not weights:
             raise InputError(
                 f'{self.checkpoint} holds no backbone; give the backbone.pth that pretraining leaves in its work '
