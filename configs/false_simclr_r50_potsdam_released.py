@@ -10,17 +10,10 @@ Result: not yet measured.
 """
 
 _base_ = [
-    '_base_/models/simclr_r50.py',
+    '_base_/models/false_released_r50.py',
     '_base_/datasets/unlabelled_released.py',
     '_base_/schedules/released_200e.py',
     '_base_/pretraining.py',
 ]
 
-model = dict(
-    backbone=dict(zero_init_residual=False),
-    neck=dict(relu=False),
-    head=dict(
-        loss=dict(type='FALSELoss', confidence_weight=1.0, positive_threshold=0.9, determination=dict(type='released'))
-    ),
-)
 train_dataloader = dict(dataset=dict(data_root='data/potsdam'))

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
+from projects.false.datasets.color_jitter import grey_of
 from projects.false.datasets.seeding import seeded
-from projects.false.datasets.views import ContrastiveViews, crop_window, grey_of
+from projects.false.datasets.views import ContrastiveViews, crop_window
 
 
 @pytest.fixture(scope='module')

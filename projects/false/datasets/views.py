@@ -10,6 +10,8 @@ from mmengine.registry import TRANSFORMS
 
 from projects.false.errors import InputError
 
+from .color_jitter import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation, grey_of
+
 
 def crop_window(
     height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
@@ -36,35 +38,6 @@ def resize(image: np.ndarray, size: int) -> np.ndarray:
         return image
     smaller = image.shape[0] * image.shape[1] > size * size
     return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-
-
-def grey_of(image: np.ndarray) -> np.ndarray:
-    """Luma of a BGR image, repeated to three bands."""
-    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-
-
-def adjust_brightness(image: np.ndarray, factor: float) -> np.ndarray:
-    """Scale all grey levels."""
-    return cv2.convertScaleAbs(image, alpha=factor)
-
-
-def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
-    """Spread grey levels around the mean luma."""
-    mean = round(float(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).mean()))
-    table = np.clip(np.rint(np.arange(256) * factor + mean * (1 - factor)), 0, 255).astype(np.uint8)
-    return cv2.LUT(image, table)
-
-
-def adjust_saturation(image: np.ndarray, factor: float) -> np.ndarray:
-    """Blend with the grey image."""
-    return cv2.addWeighted(image, factor, grey_of(image), 1 - factor, 0)
-
-
-def adjust_hue(image: np.ndarray, shift: float) -> np.ndarray:
-    """Turn the hue by ``shift`` of a full circle, in [-0.5, 0.5]."""
-    hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV_FULL)
-    hsv[..., 0] += np.uint8(round(shift * 255) % 256)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR_FULL)
 
 
 @TRANSFORMS.register_module()
