@@ -1,4 +1,4 @@
-"""The model of the released FALSE code: linear projection head, determination with both of its regimes, alpha 1, T 0.9."""
+"""The model of the released FALSE code: linear projection head, released determination, alpha 1, T 0.9."""
 
 _base_ = './simclr_r50.py'
 
