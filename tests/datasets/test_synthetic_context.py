@@ -13,7 +13,7 @@ from projects.false.evaluation.confusion import confusion_matrix, scores
 from tests.conftest import REPOSITORY
 
 CLASSES = 7
-STEPS = 600
+STEPS = 500
 
 
 def colour_codes(pictures, bits):
