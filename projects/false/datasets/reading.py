@@ -9,7 +9,6 @@ from PIL import Image
 from projects.false.errors import InputError
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
-LOSSY_SUFFIXES = ('.jpg', '.jpeg')
 RASTER_SUFFIXES = ('.tif', '.tiff')
 
 
@@ -51,11 +50,11 @@ def check_complete(path: Path) -> None:
     Raises:
         InputError: The file cannot be read, or its end is missing.
     """
-    suffix = path.suffix.lower()
-    data = path.read_bytes() if suffix not in RASTER_SUFFIXES else b''
+    data = b'' if path.suffix.lower() in RASTER_SUFFIXES else path.read_bytes()
     # In a whole JPEG an end marker follows the last scan (thumbnails come earlier); a whole PNG has an end chunk.
-    cut_off = suffix in LOSSY_SUFFIXES and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
-    if cut_off or (suffix == '.png' and b'IEND' not in data[-4096:]):
+    cut_off_jpeg = data.startswith(b'\xff\xd8') and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
+    cut_off_png = data.startswith(b'\x89PNG') and b'IEND' not in data[-4096:]
+    if cut_off_jpeg or cut_off_png:
         raise InputError(f'{path}: file is cut off ({len(data)} bytes); copy or download it again')
 
 
