@@ -55,7 +55,14 @@ def test_pretraining_fine_tuning_and_test_see_the_same(image_file, tmp_path):
     config = load('false_simclr_r18_synthetic.py')
     steps = config.train_dataloader.dataset.pipeline
     steps[1].update(
-        size=128, crop_scale=(1, 1), crop_ratio=(1, 1), flip_prob=0, vertical_flip_prob=0, jitter_prob=0, grey_prob=0
+        size=128,
+        window=None,
+        crop_scale=(1, 1),
+        crop_ratio=(1, 1),
+        flip_prob=0,
+        vertical_flip_prob=0,
+        jitter_prob=0,
+        grey_prob=0,
     )
     steps[1].blur_prob = 0
     sample = Compose(steps)({'img_path': str(path), 'sample_idx': 0})
