@@ -97,7 +97,7 @@ def test_other_number_of_processes_is_seeded_anew(tmp_path: Path, tiny_runner, c
 
 
 def run_in_a_process(rank: int, folder: str) -> None:
-    from conftest import build_runner  # pytest puts this folder on the path
+    from tests.engine.conftest import build_runner  # pytest puts this folder on the path
 
     rendezvous = f'file://{folder}/rendezvous'
     torch.distributed.init_process_group('gloo', init_method=rendezvous, rank=rank, world_size=2)
