@@ -17,7 +17,7 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(size=(512, 512)),
-    backbone=dict(init_cfg=dict(checkpoint='work_dirs/false_simclr_r50_dglc/backbone.pth')),
+    backbone=dict(init_cfg=dict(checkpoint='work_dirs/false_mocov2_r50_dglc/backbone.pth')),
     decode_head=dict(num_classes=6),
     auxiliary_head=dict(num_classes=6),
 )

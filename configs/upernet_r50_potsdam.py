@@ -17,7 +17,7 @@ _base_ = [
 
 model = dict(
     data_preprocessor=dict(size=(256, 256)),
-    backbone=dict(init_cfg=dict(checkpoint='work_dirs/false_simclr_r50_potsdam/backbone.pth')),
+    backbone=dict(init_cfg=dict(checkpoint='work_dirs/false_mocov2_r50_potsdam/backbone.pth')),
     decode_head=dict(num_classes=6),
     auxiliary_head=dict(num_classes=6),
 )

@@ -1,5 +1,6 @@
 """What every run shares: seeded (bit for bit on a CPU), resumable, checkpoints that are data and nothing else."""
 
+runner_type = 'FALSERunner'
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),

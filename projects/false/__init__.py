@@ -12,6 +12,7 @@ _HOMES = {
     'FALSELoss': 'projects.false.losses',
     'NTXentLoss': 'projects.false.losses',
     'FALSE': 'projects.false.models',
+    'FALSEMoCo': 'projects.false.models',
     'FALSENeck': 'projects.false.models',
     'FALSEHead': 'projects.false.models',
     'InputError': 'projects.false.errors',

@@ -1,7 +1,12 @@
 import pytest
 
 from projects.false import InputError
-from projects.false.engine.start_checks_hook import check_batches, check_classes, check_processes
+from projects.false.engine.start_checks_hook import (
+    check_batches,
+    check_classes,
+    check_queue,
+    learning_rate_advice,
+)
 
 
 def test_not_one_full_batch():
@@ -17,8 +22,26 @@ def test_classes_of_model_and_data():
         check_classes({'decode_head': 2, 'auxiliary_head': 3}, ['a', 'b'])
 
 
-def test_several_processes():
-    check_processes(contrastive=True, processes=1)
-    check_processes(contrastive=False, processes=8)
-    with pytest.raises(InputError, match='pretraining on 2 processes is not in this version'):
-        check_processes(contrastive=True, processes=2)
+@pytest.mark.parametrize(
+    ('queue_len', 'images', 'batch', 'message'),
+    [
+        (4096, 13824, 256, r'4096 is more than a quarter of the 13824 images.*set model\.queue_len=3328'),
+        (3000, 13824, 256, r'3000 is no multiple of the global batch of 256 images; set model\.queue_len=3328'),
+        (256, 900, 256, 'more than a quarter of the 900 images.*add images or lower'),
+    ],
+)
+def test_queue_that_does_not_fit(queue_len, images, batch, message):
+    with pytest.raises(InputError, match=message):
+        check_queue(queue_len, images, batch)
+
+
+def test_queue_that_fits():
+    check_queue(3072, 13824, 256)
+    check_queue(4, 16, 4)
+
+
+def test_learning_rate_for_another_batch():
+    assert learning_rate_advice(256, 256, scaled=False) is None
+    assert learning_rate_advice(64, 256, scaled=True) is None
+    assert learning_rate_advice(64, None, scaled=False) is None
+    assert 'global batch of 256 images and this run has 64' in learning_rate_advice(64, 256, scaled=False)

@@ -9,6 +9,7 @@ from .larc import LARC
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .pretrained_backbone import PretrainedBackbone
 from .released_schedule import ReleasedLR
+from .runner import FALSERunner
 from .start_checks_hook import StartChecksHook
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     'ChannelsLastHook',
     'ExactResumeHook',
     'ExportBackboneHook',
+    'FALSERunner',
     'PlainCheckpointHook',
     'PretrainedBackbone',
     'ReleasedLR',

@@ -10,10 +10,12 @@ def to_channels_last(model: nn.Module) -> None:
     """Keep a model's convolution weights, and what its backbone gets, in channels-last memory.
 
     Args:
-        model: Has a ``backbone`` that takes images (N, C, H, W).
+        model: Has a ``backbone`` that takes images (N, C, H, W), and perhaps copies of it, as a momentum encoder is.
     """
     model.to(memory_format=torch.channels_last)
-    model.backbone.register_forward_pre_hook(_convert)
+    for module in model.modules():
+        if type(module) is type(model.backbone):
+            module.register_forward_pre_hook(_convert)
 
 
 def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

@@ -13,6 +13,7 @@ from projects.false.engine.resnet_layout import resnet_layout
 from projects.false.errors import InputError
 
 _PREFIX = 'backbone.'
+_BASELINES = {'FALSE': 'SimCLR', 'FALSEMoCo': 'MoCo v2'}
 
 
 def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
@@ -36,8 +37,8 @@ def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
 
 
 def method_name(model: str, loss: str | None) -> str:
-    """Name a pretraining method. SimCLR and FALSE are one algorithm class: the loss in the head tells them apart."""
-    return 'SimCLR' if model == 'FALSE' and loss == 'NTXentLoss' else model
+    """Name a pretraining method; FALSE and its baseline are one algorithm class, told apart by the loss in the head."""
+    return _BASELINES.get(model, model) if loss == 'NTXentLoss' else model
 
 
 def method_of(config_text: str) -> str | None:

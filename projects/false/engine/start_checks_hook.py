@@ -5,7 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from projects.false.errors import InputError
-from projects.false.models import FALSE
+from projects.false.models.key_queue import KeyQueue
 
 
 def check_batches(images: int, batch_size: int, batches: int) -> None:
@@ -39,17 +39,38 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
             )
 
 
-def check_processes(contrastive: bool, processes: int) -> None:
-    """Refuse in-batch contrastive pretraining on several processes: each would compare its own images alone.
+def check_queue(queue_len: int, images: int, global_batch: int) -> None:
+    """Refuse a queue that would be full of old keys of the queries' own images, or that a batch does not divide.
+
+    Args:
+        queue_len: K.
+        images: Images in the data set.
+        global_batch: Images a step, over all processes.
 
     Raises:
-        InputError: There is more than one process.
+        InputError: K is more than a quarter of the images or no multiple of the global batch.
     """
-    if contrastive and processes > 1:
+    largest = images // 4 // global_batch * global_batch
+    way_out = f'set model.queue_len={largest}' if largest else 'add images or lower train_dataloader.batch_size'
+    if queue_len > images // 4:
         raise InputError(
-            f'pretraining on {processes} processes is not in this version: the loss does not gather their batches; '
-            'use one process, with train_dataloader.batch_size as large as its memory allows'
+            f'model.queue_len {queue_len} is more than a quarter of the {images} images, so that the queue would hold '
+            f'several keys of one image; {way_out}'
         )
+    if queue_len % global_batch:
+        raise InputError(
+            f'model.queue_len {queue_len} is no multiple of the global batch of {global_batch} images; {way_out}'
+        )
+
+
+def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool) -> str | None:
+    """Say that a learning rate is meant for another global batch; None where it fits or is scaled."""
+    if base_batch is None or scaled or global_batch == base_batch:
+        return None
+    return (
+        f'the learning rate is meant for a global batch of {base_batch} images and this run has {global_batch}: '
+        'change train_dataloader.batch_size, which counts the images of one process, or add --auto-scale-lr'
+    )
 
 
 @HOOKS.register_module()
@@ -64,13 +85,21 @@ class StartChecksHook(Hook):
         images, per_process = len(loader.dataset), loader.batch_size
         check_classes(_head_classes(runner.model), _data_classes(loader))
         processes = get_world_size()
-        check_processes(isinstance(getattr(runner.model, 'module', runner.model), FALSE), processes)
+        queue = getattr(getattr(runner.model, 'module', runner.model), 'queue', None)
+        if isinstance(queue, KeyQueue):
+            check_queue(len(queue), images, per_process * processes)
         rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.param_groups if 'initial_lr' in group})
         rates = rates or sorted({group['lr'] for group in runner.optim_wrapper.param_groups})
         runner.logger.info(
             f'{images} training images; global batch {per_process * processes} = {processes} process(es) x '
             f'{per_process}; base learning rate {", ".join(f"{rate:g}" for rate in rates)}'
         )
+        scaling = runner.cfg.get('auto_scale_lr') or {}
+        advice = learning_rate_advice(
+            per_process * processes, scaling.get('base_batch_size'), scaling.get('enable', False)
+        )
+        if advice:
+            runner.logger.warning(advice)
 
     def before_val(self, runner) -> None:
         """Check the classes of the validation data."""

@@ -48,10 +48,18 @@ def released(similarities: Similarities) -> Tensor:
 
     Returns:
         F, shape (R, C), bool. Depends on the order of the rows.
+
+    Raises:
+        InputError: The columns are a queue.
     """
+    if similarities.candidates is None:
+        raise InputError(
+            'determination released compares the rows of a batch by their order, which a queue does not have; '
+            'choose anchor_nearest for FALSEMoCo'
+        )
     distance = log_distance(similarities.logits, similarities.positive_logits)
     distance = torch.where(similarities.candidates, distance, math.log(RELEASED_SENTINEL))
-    return (distance == distance.min()) & similarities.negatives
+    return (distance == similarities.minimum(distance.min())) & similarities.negatives
 
 
 @torch.no_grad()

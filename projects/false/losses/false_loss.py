@@ -2,16 +2,17 @@
 
 import torch
 from mmengine.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from .calibration import calibrated_cross_entropy
+from .contrastive import ContrastiveLoss
 from .determination import build_determination
-from .ranges import check_range, check_temperature
-from .similarity import Similarities, in_batch_similarities
+from .ranges import check_range
+from .similarity import Similarities
 
 
 @MODELS.register_module()
-class FALSELoss(nn.Module):
+class FALSELoss(ContrastiveLoss):
     """False-negative-aware contrastive loss (Zhang et al., IEEE GRSL 2022, arXiv 2211.07928).
 
     Args:
@@ -21,19 +22,21 @@ class FALSELoss(nn.Module):
             views is at least T.
         determination: How false negatives are picked: a name, or ``dict(type=name, ...)`` with its arguments.
             ``anchor_nearest`` (per anchor) or ``released`` (as the released code does it).
+        gather: As of :class:`ContrastiveLoss`: compare with the views of all processes.
 
     Shape:
-        view1, view2: (N, D) projections, not normalised, row i of both from the same image. Output: scalar, float32
-        (float64 for float64 input).
+        As of :class:`ContrastiveLoss`.
 
     Raises:
-        InputError: An argument is out of range, or the views are not two (N, D) tensors of one shape.
+        InputError: An argument is out of range, the shapes do not fit, or the determination has no meaning with a
+            queue (``released``).
 
     Example:
         >>> import torch
         >>> from projects.false import FALSELoss
         >>> loss = FALSELoss(temperature=0.5, confidence_weight=0.9, positive_threshold=0.5)
         >>> value = loss(torch.randn(8, 128), torch.randn(8, 128))
+        >>> value = loss(torch.randn(8, 128), torch.randn(8, 128), queue=torch.randn(64, 128))
     """
 
     def __init__(
@@ -42,12 +45,11 @@ class FALSELoss(nn.Module):
         confidence_weight: float = 1.0,
         positive_threshold: float = 0.9,
         determination: str | dict = 'anchor_nearest',
+        gather: bool = True,
     ) -> None:
-        super().__init__()
-        check_temperature('FALSELoss', temperature)
+        super().__init__(temperature, gather)
         check_range('confidence_weight (alpha) of FALSELoss', confidence_weight, 0, 1)
         check_range('positive_threshold (T, a cosine) of FALSELoss', positive_threshold, -1, 1)
-        self.temperature = temperature
         self.confidence_weight = confidence_weight
         self.positive_threshold = positive_threshold
         self.determination = build_determination(determination)
@@ -57,11 +59,10 @@ class FALSELoss(nn.Module):
         """F after the gate c_ip >= T, shape (R, C), bool."""
         return self.determination(similarities) & (similarities.positive_cosines >= self.positive_threshold)
 
-    def forward(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Mean of L_i over the 2N anchors."""
-        similarities = in_batch_similarities(view1, view2, self.temperature)
+    def per_anchor(self, similarities: Similarities) -> Tensor:
+        """L_i, shape (R,)."""
         determined = self.determined(similarities) if self.confidence_weight > 0 else None
-        return calibrated_cross_entropy(similarities, determined, self.confidence_weight).mean()
+        return calibrated_cross_entropy(similarities, determined, self.confidence_weight)
 
     def extra_repr(self) -> str:
         return (

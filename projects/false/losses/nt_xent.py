@@ -1,36 +1,33 @@
-"""NT-Xent, the loss of SimCLR: the baseline that knows nothing of false negatives."""
+"""NT-Xent and InfoNCE, the losses of SimCLR and MoCo: the baselines that know nothing of false negatives."""
 
 from mmengine.registry import MODELS
-from torch import Tensor, nn
+from torch import Tensor
 
 from .calibration import calibrated_cross_entropy
-from .ranges import check_temperature
-from .similarity import in_batch_similarities
+from .contrastive import ContrastiveLoss
+from .similarity import Similarities
 
 
 @MODELS.register_module()
-class NTXentLoss(nn.Module):
+class NTXentLoss(ContrastiveLoss):
     """Normalised temperature-scaled cross entropy (SimCLR, arXiv 2002.05709, equation 1).
+
+    With a queue it is the InfoNCE loss of MoCo (arXiv 1911.05722, equation 1): the same sum over other negatives.
 
     Args:
         temperature: tau > 0.
+        gather: As of :class:`ContrastiveLoss`.
 
     Shape:
-        view1, view2: (N, D) projections, not normalised. Output: scalar.
+        As of :class:`ContrastiveLoss`.
 
     Raises:
-        InputError: The temperature is out of range, or the views are not two (N, D) tensors of one shape.
+        InputError: As of :class:`ContrastiveLoss`.
     """
 
-    def __init__(self, temperature: float = 0.5) -> None:
-        super().__init__()
-        check_temperature('NTXentLoss', temperature)
-        self.temperature = temperature
+    def __init__(self, temperature: float = 0.5, gather: bool = True) -> None:
+        super().__init__(temperature, gather)
 
-    def forward(self, view1: Tensor, view2: Tensor) -> Tensor:
-        """Mean over the 2N anchors of logsumexp_{j != i} s_ij - s_ip."""
-        similarities = in_batch_similarities(view1, view2, self.temperature)
-        return calibrated_cross_entropy(similarities, None, 0.0).mean()
-
-    def extra_repr(self) -> str:
-        return f'temperature={self.temperature}'
+    def per_anchor(self, similarities: Similarities) -> Tensor:
+        """L_i = logsumexp over the positive and Neg(i) of s_ij, less s_ip."""
+        return calibrated_cross_entropy(similarities, None, 0.0)

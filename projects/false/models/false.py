@@ -1,55 +1,27 @@
 """FALSE in its SimCLR form: one encoder, negatives from the batch."""
 
 import torch
-from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor
 
+from .contrastive import ContrastiveAlgorithm
+
 
 @MODELS.register_module()
-class FALSE(BaseModel):
+class FALSE(ContrastiveAlgorithm):
     """Contrastive pretraining of a backbone with one encoder and in-batch negatives.
 
     The head decides the method: with :class:`~projects.false.losses.FALSELoss` it is FALSE (arXiv 2211.07928), with
-    :class:`~projects.false.losses.NTXentLoss` it is SimCLR. All parts are built through the registry of the current
-    default scope, so the same class trains under mmpretrain and mmselfsup.
+    :class:`~projects.false.losses.NTXentLoss` it is SimCLR. On several processes the batch is that of all of them.
 
     Args:
-        backbone: Config of the backbone; its last output feeds the neck.
-        neck: Config of the projection head.
-        head: Config of the head that holds the loss.
-        data_preprocessor: Config of the preprocessor that batches and normalises the views.
-        init_cfg: MMEngine initializer.
+        backbone, neck, head, data_preprocessor, init_cfg: As of :class:`ContrastiveAlgorithm`.
 
     Shape:
-        ``inputs`` is a list of two view batches, each (N, 3, H, W). ``mode='loss'`` gives ``dict(loss=scalar)``,
-        ``mode='tensor'`` the backbone's features of one batch (N, 3, H, W), ``mode='predict'`` its projections (N, D).
+        As of :class:`ContrastiveAlgorithm`.
     """
 
-    def __init__(
-        self,
-        backbone: dict,
-        neck: dict,
-        head: dict,
-        data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
-        self.backbone = MODELS.build(backbone)
-        self.neck = MODELS.build(neck)
-        self.head = MODELS.build(head)
-
-    def forward(self, inputs: list[Tensor] | Tensor, data_samples: list | None = None, mode: str = 'tensor'):
-        """Run one of the three modes that MMEngine's loops use."""
-        if mode == 'loss':
-            return self.loss(inputs)
-        if mode == 'predict':
-            return self.neck(self.backbone(inputs))
-        if mode == 'tensor':
-            return self.backbone(inputs)
-        raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
-
-    def loss(self, views: list[Tensor]) -> dict[str, Tensor]:
+    def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
         """Encode both views in one pass, so that they share their batch statistics, and compare them."""
         first, second = views
         projections = self.neck(self.backbone(torch.cat([first, second])))

@@ -1,4 +1,4 @@
-"""The head holds the loss: it is all in which FALSE and SimCLR differ."""
+"""The head holds the loss: it is all in which FALSE and its baselines, SimCLR and MoCo v2, differ."""
 
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
@@ -10,8 +10,8 @@ class FALSEHead(BaseModule):
     """Contrastive head.
 
     Args:
-        loss: Config of a loss that takes the projections of the two views, for example ``dict(type='FALSELoss')`` or
-            ``dict(type='NTXentLoss')``.
+        loss: Config of a loss that takes the projections of the two views and, in MoCo form, a queue, for example
+            ``dict(type='FALSELoss')`` or ``dict(type='NTXentLoss')``.
         init_cfg: MMEngine initializer; a head has no weights of its own.
     """
 
@@ -19,10 +19,14 @@ class FALSEHead(BaseModule):
         super().__init__(init_cfg)
         self.loss_module = MODELS.build(loss)
 
-    def loss(self, view1: Tensor, view2: Tensor) -> dict[str, Tensor]:
-        """Loss of two (N, D) batches of projections, as ``dict(loss=scalar)``."""
-        return {'loss': self.loss_module(view1, view2)}
+    def loss(
+        self, view1: Tensor, view2: Tensor, queue: Tensor | None = None, excluded: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Loss of two (N, D) batches of projections, with a queue or without, as ``dict(loss=scalar)``."""
+        if queue is None:
+            return {'loss': self.loss_module(view1, view2)}
+        return {'loss': self.loss_module(view1, view2, queue=queue, excluded=excluded)}
 
-    def forward(self, view1: Tensor, view2: Tensor) -> dict[str, Tensor]:
+    def forward(self, *args, **kwargs) -> dict[str, Tensor]:
         """Same as :meth:`loss`; the name under which mmselfsup calls a head."""
-        return self.loss(view1, view2)
+        return self.loss(*args, **kwargs)

@@ -1,0 +1,17 @@
+"""FALSE pretraining of ResNet-18 on made scenes, MoCo v2 form: mocov2_r18_synthetic.py with another loss.
+
+Command: python tools/train.py configs/false_mocov2_r18_synthetic.py
+Global batch and hardware: as mocov2_r18_synthetic.py.
+Determination: anchor_nearest, one key of the queue a query, gate and weight as in false_simclr_r18_synthetic.py.
+Result: not yet measured.
+"""
+
+_base_ = './mocov2_r18_synthetic.py'
+
+model = dict(
+    head=dict(
+        loss=dict(
+            type='FALSELoss', confidence_weight=0.5, positive_threshold=0.7, determination=dict(type='anchor_nearest')
+        )
+    )
+)

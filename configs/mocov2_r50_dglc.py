@@ -1,0 +1,18 @@
+"""MoCo v2 pretraining of ResNet-50 on DGLC (DeepGlobe Land Cover), the baseline of false_mocov2_r50_dglc.py.
+
+Command: tools/dist_train.sh configs/mocov2_r50_dglc.py 8
+         python tools/train.py configs/mocov2_r50_dglc.py --cfg-options train_dataloader.batch_size=256
+Global batch: 256 images, 32 on each of 8 processes; one process takes 256 by the second command.
+Queue: 4,096 keys.
+Hardware: 8 GPUs or one, memory not yet measured.
+Result: not yet measured.
+"""
+
+_base_ = [
+    '_base_/models/mocov2_r50.py',
+    '_base_/datasets/unlabelled_8x32.py',
+    '_base_/schedules/mocov2_200e.py',
+    '_base_/pretraining.py',
+]
+
+train_dataloader = dict(dataset=dict(data_root='data/dglc'))

@@ -1,0 +1,53 @@
+"""What a loss exchanges with the other processes of a run; without several processes nothing happens."""
+
+import torch
+from torch import Tensor
+from torch import distributed as dist
+
+
+def process_count() -> int:
+    """W, the number of processes that train together; 1 without torch.distributed."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def process_rank() -> int:
+    """Rank of this process, in [0, W)."""
+    return dist.get_rank() if process_count() > 1 else 0
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(context, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(process_count())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.stack(parts)
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        # Every process has a share of the gradient of everybody's rows: the sum is what one process would have.
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient[process_rank()]
+
+
+def gather_rows(rows: Tensor) -> Tensor:
+    """Collect a tensor of one shape from all processes, keeping its gradient.
+
+    The gradient that arrives at a process's own tensor is the sum over the losses of all processes, so that averaging
+    parameter gradients over processes, as DistributedDataParallel does, gives the gradient of the mean loss.
+
+    Args:
+        rows: Shape (n, ...), the same on every process.
+
+    Returns:
+        Shape (W, n, ...), rank by rank.
+    """
+    return _GatherRows.apply(rows) if process_count() > 1 else rows[None]
+
+
+def minimum_over_processes(value: Tensor) -> Tensor:
+    """The smallest of a tensor's values over all processes, element by element; not differentiable."""
+    if process_count() > 1:
+        value = value.clone()
+        dist.all_reduce(value, dist.ReduceOp.MIN)
+    return value
