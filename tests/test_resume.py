@@ -6,8 +6,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.registry import HOOKS, RUNNERS
 from mmengine.utils import import_modules_from_strings
 
 from tests.conftest import REPOSITORY
@@ -32,14 +31,24 @@ class InterruptHook(Hook):
             raise Interruption
 
 
-def pretraining(patches):
-    config = Config.fromfile(REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py')
+def pretraining(patches, name='false_simclr_r18_synthetic'):
+    config = Config.fromfile(REPOSITORY / 'configs' / f'{name}.py')
     config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='')
     config.train_dataloader.dataset.pipeline[1].size = 32
     config.train_cfg.max_epochs = 4  # of two batches
     config.param_scheduler = config.param_scheduler[:1]
     config.default_hooks.checkpoint.interval = 2
     return config, 5, 'epoch_4.pth'
+
+
+def moco(patches):
+    config, *rest = pretraining(patches, 'false_mocov2_r18_synthetic')
+    config.model.queue_len = 2  # a quarter of the images: with two a batch, each replaces the whole queue
+    config.model.head.loss.positive_threshold = -1.0
+    config.train_dataloader.batch_size = 2
+    config.train_cfg.max_epochs = 2  # of four batches
+    config.default_hooks.checkpoint.interval = 1
+    return config, 5, 'epoch_2.pth'
 
 
 def fine_tuning(patches):
@@ -57,7 +66,7 @@ def run(config, folder, name):
     config.work_dir = str(folder)
     config.experiment_name = name
     import_modules_from_strings(**config.custom_imports)
-    Runner.from_cfg(config).train()
+    RUNNERS.build(config).train()
 
 
 def flat(value, name=''):
@@ -79,11 +88,13 @@ def logged(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
-@pytest.mark.parametrize('recipe', [pretraining, fine_tuning])
+@pytest.mark.parametrize('recipe', [pretraining, moco, fine_tuning])
 def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, tmp_path):
     def prepared():
         config, stop, last = recipe(patches)
-        config.train_dataloader.update(batch_size=4, num_workers=workers, persistent_workers=workers > 0)
+        config.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
+        if config.train_dataloader.batch_size > 4:
+            config.train_dataloader.batch_size = 4
         config.default_hooks.logger.interval = 1
         return config, stop, last
 
@@ -105,6 +116,9 @@ def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, 
         for place, value in one.items():
             same = torch.equal(value, other[place]) if isinstance(value, torch.Tensor) else value == other[place]
             assert same, f'{part}{place}'
+    if recipe is moco:
+        assert whole['state_dict']['queue.image_indices'].min() >= 0
+        assert any(name.startswith('key_encoder.') for name in whole['state_dict'])
     one, other = logged(tmp_path / 'whole'), logged(tmp_path / 'parts')
     assert len(one) >= 4
     assert one == other

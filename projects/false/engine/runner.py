@@ -13,6 +13,8 @@ from torch import distributed, nn
 
 from projects.false.errors import InputError
 
+from .channels_last_hook import to_channels_last
+
 _LAUNCHER_VARIABLES = {
     'slurm': {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'},
     'mpi': {
@@ -76,7 +78,10 @@ class FALSERunner(Runner):
         super().setup_env(env_cfg)
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
-        """Wrap without a device, and without SyncBN, where there is no GPU."""
+        """Wrap without a device, and without SyncBN, where there is no GPU; in channels-last memory if a hook asks."""
+        hooks = [*(self.cfg.get('default_hooks') or {}).values(), *(self.cfg.get('custom_hooks') or ())]
+        if any(isinstance(hook, dict) and hook.get('type') == 'ChannelsLastHook' for hook in hooks):
+            to_channels_last(model)
         if not self.distributed or torch.cuda.is_available() or model_wrapper_cfg is not None:
             return super().wrap_model(model_wrapper_cfg, model)
         if any(isinstance(module, nn.SyncBatchNorm) for module in model.modules()):

@@ -81,9 +81,10 @@ def image_indices(data_samples: list | None, count: int) -> Tensor:
         InputError: There are no data samples, or they do not say.
     """
     found = [getattr(sample, 'sample_idx', None) for sample in data_samples or ()]
-    if len(found) != count or None in found:
+    found = [getattr(index, 'value', index) for index in found]  # mmselfsup packs it as InstanceData
+    if len(found) != count or any(index is None for index in found):
         raise InputError(
             "the queue of FALSEMoCo needs the index of every image; end the pipeline with dict(type='PackInputs') "
-            "whose meta_keys hold 'sample_idx'"
+            "whose meta_keys hold 'sample_idx' (in mmselfsup: PackSelfSupInputs with algorithm_keys=['sample_idx'])"
         )
     return torch.tensor([int(index) for index in found])
