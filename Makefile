@@ -10,12 +10,17 @@ REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt pyproject.
 # Named after what was installed; holds the clone that the environment serves.
 STAMP := $(VENV)/.false-$(shell cat $(REQUIREMENTS) | cksum | cut -d ' ' -f 1)
 
+# mmselfsup and mmpretrain exclude each other's mmcv and NumPy: one environment more, made on first use.
+MMSELFSUP_VENV := $(VENV)-mmselfsup
+MMSELFSUP_RUN := "$(MMSELFSUP_VENV)/bin/python"
+MMSELFSUP_STAMP := $(MMSELFSUP_VENV)/.false-$(shell cksum < requirements-mmselfsup.txt | cut -d ' ' -f 1)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-fast lint format bench clean
+.PHONY: help setup quickstart test test-fast test-mmselfsup lint format bench clean
 
 help: ## show this list
 	@echo 'targets (environment: $(VENV)):'
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1  \2/p' Makefile | awk '{printf "  %s %-12s", $$1, $$2; $$1 = $$2 = ""; print}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1  \2/p' Makefile | awk '{printf "  %s %-15s", $$1, $$2; $$1 = $$2 = ""; print}'
 	@echo 'variables: VENV=folder  PYTHON=python3.x (makes the environment)  ARGS="..." (quickstart, test)  PIP_FLAGS="..."'
 
 setup: ## make the environment and install the tested versions; nothing to do when that was done
@@ -39,6 +44,18 @@ test: setup ## every test
 
 test-fast: setup ## the tests that take less than about five seconds each
 	$(RUN) -m pytest -q -m 'not slow' $(ARGS)
+
+# pytest ends with an error if it finds nothing to run, so that a skipped file is no success here.
+test-mmselfsup: ## train under mmselfsup 1.0.0, in an environment of its own; not part of `make test`
+	@[ -x $(MMSELFSUP_RUN) ] || { \
+	  $(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 13) and "NumPy 1 needs Python 3.10 to 3.12: make test-mmselfsup PYTHON=...")' \
+	  && $(PYTHON) -m venv "$(MMSELFSUP_VENV)"; }
+	@$(MMSELFSUP_RUN) -m pip --version >/dev/null 2>&1 || $(MMSELFSUP_RUN) -m ensurepip
+	@[ -f "$(MMSELFSUP_STAMP)" ] || { \
+	  echo 'installing into $(MMSELFSUP_VENV): some minutes and about 6 GB, once' \
+	  && $(MMSELFSUP_RUN) -m pip install $(PIP_FLAGS) -r requirements-mmselfsup.txt \
+	  && rm -f "$(MMSELFSUP_VENV)"/.false-* && : > "$(MMSELFSUP_STAMP)"; }
+	$(MMSELFSUP_RUN) -m pytest -q tests/test_mmselfsup.py $(ARGS)
 
 lint: setup ## check rules and format, change nothing
 	$(RUN) -m ruff check .
