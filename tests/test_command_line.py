@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from projects.false import InputError
@@ -45,3 +47,31 @@ def test_interruption(capsys):
 
     assert report_input_errors(stopped)() == 130
     assert capsys.readouterr().err == 'interrupted\n'
+
+
+def test_processes_that_fail_alike_say_it_once(monkeypatch, capsys, tmp_path):
+    """As torchrun starts them: each has an error file in a folder of its own, side by side in one of the attempt."""
+
+    def process(number, message):
+        def bad():
+            raise InputError(message)
+
+        file = tmp_path / str(number) / 'error.json'
+        file.parent.mkdir()
+        monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(file))
+        assert report_input_errors(bad)() == 2
+        assert json.loads(file.read_text())['message']['message'] == f'error: {message}'
+        return capsys.readouterr().err
+
+    assert process(0, 'no data') == 'error: no data\n'
+    assert process(1, 'no data') == ''
+    assert process(2, 'disk full on this one') == 'error: disk full on this one\n'
+
+
+def test_an_error_file_that_cannot_be_written_hides_nothing(monkeypatch, capsys, tmp_path):
+    def bad():
+        raise InputError('no data')
+
+    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(tmp_path / 'gone' / '0' / 'error.json'))
+    assert report_input_errors(bad)() == 2
+    assert capsys.readouterr().err == 'error: no data\n'

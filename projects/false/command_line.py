@@ -1,9 +1,14 @@
 """What every command line tool shares: user errors end in one line on stderr and exit status 2."""
 
 import functools
+import hashlib
+import json
+import os
 import re
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from projects.false.errors import InputError
 
@@ -34,6 +39,27 @@ def user_message(error: BaseException) -> str | None:
     return ' '.join((worker_text[-1] if worker_text else found).split())
 
 
+def report(message: str) -> None:
+    """Print the one line of a user error, once for all processes of a torchrun on this machine that fail alike.
+
+    Any of them may fail alone, so every text counts; the first that has it to say marks that in the folder where
+    torchrun keeps its processes' error files. The message goes into the error file, too, since torchrun quotes it at
+    the very end, below its own traceback.
+    """
+    line, file = f'error: {message}', os.environ.get('TORCHELASTIC_ERROR_FILE')
+    if file:
+        try:
+            said = {'message': line, 'extraInfo': {'py_callstack': line, 'timestamp': str(int(time.time()))}}
+            Path(file).write_text(json.dumps({'message': said}), encoding='utf-8')
+            mark = hashlib.sha256(message.encode(errors='replace')).hexdigest()
+            Path(file).parents[1].joinpath(f'said_{mark}').touch(exist_ok=False)
+        except FileExistsError:
+            return
+        except OSError:
+            pass  # a line too many is better than none
+    print(line, file=sys.stderr)
+
+
 def report_input_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     """Decorate a tool's ``main`` so that user errors become ``error: ...`` on stderr and exit status 2.
 
@@ -51,7 +77,7 @@ def report_input_errors(main: Callable[..., int | None]) -> Callable[..., int]:
             message = user_message(error)
             if message is None:
                 raise
-            print(f'error: {message}', file=sys.stderr)
+            report(message)
             return 2
 
     return wrapped

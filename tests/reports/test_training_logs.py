@@ -3,7 +3,7 @@ import pytest
 from finished_quickstart import write_log
 
 from projects.false import InputError
-from projects.false.reports.training_logs import read_loss_curve
+from projects.false.reports.training_logs import read_loss_curve, read_training_log
 
 
 def test_losses_without_validation(tmp_path):
@@ -66,3 +66,19 @@ def test_a_damaged_line(tmp_path, line):
 def test_no_loss(tmp_path):
     with pytest.raises(InputError, match='no finite loss'):
         read_loss_curve(write_log(tmp_path, {1: float('nan')}))
+
+
+def test_everything_that_was_logged(tmp_path):
+    write_log(tmp_path, {10: 3.0, 20: 2.0}, start='20260101_000000', step=20, mIoU=40.0, time=9.0)
+    write_log(tmp_path, {20: 1.5, 30: 1.0}, start='20260101_000100', step=30, mIoU=50.0, time=9.0)
+    log = read_training_log(tmp_path)
+    assert {step: entry['lr'] for step, entry in log.training.items()} == {10: 1e-3, 20: 1e-3, 30: 1e-3}
+    assert all('time' not in entry for entry in log.training.values())
+    assert {step: entry['mIoU'] for step, entry in log.evaluation.items()} == {30: 50.0}
+    assert log.starts == (10, 20)
+
+
+def test_a_start_that_was_overtaken_is_no_start_any_more(tmp_path):
+    for start, steps in (('a', (10, 20)), ('b', (30, 40)), ('c', (20, 30))):
+        write_log(tmp_path, dict.fromkeys(steps, 1.0), start=start)
+    assert read_training_log(tmp_path).starts == (10, 20)

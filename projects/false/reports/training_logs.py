@@ -1,4 +1,4 @@
-"""Loss curves from MMEngine's logs, across interruptions."""
+"""MMEngine's scalars of a run, across interruptions."""
 
 import json
 from pathlib import Path
@@ -21,8 +21,22 @@ class LossCurve(NamedTuple):
     losses: np.ndarray
 
 
-def read_loss_curve(path: str | Path) -> LossCurve:
-    """Gather the training losses of a run.
+class TrainingLog(NamedTuple):
+    """What a run logged, by step.
+
+    Args:
+        training: Entries of training: ``loss``, ``lr``, ``time``, ``data_time`` and so on.
+        evaluation: Entries of validation: ``mIoU`` and so on.
+        starts: The first training step of every start of the run that logged one.
+    """
+
+    training: dict[int, dict[str, float]]
+    evaluation: dict[int, dict[str, float]]
+    starts: tuple[int, ...]
+
+
+def read_training_log(path: str | Path) -> TrainingLog:
+    """Gather the scalars of a run.
 
     Every start of a run logs into a folder of its own, named after the time. A later start takes over from its first
     step on: what an earlier one logged from there was computed again from the checkpoint.
@@ -31,7 +45,7 @@ def read_loss_curve(path: str | Path) -> LossCurve:
         path: Work folder with ``<time>/vis_data/scalars.json``, or one such file.
 
     Raises:
-        InputError: There is no log, a line of it is damaged, or it holds no finite loss.
+        InputError: There is no log, or a line of it is damaged.
     """
     path = Path(path)
     files = sorted(path.glob('*/vis_data/scalars.json')) if path.is_dir() else [path]
@@ -39,19 +53,31 @@ def read_loss_curve(path: str | Path) -> LossCurve:
         raise InputError(
             f'{path}: holds no training log (<time>/vis_data/scalars.json); train again, or give its work folder'
         )
-    losses: dict[int, float] = {}
+    training, evaluation, starts = {}, {}, []
     for file in files:
-        found = _read(file)
-        first = min(found, default=np.inf)
-        losses = {step: loss for step, loss in losses.items() if step < first} | found
+        trained, evaluated = _read(file)
+        first = min(trained, default=np.inf)
+        training = {step: entry for step, entry in training.items() if step < first} | trained
+        evaluation = {step: entry for step, entry in evaluation.items() if step < first} | evaluated
+        starts = [step for step in starts if step < first] + ([first] if trained else [])
+    return TrainingLog(dict(sorted(training.items())), dict(sorted(evaluation.items())), tuple(starts))
+
+
+def read_loss_curve(path: str | Path) -> LossCurve:
+    """The training losses of a run, as :func:`read_training_log` gathers them.
+
+    Raises:
+        InputError: There is no log, a line of it is damaged, or it holds no finite loss.
+    """
+    training = read_training_log(path).training
+    losses = {step: entry['loss'] for step, entry in training.items() if 'loss' in entry}
     if not np.isfinite(list(losses.values())).any():
         raise InputError(f'{path}: the log holds no finite loss; train for longer than one logging interval')
-    steps = np.array(sorted(losses))
-    return LossCurve(steps, np.array([losses[step] for step in steps]))
+    return LossCurve(np.array(list(losses)), np.array(list(losses.values())))
 
 
-def _read(file: Path) -> dict[int, float]:
-    losses = {}
+def _read(file: Path) -> tuple[dict[int, dict[str, float]], dict[int, dict[str, float]]]:
+    training, evaluation = {}, {}
     try:
         text = file.read_text(encoding='utf-8')
     except (OSError, UnicodeDecodeError) as error:
@@ -62,10 +88,12 @@ def _read(file: Path) -> dict[int, float]:
             continue
         try:
             entry = json.loads(line)
-            if 'loss' in entry:
-                losses[int(entry['step'] if 'step' in entry else entry['iter'])] = float(entry['loss'])
+            step = int(entry['step'] if 'step' in entry else entry['iter'])
+            values = {key: float(value) for key, value in entry.items()}
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(
                 f'{file}, line {number}: no log entry ({error!r}); remove the line or train again'
             ) from error
-    return losses
+        # MMEngine counts iterations in what it logs of training alone
+        (training if 'iter' in entry or 'loss' in entry else evaluation).setdefault(step, {}).update(values)
+    return training, evaluation

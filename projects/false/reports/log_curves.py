@@ -1,0 +1,71 @@
+"""Any logged value of any number of runs as curves in one picture."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from projects.false.errors import InputError
+
+from .training_logs import LossCurve, TrainingLog
+
+
+def logged_curve(log: TrainingLog, key: str, name: str) -> LossCurve:
+    """One logged value by step, from training, or from validation where training does not log it.
+
+    Args:
+        log: What the run logged.
+        key: Such as ``loss``, ``lr`` or ``mIoU``.
+        name: The run in messages.
+
+    Raises:
+        InputError: The run logged nothing, or nothing of that name.
+    """
+    for entries in (log.training, log.evaluation):
+        found = {step: entry[key] for step, entry in entries.items() if key in entry}
+        if found:
+            return LossCurve(np.array(list(found)), np.array(list(found.values())))
+    known = dict.fromkeys(key for part in log[:2] for entry in part.values() for key in entry)
+    known = [key for key in known if key not in ('step', 'iter')]
+    if not known:
+        raise InputError(f'{name}: the log is empty; train for longer than one logging interval')
+    raise InputError(f'{name}: the log has no {key!r}; it has {", ".join(known)}')
+
+
+def plot_curves(curves: Sequence[Sequence[LossCurve]], names: Sequence[str], keys: Sequence[str], out: Path) -> None:
+    """Draw the values of every run over the iterations, one panel a value, and write the picture.
+
+    Args:
+        curves: For every run its curves, one a key.
+        names: Names of the runs.
+        keys: Names of the values.
+        out: File to write; its suffix chooses the format, such as ``.png`` or ``.pdf``.
+
+    Raises:
+        InputError: The file cannot be written, or its suffix is of no known format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(7.2, 1.4 + 2.6 * len(keys)), dpi=150, layout='constrained')
+    panels = FigureCanvasAgg(figure).figure.subplots(len(keys), sharex=True, squeeze=False)[:, 0]
+    for number, (key, axes) in enumerate(zip(keys, panels, strict=True)):
+        for name, of_run in zip(names, curves, strict=True):
+            alone = len(of_run[number].steps) == 1  # a validation at the end, no line
+            look = dict(marker='o', linestyle='none') if alone else dict(linewidth=1.4)
+            axes.plot(of_run[number].steps, of_run[number].losses, label=name, markersize=5, **look)
+        axes.set_ylabel(key)
+        axes.grid(alpha=0.3)
+        axes.spines[['top', 'right']].set_visible(False)
+    panels[-1].set_xlabel('iteration')
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc='outside upper center', ncols=1 if max(map(len, names)) > 40 else 3, frameon=False
+    )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(out, format=out.suffix[1:] or 'png')  # without a format it would add a suffix
+    except (OSError, ValueError) as error:
+        raise InputError(f'{out}: picture cannot be written ({error}); choose another --out') from error

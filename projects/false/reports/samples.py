@@ -1,0 +1,91 @@
+"""What a recipe's data pipeline makes of patches: pairs of views, or images and labels."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from mmengine.config import Config
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS, init_default_scope
+
+from projects.false.datasets.palettes import IGNORE_INDEX, Palette
+from projects.false.datasets.reading import read_image
+from projects.false.datasets.seeding import SampleIndex
+from projects.false.errors import InputError
+
+from .contact_sheet import contact_sheet, enlarged
+from .pictures import mask_picture
+
+ROWS = 6  # of a sheet
+
+
+def build_dataset(config: Config, split: str) -> BaseDataset:
+    """The data set of a recipe's ``train``, ``val`` or ``test`` loader, with its pipeline.
+
+    Raises:
+        InputError: The recipe has no such loader, or its data is missing.
+    """
+    splits = [name for name in ('train', 'val', 'test') if config.get(f'{name}_dataloader')]
+    if split not in splits:
+        raise InputError(f'{config.filename}: has no {split}_dataloader; choose --split {" or ".join(splits)}')
+    init_default_scope(config.get('default_scope', 'mmengine'))
+    return DATASETS.build(config[f'{split}_dataloader'].dataset)
+
+
+def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) -> Iterator[np.ndarray]:
+    """Draw samples, spread over the data set, as they reach the model.
+
+    Args:
+        dataset: With its pipeline, as the recipe has it.
+        number: How many samples, at least 1; fewer where the data set is smaller.
+        title: Above every sheet.
+        seed: Of the augmentation, at least 0.
+
+    Yields:
+        Sheets of up to :data:`ROWS` samples, shape (H, W, 3), uint8, BGR. Of pretraining: patch and views; of
+        segmentation: image, label and the label over the image, after the augmentation.
+
+    Raises:
+        InputError: ``number`` is below 1, or a file is missing or damaged.
+    """
+    if number < 1:
+        raise InputError(f'number of samples is {number}; give at least 1')
+    chosen = np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int).tolist()
+    for start in range(0, len(chosen), ROWS):
+        rows, headings, palette = [], [], None
+        for index in chosen[start : start + ROWS]:
+            path = dataset.get_data_info(index)['img_path']
+            packed = dataset[SampleIndex(index, (seed, 0, index))]
+            label = getattr(packed.get('data_samples'), 'gt_sem_seg', None)
+            if label is None:
+                headings, pictures = _views(path, packed['inputs'])
+            else:
+                palette = _palette(dataset)
+                headings = ('image', 'label', 'label over image')
+                pictures = _labelled(_image(packed['inputs']), label.data[0].numpy().astype(np.uint8), palette)
+            rows.append((Path(path).name, pictures))
+        yield contact_sheet(title, headings, rows, palette)
+
+
+def _views(path: str, inputs) -> tuple[list[str], list[np.ndarray]]:
+    views = inputs if isinstance(inputs, list | tuple) else [inputs]
+    headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
+    return headings, [enlarged(read_image(path)), *(enlarged(_image(view)) for view in views)]
+
+
+def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np.ndarray]:
+    colors = np.zeros((256, 3), np.uint8)
+    colors[: len(palette.colors)] = np.array(palette.colors)[:, ::-1]
+    mixed = cv2.addWeighted(image, 0.5, colors[label], 0.5, 0)
+    over = np.where((label == IGNORE_INDEX)[..., None], image, mixed)
+    return [enlarged(image), mask_picture(label, palette), enlarged(over)]
+
+
+def _palette(dataset: BaseDataset) -> Palette:
+    names, colors = dataset.metainfo['classes'], dataset.metainfo['palette']
+    return Palette('of the data set', tuple(names), tuple(tuple(color) for color in colors))
+
+
+def _image(tensor) -> np.ndarray:
+    return np.ascontiguousarray(np.clip(tensor.numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))

@@ -1,0 +1,67 @@
+"""Curves and times of training, from the logs of runs.
+
+A run is its work folder, resumed or not, or one scalars.json of it.
+
+Example:
+    python tools/analysis_tools/analyze_logs.py plot_curve work_dirs/a work_dirs/b --keys loss --out loss.png
+    python tools/analysis_tools/analyze_logs.py cal_train_time work_dirs/a
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
+
+from projects.false.command_line import report_input_errors
+from projects.false.errors import InputError
+from projects.false.reports.log_curves import logged_curve, plot_curves
+from projects.false.reports.training_logs import read_training_log
+from projects.false.reports.training_time import training_time
+
+
+def plot_curve(options: argparse.Namespace) -> None:
+    """Draw logged values over the iterations."""
+    names = options.legend or [str(run) for run in options.runs]
+    if len(names) != len(options.runs):
+        raise InputError(f'--legend has {len(names)} names for {len(options.runs)} runs; give one a run')
+    logs = [read_training_log(run) for run in options.runs]
+    curves = [
+        [logged_curve(log, key, str(run)) for key in options.keys] for run, log in zip(options.runs, logs, strict=True)
+    ]
+    plot_curves(curves, names, options.keys, options.out)
+    print(f'wrote {options.out}')
+
+
+def cal_train_time(options: argparse.Namespace) -> None:
+    """Print seconds an iteration."""
+    for run in options.runs:
+        found = training_time(read_training_log(run), str(run), options.include_outliers)
+        print(f'{run}: {found.mean:.4f} s/iter, {found.waiting:.4f} of it waiting for data')
+        print(f'  standard deviation {found.spread:.4f} over {found.entries} log entries')
+        if len(found.epochs) > 1:
+            slow, fast = max(found.epochs, key=found.epochs.get), min(found.epochs, key=found.epochs.get)
+            print(f'  slowest epoch {slow}, {found.epochs[slow]:.4f}; fastest epoch {fast}, {found.epochs[fast]:.4f}')
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """OpenMMLab's arguments."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    tasks = parser.add_subparsers(required=True, metavar='plot_curve | cal_train_time')
+    plot = tasks.add_parser('plot_curve', help='draw logged values')
+    plot.add_argument('--keys', nargs='+', default=['loss'], help='logged values, such as loss lr mIoU (loss)')
+    plot.add_argument('--legend', nargs='+', metavar='NAME', help='names of the runs (their paths)')
+    plot.add_argument('--out', type=Path, default=Path('work_dirs/curves.png'), help='picture to write')
+    plot.set_defaults(task=plot_curve)
+    time = tasks.add_parser('cal_train_time', help='print seconds an iteration')
+    time.add_argument('--include-outliers', action='store_true', help='count the first log entry of a start, too')
+    time.set_defaults(task=cal_train_time)
+    for task in (plot, time):
+        task.add_argument('runs', nargs='+', type=Path, metavar='LOG_OR_WORKDIR', help='work folder or scalars.json')
+    options = parser.parse_args(arguments)
+    options.task(options)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

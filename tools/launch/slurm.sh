@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Start a tool as a Slurm job step: launch/slurm.sh TOOL PARTITION JOB_NAME [arguments of the tool]
+# What the environment sets is told by slurm_train.sh.
+set -euo pipefail
+
+fail() { echo "error: $1" >&2; exit 2; }
+whole() {
+  if ! [[ $2 =~ ^[0-9]{1,9}$ ]] || ((10#$2 < 1)); then fail "$1 is '$2'; give a whole number, at least 1"; fi
+}
+
+tool=$1 partition=$2 job=$3
+shift 3
+python=${PYTHON:-python} processes=${GPUS:-8} cpus=${CPUS_PER_TASK:-5}
+whole GPUS "$processes"
+whole CPUS_PER_TASK "$cpus"
+on_a_node=${GPUS_PER_NODE:-$((processes < 8 ? processes : 8))}
+whole GPUS_PER_NODE "$on_a_node"
+command -v srun >/dev/null || fail 'srun: no such command; this machine has no Slurm, dist_*.sh needs none'
+
+# Runs in every task: the first machine of the step is where the tasks meet, at a port that other jobs do not use.
+# shellcheck disable=SC2016
+join='export MASTER_ADDR=${MASTER_ADDR:-$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)}
+export MASTER_PORT=${MASTER_PORT:-${PORT:-$((20000 + SLURM_JOB_ID % 20000))}}
+exec "$@"'
+read -ra more <<<"${SRUN_ARGS:-}"
+exec srun --partition="$partition" --job-name="$job" --gres=gpu:"$on_a_node" --ntasks="$processes" \
+  --ntasks-per-node="$on_a_node" --cpus-per-task="$cpus" --kill-on-bad-exit=1 "${more[@]}" \
+  bash -c "$join" bash "$python" -u "$tool" "$@" --launcher slurm

@@ -1,0 +1,54 @@
+"""Show what a recipe's data pipeline makes of the data, as pictures.
+
+Pretraining: each patch and its views. Segmentation: image, label in the colours of its classes, and both together.
+
+Example:
+    python tools/misc/browse_dataset.py configs/false_simclr_r18_synthetic.py --number 12
+    python tools/misc/browse_dataset.py configs/upernet_r18_synthetic.py --split val --output-dir pictures
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
+
+import cv2
+from mmengine.config import DictAction
+
+from projects.false.command_line import report_input_errors
+from projects.false.engine.launch import load_config
+from projects.false.errors import InputError
+from projects.false.reports.samples import build_dataset, sample_sheets
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Write the sheets."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
+    parser.add_argument(
+        '--output-dir', type=Path, default=Path('work_dirs/browse'), help='folder for the pictures (work_dirs/browse)'
+    )
+    parser.add_argument('--number', type=int, default=12, help='samples, spread over the data set (12)')
+    parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='whose data loader (train)')
+    parser.add_argument('--seed', type=int, default=0, help='of the augmentation (0)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    options = parser.parse_args(arguments)
+    if options.seed < 0:
+        raise InputError(f'--seed is {options.seed}; give 0 or more')
+    config = load_config(options.config, options.cfg_options)
+    name = f'{Path(options.config).stem}_{options.split}'
+    dataset = build_dataset(config, options.split)
+    for page, sheet in enumerate(sample_sheets(dataset, options.number, name, options.seed), start=1):
+        path = options.output_dir / f'{name}_{page}.png'
+        try:
+            options.output_dir.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(cv2.imencode('.png', sheet)[1].tobytes())
+        except OSError as error:
+            raise InputError(f'{path}: cannot be written ({error.strerror}); choose another --output-dir') from error
+        print(f'wrote {path}')
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Print a recipe with all that its bases set: python tools/misc/print_config.py CONFIG [--cfg-options KEY=VALUE ...]"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
+
+from mmengine.config import DictAction
+
+from projects.false.command_line import report_input_errors
+from projects.false.engine.launch import load_config
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Print it as it would be written down in one file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    options = parser.parse_args(arguments)
+    print(load_config(options.config, options.cfg_options).pretty_text, end='')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
