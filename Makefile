@@ -39,8 +39,8 @@ setup: ## make the environment and install the tested versions; nothing to do wh
 quickstart: setup ## make images, pretrain, fine-tune and report, all small; ARGS="--help" for its options
 	$(RUN) tools/quickstart.py $(ARGS)
 
-test: setup ## every test
-	$(RUN) -m pytest -q $(ARGS)
+test: setup ## every test, two files at a time
+	$(RUN) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-fast: setup ## the tests that take less than about five seconds each
 	$(RUN) -m pytest -q -m 'not slow' $(ARGS)

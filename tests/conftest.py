@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, a core for each
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 from projects.false.datasets.color_masks import convert_color_masks
 from projects.false.datasets.palettes import load_palette

@@ -163,6 +163,8 @@ OPTIONS = {
     ),
     'model.head.loss.determination.k=3': lambda run: run.model.head.loss_module.determination.k == 3,
     'model.head.loss.determination.floor=0.2': lambda run: run.model.head.loss_module.determination.floor == 0.2,
+    'model.queue_len=64': lambda run: len(run.model.queue) == 64,
+    'model.momentum=0.02': lambda run: run.model.key_encoder.momentum == 0.02,
     'train_dataloader.batch_size=3': lambda run: run.train_loop.dataloader.batch_size == 3,
     'train_dataloader.dataset.ann_file=splits/test.txt': lambda run: len(run.train_loop.dataloader.dataset) == 4,
     'train_dataloader.dataset.pipeline.1.crop_scale=(0.3,0.4)': lambda run: (
@@ -187,7 +189,8 @@ def test_options_reach_what_is_built(option, patches, tmp_path):
     import argparse
 
     fine_tuning = 'init_cfg' in option or 'max_iters' in option
-    path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else "false_simclr"}_r18_synthetic.py'
+    form = 'mocov2' if option.startswith(('model.queue', 'model.momentum')) else 'simclr'
+    path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else f"false_{form}"}_r18_synthetic.py'
     config = on_small_data(path, patches, tmp_path)
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)

@@ -78,6 +78,8 @@ def test_constraints_are_plain_pins():
 
 def test_every_bound_has_its_reason():
     lines = [line for line in (ROOT / 'requirements.txt').read_text().splitlines() if line and not line.startswith('#')]
+    separate = (ROOT / 'requirements-mmselfsup.txt').read_text().splitlines()
+    lines += [line for line in separate if line and not line.startswith('#')]
     bounded = [line for line in lines if re.match(r'[\w-]+[<>=]', line)]
     assert [line for line in bounded if '#' not in line and not line.startswith('rich')] == []
 
@@ -102,7 +104,10 @@ def make(*arguments):
     return subprocess.run(['make', *arguments], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize('target', ['setup', 'quickstart', 'test', 'test-fast', 'lint', 'format', 'bench', 'clean'])
+TARGETS = ['setup', 'quickstart', 'test', 'test-fast', 'test-mmselfsup', 'lint', 'format', 'bench', 'clean']
+
+
+@pytest.mark.parametrize('target', TARGETS)
 def test_make_knows_its_targets(target, tmp_path):
     result = make('-n', target, f'VENV={tmp_path / "venv"}')
     assert result.returncode == 0, result.stderr

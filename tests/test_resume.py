@@ -42,7 +42,7 @@ def pretraining(patches, name='false_simclr_r18_synthetic'):
 
 
 def moco(patches):
-    config, *rest = pretraining(patches, 'false_mocov2_r18_synthetic')
+    config, _, _ = pretraining(patches, 'false_mocov2_r18_synthetic')
     config.model.queue_len = 2  # a quarter of the images: with two a batch, each replaces the whole queue
     config.model.head.loss.positive_threshold = -1.0
     config.train_dataloader.batch_size = 2

@@ -8,6 +8,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
 from mmengine.config import DictAction
+from mmengine.dist import is_main_process
 
 from projects.false.command_line import report_input_errors
 from projects.false.engine.launch import build_runner, load_config
@@ -37,7 +38,7 @@ def main() -> None:
     if arguments.predictions:
         config.test_evaluator.output_dir = arguments.predictions
     found = test(build_runner(config), arguments.checkpoint)
-    if arguments.out:
+    if arguments.out and is_main_process():  # it alone has the confusion matrix of all
         write_scores(found, arguments.out)
 
 

@@ -10,7 +10,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
-from projects.false.engine.launch import enable_amp, enable_auto_scale_lr, load_config, set_resume, train
+from projects.false.engine.launch import (
+    allow_other_batch,
+    enable_amp,
+    enable_auto_scale_lr,
+    load_config,
+    set_resume,
+    train,
+)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -20,6 +27,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--work-dir', help='where to write logs and checkpoints (work_dirs/<config name>)')
     parser.add_argument(
         '--resume', nargs='?', const='auto', help='continue from the last checkpoint of the work folder, or from a file'
+    )
+    parser.add_argument(
+        '--allow-other-batch', action='store_true', help='resume although the global batch is another one than before'
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on a CPU)')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the global batch')
@@ -39,7 +49,9 @@ def main() -> None:
         enable_amp(config)
     if arguments.auto_scale_lr:
         enable_auto_scale_lr(config)
-    set_resume(config, arguments.resume)
+    if arguments.allow_other_batch:
+        allow_other_batch(config)
+    set_resume(config, arguments.resume, restarts=int(os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')))
     train(config)
 
 

@@ -10,6 +10,8 @@ default_hooks = dict(
     channels_last=dict(type='ChannelsLastHook'),
     plain_checkpoint=dict(type='PlainCheckpointHook'),
     exact_resume=dict(type='ExactResumeHook'),
+    resume_check=dict(type='ResumeCheckHook'),
+    finite_loss=dict(type='FiniteLossHook'),
 )
 env_cfg = dict(
     cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')

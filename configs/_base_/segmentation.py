@@ -14,7 +14,7 @@ custom_imports = dict(
 )
 default_hooks = dict(
     logger=dict(log_metric_by_epoch=False),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2, save_last=True),
+    checkpoint=dict(type='SafeCheckpointHook', by_epoch=False, interval=1000, max_keep_ckpts=2, save_last=True),
 )
 log_processor = dict(by_epoch=False)
 visualizer = dict(type='SegLocalVisualizer', vis_backends={{_base_.vis_backends}})

@@ -70,7 +70,7 @@ def build_runner(work_dir: Path, **changes) -> Runner:
         'optim_wrapper': {'optimizer': optimizer},
         'param_scheduler': [{'type': 'ReleasedLR', 'by_epoch': False}],
         'custom_hooks': [{'type': 'PlainCheckpointHook'}, {'type': 'ExactResumeHook'}],
-        'default_hooks': {'checkpoint': {'type': 'CheckpointHook', 'interval': 1}},
+        'default_hooks': {'checkpoint': {'type': 'SafeCheckpointHook', 'interval': 1}},
         'randomness': {'seed': 7},
         'experiment_name': f'{work_dir.parent.name}-{work_dir.name}',
         'log_level': 'WARNING',

@@ -3,6 +3,7 @@
 import io
 import os
 import pickle
+import resource
 import warnings
 from collections import OrderedDict
 from pathlib import Path
@@ -16,7 +17,7 @@ from mmengine.runner import CheckpointLoader, load_checkpoint
 from torch import nn
 
 from projects.false.command_line import user_message
-from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
+from projects.false.engine.checkpoints import DamagedCheckpoint, read_checkpoint, verify_checkpoint, write_checkpoint
 from projects.false.errors import InputError
 
 
@@ -159,6 +160,57 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path) -> None:
     write_checkpoint({'number': 1}, path)
     with pytest.raises((pickle.PicklingError, AttributeError)):
         write_checkpoint({'tensor': torch.ones(1000), 'number': lambda: 2}, path)
+    assert read_checkpoint(path) == {'number': 1}
+    assert os.listdir(tmp_path) == ['weights.pth']
+
+
+def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / 'weights.pth'
+    write_checkpoint({'number': 1, 'tensor': torch.arange(5000)}, path)
+    assert verify_checkpoint(path)['number'] == 1
+    data = bytearray(path.read_bytes())
+    data[data.find(torch.arange(2000, 2010).numpy().tobytes())] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DamagedCheckpoint, match=r'weights\.pth is damaged'):
+        verify_checkpoint(path)
+
+
+@pytest.mark.parametrize('zipped', [True, False])
+def test_verifying_tells_cut_off_from_hostile(tmp_path: Path, zipped: bool) -> None:
+    victim, path = tmp_path / 'created', tmp_path / 'file.pth'
+    torch.save({'tensor': torch.ones(1000)}, path, _use_new_zipfile_serialization=zipped)
+    assert verify_checkpoint(path)['tensor'].sum() == 1000
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(DamagedCheckpoint):
+        verify_checkpoint(path)
+    torch.save(payloads(victim)['system'], path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(InputError, match='refused') as caught:
+        verify_checkpoint(path)
+    assert not isinstance(caught.value, DamagedCheckpoint)
+    assert not victim.exists()
+
+
+def test_what_would_not_read_back_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / 'weights.pth'
+    write_checkpoint({'number': 1}, path)
+    with pytest.raises(InputError, match=r'weights\.pth is refused, .* did not read back') as caught:
+        write_checkpoint({'path': Path('x')}, path)
+    assert '.tmp' not in str(caught.value)
+    assert read_checkpoint(path) == {'number': 1}
+    assert os.listdir(tmp_path) == ['weights.pth']
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / 'weights.pth'
+    write_checkpoint({'number': 1}, path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        with pytest.raises(InputError, match=r'cannot write checkpoint .*weights\.pth: .*free space') as caught:
+            write_checkpoint({'tensor': torch.ones(100_000)}, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert '\n' not in str(caught.value)
     assert read_checkpoint(path) == {'number': 1}
     assert os.listdir(tmp_path) == ['weights.pth']
 

@@ -49,7 +49,7 @@ def test_interrupted_run_equals_uninterrupted(
         'train_dataloader': loader,
         'optim_wrapper': {'optimizer': {'type': optimizer, 'lr': 0.05, 'momentum': 0.9}},
         'default_hooks': {
-            'checkpoint': {'type': 'CheckpointHook', 'by_epoch': by_epoch, 'interval': 2 if by_epoch else 8}
+            'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': by_epoch, 'interval': 2 if by_epoch else 8}
         },
         **(with_validation if validate else {'train_cfg': {k: v for k, v in loop.items() if k != 'val_interval'}}),
     }

@@ -2,15 +2,17 @@ import pytest
 from mmengine.config import Config
 
 from projects.false import InputError
+from projects.false.engine.checkpoints import write_checkpoint
 from projects.false.engine.launch import (
+    allow_other_batch,
     build_runner,
     enable_amp,
     enable_auto_scale_lr,
-    fit_schedules,
     load_config,
     new_keys,
     set_resume,
 )
+from projects.false.engine.runner import fit_schedules
 from tests.conftest import REPOSITORY
 
 RECIPE = str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py')
@@ -73,14 +75,88 @@ def test_auto_scale_needs_a_base_batch():
         enable_auto_scale_lr(Config({}))
 
 
-def test_resume():
-    config = load_config(RECIPE)
+@pytest.fixture
+def resumable(tmp_path):
+    """A config whose work folder has a checkpoint after 8 iterations, and another one after 4 elsewhere."""
+    for path, iteration in ((tmp_path / 'run' / 'epoch_2.pth', 8), (tmp_path / 'given.pth', 4)):
+        write_checkpoint({'meta': {'iter': iteration, 'epoch': 1}, 'state_dict': {}, 'message_hub': {}}, path)
+    config = load_config(RECIPE, work_dir=str(tmp_path / 'run'))
+    return config, str(tmp_path / 'run' / 'epoch_2.pth'), str(tmp_path / 'given.pth')
+
+
+@pytest.fixture
+def said(monkeypatch):
+    """Lines of the log."""
+    lines = []
+    monkeypatch.setattr('projects.false.engine.launch.print_log', lambda text, *where: lines.append(text))
+    return lines
+
+
+def test_resume_is_left_alone_unless_asked_for(resumable):
+    config, *_ = resumable
     set_resume(config, None)
-    assert config.resume is False
+    assert (config.resume, config.load_from) == (False, None)
+
+
+def test_resume_finds_the_checkpoint_of_the_work_folder(resumable):
+    config, latest, _ = resumable
     set_resume(config, 'auto')
-    assert (config.resume, config.load_from) == (True, None)
+    assert (config.resume, config.load_from) == (True, latest)
+
+
+def test_resume_of_a_config(resumable):
+    config, latest, given = resumable
+    config.resume = True
+    set_resume(config, None)
+    assert config.load_from == latest
+    config.load_from = given
+    set_resume(config, None)
+    assert (config.resume, config.load_from) == (True, given)
+
+
+def test_resume_without_a_checkpoint_begins_with_the_weights_of_the_config(tmp_path, said):
+    config = load_config(RECIPE, {'load_from': 'weights.pth'}, work_dir=str(tmp_path / 'new'))
+    set_resume(config, 'auto')
+    assert (config.resume, config.load_from) == (False, 'weights.pth')
+    assert said == [f'{tmp_path / "new"}: no checkpoint to resume from yet, the run begins']
+
+
+def test_restart_of_torchrun_resumes_by_itself(resumable, said):
+    config, latest, _ = resumable
+    set_resume(config, None, restarts=2)
+    assert (config.resume, config.load_from) == (True, latest)
+    assert said == [f'restart 2 by torchrun goes on from {latest}']
+
+
+def test_restart_goes_on_from_what_is_later(resumable):
+    config, latest, given = resumable
+    set_resume(config, given)
+    assert config.load_from == given
+    set_resume(config, given, restarts=1)
+    assert config.load_from == latest
+    write_checkpoint({'meta': {'iter': 9}, 'state_dict': {}, 'message_hub': {}}, given)
+    set_resume(config, given, restarts=1)
+    assert config.load_from == given
+
+
+def test_only_the_first_process_speaks(resumable, said, monkeypatch):
+    monkeypatch.setenv('RANK', '1')
+    set_resume(resumable[0], None, restarts=1)
+    assert said == []
+
+
+def test_resume_from_a_missing_file(resumable):
     with pytest.raises(InputError, match=r'gone\.pth: no such checkpoint'):
-        set_resume(config, 'gone.pth')
+        set_resume(resumable[0], 'gone.pth')
+
+
+def test_other_batch_is_allowed_where_something_checks_it():
+    config = load_config(RECIPE)
+    assert 'allow_other_batch' not in config.default_hooks.resume_check
+    allow_other_batch(config)
+    assert config.default_hooks.resume_check.allow_other_batch is True
+    with pytest.raises(InputError, match='resume_check'):
+        allow_other_batch(Config({}))
 
 
 def test_work_folder_that_cannot_be_made(tmp_path):

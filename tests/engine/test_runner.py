@@ -16,7 +16,15 @@ def test_schedules_that_begin_after_the_end_are_dropped():
     assert len(config.param_scheduler) == 2
 
 
-@pytest.mark.parametrize('config', [dict(), dict(train_cfg=None), dict(train_cfg=dict(max_epochs=1))])
+@pytest.mark.parametrize(
+    'config',
+    [
+        dict(),
+        dict(train_cfg=None),
+        dict(train_cfg=dict(max_epochs=1)),
+        dict(train_cfg=dict(max_epochs='no'), param_scheduler=[dict(begin=3)]),
+    ],
+)
 def test_nothing_to_fit(config):
     made = Config(config)
     fit_schedules(made)

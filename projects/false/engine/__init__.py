@@ -1,15 +1,18 @@
 """Hooks, optimizer, schedules and checkpoints. Importing registers them, and makes every checkpoint load a safe one."""
 
-from . import checkpoints
+from . import checkpoint_loader, checkpoints
 from .autocast_optim_wrapper import AutocastOptimWrapper
 from .channels_last_hook import ChannelsLastHook
 from .exact_resume_hook import ExactResumeHook
 from .export_backbone_hook import ExportBackboneHook
+from .finite_loss_hook import FiniteLossHook
 from .larc import LARC
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .pretrained_backbone import PretrainedBackbone
 from .released_schedule import ReleasedLR
+from .resume_check_hook import ResumeCheckHook
 from .runner import FALSERunner
+from .safe_checkpoint_hook import SafeCheckpointHook
 from .start_checks_hook import StartChecksHook
 
 __all__ = [
@@ -19,9 +22,13 @@ __all__ = [
     'ExactResumeHook',
     'ExportBackboneHook',
     'FALSERunner',
+    'FiniteLossHook',
     'PlainCheckpointHook',
     'PretrainedBackbone',
     'ReleasedLR',
+    'ResumeCheckHook',
+    'SafeCheckpointHook',
     'StartChecksHook',
+    'checkpoint_loader',
     'checkpoints',
 ]

@@ -35,7 +35,7 @@ class ChannelsLastHook(Hook):
 
     Weights and input both: with one of them alone every convolution converts back and forth. For several processes
     :class:`~projects.false.engine.runner.FALSERunner` converts before it wraps the model: DistributedDataParallel lays
-    out its buckets of gradients when it wraps, and with weights that change their layout afterwards training goes wrong.
+    out its buckets of gradients when it wraps; with weights that change their layout afterwards training goes wrong.
     """
 
     def before_run(self, runner) -> None:

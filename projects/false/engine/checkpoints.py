@@ -1,45 +1,50 @@
-"""Checkpoints are data and nothing else: reading one runs none of its contents, writing one never leaves half a file.
+"""Checkpoints are data and nothing else: reading one runs none of its contents, writing one leaves no half a file."""
 
-Importing this module makes :func:`read_checkpoint` MMEngine's loader for local files, so that resuming,
-``Runner.load_checkpoint``, ``Pretrained`` initialization and OpenMMLab's own tools are safe in this process. MMEngine's
-loader falls back to unpickling without limits, and its loader for URLs has no limits at all.
-"""
-
+import io
 import os
 import re
-import secrets
+import zipfile
+import zlib
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.runner import CheckpointLoader
-from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 
+from projects.false.atomic_write import atomic_write
 from projects.false.engine.harmless_types import HARMLESS
 from projects.false.errors import InputError
 
 
-def read_checkpoint(path: str | os.PathLike, map_location: str | torch.device | Callable | None = 'cpu') -> Any:
+class DamagedCheckpoint(InputError):
+    """A file that is incomplete or no checkpoint, where an earlier one may serve."""
+
+
+def read_checkpoint(
+    path: str | os.PathLike, map_location: str | torch.device | Callable | None = 'cpu', mmap: bool = False
+) -> Any:
     """Read a checkpoint of tensors and plain values without running anything in it.
 
     Args:
         path: The file; ``~`` is expanded.
         map_location: Where its tensors go, as in :func:`torch.load`; None is the CPU.
+        mmap: Leave the tensors on the disk until they are used: quick where only the plain values matter.
 
     Returns:
         The object in the file.
 
     Raises:
-        InputError: The file is missing, damaged, asks for code to run, or carries a config that MMEngine would execute.
+        DamagedCheckpoint: The file is damaged or no PyTorch checkpoint.
+        InputError: The file is missing, asks for code to run, or carries a config that MMEngine would execute.
     """
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
     try:
         with torch.serialization.safe_globals(HARMLESS):
-            checkpoint = torch.load(path, map_location=map_location or 'cpu', weights_only=True)
+            checkpoint = torch.load(
+                path, map_location=map_location or 'cpu', weights_only=True, mmap=mmap and zipfile.is_zipfile(path)
+            )
     except PermissionError as error:
         raise InputError(f'checkpoint {path} cannot be read; check its permissions') from error
     except Exception as error:  # whatever bytes make the unpickler stumble over: EOFError, IndexError, KeyError, ...
@@ -49,9 +54,7 @@ def read_checkpoint(path: str | os.PathLike, map_location: str | torch.device | 
                 f'checkpoint {path} is refused, nothing was run: it is more than data and asks for '
                 f'{unsafe[1] or unsafe[2]}; get the weights alone from its author, as tensors under "state_dict"'
             ) from error
-        raise InputError(
-            f'checkpoint {path} is damaged or no PyTorch checkpoint; copy or download it again, or use an earlier one'
-        ) from error
+        raise _damaged(path) from error
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict) and 'config' in meta:
         raise InputError(
@@ -61,68 +64,71 @@ def read_checkpoint(path: str | os.PathLike, map_location: str | torch.device | 
     return checkpoint
 
 
+def verify_checkpoint(path: str | os.PathLike) -> Any:
+    """Make sure that a checkpoint is complete, byte for byte, and reads as plain data.
+
+    A checkpoint is a zip file; its checksums tell a flipped bit as well as a missing end, at the cost of reading the
+    file once. Tensors are not loaded.
+
+    Returns:
+        The object in the file, for a look at its plain values.
+
+    Raises:
+        DamagedCheckpoint: A checksum does not fit, or the file is cut off.
+        InputError: As :func:`read_checkpoint`.
+    """
+    if not Path(path).is_file() or not zipfile.is_zipfile(path):
+        return read_checkpoint(path)  # legacy checkpoints have no checksums; anything else is told apart there
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        raise _damaged(path) from error
+    if broken is not None:
+        raise _damaged(path)
+    return read_checkpoint(path, mmap=True)
+
+
+def _damaged(path: str | os.PathLike) -> DamagedCheckpoint:
+    return DamagedCheckpoint(
+        f'checkpoint {path} is damaged or no PyTorch checkpoint; copy or download it again, or use an earlier one'
+    )
+
+
 def write_checkpoint(obj: Any, path: str | os.PathLike) -> None:
     """Write a checkpoint so that ``path`` holds either the whole new file or what it held before.
 
     Args:
-        obj: Tensors and plain values, anything that :func:`torch.save` takes.
+        obj: Tensors and plain values, anything that :func:`read_checkpoint` takes back.
         path: Where to; folders are made as needed.
 
     Raises:
-        InputError: The file system refuses.
+        InputError: The file system refuses, or what was written does not read back.
     """
+    buffer = io.BytesIO()  # PyTorch's writer hides the error of a full disk behind one of its own
+    torch.save(obj, buffer)
+    write_checkpoint_bytes(buffer.getbuffer(), path)
+
+
+def write_checkpoint_bytes(data: bytes | memoryview, path: str | os.PathLike) -> None:
+    """Write a checkpoint that :func:`torch.save` made already; see :func:`write_checkpoint`."""
     path = Path(path).expanduser()
-    temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
+
+    def verify(temporary: Path) -> None:
+        try:
+            verify_checkpoint(temporary)
+        except InputError as error:
+            reason = str(error).replace(str(temporary), str(path)).split(';')[0]
+            raise InputError(
+                f'{reason}: it did not read back after writing and was not kept, what was there before stays; '
+                'check the disk, or leave out what a hook or model adds beside tensors and plain values'
+            ) from error
+
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, 'xb') as file:
-            torch.save(obj, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if os.name == 'posix':  # the new name itself must survive a power cut
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        with atomic_write(path, verify) as file:
+            file.write(data)
     except OSError as error:
         raise InputError(
-            f'cannot write checkpoint {path}: {error.strerror or error}; free space or choose another'
+            f'cannot write checkpoint {path}: {error.strerror or error}; free space or choose another folder, then go '
+            'on from the checkpoint before (--resume)'
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-@CheckpointLoader.register_scheme(prefixes='', force=True)
-def load_from_local(filename: str, map_location=None) -> Any:
-    """Read a local file for MMEngine (which logs this function's name from its eleventh letter on)."""
-    return read_checkpoint(filename, map_location)
-
-
-@CheckpointLoader.register_scheme(
-    prefixes=['http://', 'https://', 'pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'mmcls://'], force=True
-)
-def load_from_remote(filename: str, map_location=None) -> Any:
-    """Refuse to load from the network: a file there can change between two runs."""
-    raise InputError(f'checkpoint {filename} is not a local file; download it and give its path instead')
-
-
-@CheckpointLoader.register_scheme(
-    prefixes=['torchvision://', 'modelzoo://', 'open-mmlab://', 'openmmlab://'], force=True
-)
-def load_from_model_zoo(filename: str, map_location=None) -> Any:
-    """Download published weights by name, once, to PyTorch's cache, and read the file like any other."""
-    scheme, name = filename.split('://', 1)
-    urls = get_torchvision_models() if scheme in ('torchvision', 'modelzoo') else get_external_models()
-    if name not in urls:
-        raise InputError(f'checkpoint {filename}: no published weights have the name {name!r}; check its spelling')
-    cached = Path(torch.hub.get_dir(), 'checkpoints', urls[name].rsplit('/', 1)[-1])
-    if not cached.is_file():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            torch.hub.download_url_to_file(urls[name], str(cached), progress=False)  # renames when complete
-        except OSError as error:
-            raise InputError(f'cannot download {urls[name]}: {error}; fetch it yourself and give its path') from error
-    return read_checkpoint(cached, map_location)

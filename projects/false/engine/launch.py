@@ -1,7 +1,7 @@
 """From a config file and command line options to a runner."""
 
 import os
-from logging import WARNING
+from logging import INFO, WARNING
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from projects.false.errors import InputError
 
+from .latest_checkpoint import agree_on_checkpoint, choose_resumed
 from .start_checks_hook import check_batches
 
 
@@ -82,24 +83,47 @@ def enable_auto_scale_lr(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
-def set_resume(config: Config, resume: str | None) -> None:
-    """Resume from ``'auto'`` (the last checkpoint of the work folder) or from a file.
+def set_resume(config: Config, resume: str | None, restarts: int = 0) -> None:
+    """Resume from ``'auto'`` (the last complete checkpoint of the work folder) or from a file.
+
+    Args:
+        config: Gets ``resume`` and ``load_from``; without a checkpoint the run begins, from its own ``load_from``.
+        resume: ``--resume``; None leaves it to the config and to ``restarts``.
+        restarts: How often torchrun started these processes anew; it does not repeat what was trained before.
 
     Raises:
-        InputError: The file does not exist.
+        InputError: The file does not exist, or the work folder has damaged checkpoints only.
     """
-    if resume is None:
+    if resume is None and config.get('resume'):
+        resume = config.get('load_from') or 'auto'
+    if resume is None and not restarts:
         return
-    config.resume = True
-    config.load_from = None if resume == 'auto' else resume
-    if config.load_from and not Path(config.load_from).is_file():
-        raise InputError(f'{config.load_from}: no such checkpoint to resume from')
+    found = choose_resumed(resume or 'auto', config.work_dir, restarts)
+    for text in found.skipped:
+        _say(f'passed over on resuming: {text}', WARNING)
+    if restarts:
+        _say(f'restart {restarts} by torchrun goes on from {found.path or "the beginning: there is no checkpoint yet"}')
+    elif found.path is None:
+        _say(f'{config.work_dir}: no checkpoint to resume from yet, the run begins')
+    config.resume = found.path is not None
+    if found.path is not None:
+        config.load_from = found.path
 
 
-def fit_schedules(config: Config) -> None:
-    """Drop schedules that would begin after the end of a shortened run; MMEngine stops at them with an assertion."""
-    length = config.train_cfg.get('max_epochs') or config.train_cfg.get('max_iters')
-    config.param_scheduler = [entry for entry in config.param_scheduler if entry.get('begin', 0) < length]
+def allow_other_batch(config: Config) -> None:
+    """Let a run go on with another global batch than it began with.
+
+    Raises:
+        InputError: The config has nothing that checks it.
+    """
+    if 'resume_check' not in config.get('default_hooks', {}):
+        raise InputError(f'{config.filename}: --allow-other-batch needs default_hooks.resume_check (ResumeCheckHook)')
+    config.default_hooks.resume_check.allow_other_batch = True
+
+
+def _say(text: str, level: int = INFO) -> None:
+    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':  # the processes have not met yet
+        print_log(text, 'current', level)
 
 
 def train(config: Config) -> None:
@@ -108,8 +132,8 @@ def train(config: Config) -> None:
     Raises:
         InputError: Something about config or data that the user can mend.
     """
-    fit_schedules(config)
     runner = build_runner(config)
+    agree_on_checkpoint(runner)
     loader = runner.train_loop.dataloader
     if not getattr(loader.sampler, 'infinite', False):
         check_batches(len(loader.dataset), loader.batch_size, len(loader))

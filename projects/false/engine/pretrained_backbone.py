@@ -75,7 +75,7 @@ class PretrainedBackbone:
                 f'PretrainedBackbone has no file (checkpoint={self.checkpoint!r}); add '
                 '--cfg-options model.backbone.init_cfg.checkpoint=work_dirs/<pretraining>/backbone.pth'
             )
-        # Through MMEngine's loader, whose schemes checkpoints.py made safe: a path, or torchvision://NAME.
+        # Through MMEngine's loader, whose schemes checkpoint_loader.py made safe: a path, or torchvision://NAME.
         checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
         weights = backbone_weights(checkpoint)
         if not weights and isinstance(checkpoint, dict):

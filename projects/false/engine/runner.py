@@ -14,6 +14,7 @@ from torch import distributed, nn
 from projects.false.errors import InputError
 
 from .channels_last_hook import to_channels_last
+from .latest_checkpoint import agree_on_checkpoint, choose_resumed
 
 _LAUNCHER_VARIABLES = {
     'slurm': {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'},
@@ -29,7 +30,7 @@ def fit_schedules(config: Config) -> None:
     """Drop schedules that would begin after the end of a shortened run; MMEngine stops at them with an assertion."""
     loop = config.get('train_cfg') or {}
     length = loop.get('max_epochs') or loop.get('max_iters')
-    if length and config.get('param_scheduler'):
+    if isinstance(length, int) and config.get('param_scheduler'):
         config.param_scheduler = [entry for entry in config.param_scheduler if entry.get('begin', 0) < length]
 
 
@@ -76,6 +77,16 @@ class FALSERunner(Runner):
         if self.distributed and not is_distributed() and not torch.cuda.is_available():
             init_gloo(self.launcher, env_cfg.get('dist_cfg', {}).get('timeout'))
         super().setup_env(env_cfg)
+
+    def load_or_resume(self) -> None:
+        """Resume from the last complete checkpoint, not only from the one that ``last_checkpoint`` names."""
+        if self._resume and self._load_from is None and not self._has_loaded:
+            found = choose_resumed('auto', self.work_dir)
+            for text in found.skipped:
+                self.logger.warning(f'passed over on resuming: {text}')
+            self._load_from, self._resume = found.path, found.path is not None
+            agree_on_checkpoint(self)
+        super().load_or_resume()
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Wrap without a device, and without SyncBN, where there is no GPU; in channels-last memory if a hook asks."""

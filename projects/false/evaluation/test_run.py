@@ -1,12 +1,11 @@
 """One evaluation of a fine-tuned model on the test list of its config."""
 
 import json
-import os
-from contextlib import suppress
-from pathlib import Path
 
+from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from projects.false.atomic_write import write_text
 from projects.false.engine.checkpoints import read_checkpoint
 from projects.false.errors import InputError
 
@@ -21,7 +20,8 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
     state = loaded.get('state_dict') if isinstance(loaded, dict) else None
     if not isinstance(state, dict):
         raise InputError(f'{checkpoint}: holds no weights; give a checkpoint that tools/train.py wrote')
-    expected = runner.model.state_dict()
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
+    expected = model.state_dict()
     missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
     other = [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
     wrong = [*missing, *unexpected, *sorted(other)]
@@ -57,13 +57,7 @@ def write_scores(found: dict, path: str) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    target = Path(path)
-    partial = target.with_name(f'.{target.name}.partial-{os.getpid()}')
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(found, indent=1) + '\n')
-        partial.replace(target)
+        write_text(path, json.dumps(found, indent=1) + '\n')
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise InputError(f'{path}: cannot be written ({error.strerror}); choose another --out') from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from projects.false.atomic_write import write_text
 from projects.false.errors import InputError
 
 _EPOCH = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]')
@@ -133,10 +134,7 @@ class _Run:
             return
         seconds = time.monotonic() - start
         self.progress.remove_task(task)
-        mark = _mark(self.logs, self.step)
-        partial = mark.with_suffix('.partial')
-        partial.write_text(json.dumps({'seconds': seconds, 'command': self.step.command}))
-        partial.replace(mark)
+        write_text(_mark(self.logs, self.step), json.dumps({'seconds': seconds, 'command': self.step.command}))
         console.print(f'{self.title}: {seconds:.0f} s', markup=False)
 
     def _execute(self, show: Callable[[float], None]) -> bool:

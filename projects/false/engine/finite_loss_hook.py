@@ -1,0 +1,107 @@
+"""A loss that is not a number stops the run at once, and says what one needs to find out why."""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import get_rank
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+from projects.false.atomic_write import write_text
+from projects.false.errors import InputError
+
+_SHOWN = 3
+
+
+def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
+    """Pick the losses that are NaN or infinite."""
+    return {name: value for name, value in losses.items() if 'loss' in name and not math.isfinite(value)}
+
+
+def image_paths(data_batch: Any) -> list[str]:
+    """List the images of a batch of mmpretrain or mmseg; empty if it does not say where they come from."""
+    samples = data_batch.get('data_samples') if isinstance(data_batch, Mapping) else None
+    if not isinstance(samples, Sequence):
+        return []
+    paths = (getattr(sample, 'metainfo', {}).get('img_path') for sample in samples)
+    return [str(path) for path in paths if path is not None]
+
+
+def message(
+    losses: Mapping[str, float],
+    iteration: int,
+    rates: Sequence[float],
+    temperature: float | None,
+    paths: Sequence[str],
+    listing: str | None,
+    last: str | None,
+) -> str:
+    """Put into one line what happened and what to do.
+
+    Args:
+        losses: The losses that are not finite, by name.
+        iteration: The iteration, counted from 1 as in the log.
+        rates: Learning rates of the step.
+        temperature: Of the contrastive loss, if there is one.
+        paths: Images of the batch.
+        listing: File with all of them.
+        last: The last checkpoint.
+    """
+    facts = f'learning rate {", ".join(f"{rate:g}" for rate in rates)}'
+    if temperature is not None:
+        facts += f', temperature {temperature:g}'
+    images = 'whose images are unknown'
+    if paths:
+        images = f'of {", ".join(paths[:_SHOWN])}{", ..." if len(paths) > _SHOWN else ""}'
+        images += f' (all {len(paths)} in {listing})' if listing else ''
+    ways = 'look at these images, lower the learning rate' if paths else 'lower the learning rate'
+    ways += ' or raise model.head.loss.temperature' if temperature is not None else ''
+    ways += f', and go on from {last} with --resume' if last else ', and start again: there is no checkpoint yet'
+    return (
+        f'{", ".join(f"{name} is {value}" for name, value in losses.items())} at iteration {iteration} ({facts}), '
+        f'for a batch {images}; {ways}'
+    )
+
+
+@HOOKS.register_module()
+class FiniteLossHook(Hook):
+    """Stop a run whose loss is not finite, before a checkpoint or a backbone is written.
+
+    Every process looks at its own loss, at the value that MMEngine noted for the log: nothing waits for the GPU once
+    more. ``WORK_DIR/non_finite_loss_iter_<n>_rank_<r>.txt`` lists the images of the batch.
+
+    Raises:
+        InputError: In training, if a loss is NaN or infinite.
+
+    Example:
+        >>> custom_hooks = [dict(type='FiniteLossHook')]
+    """
+
+    priority = 'HIGH'  # after MMEngine noted the values, before averages of weights, schedules and checkpoints
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """Look at the losses of the step."""
+        logged = runner.message_hub.log_scalars
+        losses = {name: logged[f'train/{name}'].current() for name in outputs or () if f'train/{name}' in logged}
+        broken = not_finite(losses)
+        if not broken:
+            return
+        iteration, paths = runner.iter + 1, image_paths(data_batch)
+        listing = Path(runner.work_dir, f'non_finite_loss_iter_{iteration}_rank_{get_rank()}.txt') if paths else None
+        if listing:
+            try:
+                write_text(listing, ''.join(f'{path}\n' for path in paths))
+            except OSError:
+                listing = None  # a full disk may be the lesser trouble
+        model = getattr(runner.model, 'module', runner.model)
+        temperature = getattr(getattr(getattr(model, 'head', None), 'loss_module', None), 'temperature', None)
+        if temperature is not None:
+            with suppress(TypeError, ValueError):
+                temperature = float(temperature)
+        groups = runner.optim_wrapper.get_lr()
+        rates = sorted({rate for name, values in groups.items() if name.endswith('lr') for rate in values})
+        last = runner.message_hub.runtime_info.get('last_ckpt')
+        raise InputError(message(broken, iteration, rates, temperature, paths, listing and str(listing), last))

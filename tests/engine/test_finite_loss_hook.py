@@ -1,0 +1,148 @@
+"""A loss that is not finite ends the run with what one needs to know, and leaves the checkpoint before."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from mmengine.structures import BaseDataElement
+from torch.utils.data import Dataset
+
+from projects.false.engine.finite_loss_hook import image_paths, message, not_finite
+from projects.false.errors import InputError
+from tests.engine.conftest import Tiny
+
+NAN, INF = float('nan'), float('inf')
+
+
+class Images(Dataset):
+    """Sixteen points, each with the path of an image; the fourteenth is no number."""
+
+    metainfo = {}  # noqa: RUF012
+
+    def __len__(self) -> int:
+        return 16
+
+    def __getitem__(self, index: int) -> dict:
+        value = NAN if index == 13 else index / 16
+        sample = BaseDataElement(metainfo={'img_path': f'images/{index:02}.png'})
+        return {'inputs': torch.tensor([value, 1.0]), 'data_samples': sample}
+
+
+class WithTemperature(Tiny):
+    """Has the temperature of a contrastive head."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Module()
+        self.head.loss_module = SimpleNamespace(temperature=0.2)
+
+    def forward(self, inputs, data_samples=None, mode: str = 'tensor'):
+        return super().forward(inputs, mode)
+
+
+def settings(**changes) -> dict:
+    loader = {'dataset': Images(), 'batch_size': 4, 'sampler': {'type': 'DefaultSampler', 'shuffle': False}}
+    every = {'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': False, 'interval': 1, 'max_keep_ckpts': 1}}
+    hooks = [{'type': 'FiniteLossHook'}, {'type': 'ExportBackboneHook'}]
+    return {
+        'model': WithTemperature(),
+        'train_dataloader': loader,
+        'default_hooks': every,
+        'custom_hooks': hooks,
+        **changes,
+    }
+
+
+def test_run_ends_with_everything_in_one_line(tmp_path: Path, tiny_runner) -> None:
+    folder = tmp_path / 'run'
+    optimizer = {'optimizer': {'type': 'SGD', 'lr': 0.025}}
+    with pytest.raises(InputError) as caught:
+        tiny_runner('run', **settings(optim_wrapper=optimizer, param_scheduler=None)).train()
+    listing = folder / 'non_finite_loss_iter_4_rank_0.txt'
+    assert str(caught.value) == (
+        'loss is nan at iteration 4 (learning rate 0.025, temperature 0.2), for a batch of images/12.png, '
+        f'images/13.png, images/14.png, ... (all 4 in {listing}); look at these images, lower the learning rate or '
+        f'raise model.head.loss.temperature, and go on from {folder}/iter_3.pth with --resume'
+    )
+    assert listing.read_text().split() == [f'images/{number}.png' for number in range(12, 16)]
+    assert sorted(path.name for path in folder.glob('*.pth')) == ['iter_3.pth']  # no iter_4.pth, no backbone.pth
+
+
+def test_run_of_another_kind(tmp_path: Path, tiny_runner) -> None:
+    """Without a temperature, a checkpoint or paths the line says so."""
+
+    class Broken(Tiny):
+        def forward(self, inputs, mode='tensor'):
+            losses = super().forward(inputs, mode)
+            return {'loss_a': losses['loss'], 'loss_b': losses['loss'] * INF}
+
+    with pytest.raises(InputError) as caught:
+        tiny_runner('run', model=Broken(), custom_hooks=[{'type': 'FiniteLossHook'}]).train()
+    assert str(caught.value) == (
+        'loss is inf, loss_b is inf at iteration 1 (learning rate 0.00125), for a batch whose images are unknown; '
+        'lower the learning rate, and start again: there is no checkpoint yet'
+    )
+    assert not list((tmp_path / 'run').glob('non_finite*'))
+
+
+def test_full_disk_does_not_hide_the_loss(tiny_runner, monkeypatch) -> None:
+    def full(*given) -> None:
+        raise OSError('no space')
+
+    monkeypatch.setattr('projects.false.engine.finite_loss_hook.write_text', full)
+    with pytest.raises(InputError, match=r'images/14\.png, \.\.\.; look at these images'):
+        tiny_runner('run', **settings()).train()
+
+
+def test_finite_losses_pass(tmp_path: Path, tiny_runner) -> None:
+    runner = tiny_runner('run', custom_hooks=[{'type': 'FiniteLossHook'}])
+    runner.train()
+    assert runner.iter == 16
+
+
+def test_nothing_but_the_logged_number_is_read(tiny_runner) -> None:
+    """Reading the tensor once more would wait for the GPU once more."""
+
+    class Unreadable:
+        def __getattr__(self, name):
+            raise AssertionError(f'{name} of the tensor was read')
+
+    runner = tiny_runner('run', custom_hooks=[{'type': 'FiniteLossHook'}])
+    hook = next(hook for hook in runner.hooks if type(hook).__name__ == 'FiniteLossHook')
+    runner.message_hub.update_scalar('train/loss', 1.0)
+    hook.after_train_iter(runner, 0, outputs={'loss': Unreadable(), 'loss_unlogged': Unreadable()})
+
+
+def test_not_finite() -> None:
+    assert not_finite({'loss': 1.0, 'loss_a': -INF, 'accuracy': NAN}) == {'loss_a': -INF}
+
+
+@pytest.mark.parametrize(
+    ('batch', 'paths'),
+    [
+        (None, []),
+        ([torch.ones(1)], []),
+        ({'inputs': 1}, []),
+        ({'data_samples': BaseDataElement()}, []),
+        ({'data_samples': [BaseDataElement(), BaseDataElement(metainfo={'img_path': 'a'}), {}]}, ['a']),
+    ],
+)
+def test_image_paths(batch, paths) -> None:
+    assert image_paths(batch) == paths
+
+
+def test_paths_of_both_libraries() -> None:
+    from mmpretrain.structures import DataSample
+    from mmseg.structures import SegDataSample
+
+    samples = [kind(metainfo={'img_path': kind.__name__}) for kind in (DataSample, SegDataSample)]
+    assert image_paths({'data_samples': samples}) == ['DataSample', 'SegDataSample']
+
+
+def test_few_images_are_all_named() -> None:
+    text = message({'loss': NAN}, 7, [0.1, 0.5], None, ['a', 'b'], 'list.txt', 'iter_6.pth')
+    assert text == (
+        'loss is nan at iteration 7 (learning rate 0.1, 0.5), for a batch of a, b (all 2 in list.txt); look at these '
+        'images, lower the learning rate, and go on from iter_6.pth with --resume'
+    )

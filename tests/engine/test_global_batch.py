@@ -1,0 +1,43 @@
+"""What a run with another batch may do, and where it stands."""
+
+import pytest
+
+from projects.false.engine.global_batch import GlobalBatch, compare, place
+from projects.false.errors import InputError
+
+BEFORE = GlobalBatch(processes=2, per_process=128, epoch_length=10)
+
+
+def test_nothing_changed() -> None:
+    assert compare(BEFORE, BEFORE, allowed=False) is None
+
+
+def test_same_global_batch_on_other_processes_is_said() -> None:
+    said = compare(BEFORE, GlobalBatch(4, 64, 10), allowed=False)
+    assert 'global batch 256 = 4 process(es) x 64, before 256 = 2 process(es) x 128; the global batch stays' in said
+
+
+def test_other_global_batch_is_an_error_unless_asked_for() -> None:
+    now = GlobalBatch(1, 128, 20)
+    with pytest.raises(InputError) as caught:
+        compare(BEFORE, now, allowed=False)
+    for words in ('256 = 2 process(es) x 128', '128 = 1 process(es) x 128', 'is 256 over all', '--allow-other-batch'):
+        assert words in str(caught.value)
+    assert 'as asked for: 128 = 1 process(es) x 128, before 256' in compare(BEFORE, now, allowed=True)
+
+
+def test_checkpoint_without_a_note() -> None:
+    assert 'does not say its global batch; this run has 256' in compare(None, BEFORE, allowed=False)
+
+
+@pytest.mark.parametrize(
+    ('before', 'now', 'epoch', 'iteration', 'expected'),
+    [(10, 20, 3, 30, 60), (10, 3, 3, 30, 9), (10, 10, 3, 34, 34), (None, None, 0, 34, 34), (10, None, 3, 30, 30)],
+)
+def test_place(before, now, epoch, iteration, expected) -> None:
+    assert place(GlobalBatch(1, 8, before), GlobalBatch(1, 4, now), epoch, iteration) == expected
+
+
+def test_within_an_epoch_there_is_no_place() -> None:
+    with pytest.raises(InputError, match='34 iterations, epochs of 10'):
+        place(BEFORE, GlobalBatch(1, 128, 20), 3, 34)

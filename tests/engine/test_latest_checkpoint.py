@@ -1,0 +1,166 @@
+"""The last complete checkpoint is found whatever happened to the work folder."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from projects.false.engine.checkpoints import write_checkpoint
+from projects.false.engine.latest_checkpoint import (
+    Found,
+    agree_on_checkpoint,
+    choose_resumed,
+    find_latest_checkpoint,
+    pointed_to,
+)
+from projects.false.errors import InputError
+
+
+def save(path: Path, iteration: int) -> str:
+    content = {'meta': {'iter': iteration, 'epoch': 0}, 'state_dict': {'w': torch.ones(500)}, 'message_hub': {}}
+    write_checkpoint(content, path)
+    return str(path)
+
+
+def cut(path: str) -> str:
+    Path(path).write_bytes(Path(path).read_bytes()[:-300])
+    return path
+
+
+def flip(path: str) -> str:
+    data = bytearray(Path(path).read_bytes())
+    data[data.find(torch.ones(10).numpy().tobytes())] ^= 1
+    Path(path).write_bytes(data)
+    return path
+
+
+def hostile(path: Path, victim: Path) -> None:
+    class Payload:
+        def __reduce__(self):
+            return os.system, (f'touch {victim}',)
+
+    torch.save(Payload(), path)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three checkpoints, of 9, 10 and 11 iterations (the order of their names is another), and what is none."""
+    run = tmp_path / 'run'
+    for iteration in (9, 10, 11):
+        save(run / f'iter_{iteration}.pth', iteration)
+    save(run / 'best_mIoU_iter_12.pth', 12)
+    save(run / '.iter_12.pth.0123abcd.tmp', 12)
+    write_checkpoint({'state_dict': {}, 'meta': {'iter': 99}}, run / 'backbone.pth')
+    write_checkpoint([1], run / 'list.pth')
+    return run
+
+
+def point(folder: Path, text: str) -> None:
+    (folder / 'last_checkpoint').write_text(text)
+
+
+def test_what_last_checkpoint_names_comes_first(folder: Path) -> None:
+    point(folder, f'{folder}/iter_10.pth\n')
+    assert find_latest_checkpoint(folder) == Found(f'{folder}/iter_10.pth', [])
+
+
+@pytest.mark.parametrize('text', ['', '\n', '/gone/iter_12.pth', 'x' * 5000, '\0', 'iter_12.pth\nmore'])
+def test_newest_where_last_checkpoint_is_of_no_use(folder: Path, text: str) -> None:
+    point(folder, text)
+    found = find_latest_checkpoint(folder)
+    assert found.path == f'{folder}/iter_11.pth'
+    assert len(found.skipped) == bool(text.strip())
+    assert all('is missing' in reason for reason in found.skipped)
+
+
+def test_newest_without_last_checkpoint(folder: Path) -> None:
+    assert find_latest_checkpoint(folder) == Found(f'{folder}/iter_11.pth', [])
+
+
+@pytest.mark.parametrize('damage', [cut, flip])
+@pytest.mark.parametrize('pointer', [True, False])
+def test_damaged_files_are_passed_over(folder: Path, damage, pointer: bool) -> None:
+    for iteration in (10, 11):
+        damage(f'{folder}/iter_{iteration}.pth')
+    if pointer:
+        point(folder, f'{folder}/iter_11.pth')
+    found = find_latest_checkpoint(folder)
+    assert found.path == f'{folder}/iter_9.pth'
+    assert sorted(found.skipped) == [f'{folder}/iter_10.pth is damaged', f'{folder}/iter_11.pth is damaged']
+
+
+def test_last_checkpoint_that_names_weights_alone(folder: Path) -> None:
+    point(folder, f'{folder}/backbone.pth')
+    path, skipped = find_latest_checkpoint(folder)
+    assert path == f'{folder}/iter_11.pth'
+    assert skipped == [f'last_checkpoint names {folder}/backbone.pth, which training cannot go on from']
+
+
+def test_moved_folder(folder: Path, tmp_path: Path) -> None:
+    point(folder, f'{folder}/iter_10.pth')
+    moved = shutil.move(folder, tmp_path / 'moved')
+    assert find_latest_checkpoint(moved) == Found(f'{moved}/iter_10.pth', [])
+
+
+def test_copied_folder_goes_on_from_its_own_file(folder: Path, tmp_path: Path) -> None:
+    point(folder, f'{folder}/iter_10.pth')
+    copy = shutil.copytree(folder, tmp_path / 'copy')
+    assert pointed_to(copy) == f'{copy}/iter_10.pth'
+
+
+def test_checkpoints_in_a_folder_of_their_own(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / 'work').mkdir()
+    point(tmp_path / 'work', f'{folder}/iter_10.pth')
+    assert find_latest_checkpoint(tmp_path / 'work').path == f'{folder}/iter_10.pth'
+    cut(f'{folder}/iter_10.pth')
+    assert find_latest_checkpoint(tmp_path / 'work').path == f'{folder}/iter_11.pth'
+
+
+@pytest.mark.parametrize('pointer', [True, False])
+def test_hostile_file_stops_the_search_and_runs_nothing(folder: Path, tmp_path: Path, pointer: bool) -> None:
+    hostile(folder / 'iter_12.pth', tmp_path / 'victim')
+    if pointer:
+        point(folder, f'{folder}/iter_12.pth')
+    with pytest.raises(InputError, match=r'iter_12\.pth is refused, nothing was run'):
+        find_latest_checkpoint(folder)
+    assert not (tmp_path / 'victim').exists()
+
+
+def test_folder_without_checkpoints(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / 'gone'):
+        assert choose_resumed('auto', folder) == Found(None, [])
+
+
+def test_nothing_but_damaged_checkpoints_is_an_error(folder: Path) -> None:
+    for iteration in (9, 10, 11):
+        cut(f'{folder}/iter_{iteration}.pth')
+    with pytest.raises(InputError, match=r'no complete checkpoint .*iter_11\.pth is damaged.* to begin anew'):
+        choose_resumed('auto', folder)
+
+
+def test_given_file(folder: Path, tmp_path: Path) -> None:
+    early, late = save(tmp_path / 'early.pth', 5), save(tmp_path / 'late.pth', 50)
+    assert choose_resumed(early, folder).path == early
+    assert choose_resumed(early, folder, restarts=1).path == f'{folder}/iter_11.pth'
+    assert choose_resumed(late, folder, restarts=1).path == late
+    assert choose_resumed(early, tmp_path / 'gone', restarts=1).path == early
+    with pytest.raises(InputError, match=r'gone\.pth: no such checkpoint'):
+        choose_resumed('gone.pth', folder, restarts=1)
+
+
+def decide_in_a_process(rank: int, folder: str) -> None:
+    class Runner:
+        _resume, _load_from = (True, 'first.pth') if rank == 0 else (False, None)
+
+    rendezvous = f'file://{folder}/rendezvous'
+    torch.distributed.init_process_group('gloo', init_method=rendezvous, rank=rank, world_size=2)
+    agree_on_checkpoint(Runner)
+    assert (Runner._resume, Runner._load_from) == (True, 'first.pth')
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_every_process_goes_on_from_the_file_of_the_first(tmp_path: Path) -> None:
+    torch.multiprocessing.start_processes(decide_in_a_process, (str(tmp_path),), nprocs=2, start_method='spawn')
