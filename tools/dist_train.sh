@@ -4,7 +4,8 @@
 # On more machines call it on each:
 #   NNODES=2 NODE_RANK=0 MASTER_ADDR=10.1.1.1 PORT=29500 tools/dist_train.sh CONFIG GPUS
 #   NNODES=2 NODE_RANK=1 MASTER_ADDR=10.1.1.1 PORT=29500 tools/dist_train.sh CONFIG GPUS
-# MAX_RESTARTS=N starts a run that died again, up to N times. PYTHON names the interpreter, OMP_NUM_THREADS the threads
+# MAX_RESTARTS=N starts a run that died again, up to N times; on more machines set LOCAL_ADDR to each one's own address
+# with it, if their host names are not known to one another. PYTHON names the interpreter, OMP_NUM_THREADS the threads
 # of a process (cores / GPUS).
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # OpenMMLab's pages say `sh tools/dist_train.sh`
 set -euo pipefail

@@ -11,9 +11,18 @@ def test_recipes_ask_for_it():
 
 
 def test_schedules_that_begin_after_the_end_are_dropped():
-    config = Config(dict(train_cfg=dict(max_iters=10), param_scheduler=[dict(begin=0), dict(), dict(begin=10)]))
+    by_iteration = [dict(begin=0), dict(), dict(begin=10), dict(begin=9)]
+    schedules = [dict(type='PolyLR', by_epoch=False, **entry) for entry in by_iteration]
+    config = Config(dict(train_cfg=dict(max_iters=10), param_scheduler=schedules))
     fit_schedules(config)
-    assert len(config.param_scheduler) == 2
+    assert [entry.get('begin') for entry in config.param_scheduler] == [0, None, 9]
+
+
+def test_schedules_counted_otherwise_than_the_run_stay():
+    schedules = [dict(by_epoch=False, begin=500), dict(by_epoch=True, begin=500)]
+    config = Config(dict(train_cfg=dict(max_epochs=200), param_scheduler=schedules))
+    fit_schedules(config)
+    assert config.param_scheduler == schedules[:1]
 
 
 @pytest.mark.parametrize(
@@ -21,6 +30,7 @@ def test_schedules_that_begin_after_the_end_are_dropped():
     [
         dict(),
         dict(train_cfg=None),
+        dict(train_cfg=dict(max_epochs=1), param_scheduler=dict(begin=3)),
         dict(train_cfg=dict(max_epochs=1)),
         dict(train_cfg=dict(max_epochs='no'), param_scheduler=[dict(begin=3)]),
     ],

@@ -16,6 +16,7 @@ whole NNODES "$nodes" 1
 whole NODE_RANK "$rank" 0
 whole MAX_RESTARTS "$restarts" 0
 whole PORT "${PORT:-29500}" 1
+processes=$((10#$processes)) nodes=$((10#$nodes)) rank=$((10#$rank)) restarts=$((10#$restarts)) # 08 is no octal number
 ((rank < nodes)) || fail "NODE_RANK is $rank with NNODES=$nodes; machines are counted from 0"
 command -v "$python" >/dev/null || fail "$python: no such command; activate the environment, or set PYTHON"
 
@@ -23,6 +24,9 @@ meeting=(--nnodes="$nodes" --nproc-per-node="$processes" --max-restarts="$restar
 if ((nodes == 1)); then
   # Port 0 is any free one, so that two runs on a machine stay out of each other's way. Without --local-addr the
   # processes would look for one another by the machine's name, which does not resolve in every container.
+  if [[ -n ${PORT:-} ]] && (: <>"/dev/tcp/localhost/$PORT") 2>/dev/null; then
+    fail "PORT $PORT is in use on this machine; choose another, or leave it out for any free one"
+  fi
   meeting+=(--rdzv-backend=c10d --rdzv-endpoint="localhost:${PORT:-0}" --local-addr=127.0.0.1)
 else
   [[ -n ${MASTER_ADDR:-} ]] || fail "NNODES is $nodes; set MASTER_ADDR to the address of the machine with NODE_RANK=0"
@@ -33,6 +37,8 @@ else
     host=$((rank == 0))
     meeting+=(--rdzv-backend=c10d --rdzv-endpoint="$MASTER_ADDR:${PORT:-29500}" --rdzv-id="port-${PORT:-29500}"
       --rdzv-conf="is_host=$host")
+    # The processes then meet at a free port of the machine that is numbered 0, under the name it gives of itself.
+    [[ -z ${LOCAL_ADDR:-} ]] || meeting+=(--local-addr="$LOCAL_ADDR")
   fi
 fi
 

@@ -24,5 +24,5 @@ export MASTER_PORT=${MASTER_PORT:-${PORT:-$((20000 + SLURM_JOB_ID % 20000))}}
 exec "$@"'
 read -ra more <<<"${SRUN_ARGS:-}"
 exec srun --partition="$partition" --job-name="$job" --gres=gpu:"$on_a_node" --ntasks="$processes" \
-  --ntasks-per-node="$on_a_node" --cpus-per-task="$cpus" --kill-on-bad-exit=1 "${more[@]}" \
+  --ntasks-per-node="$on_a_node" --cpus-per-task="$cpus" --kill-on-bad-exit=1 ${more[@]+"${more[@]}"} \
   bash -c "$join" bash "$python" -u "$tool" "$@" --launcher slurm

@@ -14,14 +14,15 @@ def to_channels_last(model: nn.Module) -> None:
         model: Has a ``backbone`` that takes images (N, C, H, W), and perhaps copies of it, as a momentum encoder is.
     """
     model.to(memory_format=torch.channels_last)
+    backbone = getattr(model, 'backbone', None)
     for module in model.modules():
-        if type(module) is type(model.backbone) and _convert not in module._forward_pre_hooks.values():
+        if type(module) is type(backbone) and _convert not in module._forward_pre_hooks.values():
             module.register_forward_pre_hook(_convert)
 
 
 def in_channels_last(model: nn.Module) -> bool:
     """Whether :func:`to_channels_last` was applied."""
-    return _convert in model.backbone._forward_pre_hooks.values()
+    return _convert in getattr(model, 'backbone', model)._forward_pre_hooks.values()
 
 
 def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:

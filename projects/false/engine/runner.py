@@ -6,6 +6,7 @@ from datetime import timedelta
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed
+from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
@@ -27,11 +28,21 @@ _LAUNCHER_VARIABLES = {
 
 
 def fit_schedules(config: Config) -> None:
-    """Drop schedules that would begin after the end of a shortened run; MMEngine stops at them with an assertion."""
-    loop = config.get('train_cfg') or {}
-    length = loop.get('max_epochs') or loop.get('max_iters')
-    if isinstance(length, int) and config.get('param_scheduler'):
-        config.param_scheduler = [entry for entry in config.param_scheduler if entry.get('begin', 0) < length]
+    """Drop schedules that would begin after the end of a shortened run; MMEngine stops at them with an assertion.
+
+    Only a begin that is counted as the run is, in epochs or in iterations, can be compared with its end.
+    """
+    loop, schedules = config.get('train_cfg') or {}, config.get('param_scheduler')
+    by_epoch = loop.get('max_epochs') is not None
+    length = loop.get('max_epochs') if by_epoch else loop.get('max_iters')
+    if not isinstance(length, int) or not isinstance(schedules, list):
+        return
+    late = [entry for entry in schedules if entry.get('by_epoch', True) == by_epoch and entry.get('begin', 0) >= length]
+    for entry in late:
+        unit = 'epoch' if by_epoch else 'iteration'
+        print_log(f'{entry.get("type")} begins at {unit} {entry.begin}, after the end at {length}: left out', 'current')
+    if late:
+        config.param_scheduler = [entry for entry in schedules if entry not in late]
 
 
 def init_gloo(launcher: str, timeout: float | None = None) -> None:

@@ -2,7 +2,6 @@
 
 import torch
 from mmengine.dist import all_gather
-from mmengine.model import ExponentialMovingAverage
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -10,7 +9,8 @@ from projects.false.errors import InputError
 
 from .contrastive import ContrastiveAlgorithm
 from .key_queue import KeyQueue
-from .shuffled_encoding import encode_shuffled
+from .momentum_encoder import MomentumEncoder
+from .shuffled_encoding import draw_order, encode_shuffled
 
 
 @MODELS.register_module()
@@ -31,7 +31,8 @@ class FALSEMoCo(ContrastiveAlgorithm):
             across processes.
 
     Shape:
-        As of :class:`ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``.
+        As of :class:`ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``; in a
+        ConcatDataset it counts within a part, so that a few keys of images with the same index are left out, too.
 
     Raises:
         InputError: An argument is out of range, or the data samples have no ``sample_idx``.
@@ -54,7 +55,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
             raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 has 0.001')
         if not isinstance(key_splits, int) or key_splits < 1:
             raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
-        self.key_encoder = ExponentialMovingAverage(self._query_encoder(), momentum)
+        self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
         self.queue = KeyQueue(queue_len, feat_dim)
         self.key_splits = key_splits
 
@@ -64,11 +65,12 @@ class FALSEMoCo(ContrastiveAlgorithm):
     def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
         """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
         first, second = views
+        # What goes from the host to the device goes before the network is at work, so that nothing waits for it.
         images = image_indices(data_samples, len(first)).to(first.device)
+        order = draw_order(len(second), second.device)
+        self.key_encoder.update(self._query_encoder())
         query = self.neck(self.backbone(first))
-        with torch.no_grad():
-            self.key_encoder.update_parameters(self._query_encoder())
-            key, everybodys_keys = encode_shuffled(self.key_encoder, second, self.key_splits)
+        key, everybodys_keys = encode_shuffled(self.key_encoder, second, order, self.key_splits)
         losses = self.head.loss(query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images))
         self.queue.enqueue(everybodys_keys, torch.cat(all_gather(images)))
         return losses
