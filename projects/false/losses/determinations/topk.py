@@ -1,0 +1,41 @@
+"""topk: the most similar negatives, as False Negative Cancellation determines them."""
+
+import torch
+
+from ..comparison import Block
+from ..pairs import Pairs
+from ..ranges import check_count, check_range
+from .registry import DETERMINATIONS, Determination
+from .similar import most_similar
+
+
+@torch.no_grad()
+def topk(block: Block, k: int = 10, floor: float = 0.7) -> Pairs:
+    """The ``k`` most similar negatives of every anchor with c_ij > ``floor``.
+
+    Source: Huynh et al., False Negative Cancellation (arXiv 2011.11765), section 3.3, without its support views.
+
+    Args:
+        block: Anchors against all columns.
+        k: At most so many an anchor, at least 1.
+        floor: A cosine in [-1, 1].
+    """
+    logits, columns = most_similar(block, k)
+    return Pairs((logits * block.temperature > floor) & (logits > -torch.inf), columns)
+
+
+@DETERMINATIONS.register_module(name='topk')
+class TopK(Determination):
+    """:func:`topk` as a registered module.
+
+    Raises:
+        InputError: ``k`` is not a positive integer or ``floor`` is outside [-1, 1].
+    """
+
+    def __init__(self, k: int = 10, floor: float = 0.7) -> None:
+        check_count('k of determination topk', k)
+        check_range('floor (a cosine) of determination topk', floor, -1, 1)
+        self.k, self.floor = k, floor
+
+    def pairs(self, block: Block) -> Pairs:
+        return topk(block, self.k, self.floor)

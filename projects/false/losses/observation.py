@@ -1,0 +1,61 @@
+"""What a loss saw in a batch: numbers for the log that say whether determination works before any label does."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from .comparison import Block, Comparison
+from .pairs import Pairs
+
+
+class Observation:
+    """Sums over the blocks of a comparison; nothing waits for the device, nothing is differentiated.
+
+    Args:
+        comparison: The whole of what is compared.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        zero = comparison.positive_logits.new_zeros((), requires_grad=False)
+        self.open, self.pairs, self.pair_logits, self.queue_logits = zero, zero, zero, zero
+
+    @torch.no_grad()
+    def add(self, block: Block, pairs: Pairs | None, gate: Tensor | None) -> None:
+        """Take note of a block, of its pairs after the gate, and of the gate, shape (B, 1)."""
+        if self.comparison.images is None:
+            self.queue_logits = self.queue_logits + block.logits.nan_to_num(neginf=0).sum()
+        if pairs is not None:
+            self.open = self.open + gate.sum()
+            self.pairs = self.pairs + pairs.chosen.sum()
+            self.pair_logits = self.pair_logits + torch.where(pairs.chosen, pairs.of(block.logits), 0).sum()
+
+    @torch.no_grad()
+    def summary(self) -> dict[str, Tensor]:
+        """The numbers, by the names that the log has for them, 0-d tensors."""
+        comparison, rows = self.comparison, len(self.comparison.rows)
+        positive = comparison.positive_logits.mean() * comparison.temperature
+        negatives = comparison.negatives()
+        if comparison.images is None:
+            all_negatives = self.queue_logits * comparison.temperature
+        else:
+            # The sum over all pairs of rows is a product of two sums; less each row with itself and its positive.
+            own = comparison.rows.square().sum()
+            all_negatives = comparison.rows.sum(0) @ comparison.columns.sum(0) - own - positive * rows
+        count = negatives.sum() if isinstance(negatives, Tensor) else torch.as_tensor(float(negatives * rows))
+        return {
+            'anchors_past_gate': self.open / rows,
+            'pairs_per_anchor': self.pairs / rows,
+            'cosine_positive': positive,
+            'cosine_determined': self.pair_logits * comparison.temperature / self.pairs,
+            'cosine_negative': (all_negatives - self.pair_logits * comparison.temperature) / (count - self.pairs),
+            'untrained_reference': untrained_loss(negatives),
+        }
+
+
+def untrained_loss(negatives: Tensor | int) -> Tensor:
+    """log(K) of K equally similar candidates, the positive one of them: what NT-Xent costs before training."""
+    if isinstance(negatives, Tensor):
+        return (1 + negatives).log().mean()
+    return torch.tensor(math.log(1 + negatives))
