@@ -1,0 +1,1 @@
+"""Benchmarks, a module each: ``python -m benchmarks.NAME --help``. Folders hold their parts."""
