@@ -35,15 +35,16 @@ class _MeanOverAnchors(torch.autograd.Function):
                 column_gradient.addmm_(logit_gradient.T, rows[block.anchors])
         if not differentiate:
             return mean / len(rows)
-        row_gradient /= comparison.temperature
-        column_gradient /= comparison.temperature
         context.save_for_backward(*gradients)
+        context.temperature = comparison.temperature
         return mean
 
     @staticmethod
     @once_differentiable
     def backward(context, gradient: Tensor) -> tuple:
-        return *(gradient * part for part in context.saved_tensors), None, None, None
+        rows, columns, positive_logits = context.saved_tensors
+        from_logits = gradient / context.temperature
+        return rows * from_logits, columns * from_logits, positive_logits * gradient, None, None, None
 
 
 def mean_over_anchors(comparison: Comparison, cost: Callable[[Block], Tensor]) -> Tensor:

@@ -37,9 +37,9 @@ def in_batch_comparison(
     _check_views(view1, view2)
     n, (processes, rank) = len(view1), (process_count(), process_rank()) if gather else (1, 0)
     with torch.autocast(view1.device.type, enabled=False):
-        first, second = _unit(view1), _unit(view2)
-        rows = torch.cat([first, second])
-        positive_logits = ((first * second).sum(1, keepdim=True) / temperature).repeat(2, 1)
+        rows = _unit(torch.cat([view1, view2]))
+        agreement = (rows[:n] * rows[n:]).sum(1, keepdim=True) / temperature
+        positive_logits = torch.cat([agreement, agreement])
     row_labels = None if labels is None else _checked_labels(labels, n, 'labels').repeat(2)
     total = n * processes
     runs = ((0, rank * n, n), (n, total + rank * n, n)) if processes > 1 else ((0, 0, 2 * n),)

@@ -37,10 +37,11 @@ def calibrated_cross_entropy(
         negatives, moved = logsumexp(logits), logits
     else:
         negatives, moved = logsumexp_and_some(logits, pairs.columns)
-    moved = torch.where(pairs.chosen, moved, -torch.inf) + math.log(confidence_weight)
+    moved = pairs.among(moved, 2 / block.temperature)
     if confidence_floor is not None:
         moved = moved + pair_confidence(block, pairs, confidence_floor).log()
-    return torch.logaddexp(positive, negatives) - torch.cat([positive, moved], dim=1).logsumexp(1, keepdim=True)
+    enhanced = logsumexp(moved) + math.log(confidence_weight)
+    return torch.logaddexp(positive, negatives) - torch.logaddexp(positive, enhanced)
 
 
 @torch.no_grad()

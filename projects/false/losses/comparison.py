@@ -81,11 +81,13 @@ class Comparison:
         """All anchors, block by block.
 
         Args:
-            later_columns: Leave out the columns before a block's first anchor, whose place in the batch then is that of
-                the block's column 0.
+            later_columns: Leave out the columns before a block's first anchor, so that its column 0 is that anchor.
+                Half of the work, if there are enough blocks.
         """
         for start, place, length in self.runs:
             step = self.chunk_size or anchors_a_block(len(self.columns), self.rows.is_cuda)
+            if later_columns:
+                step = min(step, max(64, length // 4))
             for offset in range(0, length, step):
                 anchors = slice(start + offset, start + min(offset + step, length))
                 yield self.block(anchors, place + offset, place + offset if later_columns else 0)
@@ -95,14 +97,17 @@ class Comparison:
         """The anchors of a slice, which lie at ``first`` in the batch, against the columns from ``column`` on."""
         logits = (self.rows[anchors] / self.temperature) @ self.columns[column:].T
         if self.images is not None:
-            for other in (first, first + self.images, first - self.images):
-                # An anchor itself and its positive: a diagonal each, the second one in two pieces.
-                logits.diagonal(other - column).fill_(-torch.inf)
+            self.fill_own(logits, first - column, -torch.inf)
         elif self.excluded is not None:
             logits.masked_fill_(self.excluded if self.excluded.ndim == 1 else self.excluded[anchors], -torch.inf)
         return Block(logits, self.positive_logits[anchors].detach(), anchors, first, self)
 
+    def fill_own(self, matrix: Tensor, column: int, value: float) -> None:
+        """Write a value where anchors of a batch meet themselves, the first one at ``column``, and their positives."""
+        for own in (column, column + self.images, column - self.images):
+            matrix.diagonal(own).fill_(value)
+
 
 def anchors_a_block(columns: int, on_gpu: bool) -> int:
     """Anchors that make a fast block: one that stays in the cache of a CPU, or that fills a GPU."""
-    return max(64, (1 << (27 if on_gpu else 20)) // max(columns, 1))
+    return max(64, (1 << (27 if on_gpu else 18)) // max(columns, 1))

@@ -29,7 +29,10 @@ class Observation:
         if pairs is not None:
             self.open = self.open + gate.sum()
             self.pairs = self.pairs + pairs.chosen.sum()
-            self.pair_logits = self.pair_logits + torch.where(pairs.chosen, pairs.of(block.logits), 0).sum()
+            # Only negatives are chosen; what is -inf becomes finite, so that a product can leave it out.
+            self.pair_logits = self.pair_logits + (
+                pairs.of(block.logits).clamp(min=-1e30).mul_(pairs.weights(block.logits.dtype)).sum()
+            )
 
     @torch.no_grad()
     def summary(self) -> dict[str, Tensor]:

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from ..comparison import Block
 from ..pairs import Pairs
 from ..ranges import check_count, check_range
-from .distances import gaps, log_distances, smallest
+from .distances import gaps_above, gaps_below, log_distances
+from .extremes import smallest
 from .registry import DETERMINATIONS, Determination
 
 
@@ -26,8 +27,8 @@ def anchor_nearest(block: Block, k: int = 1, floor: float | None = None) -> Pair
     if floor is not None:
         least = torch.tensor(floor / block.temperature, dtype=logits.dtype)
         logits = F.threshold(logits, torch.nextafter(least, least.new_tensor(-torch.inf)).item(), -torch.inf)
-    above, below = gaps(logits, block.positive_logits)
-    (above, upper), (below, lower) = smallest(above, k), smallest(below, k)
+    above, upper = smallest(gaps_above(logits, block.positive_logits), k)
+    below, lower = smallest(gaps_below(logits, block.positive_logits), k)
     # A stable sort keeps the most similar first among those so far below that their distance rounds to e_ip.
     distance, order = torch.cat(log_distances(above, below, block.positive_logits), dim=1).sort(dim=1, stable=True)
     k = min(k, logits.shape[1])

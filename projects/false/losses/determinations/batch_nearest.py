@@ -8,7 +8,7 @@ from torch import Tensor
 from ..comparison import Block, Comparison
 from ..pairs import Pairs
 from ..processes import minimum_over_processes
-from .distances import gaps, log_distances
+from .distances import gaps_above, gaps_below, log_distances
 from .registry import DETERMINATIONS, Determination
 
 
@@ -32,9 +32,9 @@ def batch_nearest(comparison: Comparison) -> Callable[[Block], Pairs]:
 
 def row_minimum(block: Block) -> Tensor:
     """The smallest log |e_ij - e_ip| of every anchor over the block's negatives, shape (B, 1)."""
-    above, below = gaps(block.logits, block.positive_logits)
-    distances = log_distances(above.amin(1, keepdim=True), below.amin(1, keepdim=True), block.positive_logits)
-    return torch.minimum(*distances)
+    above = gaps_above(block.logits, block.positive_logits).amin(1, keepdim=True)
+    below = gaps_below(block.logits, block.positive_logits).amin(1, keepdim=True)
+    return torch.minimum(*log_distances(above, below, block.positive_logits))
 
 
 def least(values: Tensor, comparison: Comparison) -> Tensor:
@@ -42,22 +42,32 @@ def least(values: Tensor, comparison: Comparison) -> Tensor:
     return minimum_over_processes(values.min()) if comparison.spread else values.min()
 
 
-def pairs_at_minimum(block: Block, attained: Tensor) -> Pairs:
+def pairs_at_minimum(block: Block, attained: Tensor, later: bool = False) -> Pairs:
     """All pairs of a block that attain their anchor's minimum, of anchors of which that is the batch's.
 
     Args:
-        block: Anchors; what may not be determined is -inf.
+        block: Anchors against all columns.
         attained: True where an anchor attains the minimum of the batch, shape (R, 1).
+        later: Of an anchor only the columns after itself count.
     """
-    attained = attained[block.anchors]
-    if not attained.any():  # true of nearly every block: waiting for the device here saves all that follows
+    # There are few such anchors, usually one in the batch: knowing which is worth waiting for the device.
+    anchors = attained[block.anchors, 0].nonzero()[:, 0]
+    if len(anchors) == 0:
         return Pairs.none(block.logits)
-    above, below = gaps(block.logits, block.positive_logits)
+    logits, positive_logits = block.logits[anchors], block.positive_logits[anchors]
+    if later:
+        place = torch.arange(logits.shape[1], device=logits.device)
+        logits.masked_fill_(place <= (block.first + anchors)[:, None], -torch.inf)
+    above, below = gaps_above(logits, positive_logits), gaps_below(logits, positive_logits)
     up, down = above.amin(1, keepdim=True), below.amin(1, keepdim=True)
-    upper, lower = log_distances(up, down, block.positive_logits)
+    upper, lower = log_distances(up, down, positive_logits)
     nearest = torch.minimum(upper, lower)
-    chosen = ((above == up) & (upper == nearest)) | ((below == down) & (lower == nearest))
-    return Pairs(chosen & attained & (block.logits > -torch.inf))
+    found = ((above == up) & (upper == nearest)) | ((below == down) & (lower == nearest))
+    found &= logits > -torch.inf
+    chosen, columns = found.to(torch.uint8).topk(int(found.sum(1).max()), dim=1)
+    pairs = Pairs.none(block.logits, chosen.shape[1])
+    pairs.chosen[anchors], pairs.columns[anchors] = chosen.bool(), columns
+    return pairs
 
 
 @DETERMINATIONS.register_module(name='batch_nearest')

@@ -10,19 +10,23 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def gaps(logits: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
-    """s_ij - s_ip where it is at least 0, and s_ip - s_ij where it is positive; infinity elsewhere.
+def gaps_above(logits: Tensor, positive_logits: Tensor) -> Tensor:
+    """s_ij - s_ip where it is at least 0; infinity elsewhere.
 
     Args:
         logits: s_ij, -inf for what is no negative, shape (B, C).
         positive_logits: s_ip, shape (B, 1).
 
     Returns:
-        Above and below, both (B, C), not negative.
+        Shape (B, C).
     """
-    above = logits - positive_logits
-    # F.threshold is many times faster than a mask; -1e-30 lets an exact 0, and nothing else, pass as "at least 0".
-    return F.threshold(above, -1e-30, torch.inf), F.threshold_(above.neg_(), 0.0, torch.inf)
+    # A threshold takes a fraction of the time of a mask; -1e-30 lets an exact 0, and nothing else, pass as "at least 0".
+    return F.threshold_(logits - positive_logits, -1e-30, torch.inf)
+
+
+def gaps_below(logits: Tensor, positive_logits: Tensor) -> Tensor:
+    """s_ip - s_ij where it is positive; infinity elsewhere. Arguments as of :func:`gaps_above`."""
+    return F.threshold_(positive_logits - logits, 0.0, torch.inf)
 
 
 def log_distances(above: Tensor, below: Tensor, positive_logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,10 +34,3 @@ def log_distances(above: Tensor, below: Tensor, positive_logits: Tensor) -> tupl
     upper = positive_logits + above + torch.log(-torch.expm1(-above))
     lower = positive_logits + torch.log(-torch.expm1(-below))
     return upper, lower.masked_fill(below.isinf(), torch.inf)
-
-
-def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k smallest of every row in ascending order, and their columns; fewer where the row is shorter."""
-    if k == 1:
-        return values.min(1, keepdim=True)
-    return values.topk(min(k, values.shape[1]), dim=1, largest=False)

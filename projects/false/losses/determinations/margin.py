@@ -5,8 +5,8 @@ import torch
 from ..comparison import Block
 from ..pairs import Pairs
 from ..ranges import check_count, check_range
+from .extremes import largest
 from .registry import DETERMINATIONS, Determination
-from .similar import most_similar
 
 
 @torch.no_grad()
@@ -20,7 +20,7 @@ def margin(block: Block, width: float = 0.1, max_pairs: int = 10) -> Pairs:
         width: A difference of cosines in [0, 2].
         max_pairs: At least 1, and far below the number of negatives.
     """
-    logits, columns = most_similar(block, max_pairs)
+    logits, columns = largest(block.logits, max_pairs)
     return Pairs((logits >= block.positive_logits - width / block.temperature) & (logits > -torch.inf), columns)
 
 

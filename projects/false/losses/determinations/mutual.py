@@ -8,8 +8,8 @@ from ..comparison import Block, Comparison
 from ..pairs import Pairs
 from ..processes import gather_views
 from ..ranges import check_count
+from .extremes import largest
 from .registry import DETERMINATIONS, Determination, refuse_queue
-from .similar import most_similar
 
 
 @torch.no_grad()
@@ -29,7 +29,7 @@ def mutual(comparison: Comparison, k: int = 5) -> Callable[[Block], Pairs]:
     refuse_queue('mutual', comparison, "asks for the columns' own neighbours")
     found = []
     for block in comparison.blocks():
-        logits, columns = most_similar(block, k)
+        logits, columns = largest(block.logits, k)
         found.append(columns.masked_fill_(logits == -torch.inf, -1))
     mine = torch.cat(found)
     everybodys = gather_views(mine) if comparison.spread else mine

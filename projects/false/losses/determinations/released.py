@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from ..comparison import Block, Comparison
 from ..pairs import Pairs
@@ -31,29 +29,25 @@ def released(comparison: Comparison) -> Callable[[Block], Pairs]:
         InputError: The columns are a queue.
     """
     refuse_queue('released', comparison, 'compares the rows of a batch by their order')
-    later = comparison.blocks(later_columns=True)
-    nearest = torch.cat([row_minimum(replace(block, logits=candidates(block.logits, 0))) for block in later])
-    sentinel = math.log(RELEASED_SENTINEL)
-    minimum = least(nearest, comparison).clamp(max=sentinel)
-    attained = nearest == minimum
-    if minimum < sentinel:
-        return lambda block: pairs_at_minimum(
-            replace(block, logits=candidates(block.logits.clone(), block.first)), attained
-        )
-    return lambda block: Pairs((earlier(block.logits, block.first)) & (block.logits > -torch.inf))
+    nearest = torch.cat([row_minimum(candidates(block)) for block in comparison.blocks(later_columns=True)])
+    minimum = least(nearest, comparison)
+    if minimum < math.log(RELEASED_SENTINEL):
+        return lambda block: pairs_at_minimum(block, nearest == minimum, later=True)
+    return earlier_rows
 
 
-def earlier(logits: Tensor, first: int) -> Tensor:
-    """True where the column comes before the anchor in the batch; ``first`` is the column of the first anchor."""
-    return torch.ones_like(logits, dtype=torch.bool).tril_(first - 1)
+def candidates(block: Block) -> Block:
+    """Keep the columns after each anchor, of a block whose column 0 is its first anchor; in place."""
+    square = block.logits[:, : len(block.logits)]
+    square.masked_fill_(torch.ones_like(square, dtype=torch.bool).tril_(), -torch.inf)
+    return block
 
 
-def candidates(logits: Tensor, first: int) -> Tensor:
-    """Keep only the columns after the anchor, in place."""
-    logits[:, :first] = -torch.inf
-    square = logits[:, first : first + len(logits)]
-    square.masked_fill_(earlier(square, 1), -torch.inf)
-    return logits
+def earlier_rows(block: Block) -> Pairs:
+    """All negatives that come before the anchor in the batch."""
+    chosen = torch.ones_like(block.logits, dtype=torch.bool).tril_(block.first - 1)
+    block.comparison.fill_own(chosen, block.first, False)
+    return Pairs(chosen)
 
 
 @DETERMINATIONS.register_module(name='released')

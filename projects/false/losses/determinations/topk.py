@@ -5,8 +5,8 @@ import torch
 from ..comparison import Block
 from ..pairs import Pairs
 from ..ranges import check_count, check_range
+from .extremes import largest
 from .registry import DETERMINATIONS, Determination
-from .similar import most_similar
 
 
 @torch.no_grad()
@@ -20,7 +20,7 @@ def topk(block: Block, k: int = 10, floor: float = 0.7) -> Pairs:
         k: At most so many an anchor, at least 1.
         floor: A cosine in [-1, 1].
     """
-    logits, columns = most_similar(block, k)
+    logits, columns = largest(block.logits, k)
     return Pairs((logits * block.temperature > floor) & (logits > -torch.inf), columns)
 
 
