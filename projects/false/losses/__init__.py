@@ -5,15 +5,22 @@ from the rest of the project but its error type.
 """
 
 from .contrastive import ContrastiveLoss
+from .debiased import DebiasedLoss, HardNegativeLoss
 from .determinations import DETERMINATIONS, AnchorNearest, Released, build_determination
+from .determined import DeterminedLoss
 from .false_loss import FALSELoss
+from .fnc import FNCLoss
 from .nt_xent import NTXentLoss
 
 __all__ = [
     'DETERMINATIONS',
     'AnchorNearest',
     'ContrastiveLoss',
+    'DebiasedLoss',
+    'DeterminedLoss',
     'FALSELoss',
+    'FNCLoss',
+    'HardNegativeLoss',
     'NTXentLoss',
     'Released',
     'build_determination',

@@ -19,24 +19,25 @@ class _MeanOverAnchors(torch.autograd.Function):
     @staticmethod
     def forward(context, rows, columns, positive_logits, comparison, cost, differentiate) -> Tensor:
         mean = rows.new_zeros(())
+        context.temperature = comparison.temperature
         gradients = [torch.empty_like(rows), torch.zeros_like(columns), torch.empty_like(positive_logits)]
         row_gradient, column_gradient, positive_gradient = gradients
         for block in comparison.blocks():
             if not differentiate:
-                mean += cost(block).sum()
+                mean += cost(block).sum() / len(rows)
                 continue
             leaves = block.logits.requires_grad_(), block.positive_logits.requires_grad_()
             with torch.enable_grad():
                 share = cost(block).sum() / len(rows)
             mean += share.detach()
-            logit_gradient, positive_gradient[block.anchors] = torch.autograd.grad(share, leaves)
-            row_gradient[block.anchors] = logit_gradient @ columns
-            if context.needs_input_grad[1]:
-                column_gradient.addmm_(logit_gradient.T, rows[block.anchors])
-        if not differentiate:
-            return mean / len(rows)
+            gradient, positive_gradient[block.anchors] = torch.autograd.grad(share, leaves)
+            if comparison.columns is comparison.rows and gradient.shape[0] == gradient.shape[1]:
+                # The rows of this only block are its columns as well: one product does for both.
+                gradient = gradient + gradient.T.contiguous()
+            elif context.needs_input_grad[1]:
+                column_gradient.addmm_(gradient.T, rows[block.anchors])
+            torch.mm(gradient, columns, out=row_gradient[block.anchors])
         context.save_for_backward(*gradients)
-        context.temperature = comparison.temperature
         return mean
 
     @staticmethod
@@ -44,7 +45,8 @@ class _MeanOverAnchors(torch.autograd.Function):
     def backward(context, gradient: Tensor) -> tuple:
         rows, columns, positive_logits = context.saved_tensors
         from_logits = gradient / context.temperature
-        return rows * from_logits, columns * from_logits, positive_logits * gradient, None, None, None
+        columns = columns * from_logits if context.needs_input_grad[1] else None
+        return rows * from_logits, columns, positive_logits * gradient, None, None, None
 
 
 def mean_over_anchors(comparison: Comparison, cost: Callable[[Block], Tensor]) -> Tensor:
@@ -59,11 +61,8 @@ def mean_over_anchors(comparison: Comparison, cost: Callable[[Block], Tensor]) -
     """
     inputs = comparison.rows, comparison.columns, comparison.positive_logits
     differentiate = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    detached = replace(
-        comparison,
-        rows=comparison.rows.detach(),
-        columns=comparison.columns.detach(),
-        positive_logits=comparison.positive_logits.detach(),
-    )
+    rows = comparison.rows.detach()
+    columns = rows if comparison.columns is comparison.rows else comparison.columns.detach()
+    detached = replace(comparison, rows=rows, columns=columns, positive_logits=comparison.positive_logits.detach())
     with torch.autocast(comparison.rows.device.type, enabled=False):
         return _MeanOverAnchors.apply(*inputs, detached, cost, differentiate)

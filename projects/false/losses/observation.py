@@ -18,8 +18,9 @@ class Observation:
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
-        zero = comparison.positive_logits.new_zeros((), requires_grad=False)
+        zero = comparison.positive_logits.new_zeros(())
         self.open, self.pairs, self.pair_logits, self.queue_logits = zero, zero, zero, zero
+        self.gated = False
 
     @torch.no_grad()
     def add(self, block: Block, pairs: Pairs | None, gate: Tensor | None) -> None:
@@ -27,6 +28,7 @@ class Observation:
         if self.comparison.images is None:
             self.queue_logits = self.queue_logits + block.logits.nan_to_num(neginf=0).sum()
         if pairs is not None:
+            self.gated = True
             self.open = self.open + gate.sum()
             self.pairs = self.pairs + pairs.chosen.sum()
             # Only negatives are chosen; what is -inf becomes finite, so that a product can leave it out.
@@ -36,7 +38,12 @@ class Observation:
 
     @torch.no_grad()
     def summary(self) -> dict[str, Tensor]:
-        """The numbers, by the names that the log has for them, 0-d tensors."""
+        """The numbers, 0-d tensors, by the names that the log has for them.
+
+        ``cosine_positive``, ``cosine_determined`` and ``cosine_negative`` are means over the positives, the determined
+        pairs (0 without any) and all other negatives, ``anchors_past_gate`` is a share of the anchors, and
+        ``untrained_reference`` is :func:`untrained_loss`. Without a determination only three of them mean something.
+        """
         comparison, rows = self.comparison, len(self.comparison.rows)
         positive = comparison.positive_logits.mean() * comparison.temperature
         negatives = comparison.negatives()
@@ -47,14 +54,17 @@ class Observation:
             own = comparison.rows.square().sum()
             all_negatives = comparison.rows.sum(0) @ comparison.columns.sum(0) - own - positive * rows
         count = negatives.sum() if isinstance(negatives, Tensor) else torch.as_tensor(float(negatives * rows))
-        return {
-            'anchors_past_gate': self.open / rows,
-            'pairs_per_anchor': self.pairs / rows,
+        found = self.pair_logits * comparison.temperature
+        seen = {
             'cosine_positive': positive,
-            'cosine_determined': self.pair_logits * comparison.temperature / self.pairs,
-            'cosine_negative': (all_negatives - self.pair_logits * comparison.temperature) / (count - self.pairs),
+            'cosine_negative': (all_negatives - found) / (count - self.pairs).clamp(min=1),
             'untrained_reference': untrained_loss(negatives),
         }
+        if self.gated:
+            seen['anchors_past_gate'] = self.open / rows
+            seen['pairs_per_anchor'] = self.pairs / rows
+            seen['cosine_determined'] = found / self.pairs.clamp(min=1)
+        return seen
 
 
 def untrained_loss(negatives: Tensor | int) -> Tensor:

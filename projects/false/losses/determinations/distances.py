@@ -20,7 +20,7 @@ def gaps_above(logits: Tensor, positive_logits: Tensor) -> Tensor:
     Returns:
         Shape (B, C).
     """
-    # A threshold takes a fraction of the time of a mask; -1e-30 lets an exact 0, and nothing else, pass as "at least 0".
+    # A threshold takes a fraction of the time of a mask; -1e-30 lets an exact 0, and nothing else, pass as well.
     return F.threshold_(logits - positive_logits, -1e-30, torch.inf)
 
 
