@@ -92,7 +92,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--threads', type=int, default=torch.get_num_threads(), help='of PyTorch')
     parser.add_argument('--device', choices=list(HOW), default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--dimension', type=int, default=128)
-    parser.add_argument('--chunk-size', type=int, default=1024, help='of the chunked form; default 1024')
+    parser.add_argument('--chunk-size', type=int, default=512, help='of the chunked form; default 512')
     parser.add_argument('--scaling-rows', type=_even, nargs='*', default=[1024, 2048, 4096, 8192, 16384])
     parser.add_argument('--memory-rows', type=_even, default=16384, help='0 for none; default 16384')
     parser.add_argument('--out', type=Path, action='append', default=[], help='FILE.json or FILE.md; may be repeated')

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from projects.false import losses as project
 from projects.false.errors import InputError
-from projects.false.losses import DETERMINATIONS, ContrastiveLoss, FALSELoss
+from projects.false.losses import DETERMINATIONS, FALSELoss, FNCLoss
 
 from .embeddings import TEMPERATURE, THRESHOLD, Embeddings
 from .rendering import released_row_by_row
@@ -19,6 +20,7 @@ MMPRETRAIN = '(b) mmpretrain SimCLR'
 LIGHTLY = '(c) lightly NTXentLoss'
 METRIC_LEARNING = '(d) pytorch-metric-learning NTXentLoss'
 LIBRARIES = (MMPRETRAIN, LIGHTLY, METRIC_LEARNING)
+MODES = {FNCLoss: ({'mode': 'attraction'}, {'mode': 'elimination'})}
 PAIRS_LIMIT, ROW_LOOP_LIMIT, CUBE_LIMIT, SQUARE_LIMIT = 200_000, 8192, 512, 16384
 
 
@@ -61,11 +63,15 @@ def _determinations(chunk_size: int | None) -> list[Side]:
 
 
 def _losses(chunk_size: int | None) -> list[Side]:
-    """The project's other losses, as far as they work without a queue."""
-    more = dict(temperature=TEMPERATURE, chunk_size=chunk_size)
-    kinds = [getattr(project, name) for name in project.__all__ if name.endswith('Loss')]
-    kinds = [kind for kind in kinds if kind not in (ContrastiveLoss, FALSELoss)]
-    return [Side(kind.__name__, 'loss', lambda batch, kind=kind: _two_views(kind(**more), batch)) for kind in kinds]
+    """The project's other losses, by default arguments but for the modes of a loss that has several."""
+    kinds = [getattr(project, name) for name in project.__all__ if name in MODELS.module_dict]
+    sides = []
+    for kind in kinds:
+        for mode in MODES.get(kind, ({},)):
+            more = dict(temperature=TEMPERATURE, chunk_size=chunk_size, **mode)
+            name = ' '.join([kind.__name__, *mode.values()])
+            sides.append(Side(name, 'loss', lambda batch, kind=kind, more=more: _two_views(kind(**more), batch)))
+    return [side for side in sides if side.name != FALSELoss.__name__]
 
 
 def _others() -> list[Side]:
