@@ -69,11 +69,11 @@ def most_similar(anchor, k):
     return sorted(anchor.negatives, key=lambda j: -anchor.negatives[j])[:k]
 
 
-def margin(anchors, tau, margin=0.1, max_pairs=10):
+def margin(anchors, tau, margin=0.1, max_pairs=5):
     return [{j for j in most_similar(a, max_pairs) if a.negatives[j] >= a.positive - margin} for a in anchors]
 
 
-def topk(anchors, tau, k=10, floor=0.7):
+def topk(anchors, tau, k=5, floor=0.7):
     return [{j for j in most_similar(a, k) if a.negatives[j] > floor} for a in anchors]
 
 

@@ -95,7 +95,8 @@ class Comparison:
     @torch.no_grad()
     def block(self, anchors: slice, first: int, column: int = 0) -> Block:
         """The anchors of a slice, which lie at ``first`` in the batch, against the columns from ``column`` on."""
-        logits = (self.rows[anchors] / self.temperature) @ self.columns[column:].T
+        with torch.autocast(self.rows.device.type, enabled=False):
+            logits = (self.rows[anchors] / self.temperature) @ self.columns[column:].T
         if self.images is not None:
             self.fill_own(logits, first - column, -torch.inf)
         elif self.excluded is not None:

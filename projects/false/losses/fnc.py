@@ -46,8 +46,8 @@ class FNCLoss(DeterminedLoss):
         temperature: tau > 0.
         mode: ``attraction`` (the paper's better one) or ``elimination``, as the functions of these names.
         positive_threshold: T in [-1, 1]; FNC has no such gate, which is -1.
-        determination: How false negatives are picked, as of :class:`.false_loss.FALSELoss`. FNC takes the 10 most
-            similar negatives above 0.7.
+        determination: How false negatives are picked, as of :class:`.false_loss.FALSELoss`. None is FNC's own rule, the
+            10 most similar negatives above 0.7.
         gather, chunk_size: As of :class:`.contrastive.ContrastiveLoss`.
 
     Shape:
@@ -62,10 +62,11 @@ class FNCLoss(DeterminedLoss):
         temperature: float = 0.5,
         mode: str = 'attraction',
         positive_threshold: float = -1.0,
-        determination: str | dict = 'topk',
+        determination: str | dict | None = None,
         gather: bool = True,
         chunk_size: int | None = None,
     ) -> None:
+        determination = determination or dict(type='topk', k=10, floor=0.7)
         super().__init__(temperature, positive_threshold, determination, gather, chunk_size)
         if mode not in ('attraction', 'elimination'):
             raise InputError(f"mode of FNCLoss must be 'attraction' or 'elimination', got {mode!r}")
