@@ -80,16 +80,28 @@ def test_below_the_positive_the_most_similar_is_nearest_even_if_all_exponentials
     assert found[0].nonzero()[0].item() == 3
 
 
-def test_ties_all_count_where_the_rule_says_all():
-    """Two images are the same, so that two columns attain the minimum for the one anchor that does."""
-    first, second = (view.float() for view in views(6, spread=0.05, seed=2))
-    first, second = torch.cat([first, first[3:4]]), torch.cat([second, second[3:4]])
-    anchors = slow.in_batch(first.double(), second.double())
-    found = FALSELoss(0.5, 1.0, -1.0, 'batch_nearest').determined(first, second)
-    assert found.sum() >= 2
-    for i, j in found.nonzero().tolist():
-        least = min(slow.distance(a, k, 0.5) for a in anchors for k in a.negatives)
-        assert slow.distance(anchors[i], j, 0.5) == pytest.approx(least, abs=1e-6)
+def test_a_negative_that_equals_the_positive_is_nearest():
+    first = torch.eye(4)[[0, 0, 1, 2]]
+    found = FALSELoss(0.5, 1.0, -1.0).determined(first, first)
+    assert as_sets(found)[0] <= {1, 5}
+    assert found.sum(1).tolist() == [1] * 8
+
+
+def test_a_floor_is_a_cosine_that_still_counts():
+    first = torch.eye(4)
+    at, above = ({'type': 'anchor_nearest', 'k': 9, 'floor': floor} for floor in (0.0, 1e-6))
+    assert FALSELoss(0.5, 1.0, -1.0, at).determined(first, first).sum() == 8 * 6
+    assert FALSELoss(0.5, 1.0, -1.0, above).determined(first, first).sum() == 0
+
+
+@pytest.mark.parametrize('name', ['batch_nearest', 'released'])
+def test_ties_all_count_where_the_rule_says_all(name):
+    """Three images are the same, so that an anchor has several negatives that attain the minimum."""
+    first, second = (torch.cat([view, view[3:4], view[3:4]]) for view in views(5, spread=0.3))
+    anchors = slow.in_batch(first, second)
+    expected = getattr(slow, name)(anchors, 0.5)
+    assert max(map(len, expected)) == 2
+    assert as_sets(FALSELoss(0.5, 1.0, -1.0, name).determined(first, second)) == expected
 
 
 @pytest.mark.parametrize('name', ['released', 'mutual'])
