@@ -20,7 +20,7 @@ from benchmarks.losses.machine import machine_facts
 from benchmarks.losses.memory import peak_extra_bytes
 from benchmarks.losses.sides import RENDERING, Side, all_sides
 from benchmarks.losses.tables import markdown
-from benchmarks.losses.timing import interleaved
+from benchmarks.losses.timing import CLOCKS, interleaved
 from projects.false.errors import InputError
 
 HOW = {
@@ -36,26 +36,24 @@ def compare(batch: Embeddings, regime: str, sides: list[Side], options: argparse
         note = side.refuse(batch)
         if not note:
             try:
-                losses[side.name] = side.prepare(batch)
+                losses[side.name] = side.prepare(batch), batch.rows
             except InputError as error:
                 note = f'{side.name}: {error}'
         entries.append(dict(side=side.name, kind=side.kind, note=note))
-    taken = interleaved(losses, batch.rows, options.repeats, options.budget)
+    taken = interleaved(losses, options.repeats, options.budget, options.clock)
     more = dict(regime=regime, rows=len(batch.rows), pairs=batch.pairs)
     return [{**entry, **more, 'seconds': taken.get(entry['side'], [])} for entry in entries]
 
 
 def scaling(options: argparse.Namespace) -> list[dict]:
-    """`anchor_nearest` in three forms, from small to large."""
-    entries = []
+    """`anchor_nearest` in three forms, all sizes in turns."""
+    losses = {}
     for rows in options.scaling_rows:
         batch = _embeddings('nearest', rows, options)
-        forms = chunk_sizes(rows, options)
-        losses = {form: all_sides(chunk)[0].prepare(batch) for form, chunk in forms.items()}
-        taken = interleaved(losses, batch.rows, options.repeats, options.budget)
-        entries += [dict(form=form, rows=rows, seconds=taken.get(form, [])) for form in forms]
-        print(f'scaling, {rows:,} rows: done', file=sys.stderr)
-    return entries
+        for form, chunk in chunk_sizes(rows, options).items():
+            losses[form, rows] = all_sides(chunk)[0].prepare(batch), batch.rows
+    taken = interleaved(losses, options.repeats, options.budget, options.clock)
+    return [dict(form=form, rows=rows, seconds=seconds) for (form, rows), seconds in taken.items()]
 
 
 def chunk_sizes(rows: int, options: argparse.Namespace) -> dict[str, int | None]:
@@ -89,6 +87,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--regimes', nargs='+', choices=REGIMES, default=list(REGIMES))
     parser.add_argument('--repeats', type=int, default=9, help='rounds; default 9')
     parser.add_argument('--budget', type=float, default=60, help='seconds for one side at one size; default 60')
+    parser.add_argument('--clock', choices=list(CLOCKS), default='wall', help='cpu: of the process, for a busy machine')
     parser.add_argument('--threads', type=int, default=torch.get_num_threads(), help='of PyTorch')
     parser.add_argument('--device', choices=list(HOW), default='cuda' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--dimension', type=int, default=128)
@@ -115,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _settings(options: argparse.Namespace) -> dict:
-    names = ('rows', 'regimes', 'repeats', 'budget', 'threads', 'device', 'dimension', 'chunk_size')
+    names = ('rows', 'regimes', 'repeats', 'budget', 'clock', 'threads', 'device', 'dimension', 'chunk_size')
     dtype = str(_dtype(options.device)).removeprefix('torch.')
     return {name: getattr(options, name) for name in names} | dict(dtype=dtype, rendering=RENDERING)
 

@@ -31,8 +31,8 @@ RULES = (  # name, temperature, determination, what it says
     ('batch_nearest', 0.5, 'batch_nearest', 'nearest of the batch'),
     ('anchor_nearest', 0.5, 'anchor_nearest', 'nearest of the anchor'),
     ('anchor_nearest, k=3', 0.5, dict(type='anchor_nearest', k=3), 'the 3 nearest of the anchor'),
-    ('margin', 0.5, dict(type='margin', margin=WIDTH_OF_MARGIN), r'$c_{ij} \geq c_{ip} - 0.1$, at most 10'),
-    ('topk', 0.5, dict(type='topk', k=10, floor=FLOOR), r'the 10 most similar with $c_{ij} > 0.7$'),
+    ('margin', 0.5, dict(type='margin', margin=WIDTH_OF_MARGIN), r'$c_{ij} \geq c_{ip} - 0.1$'),
+    ('topk, k=10', 0.5, dict(type='topk', k=10, floor=FLOOR), r'most similar with $c_{ij} > 0.7$'),
     ('mutual', 0.5, dict(type='mutual', k=5), "in each other's 5 most similar"),
     ('oracle', 0.5, 'oracle', 'same label'),
 )
@@ -154,7 +154,7 @@ def main() -> None:
         sheet.text(x + 21, 32.5, words, 10, ha='left')
     bars(sheet, cosines, order, positive, labels)
     shown = [(name, words, picks(temperature, rule).float()) for name, temperature, rule, words in RULES]
-    shown.append(('topk, confidence', r'$\alpha_{ij} / \alpha$ from 0 at 0.5 to 1 at $c_{ip}$', confidence()))
+    shown.append(('topk with confidence', r'$\alpha_{ij} / \alpha$ from 0 at 0.5 to 1 at $c_{ip}$', confidence()))
     for number, (name, words, shares) in enumerate(shown):
         row(sheet, number, name, words, shares[order].tolist(), order.index(positive))
     gate = f'The gate is open: $c_{{ip}} = {float(cosines[positive]):.3f}$ is above $T = {THRESHOLD}$.'

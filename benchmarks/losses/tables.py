@@ -2,6 +2,7 @@
 
 from .timing import quartiles
 
+CLOCKS = {'wall': 'milliseconds', 'cpu': 'milliseconds of CPU time'}
 FORMS = ('default', 'chunked', 'dense')
 
 
@@ -11,8 +12,8 @@ def markdown(report: dict) -> str:
     parts = [
         f'{machine["processor"]}, {settings["threads"]} of {machine["cores"]} cores, load {machine["load"]}; '
         f'{machine["versions"]}; {machine["date"]}.',
-        f'Forward plus backward, milliseconds: median [quartiles]; D = {settings["dimension"]}, {settings["dtype"]}, '
-        f'{settings["repeats"]} rounds in turns.',
+        f'Forward plus backward, {CLOCKS[settings["clock"]]}: median [quartiles]; '
+        f'D = {settings["dimension"]}, {settings["dtype"]}, {settings["repeats"]} rounds in turns.',
     ]
     for regime in settings['regimes']:
         parts += [f'**{regime}**', _times([entry for entry in report['times'] if entry['regime'] == regime])]
