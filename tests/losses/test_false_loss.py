@@ -151,3 +151,8 @@ def test_released_depends_on_order():
 def test_arguments_out_of_range(arguments, text):
     with pytest.raises(InputError, match=text):
         FALSELoss(**arguments)
+
+
+def test_a_positive_at_the_threshold_opens_the_gate():
+    rows = torch.eye(4)
+    assert FALSELoss(0.5, 1.0, 1.0).determined(rows, rows).sum() == 8
