@@ -11,6 +11,9 @@ __version__ = '0.1.0'
 _HOMES = {
     'FALSELoss': 'projects.false.losses',
     'NTXentLoss': 'projects.false.losses',
+    'FNCLoss': 'projects.false.losses',
+    'DebiasedLoss': 'projects.false.losses',
+    'HardNegativeLoss': 'projects.false.losses',
     'FALSE': 'projects.false.models',
     'FALSEMoCo': 'projects.false.models',
     'FALSENeck': 'projects.false.models',

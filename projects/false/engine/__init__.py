@@ -3,6 +3,7 @@
 from . import checkpoint_loader, checkpoints
 from .autocast_optim_wrapper import AutocastOptimWrapper
 from .channels_last_hook import ChannelsLastHook
+from .confidence_schedule_hook import ConfidenceScheduleHook
 from .exact_resume_hook import ExactResumeHook
 from .export_backbone_hook import ExportBackboneHook
 from .finite_loss_hook import FiniteLossHook
@@ -19,6 +20,7 @@ __all__ = [
     'LARC',
     'AutocastOptimWrapper',
     'ChannelsLastHook',
+    'ConfidenceScheduleHook',
     'ExactResumeHook',
     'ExportBackboneHook',
     'FALSERunner',

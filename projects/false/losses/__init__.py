@@ -1,19 +1,26 @@
-"""Contrastive losses: similarities -> determination -> calibration -> loss.
+"""Contrastive losses: comparison -> determination -> calibration -> loss.
 
 Pure PyTorch over (N, D) projections, on one process or several; of MMEngine only the registry is used. Imports nothing
 from the rest of the project but its error type.
 """
 
 from .contrastive import ContrastiveLoss
-from .determination import DETERMINATIONS, AnchorNearest, Released, build_determination
+from .debiased import DebiasedLoss, HardNegativeLoss
+from .determinations import DETERMINATIONS, AnchorNearest, Released, build_determination
+from .determined import DeterminedLoss
 from .false_loss import FALSELoss
+from .fnc import FNCLoss
 from .nt_xent import NTXentLoss
 
 __all__ = [
     'DETERMINATIONS',
     'AnchorNearest',
     'ContrastiveLoss',
+    'DebiasedLoss',
+    'DeterminedLoss',
     'FALSELoss',
+    'FNCLoss',
+    'HardNegativeLoss',
     'NTXentLoss',
     'Released',
     'build_determination',

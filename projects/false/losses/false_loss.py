@@ -1,18 +1,17 @@
 """The FALSE loss: NT-Xent whose probable false negatives are moved, by a share, to the positives."""
 
-import torch
 from mmengine.registry import MODELS
 from torch import Tensor
 
 from .calibration import calibrated_cross_entropy
-from .contrastive import ContrastiveLoss
-from .determination import build_determination
+from .comparison import Block
+from .determined import DeterminedLoss
+from .pairs import Pairs
 from .ranges import check_range
-from .similarity import Similarities
 
 
 @MODELS.register_module()
-class FALSELoss(ContrastiveLoss):
+class FALSELoss(DeterminedLoss):
     """False-negative-aware contrastive loss (Zhang et al., IEEE GRSL 2022, arXiv 2211.07928).
 
     Args:
@@ -21,15 +20,18 @@ class FALSELoss(ContrastiveLoss):
         positive_threshold: T in [-1, 1]. An anchor's false negatives are determined only if the cosine of its own two
             views is at least T.
         determination: How false negatives are picked: a name, or ``dict(type=name, ...)`` with its arguments.
-            ``anchor_nearest`` (per anchor) or ``released`` (as the released code does it).
-        gather: As of :class:`ContrastiveLoss`: compare with the views of all processes.
+            ``anchor_nearest``, ``margin``, ``topk`` and ``mutual`` look at every anchor, ``batch_nearest`` and
+            ``released`` (as the released code does it) at the batch, ``oracle`` at labels.
+        gather, chunk_size: As of :class:`ContrastiveLoss`.
+        confidence_floor: A cosine in [-1, 1] from which on the confidence in a pair grows, up to alpha for a pair as
+            similar as the anchor's two views (:func:`.calibration.pair_confidence`). None: alpha for every pair.
 
     Shape:
         As of :class:`ContrastiveLoss`.
 
     Raises:
         InputError: An argument is out of range, the shapes do not fit, or the determination has no meaning with a
-            queue (``released``).
+            queue (``released``, ``mutual``).
 
     Example:
         >>> import torch
@@ -46,26 +48,19 @@ class FALSELoss(ContrastiveLoss):
         positive_threshold: float = 0.9,
         determination: str | dict = 'anchor_nearest',
         gather: bool = True,
+        chunk_size: int | None = None,
+        confidence_floor: float | None = None,
     ) -> None:
-        super().__init__(temperature, gather)
+        super().__init__(temperature, positive_threshold, determination, gather, chunk_size)
         check_range('confidence_weight (alpha) of FALSELoss', confidence_weight, 0, 1)
-        check_range('positive_threshold (T, a cosine) of FALSELoss', positive_threshold, -1, 1)
+        if confidence_floor is not None:
+            check_range('confidence_floor (a cosine) of FALSELoss', confidence_floor, -1, 1)
         self.confidence_weight = confidence_weight
-        self.positive_threshold = positive_threshold
-        self.determination = build_determination(determination)
+        self.confidence_floor = confidence_floor
 
-    @torch.no_grad()
-    def determined(self, similarities: Similarities) -> Tensor:
-        """F after the gate c_ip >= T, shape (R, C), bool."""
-        return self.determination(similarities) & (similarities.positive_cosines >= self.positive_threshold)
-
-    def per_anchor(self, similarities: Similarities) -> Tensor:
-        """L_i, shape (R,)."""
-        determined = self.determined(similarities) if self.confidence_weight > 0 else None
-        return calibrated_cross_entropy(similarities, determined, self.confidence_weight)
+    def per_anchor(self, block: Block, pairs: Pairs) -> Tensor:
+        """L_i, shape (B, 1)."""
+        return calibrated_cross_entropy(block, pairs, self.confidence_weight, self.confidence_floor)
 
     def extra_repr(self) -> str:
-        return (
-            f'temperature={self.temperature}, confidence_weight={self.confidence_weight}, '
-            f'positive_threshold={self.positive_threshold}, determination={type(self.determination).__name__}'
-        )
+        return f'{super().extra_repr()}, confidence_weight={self.confidence_weight}'

@@ -4,8 +4,8 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from .calibration import calibrated_cross_entropy
+from .comparison import Block
 from .contrastive import ContrastiveLoss
-from .similarity import Similarities
 
 
 @MODELS.register_module()
@@ -16,7 +16,7 @@ class NTXentLoss(ContrastiveLoss):
 
     Args:
         temperature: tau > 0.
-        gather: As of :class:`ContrastiveLoss`.
+        gather, chunk_size: As of :class:`ContrastiveLoss`.
 
     Shape:
         As of :class:`ContrastiveLoss`.
@@ -25,9 +25,9 @@ class NTXentLoss(ContrastiveLoss):
         InputError: As of :class:`ContrastiveLoss`.
     """
 
-    def __init__(self, temperature: float = 0.5, gather: bool = True) -> None:
-        super().__init__(temperature, gather)
+    def __init__(self, temperature: float = 0.5, gather: bool = True, chunk_size: int | None = None) -> None:
+        super().__init__(temperature, gather, chunk_size)
 
-    def per_anchor(self, similarities: Similarities) -> Tensor:
+    def per_anchor(self, block: Block) -> Tensor:
         """L_i = logsumexp over the positive and Neg(i) of s_ij, less s_ip."""
-        return calibrated_cross_entropy(similarities, None, 0.0)
+        return calibrated_cross_entropy(block, None, 0.0)

@@ -45,6 +45,18 @@ def gather_rows(rows: Tensor) -> Tensor:
     return _GatherRows.apply(rows) if process_count() > 1 else rows[None]
 
 
+def gather_views(rows: Tensor) -> Tensor:
+    """Collect rows of both views from all processes: view 1 of all ranks, rank by rank, then view 2.
+
+    Args:
+        rows: [view 1; view 2] of this process's images, shape (2n, ...), n the same on every process.
+
+    Returns:
+        Shape (2nW, ...), with the gradient of :func:`gather_rows`.
+    """
+    return gather_rows(rows).unflatten(1, (2, len(rows) // 2)).transpose(0, 1).flatten(0, 2)
+
+
 def minimum_over_processes(value: Tensor) -> Tensor:
     """The smallest of a tensor's values over all processes, element by element; not differentiable."""
     if process_count() > 1:

@@ -16,3 +16,9 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value that is not a number in [low, high]."""
     if not isinstance(value, Real) or not low <= value <= high:
         raise InputError(f'{name} must be in [{low}, {high}], got {value!r}')
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse a value that is not an integer of at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise InputError(f'{name} must be an integer of at least 1, got {value!r}')

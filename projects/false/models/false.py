@@ -18,11 +18,20 @@ class FALSE(ContrastiveAlgorithm):
         backbone, neck, head, data_preprocessor, init_cfg: As of :class:`ContrastiveAlgorithm`.
 
     Shape:
-        As of :class:`ContrastiveAlgorithm`.
+        As of :class:`ContrastiveAlgorithm`. If every one of ``data_samples`` has a ``land_cover``, a number, the loss
+        gets it as the label of the image; only determination ``oracle`` looks at it.
     """
 
     def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
         """Encode both views in one pass, so that they share their batch statistics, and compare them."""
         first, second = views
         projections = self.neck(self.backbone(torch.cat([first, second])))
-        return self.head.loss(*projections.split(len(first)))
+        labels = land_cover(data_samples)
+        labels = None if labels is None else labels.to(first.device)
+        return self.head.loss(*projections.split(len(first)), labels=labels)
+
+
+def land_cover(data_samples: list | None) -> Tensor | None:
+    """The land cover of every sample's image, shape (N,); None unless all data samples say it."""
+    found = [getattr(sample, 'land_cover', None) for sample in data_samples or ()]
+    return torch.tensor([int(label) for label in found]) if found and None not in found else None

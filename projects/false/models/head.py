@@ -19,13 +19,20 @@ class FALSEHead(BaseModule):
         super().__init__(init_cfg)
         self.loss_module = MODELS.build(loss)
 
-    def loss(
-        self, view1: Tensor, view2: Tensor, queue: Tensor | None = None, excluded: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Loss of two (N, D) batches of projections, with a queue or without, as ``dict(loss=scalar)``."""
-        if queue is None:
-            return {'loss': self.loss_module(view1, view2)}
-        return {'loss': self.loss_module(view1, view2, queue=queue, excluded=excluded)}
+    def loss(self, view1: Tensor, view2: Tensor, **others: Tensor | None) -> dict[str, Tensor]:
+        """Compare two (N, D) batches of projections.
+
+        Args:
+            view1: Projections of the first views, or of queries.
+            view2: Projections of the second views, or of keys.
+            **others: What else the loss takes: ``queue``, ``excluded``, ``labels``; None is left out.
+
+        Returns:
+            The scalar ``loss``, and by other names what the loss saw. MMEngine trains on the sum of what has "loss" in
+            its name and logs everything.
+        """
+        loss = self.loss_module(view1, view2, **{name: value for name, value in others.items() if value is not None})
+        return {'loss': loss, **getattr(self.loss_module, 'seen', {})}
 
     def forward(self, *args, **kwargs) -> dict[str, Tensor]:
         """Same as :meth:`loss`; the name under which mmselfsup calls a head."""

@@ -1,0 +1,78 @@
+"""Projections for which the released determination is surely in one of its two regimes."""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+TEMPERATURE, THRESHOLD, SENTINEL = 0.5, 0.9, 3.0
+REGIMES = ('nearest', 'sentinel')
+CLASSES = 10  # fewer in tiny batches, so that every class has two images
+_BLOCK = 1024
+
+
+class Embeddings(NamedTuple):
+    """A batch to time losses on.
+
+    Attributes:
+        rows: Projections [view 1; view 2], not normalised, shape (2N, D), a leaf that wants its gradient.
+        labels: Class of every image, shape (N,).
+        pairs: Pairs that the released determination picks, the gate included.
+    """
+
+    rows: Tensor
+    labels: Tensor
+    pairs: int
+
+
+def make_embeddings(
+    regime: str, rows: int, dimension: int = 128, device: str = 'cpu', dtype: torch.dtype = torch.float32
+) -> Embeddings:
+    """Images with two near views each. In `nearest` those of a class share a direction, in `sentinel` no two images do.
+
+    Args:
+        regime: `nearest` or `sentinel`.
+        rows: 2N, even.
+        dimension: D.
+        device: Where to put them.
+        dtype: Of the projections.
+
+    Raises:
+        RuntimeError: The regime is not hit, so that a time would be of something else than it says.
+    """
+    generator = torch.Generator().manual_seed(rows)
+    images = torch.randn(rows // 2, dimension, generator=generator)
+    labels = torch.arange(rows // 2) % max(1, min(CLASSES, rows // 4))
+    if regime == 'nearest':
+        images += 2 * torch.randn(CLASSES, dimension, generator=generator)[labels]
+    views = [images + 0.1 * torch.randn(rows // 2, dimension, generator=generator) for _ in range(2)]
+    values = torch.cat(views).to(device, dtype)
+    closed, pairs = determined_count(values)
+    everything = rows * (rows - 1) // 2 - rows // 2
+    if closed or not (pairs == everything if regime == 'sentinel' else 0 < pairs <= rows):
+        raise RuntimeError(f'{regime} is not hit at {rows} rows: {pairs} pairs, the gate closed for {closed} rows')
+    return Embeddings(values.requires_grad_(), labels.to(device), pairs)
+
+
+@torch.no_grad()
+def determined_count(values: Tensor) -> tuple[int, int]:
+    """Rows with a closed gate, and pairs of the released rule, counted from its definition block by block."""
+    unit = F.normalize(values.float(), dim=1)
+    total, device = len(unit), values.device
+    positive_cosines = (unit * unit.roll(total // 2, 0)).sum(1)
+    column, least, count = torch.arange(total, device=device), SENTINEL, 0
+    for start in range(0, total, _BLOCK):
+        row = column[start : start + _BLOCK, None]
+        positive = (row + total // 2) % total
+        signals = torch.exp(unit[start : start + _BLOCK] @ unit.T / TEMPERATURE)
+        distances = (signals - torch.exp(positive_cosines[row] / TEMPERATURE)).abs()
+        candidate = (column > row) & (column != positive)
+        smallest = distances[candidate].min().item() if candidate.any() else SENTINEL
+        if smallest < least:
+            least, count = smallest, 0
+        if smallest == least < SENTINEL:
+            count += int((distances[candidate] == least).sum())
+    if least == SENTINEL:
+        count = total * (total - 1) // 2 - total // 2
+    return int((positive_cosines < THRESHOLD).sum()), count

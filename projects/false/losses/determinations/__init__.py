@@ -1,0 +1,23 @@
+"""False-negative self-determination (FNSD): one rule a file, and the registry by which a config names them."""
+
+from .anchor_nearest import AnchorNearest
+from .batch_nearest import BatchNearest
+from .margin import Margin
+from .mutual import Mutual
+from .oracle import Oracle
+from .registry import DETERMINATIONS, Determination, build_determination
+from .released import Released
+from .topk import TopK
+
+__all__ = [
+    'DETERMINATIONS',
+    'AnchorNearest',
+    'BatchNearest',
+    'Determination',
+    'Margin',
+    'Mutual',
+    'Oracle',
+    'Released',
+    'TopK',
+    'build_determination',
+]

@@ -1,0 +1,80 @@
+"""False Negative Cancellation: determined pairs leave the denominator, or attract like positives."""
+
+import torch
+from mmengine.registry import MODELS
+from torch import Tensor
+
+from projects.false.errors import InputError
+
+from .comparison import Block
+from .determined import DeterminedLoss
+from .logsumexp import logsumexp, logsumexp_and_some
+from .pairs import Pairs
+
+
+def elimination(block: Block, pairs: Pairs) -> Tensor:
+    r"""False negatives are no negatives any more.
+
+    .. math:: L_i = \log \Big( e_{ip} + \sum_{j \in Neg(i) \setminus F(i)} e_{ij} \Big) - s_{ip}
+    """
+    kept = block.logits.masked_fill(pairs.mask(block.logits.shape[1]), -torch.inf)
+    return torch.logaddexp(block.positive_logits, logsumexp(kept)) - block.positive_logits
+
+
+def attraction(block: Block, pairs: Pairs) -> Tensor:
+    r"""False negatives attract as the positive does, and stay in the denominator.
+
+    .. math:: L_i = \log \sum_{j \ne i} e_{ij} - \frac{1}{1 + |F(i)|} \sum_{j \in F(i) \cup \{p\}} s_{ij}
+    """
+    logits, positive = block.logits, block.positive_logits
+    if pairs.columns is None:
+        negatives, some = logsumexp(logits), logits
+    else:
+        negatives, some = logsumexp_and_some(logits, pairs.columns)
+    attracted = positive + torch.where(pairs.chosen, some, 0).sum(1, keepdim=True)
+    return torch.logaddexp(positive, negatives) - attracted / (1 + pairs.chosen.sum(1, keepdim=True))
+
+
+@MODELS.register_module()
+class FNCLoss(DeterminedLoss):
+    """False Negative Cancellation without support views (Huynh et al., WACV 2022, arXiv 2011.11765).
+
+    The released FNC scores candidates over extra support views of the anchor; here the anchor itself is all that is
+    compared with.
+
+    Args:
+        temperature: tau > 0.
+        mode: ``attraction`` (the paper's better one) or ``elimination``, as the functions of these names.
+        positive_threshold: T in [-1, 1]; FNC has no such gate, which is -1.
+        determination: How false negatives are picked, as of :class:`.false_loss.FALSELoss`. None is FNC's own rule, the
+            10 most similar negatives above 0.7.
+        gather, chunk_size: As of :class:`.contrastive.ContrastiveLoss`.
+
+    Shape:
+        As of :class:`.contrastive.ContrastiveLoss`.
+
+    Raises:
+        InputError: An argument is out of range, or as of :class:`.determined.DeterminedLoss`.
+    """
+
+    def __init__(
+        self,
+        temperature: float = 0.5,
+        mode: str = 'attraction',
+        positive_threshold: float = -1.0,
+        determination: str | dict | None = None,
+        gather: bool = True,
+        chunk_size: int | None = None,
+    ) -> None:
+        determination = determination or dict(type='topk', k=10, floor=0.7)
+        super().__init__(temperature, positive_threshold, determination, gather, chunk_size)
+        if mode not in ('attraction', 'elimination'):
+            raise InputError(f"mode of FNCLoss must be 'attraction' or 'elimination', got {mode!r}")
+        self.mode = mode
+
+    def per_anchor(self, block: Block, pairs: Pairs) -> Tensor:
+        """L_i, shape (B, 1)."""
+        return (attraction if self.mode == 'attraction' else elimination)(block, pairs)
+
+    def extra_repr(self) -> str:
+        return f'{super().extra_repr()}, mode={self.mode}'
