@@ -109,11 +109,12 @@ def test_gradient_reaches_queries_alone():
 
 
 @pytest.mark.usefixtures('mmpretrain')
-def test_released_determination_has_no_meaning_with_a_queue():
-    model = MODELS.build(config('FALSELoss'))
-    model.head.loss_module = FALSELoss(determination='released')
+@pytest.mark.parametrize('determination', ['released', 'mutual'])
+def test_determination_that_has_no_meaning_with_a_queue(determination):
+    made = config('FALSELoss')
+    made['head']['loss']['determination'] = determination
     with pytest.raises(InputError, match='choose anchor_nearest'):
-        model(views(), samples(0, 1, 2, 3), mode='loss')
+        MODELS.build(made)
 
 
 @pytest.mark.usefixtures('mmpretrain')

@@ -110,5 +110,5 @@ class Comparison:
 
 
 def anchors_a_block(columns: int, on_gpu: bool) -> int:
-    """Anchors that make a fast block: one that stays in the cache of a CPU, or that fills a GPU."""
-    return max(64, (1 << (27 if on_gpu else 18)) // max(columns, 1))
+    """Anchors that make a fast block: one that a CPU need not find new pages for, or that fills a GPU."""
+    return max(64, (1 << (27 if on_gpu else 21)) // max(columns, 1))

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from projects.false.errors import InputError
+
 from .anchors import mean_over_anchors
 from .build_comparison import in_batch_comparison, queue_comparison
 from .comparison import Block, Comparison
@@ -70,6 +72,8 @@ class ContrastiveLoss(nn.Module):
     ) -> Comparison:
         """What the inputs of the loss amount to."""
         if queue is None:
+            if excluded is not None:
+                raise InputError('excluded tells places of a queue and there is no queue; leave it out or give queue=')
             return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, labels)
         return queue_comparison(
             view1, view2, queue, self.temperature, excluded, self.gather, self.chunk_size, labels, queue_labels

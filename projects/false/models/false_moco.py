@@ -55,6 +55,12 @@ class FALSEMoCo(ContrastiveAlgorithm):
             raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 has 0.001')
         if not isinstance(key_splits, int) or key_splits < 1:
             raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
+        determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
+        if getattr(determination, 'in_batch_only', False):
+            raise InputError(
+                f'determination {type(determination).__name__} compares the rows of a batch with one another, '
+                'which has no meaning with a queue; choose anchor_nearest, batch_nearest, margin or topk for FALSEMoCo'
+            )
         self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
         self.queue = KeyQueue(queue_len, feat_dim)
         self.key_splits = key_splits

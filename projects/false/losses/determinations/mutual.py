@@ -47,6 +47,8 @@ class Mutual(Determination):
         InputError: ``k`` is not a positive integer.
     """
 
+    in_batch_only = True
+
     def __init__(self, k: int = 5) -> None:
         check_count('k of determination mutual', k)
         self.k = k

@@ -18,7 +18,12 @@ class Determination:
     A rule that looks at one anchor at a time implements :meth:`pairs`. One that looks at the whole batch implements
     :meth:`prepare`. The gate c_ip >= T is not its business: the loss applies it last. Nothing here is differentiated.
     Source: FALSE (arXiv 2211.07928).
+
+    Attributes:
+        in_batch_only: The rule has no meaning with a queue, and :func:`refuse_queue` says so.
     """
+
+    in_batch_only = False
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         """Look at all blocks first where that is needed; gives the function that determines the pairs of a block."""

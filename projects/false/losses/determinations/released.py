@@ -54,5 +54,7 @@ def earlier_rows(block: Block) -> Pairs:
 class Released(Determination):
     """:func:`released` as a registered module."""
 
+    in_batch_only = True
+
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         return released(comparison)
