@@ -52,12 +52,13 @@ def make_patches(folder: Path, palette_name: str, size: int, count: int = 8) -> 
 
 @pytest.fixture(scope='session')
 def patches(tmp_path_factory):
-    """``patches(palette, size)``: a folder of patches as the converter leaves it, made once."""
+    """``patches(palette, size, count)``: a folder of patches as the converter leaves it, made once."""
     made = {}
 
-    def get(palette: str, size: int) -> Path:
-        if (palette, size) not in made:
-            made[palette, size] = make_patches(tmp_path_factory.mktemp(palette), palette, size)
-        return made[palette, size]
+    def get(palette: str, size: int, count: int = 8) -> Path:
+        key = (palette, size, count)
+        if key not in made:
+            made[key] = make_patches(tmp_path_factory.mktemp(palette), *key)
+        return made[key]
 
     return get

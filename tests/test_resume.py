@@ -41,14 +41,21 @@ def pretraining(patches, name='false_simclr_r18_synthetic'):
     return config, 5, 'epoch_4.pth'
 
 
+def within_an_epoch(patches):
+    config, _, _ = pretraining(patches)
+    config.default_hooks.checkpoint.update(by_epoch=False, interval=3)
+    return config, 5, 'iter_8.pth'
+
+
 def moco(patches):
     config, _, _ = pretraining(patches, 'false_mocov2_r18_synthetic')
-    config.model.queue_len = 2  # a quarter of the images: with two a batch, each replaces the whole queue
+    config.train_dataloader.dataset.data_root = str(patches('synthetic', 64, 24))
+    config.model.queue_len = 6  # of three batches: at each checkpoint the next keys go to another place
     config.model.head.loss.positive_threshold = -1.0
     config.train_dataloader.batch_size = 2
-    config.train_cfg.max_epochs = 2  # of four batches
-    config.default_hooks.checkpoint.interval = 1
-    return config, 5, 'epoch_2.pth'
+    config.train_cfg.max_epochs = 1
+    config.default_hooks.checkpoint.update(by_epoch=False, interval=4)
+    return config, 5, 'iter_8.pth'
 
 
 def fine_tuning(patches):
@@ -88,7 +95,7 @@ def logged(folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
-@pytest.mark.parametrize('recipe', [pretraining, moco, fine_tuning])
+@pytest.mark.parametrize('recipe', [pretraining, within_an_epoch, moco, fine_tuning])
 def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, tmp_path):
     def prepared():
         config, stop, last = recipe(patches)
@@ -118,6 +125,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, 
             assert same, f'{part}{place}'
     if recipe is moco:
         assert whole['state_dict']['queue.image_indices'].min() >= 0
+        assert whole['state_dict']['queue.pointer'] == 4
         assert any(name.startswith('key_encoder.') for name in whole['state_dict'])
     one, other = logged(tmp_path / 'whole'), logged(tmp_path / 'parts')
     assert len(one) >= 4

@@ -7,12 +7,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
+from projects.false.launcher_death import end_with_launcher
+
+end_with_launcher()  # before the imports that take seconds
+
 from mmengine.config import DictAction
 from mmengine.dist import is_main_process
 
 from projects.false.command_line import report_input_errors
-from projects.false.engine.launch import build_runner, load_config
-from projects.false.evaluation.test_run import test, write_scores
+from projects.false.engine.launch import build_runner, is_first_process, load_config
+from projects.false.evaluation.test_run import check_outputs, test, write_scores
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -35,6 +39,8 @@ def main() -> None:
     arguments = parse_arguments()
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
     config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
+    if is_first_process(config.launcher):
+        check_outputs(arguments.out, arguments.predictions)
     if arguments.predictions:
         config.test_evaluator.output_dir = arguments.predictions
     found = test(build_runner(config), arguments.checkpoint)

@@ -7,11 +7,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
+from projects.false.launcher_death import end_with_launcher
+
+end_with_launcher()  # before the imports that take seconds
+
 from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
 from projects.false.engine.launch import (
     allow_other_batch,
+    alone_in_work_dir,
     enable_amp,
     enable_auto_scale_lr,
     load_config,
@@ -51,8 +56,9 @@ def main() -> None:
         enable_auto_scale_lr(config)
     if arguments.allow_other_batch:
         allow_other_batch(config)
-    set_resume(config, arguments.resume, restarts=int(os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')))
-    train(config)
+    with alone_in_work_dir(config):
+        set_resume(config, arguments.resume)
+        train(config)
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@ import random
 from itertools import islice
 
 import numpy as np
+import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -77,6 +78,18 @@ def test_infinite_skip_continues_the_stream():
     rest = list(islice(iter(resumed), 16))
     assert rest == whole[9:]
     assert [index.seed for index in rest] == [index.seed for index in whole[9:]]
+
+
+@pytest.mark.parametrize('rank', [0, 1])
+def test_finite_skip_leaves_out_the_beginning_of_one_epoch(rank, monkeypatch):
+    monkeypatch.setattr('projects.false.datasets.seeding.get_dist_info', lambda: (rank, 2))
+    sampler = SeededSampler(Samples(), seed=1)
+    whole = list(sampler)
+    sampler.skip(3)
+    assert (len(sampler), list(sampler)) == (4, whole[3:])
+    assert list(sampler) == whole
+    sampler.skip(4)
+    assert list(sampler) == []
 
 
 def test_infinite_epochs_are_those_of_the_finite_sampler():

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import Hook
 from torch import multiprocessing
 
 from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
 from projects.false.engine.exact_resume_hook import random_state, set_random_state
+from projects.false.errors import InputError
 
 
 def draw() -> list:
@@ -65,6 +67,63 @@ def test_interrupted_run_equals_uninterrupted(
     assert np.array_equal(
         whole.message_hub.get_scalar('train/loss').data[0], resumed.message_hub.get_scalar('train/loss').data[0]
     )
+
+
+WITHIN = {'default_hooks': {'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': False, 'interval': 1}}}
+
+
+def within_an_epoch(tiny_runner, workers: int = 0, sampler: str = 'SeededSampler') -> dict:
+    loader = tiny_runner('probe')._train_dataloader | {
+        'sampler': {'type': sampler, 'shuffle': True},
+        'num_workers': workers,
+        'persistent_workers': workers > 0,
+    }
+    schedules = [{'type': 'StepLR', 'by_epoch': True, 'step_size': 1}, {'type': 'ReleasedLR', 'by_epoch': False}]
+    hooks = [{'type': f'{name}Hook'} for name in ('PlainCheckpoint', 'ExactResume', 'ResumeCheck')]
+    return {**WITHIN, 'train_dataloader': loader, 'param_scheduler': schedules, 'custom_hooks': hooks}
+
+
+class Batches(Hook):
+    """Note the number of every batch, and what is in it."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple] = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        points = torch.stack(data_batch['inputs'])[:, 0].tolist()
+        self.seen.append((runner.epoch, runner.iter, batch_idx, points))
+
+
+@pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (6, 2), (8, 0), (8, 2), (15, 0), (3, 0)])
+def test_within_an_epoch_the_rest_of_it_comes(tmp_path, tiny_runner, iteration: int, workers: int) -> None:
+    settings = within_an_epoch(tiny_runner, workers)
+    whole, resumed = Batches(), Batches()
+    runner = tiny_runner('whole', **settings)
+    runner.register_hook(whole)
+    runner.train()
+    path = str(tmp_path / 'whole' / f'iter_{iteration}.pth')
+    other = tiny_runner('resumed', load_from=path, resume=True, **settings)
+    other.register_hook(resumed)
+    other.train()
+    assert resumed.seen == whole.seen[iteration:]
+    assert (other.epoch, other.iter) == (4, 16)
+    assert all(torch.equal(value, weights_of(other)[key]) for key, value in weights_of(runner).items())
+    assert other.optim_wrapper.get_lr() == runner.optim_wrapper.get_lr()
+    one, two = (each.message_hub.get_scalar('train/loss').data[0] for each in (runner, other))
+    assert np.array_equal(one, two)
+
+
+def test_a_sampler_that_cannot_begin_within_an_epoch_is_refused(tmp_path, tiny_runner) -> None:
+    settings = within_an_epoch(tiny_runner, sampler='DefaultSampler')
+    tiny_runner('whole', **settings).train()
+    path = tmp_path / 'whole' / 'iter_6.pth'
+    with pytest.raises(InputError, match=r'within an epoch \(2 of its 4 iterations\) and DefaultSampler cannot'):
+        tiny_runner('resumed', load_from=str(path), resume=True, **settings).train()
+    checkpoint = read_checkpoint(path)
+    checkpoint['meta']['iter'] = 9
+    write_checkpoint(checkpoint, path)
+    with pytest.raises(InputError, match=r'9 iterations after 1 epochs of 4, which do not fit'):
+        tiny_runner('other', load_from=str(path), resume=True, **settings).train()
 
 
 def test_loading_weights_starts_another_run(tmp_path: Path, tiny_runner) -> None:

@@ -8,7 +8,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
-from projects.false.engine.finite_loss_hook import image_paths, message, not_finite
+from projects.false.engine.finite_loss_hook import FiniteLossHook, image_paths, message, not_finite
 from projects.false.errors import InputError
 from tests.engine.conftest import Tiny
 
@@ -61,11 +61,11 @@ def test_run_ends_with_everything_in_one_line(tmp_path: Path, tiny_runner) -> No
         tiny_runner('run', **settings(optim_wrapper=optimizer, param_scheduler=None)).train()
     listing = folder / 'non_finite_loss_iter_4_rank_0.txt'
     assert str(caught.value) == (
-        'loss is nan at iteration 4 (learning rate 0.025, temperature 0.2), for a batch of images/12.png, '
-        f'images/13.png, images/14.png, ... (all 4 in {listing}); look at these images, lower the learning rate or '
-        f'raise model.head.loss.temperature, and go on from {folder}/iter_3.pth with --resume'
+        'the loss is not finite at iteration 4 (learning rate 0.025, temperature 0.2); lower the learning rate or '
+        f'raise model.head.loss.temperature, look at the images that {listing} lists, and go on from '
+        f'{folder}/iter_3.pth with --resume'
     )
-    assert listing.read_text().split() == [f'images/{number}.png' for number in range(12, 16)]
+    assert listing.read_text().splitlines() == ['# loss is nan', *(f'images/{number}.png' for number in range(12, 16))]
     assert sorted(path.name for path in folder.glob('*.pth')) == ['iter_3.pth']  # no iter_4.pth, no backbone.pth
 
 
@@ -79,11 +79,12 @@ def test_run_of_another_kind(tmp_path: Path, tiny_runner) -> None:
 
     with pytest.raises(InputError) as caught:
         tiny_runner('run', model=Broken(), custom_hooks=[{'type': 'FiniteLossHook'}]).train()
+    listing = tmp_path / 'run' / 'non_finite_loss_iter_1_rank_0.txt'
     assert str(caught.value) == (
-        'loss is inf, loss_b is inf at iteration 1 (learning rate 0.00125), for a batch whose images are unknown; '
-        'lower the learning rate, and start again: there is no checkpoint yet'
+        'the loss is not finite at iteration 1 (learning rate 0.00125); lower the learning rate, look at the images '
+        f'that {listing} lists, and start again: there is no checkpoint yet'
     )
-    assert not list((tmp_path / 'run').glob('non_finite*'))
+    assert listing.read_text() == '# loss is inf, loss_b is inf\n# images unknown\n'
 
 
 def test_full_disk_does_not_hide_the_loss(tiny_runner, monkeypatch) -> None:
@@ -91,7 +92,7 @@ def test_full_disk_does_not_hide_the_loss(tiny_runner, monkeypatch) -> None:
         raise OSError('no space')
 
     monkeypatch.setattr('projects.false.engine.finite_loss_hook.write_text', full)
-    with pytest.raises(InputError, match=r'images/14\.png, \.\.\.; look at these images'):
+    with pytest.raises(InputError, match=r'the loss is not finite .*temperature, and go on from'):
         tiny_runner('run', **settings()).train()
 
 
@@ -140,9 +141,26 @@ def test_paths_of_both_libraries() -> None:
     assert image_paths({'data_samples': samples}) == ['DataSample', 'SegDataSample']
 
 
-def test_few_images_are_all_named() -> None:
-    text = message({'loss': NAN}, 7, [0.1, 0.5], None, ['a', 'b'], 'list.txt', 'iter_6.pth')
-    assert text == (
-        'loss is nan at iteration 7 (learning rate 0.1, 0.5), for a batch of a, b (all 2 in list.txt); look at these '
-        'images, lower the learning rate, and go on from iter_6.pth with --resume'
+def test_all_processes_say_the_same(tiny_runner, tmp_path, monkeypatch, capsys) -> None:
+    """With other images, and one with NaN where the other has an infinity: one line for both."""
+    monkeypatch.setattr('projects.false.engine.finite_loss_hook.get_world_size', lambda: 2)
+    runner, said = tiny_runner('run'), []
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    for rank, value in enumerate((NAN, INF)):
+        monkeypatch.setattr('projects.false.engine.finite_loss_hook.get_rank', lambda rank=rank: rank)
+        runner.message_hub.update_scalar('train/loss', value)
+        batch = {'data_samples': [BaseDataElement(metainfo={'img_path': f'{rank}.png'})]}
+        with pytest.raises(InputError) as caught:
+            FiniteLossHook().after_train_iter(runner, 0, batch, {'loss': None})
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+    assert f'{tmp_path}/run/non_finite_loss_iter_1_rank_*.txt' in said[0]
+    files = sorted(path.read_text() for path in (tmp_path / 'run').glob('non_finite*'))
+    assert files == ['# loss is inf\n1.png\n', '# loss is nan\n0.png\n']
+
+
+def test_without_details() -> None:
+    assert message(7, [0.1, 0.5], None, None, 'iter_6.pth') == (
+        'the loss is not finite at iteration 7 (learning rate 0.1, 0.5); lower the learning rate, and go on from '
+        'iter_6.pth with --resume'
     )

@@ -1,8 +1,10 @@
 """What a run with another batch may do, and where it stands."""
 
 import pytest
+import torch
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
-from projects.false.engine.global_batch import GlobalBatch, compare, place
+from projects.false.engine.global_batch import GlobalBatch, accumulation_of, compare, global_batch, place
 from projects.false.errors import InputError
 
 BEFORE = GlobalBatch(processes=2, per_process=128, epoch_length=10)
@@ -26,18 +28,33 @@ def test_other_global_batch_is_an_error_unless_asked_for() -> None:
     assert 'as asked for: 128 = 1 process(es) x 128, before 256' in compare(BEFORE, now, allowed=True)
 
 
+def test_images_behind_a_step_of_the_optimizer() -> None:
+    assert global_batch(4, 2) == 8
+    assert global_batch(4, 2, 3) == GlobalBatch(2, 4, 10, 3).images == 24
+    assert str(GlobalBatch(2, 4, 10, 3)) == '24 = 2 process(es) x 4 x 3 accumulated'
+    assert GlobalBatch(processes=2, per_process=4, epoch_length=10).accumulation == 1  # an older note
+
+
+def test_accumulation() -> None:
+    def wrapper(counts: int) -> OptimWrapper:
+        return OptimWrapper(torch.optim.SGD([torch.zeros(1)], lr=1), accumulative_counts=counts)
+
+    assert accumulation_of(wrapper(3)) == 3
+    assert accumulation_of(OptimWrapperDict(a=wrapper(1), b=wrapper(2))) == 2
+
+
 def test_checkpoint_without_a_note() -> None:
     assert 'does not say its global batch; this run has 256' in compare(None, BEFORE, allowed=False)
 
 
 @pytest.mark.parametrize(
-    ('before', 'now', 'epoch', 'iteration', 'expected'),
-    [(10, 20, 3, 30, 60), (10, 3, 3, 30, 9), (10, 10, 3, 34, 34), (None, None, 0, 34, 34), (10, None, 3, 30, 30)],
+    ('before', 'now', 'iteration', 'expected'),
+    [(10, 20, 30, 60), (10, 3, 30, 9), (10, 10, 34, 34), (None, None, 34, 34), (10, None, 30, 30)],
 )
-def test_place(before, now, epoch, iteration, expected) -> None:
-    assert place(GlobalBatch(1, 8, before), GlobalBatch(1, 4, now), epoch, iteration) == expected
+def test_place(before, now, iteration, expected) -> None:
+    assert place(GlobalBatch(1, 8, before), GlobalBatch(1, 4, now), iteration) == expected
 
 
 def test_within_an_epoch_there_is_no_place() -> None:
     with pytest.raises(InputError, match='34 iterations, epochs of 10'):
-        place(BEFORE, GlobalBatch(1, 128, 20), 3, 34)
+        place(BEFORE, GlobalBatch(1, 128, 20), 34)

@@ -11,15 +11,18 @@ from projects.false.engine.checkpoints import write_checkpoint
 from projects.false.engine.latest_checkpoint import (
     Found,
     agree_on_checkpoint,
+    choose_after_restart,
     choose_resumed,
     find_latest_checkpoint,
     pointed_to,
 )
+from projects.false.engine.launch_record import LaunchRecord
 from projects.false.errors import InputError
 
 
-def save(path: Path, iteration: int) -> str:
-    content = {'meta': {'iter': iteration, 'epoch': 0}, 'state_dict': {'w': torch.ones(500)}, 'message_hub': {}}
+def save(path: Path, iteration: int, run: str = 'earlier') -> str:
+    meta = {'iter': iteration, 'epoch': 0, 'experiment_name': run}
+    content = {'meta': meta, 'state_dict': {'w': torch.ones(500)}, 'message_hub': {}}
     write_checkpoint(content, path)
     return str(path)
 
@@ -143,11 +146,36 @@ def test_nothing_but_damaged_checkpoints_is_an_error(folder: Path) -> None:
 def test_given_file(folder: Path, tmp_path: Path) -> None:
     early, late = save(tmp_path / 'early.pth', 5), save(tmp_path / 'late.pth', 50)
     assert choose_resumed(early, folder).path == early
-    assert choose_resumed(early, folder, restarts=1).path == f'{folder}/iter_11.pth'
-    assert choose_resumed(late, folder, restarts=1).path == late
-    assert choose_resumed(early, tmp_path / 'gone', restarts=1).path == early
+    assert choose_resumed(late, tmp_path / 'gone').path == late
     with pytest.raises(InputError, match=r'gone\.pth: no such checkpoint'):
-        choose_resumed('gone.pth', folder, restarts=1)
+        choose_resumed('gone.pth', folder)
+
+
+def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: Path) -> None:
+    """Those of earlier runs are there, have more iterations and are the ones that last_checkpoint names."""
+    point(folder, f'{folder}/iter_11.pth')
+    given = save(tmp_path / 'given.pth', 4)
+    begun, resumed = LaunchRecord([], ['mine_1', 'mine_2'], None), LaunchRecord([], ['mine_1', 'mine_2'], given)
+    skipped = [f'last_checkpoint names {folder}/iter_11.pth, which is of an earlier run']
+    assert choose_after_restart(folder, begun) == Found(None, skipped)
+    assert choose_after_restart(folder, resumed) == Found(given, skipped)
+    for run in ('mine_1', 'mine_2'):
+        own = save(folder / f'{run}.pth', 6, run)
+        assert choose_after_restart(folder, begun) == Found(own, skipped)
+        assert choose_after_restart(folder, resumed) == Found(own, skipped)
+        os.unlink(own)
+    os.unlink(given)
+    with pytest.raises(InputError, match=r'given\.pth: no such checkpoint'):
+        choose_after_restart(folder, resumed)
+
+
+@pytest.mark.parametrize('spelling', ['{}/./iter_11.pth', '{}//iter_11.pth', '{}/../run/iter_11.pth'])
+def test_a_damaged_file_is_told_once_however_it_is_spelt(folder: Path, monkeypatch, spelling: str) -> None:
+    cut(f'{folder}/iter_11.pth')
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setattr('projects.false.engine.latest_checkpoint.pointed_to', lambda folder: spelling.format('run'))
+    for place in (folder, 'run', './run/'):
+        assert len(find_latest_checkpoint(place).skipped) == 1
 
 
 def decide_in_a_process(rank: int, folder: str) -> None:

@@ -1,3 +1,6 @@
+import json
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
 
@@ -5,6 +8,7 @@ from projects.false import InputError
 from projects.false.engine.checkpoints import write_checkpoint
 from projects.false.engine.launch import (
     allow_other_batch,
+    alone_in_work_dir,
     build_runner,
     enable_amp,
     enable_auto_scale_lr,
@@ -12,6 +16,7 @@ from projects.false.engine.launch import (
     new_keys,
     set_resume,
 )
+from projects.false.engine.launch_record import launcher
 from projects.false.engine.runner import fit_schedules
 from tests.conftest import REPOSITORY
 
@@ -79,7 +84,8 @@ def test_auto_scale_needs_a_base_batch():
 def resumable(tmp_path):
     """A config whose work folder has a checkpoint after 8 iterations, and another one after 4 elsewhere."""
     for path, iteration in ((tmp_path / 'run' / 'epoch_2.pth', 8), (tmp_path / 'given.pth', 4)):
-        write_checkpoint({'meta': {'iter': iteration, 'epoch': 1}, 'state_dict': {}, 'message_hub': {}}, path)
+        meta = {'iter': iteration, 'epoch': 1, 'experiment_name': 'first'}
+        write_checkpoint({'meta': meta, 'state_dict': {}, 'message_hub': {}}, path)
     config = load_config(RECIPE, work_dir=str(tmp_path / 'run'))
     return config, str(tmp_path / 'run' / 'epoch_2.pth'), str(tmp_path / 'given.pth')
 
@@ -121,28 +127,67 @@ def test_resume_without_a_checkpoint_begins_with_the_weights_of_the_config(tmp_p
     assert said == [f'{tmp_path / "new"}: no checkpoint to resume from yet, the run begins']
 
 
-def test_restart_of_torchrun_resumes_by_itself(resumable, said):
-    config, latest, _ = resumable
-    set_resume(config, None, restarts=2)
-    assert (config.resume, config.load_from) == (True, latest)
-    assert said == [f'restart 2 by torchrun goes on from {latest}']
+def started(config, monkeypatch, runs, resumed=None):
+    """Let this process be one that torchrun started again."""
+    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', '/tmp/made/attempt_1/0/error.json')
+    record = {'launchers': [launcher()], 'runs': runs, 'resumed': resumed}
+    Path(config.work_dir, '.launch.json').write_text(json.dumps(record))
 
 
-def test_restart_goes_on_from_what_is_later(resumable):
+def test_a_run_that_begins_beside_checkpoints_says_so(resumable, said):
+    config, *_ = resumable
+    set_resume(config, None)
+    assert (config.resume, config.load_from) == (False, None)
+    assert len(said) == 1
+    assert said[0].startswith(
+        f'{config.work_dir} has checkpoints of an earlier run (epoch_2.pth): this run begins anew'
+    )
+
+
+def test_restart_of_torchrun_resumes_by_itself(resumable, said, monkeypatch):
     config, latest, given = resumable
-    set_resume(config, given)
-    assert config.load_from == given
-    set_resume(config, given, restarts=1)
+    for resume in (None, 'auto', given):  # the last one was gone on from by the first start
+        started(config, monkeypatch, ['first', 'second'], resumed=resume)
+        set_resume(config, resume)
+        assert (config.resume, config.load_from) == (True, latest)
+        assert said.pop() == f'restart 2 by torchrun goes on from {latest}'
+
+
+def test_restart_does_not_go_on_from_an_earlier_run(resumable, said, monkeypatch):
+    """The folder has one of more iterations; this run died before its first checkpoint."""
+    config, _, given = resumable
+    started(config, monkeypatch, ['second'])
+    set_resume(config, None)
+    assert (config.resume, config.load_from) == (False, None)
+    assert said[-1] == 'restart 1 by torchrun goes on from the beginning: there is no checkpoint of this run yet'
+    started(config, monkeypatch, ['second'], resumed=given)
+    set_resume(config, 'auto')
+    assert (config.resume, config.load_from) == (True, given)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'), [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')]
+)
+def test_only_the_first_process_decides_and_speaks(resumable, said, monkeypatch, kind, name, holder):
+    config, latest, _ = resumable
+    config.launcher = kind
+    monkeypatch.setenv(name, '1')
+    with holder(config.work_dir), alone_in_work_dir(config):
+        set_resume(config, 'auto')
+        assert (config.resume, config.load_from, said) == (False, None, [])
+        monkeypatch.setenv(name, '0')
+        with pytest.raises(InputError, match='is being written by process'), alone_in_work_dir(config):
+            pass
+    with alone_in_work_dir(config):
+        set_resume(config, 'auto')
     assert config.load_from == latest
-    write_checkpoint({'meta': {'iter': 9}, 'state_dict': {}, 'message_hub': {}}, given)
-    set_resume(config, given, restarts=1)
-    assert config.load_from == given
 
 
-def test_only_the_first_process_speaks(resumable, said, monkeypatch):
-    monkeypatch.setenv('RANK', '1')
-    set_resume(resumable[0], None, restarts=1)
-    assert said == []
+def test_a_process_without_a_launcher_decides_for_itself(resumable, monkeypatch):
+    config, latest, _ = resumable
+    monkeypatch.setenv('SLURM_PROCID', '1')  # in a shell that srun opened
+    set_resume(config, 'auto')
+    assert config.load_from == latest
 
 
 def test_resume_from_a_missing_file(resumable):

@@ -62,7 +62,7 @@ def said(runner, words: str) -> list[str]:
 def test_checkpoints_say_their_batch(tmp_path: Path, train) -> None:
     train('whole', 4)
     note = read_checkpoint(tmp_path / 'whole' / 'epoch_3.pth')['meta']['global_batch']
-    assert note == {'processes': 1, 'per_process': 4, 'epoch_length': 4}
+    assert note == {'processes': 1, 'per_process': 4, 'epoch_length': 4, 'accumulation': 1}
 
 
 def test_same_batch_says_nothing(tmp_path: Path, train) -> None:
@@ -185,6 +185,42 @@ def test_checkpoint_without_a_note_goes_on_as_before(tmp_path: Path, train) -> N
     runner, rates = train('resumed', 8, load_from=str(path), resume=True)
     assert min(rates) == 12
     assert len(said(runner, 'the checkpoint does not say its global batch; this run has 8')) == 1
+
+
+def test_accumulated_gradients_count(tmp_path: Path, train) -> None:
+    """Two iterations a step with half the images are the same global batch; in their place the same batch is none."""
+    train('whole', 4)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    twice = {'optimizer': {'type': 'SGD', 'lr': 0.01}, 'accumulative_counts': 2}
+    runner, rates = train('half', 2, load_from=path, resume=True, optim_wrapper=twice)
+    assert len(said(runner, '4 = 1 process(es) x 2 x 2 accumulated, before 4 = 1 process(es) x 4')) == 1
+    assert min(rates) == 24
+    with pytest.raises(InputError, match=r'this run has 8 = 1 process\(es\) x 4 x 2 accumulated'):
+        train('same', 4, load_from=path, resume=True, optim_wrapper=twice)
+
+
+def test_the_rate_that_is_said_is_that_of_the_present_batch(tmp_path: Path, train) -> None:
+    scaling = {'auto_scale_lr': {'base_batch_size': 4, 'enable': True}}
+    train('whole', 4, **scaling)
+    hooks = [{'type': 'StartChecksHook'}, *_hooks()]
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    runner, _ = train('resumed', 8, load_from=path, resume=True, custom_hooks=hooks, **scaling)
+    assert [line.split('base learning rate ')[1] for line in said(runner, 'base learning rate')] == ['0.02']
+
+
+@pytest.mark.parametrize('batch_size', [8, 2])
+def test_end_of_an_epoch_moves_as_well(tmp_path: Path, train, batch_size: int) -> None:
+    """Saved by iteration after the last one of an epoch: the end of that epoch is still to come."""
+    saving = {'default_hooks': {'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': False, 'interval': 4}}}
+    sampler = {'type': 'SeededSampler'}
+    train('whole', 4, **saving)
+    _, expected = train('expected', batch_size)
+    loader = {'dataset': Points(), 'batch_size': batch_size, 'sampler': sampler}
+    path = str(tmp_path / 'whole' / 'iter_12.pth')
+    runner, rates = train('resumed', 0, allow=True, load_from=path, resume=True, train_dataloader=loader)
+    length = 16 // batch_size
+    assert (runner.epoch, runner.iter) == (6, 6 * length)
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in range(3 * length, 6 * length)})
 
 
 def test_schedule_that_follows_a_metric_cannot_be_moved(tmp_path: Path, train, with_validation) -> None:

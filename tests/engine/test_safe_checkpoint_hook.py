@@ -71,6 +71,8 @@ def test_what_outlives_a_new_checkpoint(steps, new, most, kept, outdated) -> Non
 def test_not_finite() -> None:
     state = {'a': torch.ones(2), 'b': torch.tensor([1, float('nan')]), 'c': torch.tensor(-float('inf')).bfloat16()}
     assert not_finite({**state, 'd': torch.arange(3), 'e': torch.ones(0), 'f': 'text'}) == ['b', 'c']
+    momenta = {'state': {3: {'momentum_buffer': torch.tensor([float('inf')]), 'step': 1}}, 'param_groups': [{'lr': 1}]}
+    assert not_finite({'optimizer': momenta, 'more': None}) == ['optimizer.state.3.momentum_buffer']
 
 
 @pytest.mark.parametrize('most', [1, 2])
@@ -138,10 +140,45 @@ def test_last_checkpoint_that_cannot_be_written(tmp_path: Path, tiny_runner) -> 
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, tiny_runner, value: float) -> None:
     runner = tiny_runner('run', default_hooks=safe(max_keep_ckpts=1))
     runner.register_hook(At(3, lambda runner: runner.model.neck.bias.data.fill_(value)))
-    with pytest.raises(InputError, match=r'1 weights are not finite after iteration 12 \(first: neck\.bias\)'):
+    with pytest.raises(
+        InputError, match=r'1 weights and 0 values of the optimizer are not finite .* 12 \(first: neck\.bias\)'
+    ):
         runner.train()
     assert checkpoints(tmp_path / 'run') == ['epoch_2.pth']
     assert pointer(tmp_path / 'run') == str(tmp_path / 'run' / 'epoch_2.pth')
+
+
+def test_momenta_that_are_not_finite_are_not_saved(tmp_path: Path, tiny_runner) -> None:
+    def spoil(runner) -> None:
+        next(iter(runner.optim_wrapper.optimizer.state.values()))['momentum_buffer'].fill_(float('inf'))
+
+    runner = tiny_runner('run', default_hooks=safe(max_keep_ckpts=1))
+    runner.register_hook(At(3, spoil))
+    with pytest.raises(InputError, match=r'0 weights and 1 values .* \(first: optimizer\.state\.0\.momentum_buffer\)'):
+        runner.train()
+    assert checkpoints(tmp_path / 'run') == ['epoch_2.pth']
+
+
+def test_no_second_run_writes_to_the_folder(tmp_path: Path, tiny_runner, holder) -> None:
+    """As `mim train` starts it: the hook alone is there."""
+    live = tmp_path / 'run' / '.epoch_9.pth.0123abcd.tmp'
+    with holder(tmp_path / 'run'):
+        live.write_text('half')
+        with pytest.raises(InputError, match=r'run is being written by process \d+ on'):
+            tiny_runner('run', default_hooks=safe()).train()
+        assert live.exists()
+    runner = tiny_runner('run', default_hooks=safe(), experiment_name=f'{tmp_path.name}-again')
+    runner.train()
+    assert not live.exists()
+    with holder(tmp_path / 'run'):  # given back
+        pass
+
+
+def test_a_folder_is_tested_while_a_run_writes_there(tmp_path: Path, tiny_runner, with_validation, holder) -> None:
+    loop = {'val_dataloader': 'test_dataloader', 'val_cfg': 'test_cfg', 'val_evaluator': 'test_evaluator'}
+    tests = {loop[name]: value for name, value in with_validation.items()}
+    with holder(tmp_path / 'run'):
+        tiny_runner('run', default_hooks=safe(), **tests).test()
 
 
 def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, tiny_runner, monkeypatch) -> None:

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from projects.false.engine.checkpoints import write_checkpoint
+from projects.false.engine.work_lock import lock_work_dir
+from projects.false.errors import InputError
 from tests.conftest import REPOSITORY
 from tests.tools.test_launch_scripts import FREE, shell
 from tests.tools.test_mim import SMALL
@@ -47,32 +50,72 @@ def test_train_and_test_on_two_processes(patches, tmp_path):
         assert path.read_bytes() == (tmp_path / 'two' / path.name).read_bytes()
 
 
+OLD = {'meta': {'iter': 999, 'epoch': 400, 'experiment_name': 'old'}, 'state_dict': {}, 'message_hub': {}}
+
+
+def wait_for(condition, log, seconds=300):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        time.sleep(0.05)
+
+
+def children(pid):
+    return [int(child) for child in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]
+
+
+def ended(pid):
+    """Gone, or dead and not yet collected by the first process of this machine."""
+    try:
+        return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z'
+    except OSError:
+        return True
+
+
 @pytest.mark.slow
-def test_a_run_whose_process_was_killed_goes_on_by_itself(patches, tmp_path):
+def test_a_run_survives_the_death_of_its_processes_and_of_torchrun(patches, tmp_path):
+    """A process dies before the first checkpoint, one dies later, then torchrun itself; --resume goes on at once."""
+    run, log = tmp_path / 'run', tmp_path / 'log.txt'
+    write_checkpoint(OLD, run / 'epoch_400.pth')  # an earlier run was here, longer than this one
+    (run / 'last_checkpoint').write_text(f'{run}/epoch_400.pth')
     kept = {key: value for key, value in os.environ.items() if key not in FREE}
     command = [
         REPOSITORY / 'tools' / 'dist_train.sh', REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py', 2,
         '--work-dir', 'run', '--cfg-options', *SMALL, f'train_dataloader.dataset.data_root={patches("synthetic", 128)}',
-        'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=20', 'default_hooks.checkpoint.interval=1',
+        'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=30', 'default_hooks.checkpoint.interval=1',
     ]  # fmt: skip
-    with (tmp_path / 'log.txt').open('w') as log:
-        run = subprocess.Popen(
-            [*map(str, command)],
-            cwd=tmp_path,
-            env=kept | {'PYTHON': sys.executable, 'MAX_RESTARTS': '1'},
-            stdout=log,
-            stderr=subprocess.STDOUT,
+    environment = kept | {'PYTHON': sys.executable, 'MAX_RESTARTS': '2'}
+    with log.open('w') as file:
+        torchrun = subprocess.Popen(
+            [*map(str, command)], cwd=tmp_path, env=environment, stdout=file, stderr=subprocess.STDOUT
         )
-        deadline = time.monotonic() + 300
-        while not (tmp_path / 'run' / 'epoch_2.pth').exists() and time.monotonic() < deadline and run.poll() is None:
-            time.sleep(0.1)
-        processes = Path(f'/proc/{run.pid}/task/{run.pid}/children').read_text().split()
-        assert len(processes) == 2, (tmp_path / 'log.txt').read_text()[-3000:]
-        os.kill(int(processes[1]), signal.SIGKILL)
-        assert run.wait(timeout=300) == 0, (tmp_path / 'log.txt').read_text()[-3000:]
-    said = re.search(r'restart 1 by torchrun goes on from run/epoch_(\d+)\.pth', (tmp_path / 'log.txt').read_text())
-    assert int(said.group(1)) >= 2
+
+    def said(pattern):
+        return re.search(pattern, log.read_text())
+
+    try:
+        wait_for((run / '.launch.json').exists, log)
+        os.kill(children(torchrun.pid)[0], signal.SIGKILL)
+        wait_for(lambda: said('restart 1 by torchrun goes on from the beginning'), log)
+        wait_for((run / 'epoch_2.pth').exists, log)
+        with pytest.raises(InputError, match='is being written by process'):
+            lock_work_dir(run, patience=0)
+        os.kill(children(torchrun.pid)[1], signal.SIGKILL)
+        wait_for(lambda: said(r'restart 2 by torchrun goes on from run/epoch_\d+\.pth'), log)
+        reached = int(said(r'restart 2 by torchrun goes on from run/epoch_(\d+)\.pth')[1])
+        wait_for((run / f'epoch_{reached + 2}.pth').exists, log)
+        workers = children(torchrun.pid)
+    finally:
+        torchrun.kill()
+        torchrun.wait()
+    assert (len(workers), 2 <= reached < 30) == (2, True)
+    wait_for(lambda: all(map(ended, workers)), log, seconds=20)
+
+    done = shell(tmp_path, *command[:3], '--resume', *command[3:])
+    assert done.returncode == 0, done.stderr[-3000:]
     starts = sorted(tmp_path.glob('run/*/vis_data/scalars.json'))
-    second = [json.loads(line)['epoch'] for line in starts[1].read_text().splitlines()]
-    assert (len(starts), second[0], second[-1]) == (2, int(said.group(1)) + 1, 20)
-    assert (tmp_path / 'run' / 'backbone.pth').is_file()
+    epochs = [[json.loads(line)['epoch'] for line in path.read_text().splitlines()] for path in starts]
+    begun = [each[0] for each in epochs if each]
+    assert (begun[-3], begun[-2], epochs[-1][-1]) == (1, reached + 1, 30)
+    assert begun[-1] > reached + 1
+    assert (run / 'backbone.pth').is_file()

@@ -83,7 +83,10 @@ class SeededSampler(Sampler):
         self.epoch = epoch
 
     def skip(self, num_samples: int) -> None:
-        """Leave out samples that this process saw before an interruption; MMEngine's iteration loop calls it."""
+        """Leave out samples that this process saw before an interruption; MMEngine's iteration loop calls it.
+
+        Of finite epochs the next iterator alone leaves them out; the length of an epoch stays.
+        """
         self.start = num_samples
 
     def __len__(self) -> int:
@@ -92,7 +95,8 @@ class SeededSampler(Sampler):
     def __iter__(self) -> Iterator[SampleIndex]:
         if not self.infinite:
             length = len(self) * self.world_size
-            for position in range(self.rank, length, self.world_size):
+            start, self.start = self.start, 0
+            for position in range(start * self.world_size + self.rank, length, self.world_size):
                 yield self._at(self.epoch, position % self.size)
             return
         position = self.start * self.world_size + self.rank

@@ -56,7 +56,7 @@ class ExactResumeHook(Hook):
 
     def __init__(self) -> None:
         self._states: tuple[int, list[dict]] | None = None  # iteration and the states of all processes
-        self._loaded: tuple[dict, list[dict]] | None = None  # meta of the checkpoint and the states
+        self._loaded: tuple[int | None, list[dict]] | None = None  # iteration of the checkpoint and the states
         self._before_val: dict | None = None
 
     def before_train(self, runner) -> None:
@@ -66,7 +66,7 @@ class ExactResumeHook(Hook):
             if isinstance(loader, DataLoader):
                 loader.generator = torch.Generator().manual_seed(runner.seed)
         # Only Runner.resume sets the iteration counter; Runner.load_checkpoint leaves it at 0.
-        if self._loaded and (runner.iter == 0 or runner.iter != self._loaded[0]['iter']):
+        if self._loaded and (runner.iter == 0 or runner.iter != self._loaded[0]):
             self._loaded = None
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
@@ -117,7 +117,12 @@ class ExactResumeHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the states until it is known whether this run continues the checkpoint's."""
         states = checkpoint.get('rng')
-        self._loaded = (checkpoint['meta'], states) if states else None
+        self._loaded = (checkpoint['meta'].get('iter'), states) if states else None
+
+    def go_on_at(self, iteration: int) -> None:
+        """Take note that the resumed run stands at another iteration than its checkpoint did."""
+        if self._loaded is not None:
+            self._loaded = (iteration, self._loaded[1])
 
     def _collect(self, runner) -> None:
         if get_world_size() > 1:

@@ -1,19 +1,17 @@
 """A loss that is not a number stops the run at once, and says what one needs to find out why."""
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from mmengine.dist import get_rank
+from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
 from projects.false.atomic_write import write_text
 from projects.false.errors import InputError
-
-_SHOWN = 3
 
 
 def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
@@ -31,39 +29,24 @@ def image_paths(data_batch: Any) -> list[str]:
 
 
 def message(
-    losses: Mapping[str, float],
-    iteration: int,
-    rates: Sequence[float],
-    temperature: float | None,
-    paths: Sequence[str],
-    listing: str | None,
-    last: str | None,
+    iteration: int, rates: Sequence[float], temperature: float | None, details: str | None, last: str | None
 ) -> str:
-    """Put into one line what happened and what to do.
+    """Put into one line what happened and what to do, alike on all processes so that it is said once.
 
     Args:
-        losses: The losses that are not finite, by name.
         iteration: The iteration, counted from 1 as in the log.
         rates: Learning rates of the step.
         temperature: Of the contrastive loss, if there is one.
-        paths: Images of the batch.
-        listing: File with all of them.
+        details: Where the losses and the images of the batch are told.
         last: The last checkpoint.
     """
     facts = f'learning rate {", ".join(f"{rate:g}" for rate in rates)}'
     if temperature is not None:
         facts += f', temperature {temperature:g}'
-    images = 'whose images are unknown'
-    if paths:
-        images = f'of {", ".join(paths[:_SHOWN])}{", ..." if len(paths) > _SHOWN else ""}'
-        images += f' (all {len(paths)} in {listing})' if listing else ''
-    ways = 'look at these images, lower the learning rate' if paths else 'lower the learning rate'
-    ways += ' or raise model.head.loss.temperature' if temperature is not None else ''
+    ways = 'lower the learning rate' + (' or raise model.head.loss.temperature' if temperature is not None else '')
+    ways += f', look at the images that {details} lists' if details else ''
     ways += f', and go on from {last} with --resume' if last else ', and start again: there is no checkpoint yet'
-    return (
-        f'{", ".join(f"{name} is {value}" for name, value in losses.items())} at iteration {iteration} ({facts}), '
-        f'for a batch {images}; {ways}'
-    )
+    return f'the loss is not finite at iteration {iteration} ({facts}); {ways}'
 
 
 @HOOKS.register_module()
@@ -71,7 +54,8 @@ class FiniteLossHook(Hook):
     """Stop a run whose loss is not finite, before a checkpoint or a backbone is written.
 
     Every process looks at its own loss, at the value that MMEngine noted for the log: nothing waits for the GPU once
-    more. ``WORK_DIR/non_finite_loss_iter_<n>_rank_<r>.txt`` lists the images of the batch.
+    more. ``WORK_DIR/non_finite_loss_iter_<n>_rank_<r>.txt``, of each process that found one, has its losses and the
+    images of its batch.
 
     Raises:
         InputError: In training, if a loss is NaN or infinite.
@@ -89,13 +73,15 @@ class FiniteLossHook(Hook):
         broken = not_finite(losses)
         if not broken:
             return
-        iteration, paths = runner.iter + 1, image_paths(data_batch)
-        listing = Path(runner.work_dir, f'non_finite_loss_iter_{iteration}_rank_{get_rank()}.txt') if paths else None
-        if listing:
-            try:
-                write_text(listing, ''.join(f'{path}\n' for path in paths))
-            except OSError:
-                listing = None  # a full disk may be the lesser trouble
+        iteration = runner.iter + 1
+        details = os.path.join(runner.work_dir, f'non_finite_loss_iter_{iteration}_rank_')
+        values = ', '.join(f'{name} is {value}' for name, value in broken.items())
+        try:
+            listed = ''.join(f'{path}\n' for path in image_paths(data_batch) or ['# images unknown'])
+            write_text(f'{details}{get_rank()}.txt', f'# {values}\n{listed}')
+            details += '*.txt' if get_world_size() > 1 else '0.txt'
+        except OSError:
+            details = None  # a full disk may be the lesser trouble
         model = getattr(runner.model, 'module', runner.model)
         temperature = getattr(getattr(getattr(model, 'head', None), 'loss_module', None), 'temperature', None)
         if temperature is not None:
@@ -104,4 +90,4 @@ class FiniteLossHook(Hook):
         groups = runner.optim_wrapper.get_lr()
         rates = sorted({rate for name, values in groups.items() if name.endswith('lr') for rate in values})
         last = runner.message_hub.runtime_info.get('last_ckpt')
-        raise InputError(message(broken, iteration, rates, temperature, paths, listing and str(listing), last))
+        raise InputError(message(iteration, rates, temperature, details, last))

@@ -1,12 +1,14 @@
 """Which checkpoint of a work folder a run goes on from: the last complete one, whatever happened to the folder."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.dist import broadcast_object_list
 
 from projects.false.engine.checkpoints import DamagedCheckpoint, read_checkpoint, verify_checkpoint
+from projects.false.engine.launch_record import LaunchRecord
 from projects.false.errors import InputError
 
 
@@ -46,13 +48,14 @@ def iteration_of(checkpoint: object) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def find_latest_checkpoint(folder: str | os.PathLike) -> Found:
+def find_latest_checkpoint(folder: str | os.PathLike, runs: Collection[str] | None = None) -> Found:
     """Find the checkpoint that ``last_checkpoint`` names, or else the complete one with the most iterations.
 
     The best checkpoints of a validation are left aside: they have no optimizer.
 
     Args:
         folder: The work folder.
+        runs: Only checkpoints of these (MMEngine's ``experiment_name``); None takes all.
 
     Raises:
         InputError: A file asks for code to run; that is never passed over in silence.
@@ -63,24 +66,30 @@ def find_latest_checkpoint(folder: str | os.PathLike) -> Found:
             skipped.append(f'last_checkpoint names {named}, which is missing')
         else:
             try:
-                if iteration_of(verify_checkpoint(named)) is not None:
+                checkpoint = verify_checkpoint(named)
+                if iteration_of(checkpoint) is None:
+                    skipped.append(f'last_checkpoint names {named}, which training cannot go on from')
+                elif _is_of(checkpoint, runs):
                     return Found(named, [])
-                skipped.append(f'last_checkpoint names {named}, which training cannot go on from')
+                else:
+                    skipped.append(f'last_checkpoint names {named}, which is of an earlier run')
             except DamagedCheckpoint:
                 skipped.append(f'{named} is damaged')
-    places = {Path(folder).absolute(): Path(folder)}
+    places = {os.path.abspath(folder): Path(folder)}
     if named and os.path.dirname(named):  # checkpoints may lie in an out_dir of their own
-        places.setdefault(Path(named).parent.absolute(), Path(named).parent)
+        places.setdefault(os.path.abspath(os.path.dirname(named)), Path(named).parent)
     files = [path for place in places.values() for path in sorted(place.glob('*.pth')) if path.is_file()]
+    looked_at = named and os.path.abspath(named)
     candidates = []
     for path in files:
-        if not path.name.startswith(('best_', '.')) and str(path) != named:
+        if not path.name.startswith(('best_', '.')) and os.path.abspath(path) != looked_at:
             try:
-                iteration = iteration_of(read_checkpoint(path, mmap=True))
+                checkpoint = read_checkpoint(path, mmap=True)
             except DamagedCheckpoint:
                 skipped.append(f'{path} is damaged')
                 continue
-            if iteration is not None:
+            iteration = iteration_of(checkpoint)
+            if iteration is not None and _is_of(checkpoint, runs):
                 candidates.append((iteration, path.stat().st_mtime, path))
     for _, _, path in sorted(candidates, reverse=True):
         try:
@@ -91,14 +100,12 @@ def find_latest_checkpoint(folder: str | os.PathLike) -> Found:
     return Found(None, skipped)
 
 
-def choose_resumed(given: str, folder: str | os.PathLike, restarts: int = 0) -> Found:
+def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
     """Decide what a run goes on from.
 
     Args:
         given: ``'auto'``, for the work folder's latest checkpoint, or a file.
         folder: The work folder.
-        restarts: How often torchrun started these processes anew. After a restart a later checkpoint of the work
-            folder goes before a given file, which the first start went on from.
 
     Returns:
         The checkpoint; without one the run begins.
@@ -109,9 +116,7 @@ def choose_resumed(given: str, folder: str | os.PathLike, restarts: int = 0) -> 
     if given != 'auto':
         if not os.path.isfile(given):
             raise InputError(f'{given}: no such checkpoint to resume from')
-        latest = find_latest_checkpoint(folder) if restarts else Found(None, [])
-        later = latest.path is not None and _iteration(latest.path) > _iteration(given)
-        return latest if later else Found(given, latest.skipped)
+        return Found(given, [])
     latest = find_latest_checkpoint(folder)
     if latest.path is None and latest.skipped:
         raise InputError(
@@ -121,8 +126,27 @@ def choose_resumed(given: str, folder: str | os.PathLike, restarts: int = 0) -> 
     return latest
 
 
-def _iteration(path: str) -> int:
-    return iteration_of(read_checkpoint(path, mmap=True)) or 0
+def choose_after_restart(folder: str | os.PathLike, record: LaunchRecord) -> Found:
+    """Decide what a run goes on from that torchrun started again: what it saved itself, else what it began with.
+
+    Args:
+        folder: The work folder, perhaps with checkpoints of earlier runs.
+        record: Of the starts before.
+
+    Returns:
+        The checkpoint; without one the run begins.
+
+    Raises:
+        InputError: It saved nothing, and the checkpoint that it began with is gone.
+    """
+    latest = find_latest_checkpoint(folder, record.runs)
+    if latest.path is not None or record.resumed is None:
+        return latest
+    return Found(choose_resumed(record.resumed, folder).path, latest.skipped)
+
+
+def _is_of(checkpoint: dict, runs: Collection[str] | None) -> bool:
+    return runs is None or checkpoint['meta'].get('experiment_name') in runs
 
 
 def agree_on_checkpoint(runner) -> None:

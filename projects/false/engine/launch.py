@@ -1,7 +1,9 @@
 """From a config file and command line options to a runner."""
 
 import os
-from logging import INFO, WARNING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from logging import WARNING
 from pathlib import Path
 
 import torch
@@ -12,8 +14,12 @@ from mmengine.runner import Runner
 
 from projects.false.errors import InputError
 
-from .latest_checkpoint import agree_on_checkpoint, choose_resumed
+from .latest_checkpoint import agree_on_checkpoint, choose_after_restart, choose_resumed
+from .launch_record import note_start, read_record
 from .start_checks_hook import check_batches
+from .work_lock import make_work_dir, work_dir_locked
+
+_RANKS = {'pytorch': 'RANK', 'slurm': 'SLURM_PROCID', 'mpi': 'OMPI_COMM_WORLD_RANK'}
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
@@ -83,28 +89,54 @@ def enable_auto_scale_lr(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
-def set_resume(config: Config, resume: str | None, restarts: int = 0) -> None:
+def is_first_process(launcher: str) -> bool:
+    """Tell the process that decides and writes, while the processes have not met yet."""
+    return os.environ.get(_RANKS.get(launcher, ''), '0') == '0'
+
+
+@contextmanager
+def alone_in_work_dir(config: Config) -> Iterator[None]:
+    """Keep other runs out of the work folder while a run chooses its checkpoint and trains.
+
+    Raises:
+        InputError: Another run writes there, or it cannot be written.
+    """
+    if not is_first_process(config.launcher):
+        yield
+        return
+    with work_dir_locked(config.work_dir):
+        yield
+
+
+def set_resume(config: Config, resume: str | None) -> None:
     """Resume from ``'auto'`` (the last complete checkpoint of the work folder) or from a file.
+
+    The first process decides, :func:`train` tells the others. Started again by torchrun, a run goes on from what it
+    saved itself, whatever else is in the work folder, and else as its first start did.
 
     Args:
         config: Gets ``resume`` and ``load_from``; without a checkpoint the run begins, from its own ``load_from``.
-        resume: ``--resume``; None leaves it to the config and to ``restarts``.
-        restarts: How often torchrun started these processes anew; it does not repeat what was trained before.
+        resume: ``--resume``; None leaves it to the config.
 
     Raises:
         InputError: The file does not exist, or the work folder has damaged checkpoints only.
     """
+    if not is_first_process(config.launcher):
+        return
+    record = read_record(config.work_dir)
     if resume is None and config.get('resume'):
         resume = config.get('load_from') or 'auto'
-    if resume is None and not restarts:
+    if resume is None and record is None:
+        _warn_of_checkpoints(config.work_dir)
         return
-    found = choose_resumed(resume or 'auto', config.work_dir, restarts)
+    found = choose_after_restart(config.work_dir, record) if record else choose_resumed(resume, config.work_dir)
     for text in found.skipped:
-        _say(f'passed over on resuming: {text}', WARNING)
-    if restarts:
-        _say(f'restart {restarts} by torchrun goes on from {found.path or "the beginning: there is no checkpoint yet"}')
+        print_log(f'passed over on resuming: {text}', 'current', WARNING)
+    if record:
+        place = found.path or 'the beginning: there is no checkpoint of this run yet'
+        print_log(f'restart {len(record.runs)} by torchrun goes on from {place}', 'current')
     elif found.path is None:
-        _say(f'{config.work_dir}: no checkpoint to resume from yet, the run begins')
+        print_log(f'{config.work_dir}: no checkpoint to resume from yet, the run begins', 'current')
     config.resume = found.path is not None
     if found.path is not None:
         config.load_from = found.path
@@ -121,9 +153,16 @@ def allow_other_batch(config: Config) -> None:
     config.default_hooks.resume_check.allow_other_batch = True
 
 
-def _say(text: str, level: int = INFO) -> None:
-    if os.environ.get('RANK', os.environ.get('SLURM_PROCID', '0')) == '0':  # the processes have not met yet
-        print_log(text, 'current', level)
+def _warn_of_checkpoints(folder: str) -> None:
+    names = sorted(path.name for pattern in ('epoch_*.pth', 'iter_*.pth') for path in Path(folder).glob(pattern))
+    if names:
+        shown = f'{", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
+        print_log(
+            f'{folder} has checkpoints of an earlier run ({shown}): this run begins anew and replaces those of '
+            'the same name; to go on from them add --resume, to keep them choose another --work-dir',
+            'current',
+            WARNING,
+        )
 
 
 def train(config: Config) -> None:
@@ -134,6 +173,7 @@ def train(config: Config) -> None:
     """
     runner = build_runner(config)
     agree_on_checkpoint(runner)
+    note_start(runner)
     loader = runner.train_loop.dataloader
     if not getattr(loader.sampler, 'infinite', False):
         check_batches(len(loader.dataset), loader.batch_size, len(loader))
@@ -142,10 +182,7 @@ def train(config: Config) -> None:
 
 def build_runner(config: Config) -> Runner:
     """Build the runner that the config asks for, after making sure that its work folder can be written."""
-    try:
-        Path(config.work_dir).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f'{config.work_dir}: cannot be made ({error.strerror}); choose another --work-dir') from error
+    make_work_dir(config.work_dir)
     if config.get('runner_type') is None:
         return Runner.from_cfg(config)
     return RUNNERS.build(config)

@@ -9,8 +9,10 @@ from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import is_list_of
 
-from projects.false.engine.global_batch import GlobalBatch, compare, place
+from projects.false.engine.exact_resume_hook import ExactResumeHook
+from projects.false.engine.global_batch import GlobalBatch, accumulation_of, compare, place
 from projects.false.engine.schedule_position import FreshSchedules
+from projects.false.engine.within_epoch import begin_within_epoch, end_epoch
 from projects.false.errors import InputError
 
 _NOTE = 'global_batch'
@@ -20,9 +22,10 @@ _NOTE = 'global_batch'
 class ResumeCheckHook(Hook):
     """Note processes and global batch in every checkpoint and compare on resuming; loading weights compares nothing.
 
-    Where the global batch or the length of an epoch changed, training that is counted in epochs goes on after the same
-    number of epochs, training that is counted in iterations after the same number of iterations, and the schedules are
-    those of the present config at that place.
+    A checkpoint from within an epoch goes on with the rest of the epoch's batches, or is refused. Where the global
+    batch or the length of an epoch changed, training that is counted in epochs goes on after the same number of epochs,
+    training that is counted in iterations after the same number of iterations, and the schedules are those of the
+    present config at that place.
 
     Args:
         allow_other_batch: Go on with another global batch (``--allow-other-batch``). Default: False.
@@ -34,7 +37,7 @@ class ResumeCheckHook(Hook):
         >>> custom_hooks = [dict(type='ResumeCheckHook')]
     """
 
-    priority = 'VERY_HIGH'  # before hooks that start to count at the runner's iteration
+    priority = 5  # before hooks that start to count at the runner's iteration, and before StartChecksHook says the rate
 
     def __init__(self, allow_other_batch: bool = False) -> None:
         self.allow_other_batch = allow_other_batch
@@ -67,12 +70,25 @@ class ResumeCheckHook(Hook):
         said = compare(before, now, self.allow_other_batch)
         if said:
             runner.logger.info(said)
-        if before is None or (before.images, before.epoch_length) == (now.images, now.epoch_length):
+        if before is None:
             return
-        # In the checkpoint's meta, too: ExactResumeHook has it and knows a resumed run by the iteration.
-        runner.train_loop._iter = meta['iter'] = place(before, now, runner.epoch, runner.iter)
+        if (before.images, before.epoch_length) != (now.images, now.epoch_length):
+            self._move(runner, before, now)
+        done = runner.iter - runner.epoch * now.epoch_length if before.epoch_length and now.epoch_length else 0
+        if done:
+            begin_within_epoch(runner.train_loop, done, now.per_process)
+
+    def after_train_epoch(self, runner) -> None:
+        """Leave the next epochs as they are."""
+        end_epoch(runner.train_loop)
+
+    def _move(self, runner, before: GlobalBatch, now: GlobalBatch) -> None:
+        runner.train_loop._iter = place(before, now, runner.iter)
+        for hook in runner.hooks:
+            if isinstance(hook, ExactResumeHook):
+                hook.go_on_at(runner.iter)
         if self._fresh is not None:
-            self._fresh.restore_at(runner, runner.iter, now.epoch_length)
+            self._fresh.restore_at(runner, runner.epoch, runner.iter, now.epoch_length)
         elif runner.param_schedulers:
             raise InputError('several optimizers cannot go on with another global batch; resume with the one before')
         runner.optim_wrapper.initialize_count_status(runner.model, runner.iter, runner.max_iters)
@@ -87,4 +103,4 @@ def _global_batch(runner) -> GlobalBatch | None:
     if size is None:
         return None
     epochs = isinstance(runner.train_loop, EpochBasedTrainLoop)
-    return GlobalBatch(get_world_size(), size, len(loader) if epochs else None)
+    return GlobalBatch(get_world_size(), size, len(loader) if epochs else None, accumulation_of(runner.optim_wrapper))

@@ -1,7 +1,7 @@
 """MMEngine's CheckpointHook, made to survive: there is a complete checkpoint at every moment after the first."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,12 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
 
 from projects.false.atomic_write import remove_stale, write_text
 from projects.false.engine.latest_checkpoint import pointed_to
 from projects.false.engine.verified_backend import VerifiedBackend
+from projects.false.engine.work_lock import lock_work_dir, unlock_work_dir
 from projects.false.errors import InputError
 
 
@@ -31,13 +33,13 @@ def split_kept(steps: Sequence[int], new: int, most: int) -> tuple[list[int], li
     return every[-most:], every[:-most]
 
 
-def not_finite(state_dict: dict[str, Any]) -> list[str]:
-    """Name the weights and buffers that hold a NaN or an infinity."""
-    return [
-        name
-        for name, value in state_dict.items()
-        if isinstance(value, torch.Tensor) and value.is_floating_point() and not torch.isfinite(value).all()
-    ]
+def not_finite(state: Any, name: str = '') -> list[str]:
+    """Name the tensors of a nest of dictionaries that hold a NaN or an infinity: weights, buffers, momenta."""
+    if isinstance(state, Mapping):
+        places = ((f'{name}.{key}' if name else str(key), value) for key, value in state.items())
+        return [broken for place, value in places for broken in not_finite(value, place)]
+    broken = isinstance(state, torch.Tensor) and state.is_floating_point() and not torch.isfinite(state).all()
+    return [name] if broken else []
 
 
 @HOOKS.register_module()
@@ -68,6 +70,17 @@ class SafeCheckpointHook(CheckpointHook):
                 )
         super().__init__(**{**kwargs, 'backend_args': dict(backend=VerifiedBackend.__name__)})
 
+    def before_run(self, runner) -> None:
+        """Keep other runs out of the work folder, before a checkpoint of it is chosen."""
+        super().before_run(runner)
+        if is_main_process() and isinstance(runner._train_loop, BaseLoop):  # of a test it is not built
+            lock_work_dir(runner.work_dir)
+
+    def after_run(self, runner) -> None:
+        """Let others in."""
+        super().after_run(runner)
+        unlock_work_dir(runner.work_dir)
+
     def before_train(self, runner) -> None:
         """Clear away what an earlier, killed run left: temporary files and checkpoints it was about to remove."""
         super().before_train(runner)
@@ -85,10 +98,12 @@ class SafeCheckpointHook(CheckpointHook):
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Refuse weights that nobody can go on from."""
-        broken = not_finite(checkpoint['state_dict'])
+        weights, optimizer = not_finite(checkpoint['state_dict']), not_finite(checkpoint.get('optimizer'), 'optimizer')
+        broken = [*weights, *optimizer]
         if broken:
             raise InputError(
-                f'{len(broken)} weights are not finite after iteration {checkpoint["meta"]["iter"]} (first: '
+                f'{len(weights)} weights and {len(optimizer)} values of the optimizer are not finite after iteration '
+                f'{checkpoint["meta"]["iter"]} (first: '
                 f'{broken[0]}), so no checkpoint was saved and the one before stays in {self.out_dir}; lower the '
                 'learning rate and go on from it with --resume'
             )

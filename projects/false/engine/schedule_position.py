@@ -23,11 +23,12 @@ class FreshSchedules:
         self._names = names | {f'initial_{name}' for name in names}
         self._values = [self._pick(group) for group in runner.optim_wrapper.param_groups]
 
-    def restore_at(self, runner, iteration: int, epoch_length: int | None) -> None:
+    def restore_at(self, runner, epoch: int, iteration: int, epoch_length: int | None) -> None:
         """Give a resumed runner these schedules as they are after a number of iterations.
 
         Args:
             runner: The runner.
+            epoch: Epochs done; one whose last iteration was just made is not.
             iteration: Iterations done.
             epoch_length: Iterations an epoch; None where training is counted in iterations.
 
@@ -48,7 +49,8 @@ class FreshSchedules:
             for schedule, state in zip(schedules, self._schedules, strict=True):
                 schedule.load_state_dict(copy.deepcopy(state))
             for done in range(1, iteration + 1):
-                for by_epoch in (False, True) if epoch_length and done % epoch_length == 0 else (False,):
+                whole = epoch_length and done % epoch_length == 0 and done // epoch_length <= epoch
+                for by_epoch in (False, True) if whole else (False,):
                     for schedule in schedules:
                         if schedule.by_epoch == by_epoch:
                             schedule.step()

@@ -3,7 +3,9 @@
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from torch import nn
 
+from projects.false.engine.global_batch import GlobalBatch, accumulation_of
 from projects.false.errors import InputError
 from projects.false.models.key_queue import KeyQueue
 
@@ -73,6 +75,16 @@ def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool
     )
 
 
+def shuffling_advice(backbone: nn.Module, processes: int) -> str | None:
+    """Say that statistics over all processes undo the shuffling of keys (MoCo, section 3.3); None where they do not."""
+    if processes == 1 or not any(isinstance(module, nn.SyncBatchNorm) for module in backbone.modules()):
+        return None
+    return (
+        'model.backbone has SyncBN, whose statistics over all processes undo the shuffling of keys (MoCo, section '
+        "3.3); set model.backbone.norm_cfg.type='BN'"
+    )
+
+
 @HOOKS.register_module()
 class StartChecksHook(Hook):
     """Check data against model before training and testing; say global batch and learning rate."""
@@ -82,24 +94,22 @@ class StartChecksHook(Hook):
     def before_train(self, runner) -> None:
         """Check the train loader, then log what the run amounts to."""
         loader = runner.train_dataloader
-        images, per_process = len(loader.dataset), loader.batch_size
+        images = len(loader.dataset)
         check_classes(_head_classes(runner.model), _data_classes(loader))
-        processes = get_world_size()
-        queue = getattr(getattr(runner.model, 'module', runner.model), 'queue', None)
+        batch = GlobalBatch(get_world_size(), loader.batch_size, None, accumulation_of(runner.optim_wrapper))
+        model = getattr(runner.model, 'module', runner.model)
+        queue = getattr(model, 'queue', None)
         if isinstance(queue, KeyQueue):
-            check_queue(len(queue), images, per_process * processes)
+            check_queue(len(queue), images, batch.per_process * batch.processes)
+            _warn(runner, shuffling_advice(model.backbone, batch.processes))
         rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.param_groups if 'initial_lr' in group})
         rates = rates or sorted({group['lr'] for group in runner.optim_wrapper.param_groups})
         runner.logger.info(
-            f'{images} training images; global batch {per_process * processes} = {processes} process(es) x '
-            f'{per_process}; base learning rate {", ".join(f"{rate:g}" for rate in rates)}'
+            f'{images} training images; global batch {batch}; base learning rate '
+            f'{", ".join(f"{rate:g}" for rate in rates)}'
         )
         scaling = runner.cfg.get('auto_scale_lr') or {}
-        advice = learning_rate_advice(
-            per_process * processes, scaling.get('base_batch_size'), scaling.get('enable', False)
-        )
-        if advice:
-            runner.logger.warning(advice)
+        _warn(runner, learning_rate_advice(batch.images, scaling.get('base_batch_size'), scaling.get('enable', False)))
 
     def before_val(self, runner) -> None:
         """Check the classes of the validation data."""
@@ -108,6 +118,11 @@ class StartChecksHook(Hook):
     def before_test(self, runner) -> None:
         """Check the classes of the test data."""
         check_classes(_head_classes(runner.model), _data_classes(runner.test_dataloader))
+
+
+def _warn(runner, text: str | None) -> None:
+    if text:
+        runner.logger.warning(text)
 
 
 def _head_classes(model) -> dict[str, int]:

@@ -1,6 +1,8 @@
 """One evaluation of a fine-tuned model on the test list of its config."""
 
 import json
+import tempfile
+from pathlib import Path
 
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -49,6 +51,36 @@ def test(runner: Runner, checkpoint: str) -> dict:
         'classes': list(runner.test_loop.dataloader.dataset.metainfo['classes']),
         'confusion_matrix': None if matrix is None else matrix.tolist(),
     }
+
+
+def check_outputs(out: str | None, predictions: str | None) -> None:
+    """Make sure, before a long test, that its results can be written.
+
+    Args:
+        out: File for :func:`write_scores`.
+        predictions: Folder for the masks; made as needed.
+
+    Raises:
+        InputError: A name is taken by a file or a folder, or nothing can be written there.
+    """
+    if out is not None:
+        if Path(out).is_dir():
+            raise InputError(f'--out {out} is a folder; give the name of a file in it')
+        _check_folder('--out', out, Path(out).parent)
+    if predictions is not None:
+        _check_folder('--predictions', predictions, Path(predictions))
+
+
+def _check_folder(option: str, given: str, folder: Path) -> None:
+    file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    if file is not None:
+        raise InputError(f'{option} {given}: {file} is a file; choose another {option}')
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f'{option} {given}: cannot be written ({error.strerror}); choose another {option}') from error
 
 
 def write_scores(found: dict, path: str) -> None:
