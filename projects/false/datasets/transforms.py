@@ -10,11 +10,18 @@ from .reading import read_image, read_index_mask
 
 @TRANSFORMS.register_module()
 class LoadPatch(BaseTransform):
-    """Read ``results['img_path']`` into ``results['img']``, shape (H, W, 3), uint8 BGR."""
+    """Read ``results['img_path']`` into ``results['img']``, shape (H, W, bands), uint8, BGR first.
+
+    Args:
+        bands: Number of bands that every image has.
+    """
+
+    def __init__(self, bands: int = 3) -> None:
+        self.bands = bands
 
     def transform(self, results: dict) -> dict:
         """Read the image and note its size."""
-        image = read_image(results['img_path'])
+        image = read_image(results['img_path'], self.bands)
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
