@@ -1,5 +1,7 @@
 """Unlabelled patches in two views with mild colour: in land cover, colour carries the classes.
 
+`packed=True` reads what `tools/pack.py` made; `max_unreadable` images may be skipped, each with a warning.
+
 A recipe sets `data_root`, and sizes where they differ.
 """
 
@@ -16,6 +18,8 @@ train_dataloader = dict(
         data_root=None,
         ann_file='splits/pretrain.txt',
         data_prefix=dict(img_path='images'),
+        packed=False,
+        max_unreadable=0,
         pipeline=[
             dict(type='LoadPatch'),
             dict(

@@ -73,6 +73,22 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255)
             f'{path}: an index mask has one 8-bit band, this has shape {mask.shape} and type {mask.dtype}; '
             'convert colour masks with tools/dataset_converters/color_masks.py'
         )
+    check_index_values(mask, path, num_classes, ignore_index)
+    return mask
+
+
+def check_index_values(mask: np.ndarray, path: str | Path, num_classes: int, ignore_index: int = 255) -> None:
+    """Check that a mask holds nothing but class indices and the ignore index.
+
+    Args:
+        mask: Class indices, uint8.
+        path: Where the mask came from, for the message.
+        num_classes: Classes are 0 to num_classes - 1.
+        ignore_index: The value of pixels without a label.
+
+    Raises:
+        InputError: It holds a value that is no class.
+    """
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     wrong = [int(value) for value in values if value >= num_classes and value != ignore_index]
     if wrong:
@@ -80,7 +96,6 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255)
             f'{path}: values {wrong} are neither classes (0 to {num_classes - 1}) nor the ignore index {ignore_index}; '
             'check the classes of the config and the palette of the conversion'
         )
-    return mask
 
 
 def _read_raster(path: Path) -> np.ndarray:
