@@ -1,5 +1,6 @@
 """Pixels of a patch, the same from PNG, JPEG and TIFF: uint8, the first three bands in OpenMMLab's BGR order."""
 
+import warnings
 from pathlib import Path
 
 import cv2
@@ -100,8 +101,10 @@ def check_index_values(mask: np.ndarray, path: str | Path, num_classes: int, ign
 
 def _read_raster(path: Path) -> np.ndarray:
     import rasterio
-    from rasterio.errors import RasterioError
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+    # For good, since restoring the filters is not safe in threads: a patch without a place is nothing to warn of.
+    warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
     try:
         with rasterio.open(path) as raster:
             return np.moveaxis(raster.read(), 0, -1)

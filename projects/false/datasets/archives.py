@@ -1,0 +1,146 @@
+"""Files of a download, unpacked or still in its zips: one is unpacked at a time, for as long as it is read."""
+
+import filecmp
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from projects.false.errors import InputError
+
+# What GDAL reads beside an image: world files, projection, statistics and coordinates.
+_SIDECARS = ('.tfw', '.tifw', '.jgw', '.jpgw', '.pgw', '.pngw', '.wld', '.prj', '.aux.xml')
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file on the disk, or a member of a zip.
+
+    Args:
+        path: The file, or the zip that holds it.
+        member: Name inside the zip; empty for a file on the disk.
+        sidecars: Names of the members of the same zip that say where on Earth the image lies.
+        identity: Size and checksum of a member.
+    """
+
+    path: Path
+    member: str = ''
+    sidecars: tuple[str, ...] = ()
+    identity: tuple[int, int] | None = None
+
+    @property
+    def name(self) -> str:
+        """File name without folders."""
+        return PurePosixPath(self.member).name if self.member else self.path.name
+
+    @property
+    def stem(self) -> str:
+        """File name without folders and suffix."""
+        return PurePosixPath(self.name).stem
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Names of the folders above it, the zip and the folders inside it included."""
+        return (*self.path.parts, *PurePosixPath(self.member).parts)[:-1]
+
+    def __str__(self) -> str:
+        return (self.path / self.member).as_posix()
+
+    @contextmanager
+    def local(self, folder: Path) -> Iterator[Path]:
+        """Yield the path of a file on the disk, unpacked below ``folder`` and removed again where it is in a zip.
+
+        Raises:
+            InputError: The zip is damaged or of a kind that Python cannot read; and any such error of the block,
+                which then names the zip and the member instead of the temporary file.
+        """
+        if not self.member:
+            yield self.path
+            return
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            path = Path(temporary) / self.name
+            for member in (self.member, *self.sidecars):
+                _unpack(self.path, member, Path(temporary) / PurePosixPath(member).name)
+            try:
+                yield path
+            except InputError as error:
+                raise InputError(str(error).replace(str(path), str(self))) from error
+
+
+def list_files(source: str | Path) -> list[SourceFile]:
+    """List the files of a folder and all below it, those in its zips included, or of one zip.
+
+    Raises:
+        InputError: No such folder or zip, or an unreadable zip.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise InputError(f'{source}: no such folder or zip; check the path')
+    if source.is_dir():
+        paths = sorted(path for path in source.rglob('*') if path.is_file())
+        files = [SourceFile(path) for path in paths if path.suffix.lower() != '.zip']
+        files += [file for path in paths if path.suffix.lower() == '.zip' for file in _members(path)]
+    else:
+        files = _members(source)
+        inner = [file.name for file in files if file.name.lower().endswith('.zip')]
+        if inner:
+            raise InputError(
+                f'{source}: holds zips ({", ".join(inner[:3])}); unpack this outer one and give its folder, the inner '
+                'ones may stay as they are'
+            )
+    return [file for file in files if not _is_hidden(file)]
+
+
+def _is_hidden(file: SourceFile) -> bool:
+    parts = PurePosixPath(file.member).parts if file.member else (file.name,)
+    return any(part.startswith('.') or part == '__MACOSX' for part in parts)
+
+
+def by_name(files: Iterable[SourceFile]) -> dict[str, SourceFile]:
+    """Index files by their name without folders.
+
+    Of a file that lies unpacked beside its zip the unpacked one is taken; equal files of one name count once.
+
+    Raises:
+        InputError: Two files have the same name and different contents.
+    """
+    found: dict[str, SourceFile] = {}
+    for file in sorted(files, key=lambda file: (bool(file.member), str(file))):  # those on the disk first
+        other = found.setdefault(file.name, file)
+        if other is file or (file.member and not other.member):
+            continue
+        same = file.identity == other.identity if file.member else filecmp.cmp(file.path, other.path, shallow=False)
+        if not same:
+            raise InputError(f'{other}: {file} has the same name and another content; move one of them away')
+    return dict(sorted(found.items()))
+
+
+def _members(path: Path) -> list[SourceFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {item.filename: item for item in archive.infolist() if not item.is_dir()}
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        text = f'{path}: cannot be read as a zip ({error}); it is no zip or cut off: download it again'
+        raise InputError(text) from error
+    files = []
+    for name, item in members.items():
+        base = name[: -len(PurePosixPath(name).suffix)] if PurePosixPath(name).suffix else name
+        sidecars = tuple(
+            side for end in _SIDECARS for side in (base + end, base + end.upper(), name + end) if side in members
+        )
+        files.append(SourceFile(path, name, sidecars, (item.file_size, item.CRC)))
+    return files
+
+
+def _unpack(archive: Path, member: str, target: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as opened, opened.open(member) as packed, target.open('wb') as file:
+            shutil.copyfileobj(packed, file, 1 << 20)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise InputError(f'{archive}/{member}: the zip is damaged here ({error}); download it again') from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, or a way of packing that Python lacks
+        raise InputError(f'{archive}/{member}: {error}; unpack the zip yourself and give the folder') from error
