@@ -42,10 +42,13 @@ class SourceFile:
         """File name without folders and suffix."""
         return PurePosixPath(self.name).stem
 
-    @property
-    def folders(self) -> tuple[str, ...]:
-        """Names of the folders above it, the zip and the folders inside it included."""
-        return (*self.path.parts, *PurePosixPath(self.member).parts)[:-1]
+    def folders_below(self, source: str | Path) -> tuple[str, ...]:
+        """Names of the folders between ``source`` and the file; a zip counts as the folder that it would unpack to."""
+        inside = PurePosixPath(self.member).parts[:-1]
+        if self.path == Path(source):
+            return inside
+        parts = self.path.relative_to(source).parts
+        return (*parts[:-1], Path(parts[-1]).stem, *inside) if self.member else parts[:-1]
 
     def __str__(self) -> str:
         return (self.path / self.member).as_posix()
