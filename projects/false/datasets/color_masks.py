@@ -12,6 +12,7 @@ from .image_splits import assign_splits
 from .pairs import find_pairs
 from .palettes import Palette
 from .splits import read_list
+from .staging import check_apart
 
 
 def convert_color_masks(
@@ -51,7 +52,9 @@ def convert_color_masks(
     """
     options = CutOptions(patch_size, stride, label_fractions, seed, workers, overwrite)
     names = band_names(bands)
-    _check_apart(Path(images), Path(masks), Path(out))
+    check_apart(out, images, masks)
+    if Path(images).resolve() == Path(masks).resolve():
+        raise InputError(f'{images}: images and masks are the same folder; give one folder for each')
     arguments = {
         'converter': 'color_masks',
         'images': str(Path(images).resolve()),
@@ -66,11 +69,3 @@ def convert_color_masks(
     pairs = find_pairs(images, masks)
     split_of = assign_splits([pair.stem for pair in pairs], val_list, test_list)
     return convert_pairs(pairs, split_of, out, palette, names, options, arguments)
-
-
-def _check_apart(images: Path, masks: Path, out: Path) -> None:
-    for folder in (images.resolve(), masks.resolve()):
-        if out.resolve() == folder or out.resolve() in folder.parents or folder in out.resolve().parents:
-            raise InputError(f'{out}: overlaps the input {folder}; give an output folder beside the inputs')
-    if images.resolve() == masks.resolve():
-        raise InputError(f'{images}: images and masks are the same folder; give one folder for each')

@@ -50,6 +50,18 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
         shutil.rmtree(partial, ignore_errors=True)
 
 
+def check_apart(out: str | Path, *sources: str | Path) -> None:
+    """Refuse an output folder that holds a source or lies in one: a later run would take patches for input.
+
+    Raises:
+        InputError: It is so.
+    """
+    target = Path(out).resolve()
+    for source in (Path(source).resolve() for source in sources):
+        if target == source or target in source.parents or source in target.parents:
+            raise InputError(f'{out}: overlaps the input {source}; give an output folder beside the inputs')
+
+
 def _check_free(out: Path, overwrite: bool, marker: str) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f'{out}: is a file; give a folder for the output')
