@@ -46,6 +46,7 @@ def moco(patches):
     config.model.queue_len = 2  # a quarter of the images: with two a batch, each replaces the whole queue
     config.model.head.loss.positive_threshold = -1.0
     config.train_dataloader.batch_size = 2
+    config.train_dataloader.dataset.pipeline[1].color_on = 'device'
     config.train_cfg.max_epochs = 2  # of four batches
     config.default_hooks.checkpoint.interval = 1
     return config, 5, 'epoch_2.pth'

@@ -1,6 +1,7 @@
 """2,000 views a side have the distributions of mmpretrain's stock transforms, whoever does the colours.
 
-Compared by the two-sample Kolmogorov-Smirnov distance: with 2,000 a side it exceeds 0.0616 once in a thousand equal pairs.
+Compared by the two-sample Kolmogorov-Smirnov distance: with 2,000 a side and no difference, it exceeds 0.0616 once in a
+thousand times.
 """
 
 import cv2
@@ -23,7 +24,7 @@ def image():
     """The same texture everywhere, so that the crop adds little to what the colours do."""
     noise = np.random.default_rng(0).normal(0, 1, (96, 96, 3))
     texture = 14 * noise + 30 * cv2.GaussianBlur(noise, (0, 0), 2)
-    return np.clip(texture + [85, 115, 140], 0, 255).astype(np.uint8)
+    return np.clip(texture + np.array([85, 115, 140]), 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope='module')
@@ -43,9 +44,7 @@ def statistics(views, crops):
         turn = (np.exp(1j * np.deg2rad(hue)) * saturation).mean()
         energy = cv2.meanStdDev(cv2.Laplacian(view, cv2.CV_16S))[1].sum()
         tall, wide = (int(np.ptp(crop[..., axis])) for axis in (0, 1))
-        rows.append(
-            [*mean[:, 0], *spread[:, 0], saturation.mean(), np.angle(turn), energy, tall * wide, wide / tall]
-        )
+        rows.append([*mean[:, 0], *spread[:, 0], saturation.mean(), np.angle(turn), energy, tall * wide, wide / tall])
     return np.array(rows)
 
 

@@ -2,7 +2,8 @@
 
 `packed=True` reads what `tools/pack.py` made; `max_unreadable` images may be skipped, each with a warning.
 
-A recipe sets `data_root`, and sizes where they differ.
+A recipe sets `data_root`, and sizes where they differ. `color_on='loader'` gives the device's share of the views back to
+the loader's workers: docs/pipeline.md says when that is faster.
 """
 
 train_dataloader = dict(
@@ -28,6 +29,7 @@ train_dataloader = dict(
                 crop_scale=(0.2, 1.0),
                 vertical_flip_prob=0.5,
                 jitter=(0.4, 0.4, 0.4, 0.1),
+                color_on='device',
             ),
             dict(type='PackInputs'),
         ],

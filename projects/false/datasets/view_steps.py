@@ -1,7 +1,7 @@
 """What is done to the colours of a view: drawn once, beside the crop, applied by the loader or by the device.
 
-Drawing needs random numbers and no pixels, applying the other way round. So both ways of applying see the same draws, made
-under the seed of the sample: views depend neither on the number of workers or processes nor on an interruption.
+Drawing needs random numbers and no pixels, applying the other way round. So both ways of applying see the same draws,
+made under the seed of the sample: views depend neither on the number of workers or processes nor on an interruption.
 """
 
 from typing import NamedTuple

@@ -15,8 +15,9 @@ from .device_views import apply_steps
 class ViewPreprocessor(BaseDataPreprocessor):
     """Move a batch of views to the device, put its channels in RGB order, finish the views and normalise them.
 
-    Views that come with their steps (``ContrastiveViews(color_on='device')``) get them here, for the whole batch at once;
-    all others are finished already. Arguments are named as those of mmseg's SegDataPreProcessor, so that one base config sets both.
+    Views that come with their steps (``ContrastiveViews(color_on='device')``) get them here, for the whole batch at
+    once; all others are finished already. Arguments are named as those of mmseg's SegDataPreProcessor, so that one base
+    config sets both.
 
     Args:
         mean: Mean of R, G, B and of every further band, in grey levels 0 to 255.

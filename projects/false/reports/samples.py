@@ -12,6 +12,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from projects.false.datasets.palettes import IGNORE_INDEX, Palette
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.errors import InputError
+from projects.false.models.device_views import apply_steps
 
 from .contact_sheet import contact_sheet, enlarged
 from .pictures import mask_picture
@@ -70,6 +71,10 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
 
 def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
     views = inputs if isinstance(inputs, list | tuple) else [inputs]
+    if views[-1].ndim == 2:  # the views' steps, which training does on the device
+        *views, steps = views
+        rgb = (view[None, [2, 1, 0]].float() for view in views)
+        views = [apply_steps(view, row[None])[0, [2, 1, 0]].round() for view, row in zip(rgb, steps, strict=True)]
     headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
     return headings, [enlarged(patch), *(enlarged(_image(view)) for view in views)]
 
