@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import rasterio
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
 from projects.false.errors import InputError
 
@@ -147,7 +149,7 @@ def read_window(
     Shape:
         - result: (H, W, bands) of the raster's type, and (H, W), bool
     """
-    window = rasterio.windows.Window(column, row, width, height)
+    window = Window(column, row, width, height)
     pixels = raster.read(list(bands), window=window)
     masks = _masks(raster, bands, window)
     valid = masks.any(axis=0) if masks is not None else np.ones(pixels.shape[1:], bool)
@@ -156,12 +158,9 @@ def read_window(
     return np.moveaxis(pixels, 0, -1), valid
 
 
-def _masks(raster: DatasetReader, bands: Sequence[int], window: rasterio.windows.Window) -> np.ndarray | None:
-    flags = raster.mask_flag_enums[bands[0] - 1]
-    if rasterio.enums.MaskFlags.all_valid in flags:
+def _masks(raster: DatasetReader, bands: Sequence[int], window: Window) -> np.ndarray | None:
+    flags = [raster.mask_flag_enums[band - 1] for band in bands]
+    alpha = {band for band, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
+    if alpha & set(bands) or all(MaskFlags.all_valid in flag for flag in flags):
         return None
-    if rasterio.enums.MaskFlags.alpha in flags:
-        alpha = raster.colorinterp.index(rasterio.enums.ColorInterp.alpha) + 1
-        if alpha in bands:
-            return None
     return raster.read_masks(list(bands), window=window) > 0
