@@ -35,7 +35,8 @@ class ComputedSamples:
     def __len__(self) -> int:
         if not self.computed:
             return super().__len__()
-        self.full_init()
+        if not self._fully_initialized:
+            self.full_init()
         return self._size
 
     def get_data_info(self, idx: int) -> dict:
@@ -61,7 +62,6 @@ class ComputedSamples:
         """A data set of some of the entries; as :meth:`get_subset_`."""
         if not self.computed:
             return super().get_subset(indices)
-        self.full_init()
         other = copy.copy(self)
         other.get_subset_(indices)
         return other

@@ -53,6 +53,8 @@ def write_pixels(out: Path, pairs: Sequence[Pair], bands: int, workers: int) -> 
                 images.append(result[0])
                 if masks is not None:
                     masks.append(no_mask if result[1] is None else result[1])
+    if len(failures) == 1:
+        raise InputError(failures[0])
     if failures:
         more = f' | and {len(failures) - _SHOWN} more' if len(failures) > _SHOWN else ''
         raise InputError(
