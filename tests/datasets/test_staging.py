@@ -78,7 +78,8 @@ def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
 
 def test_of_two_at_the_same_moment_the_lower_number_waits_for_the_other_to_leave(tmp_path):
     other = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
-    assert other.pid > os.getpid(), 'numbers started anew; run the test again'
+    if other.pid < os.getpid():
+        pytest.skip('process numbers started anew')
     (tmp_path / f'out.partial-{other.pid}').mkdir()
     leave = threading.Timer(0.1, (tmp_path / f'out.partial-{other.pid}').rmdir)
     leave.start()
