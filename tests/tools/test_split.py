@@ -4,15 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from projects.false.datasets.resplit import write_lists
 from projects.false.errors import InputError
+from tests.conftest import REPOSITORY
 from tests.datasets.test_published_lists import potsdam
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.tools.loading import main_of
 
 
 @pytest.fixture
@@ -22,9 +22,14 @@ def data(patches, tmp_path):
     return folder
 
 
-def split(*arguments):
-    command = [sys.executable, str(ROOT / 'tools' / 'split.py'), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+@pytest.fixture
+def split(capsys):
+    main = main_of('split')
+
+    def call(*arguments):
+        return SimpleNamespace(returncode=main([*map(str, arguments)]), **capsys.readouterr()._asdict())
+
+    return call
 
 
 def contents(data):
@@ -33,7 +38,9 @@ def contents(data):
 
 def test_fractions_and_seeds_by_the_command_line(data):
     before, description = contents(data), (data / 'dataset.json').read_bytes()
-    result = split(data, '--fractions', '0.25', '0.5', '1', '--seeds', '0', '1')
+    options = ['--fractions', '0.25', '0.5', '1', '--seeds', '0', '1']
+    command = [sys.executable, str(REPOSITORY / 'tools' / 'split.py'), str(data), *options]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 0, result.stderr
     for text in ('train_50pct ', 'unchanged', 'train_25pct_seed1 ', 'new'):
         assert text in result.stdout
@@ -47,7 +54,7 @@ def test_fractions_and_seeds_by_the_command_line(data):
     assert (data / 'dataset.json').read_bytes() == description
 
 
-def test_missing_classes_are_named(data):
+def test_missing_classes_are_named(data, split):
     path = data / 'dataset.json'
     description = json.loads(path.read_text())
     for number, patch in enumerate(p for p in description['patches'] if p['split'] == 'train'):
@@ -55,22 +62,20 @@ def test_missing_classes_are_named(data):
         patch['pixels'][number % 4] = 7  # class 4 is nowhere, no patch shows two classes
     path.write_text(json.dumps(description))
     result = split(data, '--fractions', '0.25', '1', '--seeds', '3')
-    assert result.returncode == 0, result.stderr
-    assert 'no training patch shows: water' in result.stdout
+    assert result.returncode == 0, result.err
+    assert 'no training patch shows: water' in result.out
     quarter, whole = write_lists(data, [0.25, 1], [3])
     assert len(quarter.missing) == 3
     assert (whole.missing, whole.nowhere, whole.state) == ([], ['water'], 'unchanged')
 
 
-def test_a_list_in_the_way(data):
+def test_a_list_in_the_way(data, split):
     path = data / 'splits' / 'train_50pct.txt'
     path.write_text('mine\n')
     before = contents(data)
     result = split(data, '--fractions', '0.25', '0.5')
-    assert (result.returncode, result.stdout) == (2, '')
-    assert result.stderr == (
-        f'error: {path}: exists with other content; --overwrite replaces it, no list was written\n'
-    )
+    assert (result.returncode, result.out) == (2, '')
+    assert result.err == (f'error: {path}: exists with other content; --overwrite replaces it, no list was written\n')
     assert contents(data) == before
     states = [entry.state for entry in write_lists(data, [0.25, 0.5], overwrite=True)]
     assert states == ['new', 'replaced']
@@ -88,7 +93,7 @@ def test_only_patches_of_the_training_list_are_drawn(data):
         write_lists(data, [1.0], [5])
 
 
-def test_published_lists_by_name(tmp_path):
+def test_published_lists_by_name(tmp_path, split):
     description = potsdam()
     for number, patch in enumerate(description['patches']):
         patch['pixels'] = [65536 if label == number % 5 else 0 for label in range(7)]
@@ -99,8 +104,8 @@ def test_published_lists_by_name(tmp_path):
     train = [patch['name'] for patch in description['patches'] if patch['split'] == 'train']
     (tmp_path / 'splits' / 'train.txt').write_text('\n'.join(train))
     result = split(tmp_path, '--published', 'potsdam_1pct_138', 'potsdam_val_1500')
-    assert result.returncode == 0, result.stderr
-    assert 'that order is our reading' in result.stdout
+    assert result.returncode == 0, result.err
+    assert 'that order is our reading' in result.out
     assert len(set((tmp_path / 'splits' / 'potsdam_1pct_138.txt').read_text().split()) & set(train)) == 138
     assert not set((tmp_path / 'splits' / 'potsdam_val_1500.txt').read_text().split()) & set(train)
     small, large = write_lists(tmp_path, published=['potsdam_1pct_138', 'potsdam_val_1500'])

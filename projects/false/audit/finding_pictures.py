@@ -9,7 +9,7 @@ from projects.false.errors import InputError
 from projects.false.reports.pictures import mask_picture
 
 from .findings import Finding, by_kind
-from .label_audit import Audit
+from .label_audit import Audit, mask_path
 
 SIDE, GAP = 160, 6  # pixels
 
@@ -62,7 +62,7 @@ def _image(audit: Audit, name: str) -> np.ndarray:
 
 def _label(audit: Audit, name: str, palette: Palette) -> np.ndarray:
     try:
-        label = read_index_mask(audit.data_root / 'masks' / f'{name}.png', 256)
+        label = read_index_mask(mask_path(audit.data_root, name, audit.images.get(name)), 256)
     except InputError:
         return _crossed()
     label = cv2.resize(label, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST_EXACT)

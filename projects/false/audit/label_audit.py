@@ -80,8 +80,7 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
 
     def read(name: str) -> PatchFacts:
-        inside = files[name].relative_to(root / 'images') if name in files else Path(f'{name}.png')
-        mask = root / 'masks' / inside.with_suffix('.png') if name in labelled else None
+        mask = mask_path(root, name, files.get(name)) if name in labelled else None
         return read_facts(name, files.get(name), mask, description['classes'], IGNORE_INDEX, bands)
 
     def compare(pair: tuple[str, str]) -> float:
@@ -105,6 +104,12 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     pixels = {entry.name: _total(entry, facts, len(description['classes'])) for entry in lists if entry.labelled}
     involved = {name for finding in findings for name in (finding.patch, finding.other) if name in files}
     return Audit(root, description, lists, pixels, findings, {name: files[name] for name in involved})
+
+
+def mask_path(data_root: Path, name: str, image: Path | None) -> Path:
+    """Where the mask of a patch is, or should be: in ``masks/`` as its image is in ``images/``."""
+    inside = image.relative_to(data_root / 'images') if image else Path(f'{name}.png')
+    return data_root / 'masks' / inside.with_suffix('.png')
 
 
 def _work(pool: ThreadPoolExecutor, task: Callable, items: Sequence, what: str) -> Iterator:
