@@ -44,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
                 file.write(audit_picture(audit))
         except OSError as error:
             raise InputError(f'{options.out}: cannot be written ({error}); choose another --out') from error
-        Console().print(f'wrote audit.json and audit.png to {options.out}', highlight=False, soft_wrap=True)
+        Console().print(
+            f'wrote audit.json and audit.png to {options.out}', highlight=False, markup=False, soft_wrap=True
+        )
     return 0 if audit.passed else 1
 
 

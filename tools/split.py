@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from projects.false.command_line import report_input_errors
@@ -36,10 +37,10 @@ def main(arguments: list[str] | None = None) -> None:
     console = Console()
     console.print(_table(lists))
     if lists[0].nowhere:
-        console.print(f'note: no training patch shows: {", ".join(lists[0].nowhere)}', highlight=False)
+        console.print(f'note: no training patch shows: {", ".join(lists[0].nowhere)}', highlight=False, markup=False)
     if options.published:
         console.print('note: published patches are numbered row by row; that order is our reading', highlight=False)
-    console.print(f'lists are in {Path(options.data_root) / "splits"}', highlight=False, soft_wrap=True)
+    console.print(f'lists are in {Path(options.data_root) / "splits"}', highlight=False, markup=False, soft_wrap=True)
 
 
 def _table(lists: list[NewList]) -> Table:
@@ -51,7 +52,7 @@ def _table(lists: list[NewList]) -> Table:
     table.add_column('file')
     for entry in lists:
         classes = f'{(entry.pixels > 0).sum()} of {len(entry.pixels)}'
-        missing = ', '.join(entry.missing) or 'none'
+        missing = escape(', '.join(entry.missing)) or 'none'
         table.add_row(entry.name, f'{len(entry.names):,}', f'{entry.pixels.sum():,}', classes, missing, entry.state)
     return table
 

@@ -80,6 +80,9 @@ def test_a_list_in_the_way(data, split):
     states = [entry.state for entry in write_lists(data, [0.25, 0.5], overwrite=True)]
     assert states == ['new', 'replaced']
     assert [entry.state for entry in write_lists(data, [0.25, 0.5])] == ['unchanged', 'unchanged']
+    (data / 'splits' / 'train_75pct.txt').mkdir()
+    with pytest.raises(InputError, match=r'train_75pct\.txt: cannot be written'):
+        write_lists(data, [0.75], overwrite=True)
 
 
 def test_only_patches_of_the_training_list_are_drawn(data):

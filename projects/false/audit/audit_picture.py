@@ -66,7 +66,14 @@ def _bars(part: SubFigure, height: float, audit: Audit, lists: list[str], palett
     _plain(axes)
     axes.xaxis.tick_top()
     axes.legend(loc='lower right', frameon=True, framealpha=0.9, edgecolor='white', fontsize=8)
-    part.text(0.015, 1 - 0.12 / height, f'{audit.data_root.name}: labelled pixels, %', weight='bold', va='top', size=11)
+    part.text(
+        0.015,
+        1 - 0.12 / height,
+        f'{audit.data_root.resolve().name}: labelled pixels, %',
+        weight='bold',
+        va='top',
+        size=11,
+    )
 
 
 def _label(audit: Audit, name: str) -> str:
