@@ -25,7 +25,7 @@ from projects.false.errors import InputError
 
 @report_input_errors
 def main(arguments: list[str] | None = None) -> int:
-    """Print the audit and write it to files."""
+    """Write the audit to files and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data_root', metavar='DATA', help='folder as a converter leaves it')
     parser.add_argument(
@@ -34,8 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--workers', type=int, help='files read at the same time (default: CPU cores, at most 8)')
     options = parser.parse_args(arguments)
     audit = audit_labels(options.data_root, options.workers)
-    # in a pipe or file nothing says how wide a line may be
-    print_audit(audit, Console(width=None if sys.stdout.isatty() else 120))
     if options.out:
         try:
             with atomic_write(options.out / 'audit.json') as file:
@@ -44,9 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
                 file.write(audit_picture(audit))
         except OSError as error:
             raise InputError(f'{options.out}: cannot be written ({error}); choose another --out') from error
-        Console().print(
-            f'wrote audit.json and audit.png to {options.out}', highlight=False, markup=False, soft_wrap=True
-        )
+    # in a pipe or file nothing says how wide a line may be
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    print_audit(audit, console)
+    if options.out:
+        console.print(f'audit.json and audit.png are in {options.out}', highlight=False, markup=False, soft_wrap=True)
     return 0 if audit.passed else 1
 
 

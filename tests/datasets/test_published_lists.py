@@ -1,18 +1,14 @@
 import pytest
 
+from projects.false.datasets.potsdam import TEST_TILES, TRAIN_TILES
 from projects.false.datasets.published_lists import PUBLISHED_LISTS, WINDOWS, published_patches, read_published
 from projects.false.errors import InputError
-
-TRAIN = (
-    '2_10 2_11 2_12 3_10 3_11 3_12 4_10 4_11 4_12 5_10 5_11 5_12 6_7 6_8 6_9 6_10 6_11 6_12 7_7 7_8 7_9 7_10 7_11 7_12'
-)
-TEST = '2_13 2_14 3_13 3_14 4_13 4_14 4_15 5_13 5_14 5_15 6_13 6_14 6_15 7_13'
 
 
 def potsdam(stem='top_potsdam_{}', leave_out=(), windows=WINDOWS):
     """dataset.json of the 38 tiles, as far as the lists need it."""
     patches = []
-    for split, tiles in (('train', TRAIN.split()), ('test', TEST.split())):
+    for split, tiles in (('train', TRAIN_TILES), ('test', TEST_TILES)):
         for tile in tiles:
             source = stem.format(tile)
             patches += [
@@ -26,8 +22,8 @@ def potsdam(stem='top_potsdam_{}', leave_out=(), windows=WINDOWS):
 def test_the_lists_have_their_published_sizes():
     sizes = {name: len(set(read_published(name))) for name in PUBLISHED_LISTS}
     assert sizes == {'potsdam_1pct_138': 138, 'potsdam_val_1500': 1500}
-    assert {tile for tile, _ in read_published('potsdam_1pct_138')} == set(TRAIN.split())
-    assert {tile for tile, _ in read_published('potsdam_val_1500')} == set(TEST.split())
+    assert {tile for tile, _ in read_published('potsdam_1pct_138')} == set(TRAIN_TILES)
+    assert {tile for tile, _ in read_published('potsdam_val_1500')} == set(TEST_TILES)
 
 
 def test_windows_are_counted_row_by_row_and_the_last_are_shifted():

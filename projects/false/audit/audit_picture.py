@@ -30,7 +30,7 @@ def audit_picture(audit: Audit) -> bytes:
     lists = [entry.name for entry in audit.lists if entry.labelled][: len(_COLORS)]
     shown = chosen_findings(audit.findings, _MOST, most_notes=_ACROSS)
     rows = -(-len(shown) // _ACROSS)
-    heights = [0.9 + len(palette.classes) * (0.17 * len(lists) + 0.16), 0.75 + 1.95 * rows if rows else 0.01]
+    heights = [1.15 + len(palette.classes) * (0.17 * len(lists) + 0.16), 0.75 + 1.95 * rows if rows else 0.01]
     with rc_context({'font.size': 9, 'text.color': '#1c1f23', 'axes.edgecolor': _RULE, 'font.family': 'DejaVu Sans'}):
         figure = Figure(figsize=(_WIDE, sum(heights)), dpi=110)
         top, bottom = figure.subfigures(2, 1, height_ratios=heights)
@@ -45,7 +45,7 @@ def audit_picture(audit: Audit) -> bytes:
 def _bars(part: SubFigure, height: float, audit: Audit, lists: list[str], palette: Palette) -> None:
     longest = max(len(name) for name in palette.classes)
     left = min(0.3, 0.035 + 0.0068 * min(longest, 30))
-    axes = part.add_axes((left, 0.12 / height, 0.97 - left, 1 - 0.75 / height))
+    axes = part.add_axes((left, 0.12 / height, 0.97 - left, 1 - 1.0 / height))
     step = len(lists) + 1
     positions = np.arange(len(palette.classes)) * step
     highest = 0.0
@@ -65,11 +65,16 @@ def _bars(part: SubFigure, height: float, audit: Audit, lists: list[str], palett
     axes.grid(axis='x', color=_RULE)
     _plain(axes)
     axes.xaxis.tick_top()
-    axes.legend(loc='lower right', frameon=True, framealpha=0.9, edgecolor='white', fontsize=8)
+    part.legend(
+        loc='upper left', bbox_to_anchor=(0.008, 1 - 0.3 / height), ncols=len(lists), frameon=False, fontsize=8,
+        handlelength=1, handleheight=1, columnspacing=1.2,
+    )  # fmt: skip
+    every = len(audit.pixels)
+    some = f', {len(lists)} of {every} lists' if every > len(lists) else ''
     part.text(
         0.015,
         1 - 0.12 / height,
-        f'{audit.data_root.resolve().name}: labelled pixels, %',
+        f'{audit.data_root.resolve().name}: labelled pixels, %{some}',
         weight='bold',
         va='top',
         size=11,

@@ -76,15 +76,19 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     trained = set(training)
     labelled = {patch for entry in lists if entry.labelled for patch in entry.patches}
     found = list_folder(root / 'images')[0]
-    files = {key: root / 'images' / name for name in found for key in (name, os.path.splitext(name)[0])}
+    files = {key: name for name in found for key in (name, os.path.splitext(name)[0])}  # text: a Path is ten times that
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
 
+    def image_path(name: str) -> Path:
+        return root / 'images' / files[name]
+
     def read(name: str) -> PatchFacts:
-        mask = mask_path(root, name, files.get(name)) if name in labelled else None
-        return read_facts(name, files.get(name), mask, description['classes'], IGNORE_INDEX, bands)
+        image = image_path(name) if name in files else None
+        mask = mask_path(root, name, image) if name in labelled else None
+        return read_facts(name, image, mask, description['classes'], IGNORE_INDEX, bands)
 
     def compare(pair: tuple[str, str]) -> float:
-        return shared_detail(*(grey_of_bands(read_image(files[name], bands)) for name in pair))
+        return shared_detail(*(grey_of_bands(read_image(image_path(name), bands)) for name in pair))
 
     with ThreadPoolExecutor(workers or min(8, os.cpu_count() or 1)) as pool:
         names = list(dict.fromkeys([*training, *testing]))
@@ -103,7 +107,7 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     findings += _stale_counts(facts, records)
     pixels = {entry.name: _total(entry, facts, len(description['classes'])) for entry in lists if entry.labelled}
     involved = {name for finding in findings for name in (finding.patch, finding.other) if name in files}
-    return Audit(root, description, lists, pixels, findings, {name: files[name] for name in involved})
+    return Audit(root, description, lists, pixels, findings, {name: image_path(name) for name in involved})
 
 
 def mask_path(data_root: Path, name: str, image: Path | None) -> Path:
