@@ -9,6 +9,7 @@ custom_imports = dict(
         'projects.false.datasets',
         'projects.false.evaluation',
         'projects.false.engine',
+        'projects.false.models.band_preprocessor',
     ],
     allow_failed_imports=False,
 )

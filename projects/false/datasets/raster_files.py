@@ -19,7 +19,7 @@ from .file_checks import check_complete
 from .georeference import georeference
 
 # Drivers by suffix: a file that says it is an image must not make GDAL open something else, such as a web address.
-_DRIVERS = {'.tif': 'GTiff', '.tiff': 'GTiff', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
+DRIVERS = {'.tif': 'GTiff', '.tiff': 'GTiff', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
 
 
 class Raster(NamedTuple):
@@ -56,7 +56,7 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
     warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
     try:
         # Little cache: every block is read once, and 5 % of the memory of a large machine is a lot.
-        driver = _DRIVERS[path.suffix.lower()]
+        driver = DRIVERS[path.suffix.lower()]
         with rasterio.Env(GDAL_CACHEMAX=256), rasterio.open(path, driver=driver) as raster:
             yield raster
     except RasterioError as error:
@@ -73,16 +73,16 @@ def find_rasters(sources: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for source in map(Path, sources):
         if source.is_dir():
-            paths = sorted(p for p in source.rglob('*') if p.suffix.lower() in _DRIVERS and p.is_file())
+            paths = sorted(p for p in source.rglob('*') if p.suffix.lower() in DRIVERS and p.is_file())
             paths = [path for path in paths if not path.name.startswith('.')]
             if not paths:
-                raise InputError(f'{source}: no image in it or below it ({", ".join(_DRIVERS)}); check the path')
+                raise InputError(f'{source}: no image in it or below it ({", ".join(DRIVERS)}); check the path')
             found += paths
         elif not source.is_file():
             raise InputError(f'{source}: no such file or folder; check the path')
-        elif source.suffix.lower() not in _DRIVERS:
+        elif source.suffix.lower() not in DRIVERS:
             raise InputError(
-                f'{source}: is none of {", ".join(_DRIVERS)}; convert it first: gdal_translate {source.name} '
+                f'{source}: is none of {", ".join(DRIVERS)}; convert it first: gdal_translate {source.name} '
                 f'{source.stem}.tif'
             )
         else:
@@ -139,9 +139,15 @@ def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tupl
 
 
 def read_window(
-    raster: DatasetReader, bands: Sequence[int], row: int, column: int, height: int, width: int
+    raster: DatasetReader,
+    bands: Sequence[int],
+    row: int,
+    column: int,
+    height: int,
+    width: int,
+    shape: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read pixels and which of them are valid.
+    """Read pixels and which of them are valid; with ``shape`` at a lower resolution.
 
     Nodata is what the file says: its nodata value in every band, its mask, or its alpha band unless that is among
     ``bands`` (near infrared is often labelled as alpha); and what is not finite in a chosen band.
@@ -150,17 +156,18 @@ def read_window(
         - result: (H, W, bands) of the raster's type, and (H, W), bool
     """
     window = Window(column, row, width, height)
-    pixels = raster.read(list(bands), window=window)
-    masks = _masks(raster, bands, window)
-    valid = masks.any(axis=0) if masks is not None else np.ones(pixels.shape[1:], bool)
+    size = None if shape is None else (len(bands), *shape)
+    pixels = raster.read(list(bands), window=window, out_shape=size)
+    valid = np.ones(pixels.shape[1:], bool)
+    if has_masks(raster, bands):
+        valid = (raster.read_masks(list(bands), window=window, out_shape=size) > 0).any(axis=0)
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=0)
     return np.moveaxis(pixels, 0, -1), valid
 
 
-def _masks(raster: DatasetReader, bands: Sequence[int], window: Window) -> np.ndarray | None:
+def has_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
+    """Whether the file has a nodata value or a mask for some of the bands."""
     flags = [raster.mask_flag_enums[band - 1] for band in bands]
     alpha = {band for band, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
-    if alpha & set(bands) or all(MaskFlags.all_valid in flag for flag in flags):
-        return None
-    return raster.read_masks(list(bands), window=window) > 0
+    return not alpha & set(bands) and not all(MaskFlags.all_valid in flag for flag in flags)
