@@ -163,7 +163,7 @@ def test_a_damaged_raster_is_named_or_skipped(tmp_path, pixels):
     path = write(tmp_path / 'a.tif', pixels, tiled=True, blockxsize=32, blockysize=32, compress='deflate')
     os.truncate(path, path.stat().st_size * 2 // 3)
     last = len(windows(path)) - 1
-    with pytest.raises(InputError, match=r'a.tif: window at row 68, column 98 cannot be read .*replace it'):
+    with pytest.raises(InputError, match=r'a.tif: cannot be read at row 68, column 98 .*copy it again'):
         windows(path)[last]
     data = windows(path, max_unreadable=20)
     assert data[last]['sample_idx'] == 0
@@ -171,6 +171,9 @@ def test_a_damaged_raster_is_named_or_skipped(tmp_path, pixels):
     path.write_bytes(b'')
     with pytest.raises(InputError, match=r'a.tif: cannot be read as a raster'):
         windows(path)
+    path.rename(tmp_path / 'a.vrt')
+    with pytest.raises(InputError, match=r'a.vrt: is none of .tif'):
+        windows(tmp_path / 'a.vrt')
 
 
 def test_a_pickle_has_no_handles(source):

@@ -13,7 +13,6 @@ from projects.false.errors import InputError
 
 if TYPE_CHECKING:  # rasterio is imported on use: patches are read without it
     from rasterio.io import DatasetReader
-    from rasterio.windows import Window
 
 MAX_OPEN = 64  # handles a process
 
@@ -49,14 +48,18 @@ class RasterReader:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+        from .raster_files import DRIVERS
+
         key = os.getpid(), path  # a handle must not be used on the other side of a fork
+        if path.suffix.lower() not in DRIVERS:
+            raise InputError(f'{path}: is none of {", ".join(DRIVERS)}; convert it with gdal_translate or leave it out')
         if key not in self._open:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter('ignore', NotGeoreferencedWarning)  # only the pixels are used
-                    raster = rasterio.open(path)
+                    raster = rasterio.open(path, driver=DRIVERS[path.suffix.lower()])
             except RasterioError as error:
-                raise InputError(f'{path}: cannot be read as a raster ({error}); replace it or leave it out') from error
+                raise _damaged(path, 'as a raster', error) from error
             self._check(path, raster)
             self._open[key] = raster
             if len(self._open) > MAX_OPEN:
@@ -87,42 +90,22 @@ class RasterReader:
             InputError: The file is damaged.
         """
         from rasterio.errors import RasterioError
-        from rasterio.windows import Window
 
-        window = Window(col, row, size, size)
+        from .raster_files import read_window
+
         raster = self.raster(path)
         try:
-            pixels = raster.read(self.bands, window=window)
-            valid = self._valid(raster, pixels, window)
+            pixels, valid = read_window(raster, self.bands, row, col, size, size)
         except RasterioError as error:
-            raise InputError(
-                f'{path}: window at row {row}, column {col} cannot be read ({error}); the file is damaged, replace it'
-            ) from error
+            raise _damaged(path, f'at row {row}, column {col}', error) from error
         if self.value_range is not None:
             low, high = self.value_range
             finite = np.nan_to_num(pixels.astype(np.float32), nan=low)
             pixels = np.rint(np.clip((finite - low) / (high - low), 0, 1) * 255).astype(np.uint8)
-        pixels[:, ~valid] = 0
-        order = [2, 1, 0, *range(3, len(pixels))] if len(pixels) >= 3 else range(len(pixels))
-        return np.ascontiguousarray(np.moveaxis(pixels[order], 0, -1)), 1 - float(valid.mean())
-
-    def _valid(self, raster: 'DatasetReader', pixels: np.ndarray, window: 'Window | None' = None) -> np.ndarray:
-        """Where at least one of the bands has data.
-
-        Args:
-            raster: The raster.
-            pixels: The bands that were read of it, perhaps at a lower resolution.
-            window: Where; None is the whole raster.
-
-        Shape:
-            - pixels: (bands, H, W); result: (H, W), bool
-        """
-        valid = np.ones(pixels.shape[1:], bool)
-        if not self._never_masked(raster):
-            valid = raster.read_masks(self.bands, window=window, out_shape=pixels.shape).any(0)
-        if np.issubdtype(pixels.dtype, np.floating):
-            valid &= np.isfinite(pixels).any(0)
-        return valid
+        pixels[~valid] = 0
+        bands = pixels.shape[2]
+        order = [2, 1, 0, *range(3, bands)] if bands >= 3 else range(bands)
+        return np.ascontiguousarray(pixels[..., order]), 1 - float(valid.mean())
 
     def coarse_valid(self, path: Path, shape: tuple[int, int]) -> np.ndarray | None:
         """Where a raster has data, at a lower resolution; None if it cannot have pixels without.
@@ -135,24 +118,19 @@ class RasterReader:
         """
         from rasterio.errors import RasterioError
 
+        from .raster_files import has_masks, read_window
+
         raster = self.raster(path)
         floating = any(np.issubdtype(np.dtype(raster.dtypes[band - 1]), np.floating) for band in self.bands)
-        if not floating and self._never_masked(raster):
+        if not floating and not has_masks(raster, self.bands):
             return None
-        shape = (len(self.bands), *shape)
         try:
-            # Masks come from the file; the pixels matter only where they may be NaN.
-            pixels = raster.read(self.bands, out_shape=shape) if floating else np.empty(shape, np.uint8)
-            return self._valid(raster, pixels)
+            return read_window(raster, self.bands, 0, 0, raster.height, raster.width, shape)[1]
         except RasterioError as error:
-            raise InputError(f'{path}: cannot be read ({error}); the file is damaged, replace it') from error
+            raise _damaged(path, 'as a whole', error) from error
 
-    def _never_masked(self, raster: 'DatasetReader') -> bool:
-        """Whether the file has neither a nodata value nor a mask for the bands."""
-        from rasterio.enums import ColorInterp, MaskFlags
 
-        alpha = {index for index, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
-        # A chosen band that the file calls transparency is data, such as near infrared: it masks nothing.
-        if alpha & set(self.bands):
-            return True
-        return all(MaskFlags.all_valid in raster.mask_flag_enums[band - 1] for band in self.bands)
+def _damaged(path: Path, what: str, error: Exception) -> InputError:
+    return InputError(
+        f'{path}: cannot be read {what} ({error.__cause__ or error}); it is damaged, copy it again or leave it out'
+    )
