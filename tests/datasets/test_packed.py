@@ -46,11 +46,10 @@ def labelled(root, packed, **kwargs):
     return LandCoverPatches('synthetic', str(root), packed=packed, pipeline=LABELS, **kwargs)
 
 
-def batches(data, workers, context=None):
+def batches(data, workers):
     init_default_scope('mmseg')
     sampler = SeededSampler(data, seed=3)
-    options = {'multiprocessing_context': context} if workers else {}
-    return [*DataLoader(data, 2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate, **options)]
+    return [*DataLoader(data, 2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)]
 
 
 @pytest.mark.parametrize('ann_file', ['', 'splits/pretrain.txt'])
@@ -125,6 +124,22 @@ def test_lists_of_any_kind_are_looked_up(root):
         (root / 'list.txt').write_text(text)
         with pytest.raises(InputError, match=message):
             unlabelled(root, True, ann_file='list.txt')
+
+
+def test_lists_of_the_time_of_packing_are_not_looked_up(root):
+    packed, path = PackedPatches(root / 'packed'), root / 'splits' / 'pretrain.txt'
+    rows = packed.rows(path)
+    assert isinstance(rows, np.memmap)
+    names = path.read_text().split()
+    assert [packed.name(row) for row in rows] == [f'{name}.png' for name in names]
+    path.write_text('\n'.join(names[::-1]))
+    assert not isinstance(packed.rows(path), np.memmap)
+    assert packed.rows(path).tolist() == rows.tolist()[::-1]
+    packed.stored_list(path.read_bytes()).write_bytes(b'damaged')
+    with pytest.raises(InputError, match=r'lists/.*not readable.*tools/pack.py'):
+        packed.rows(path)
+    pack(root)
+    assert packed.rows(path).tolist() == rows.tolist()[::-1]
 
 
 def test_labels_are_checked_and_named(root):

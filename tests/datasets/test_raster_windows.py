@@ -203,6 +203,14 @@ def test_arguments_out_of_range(source, options, text):
         windows(source, **options)
 
 
+def test_a_single_raster_and_a_list(source):
+    assert len(windows(source / 'deep' / 'a.tif')) == 4
+    with pytest.raises(InputError, match=r"a single raster, with the list .*set ann_file=''"):
+        windows(source / 'deep' / 'a.tif', ann_file='list.txt')
+    (source / 'list.txt').write_text('deep/a\n')
+    assert len(windows(source, ann_file='list.txt')) == 4
+
+
 def test_a_recipe_takes_it_by_its_options(source):
     from mmengine.config import Config
 

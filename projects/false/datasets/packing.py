@@ -116,7 +116,7 @@ def _write(
 def _store_lists(packed: PackedPatches, root: Path) -> None:
     for path in sorted((root / 'splits').glob('*.txt')):
         stored = packed.stored_list(path.read_bytes())
-        if stored.is_file():
+        if stored.is_file() and _readable(stored):
             continue
         try:
             rows = packed.find(read_names(path), path)
@@ -124,3 +124,11 @@ def _store_lists(packed: PackedPatches, root: Path) -> None:
             continue  # a data set that is given this list says what is wrong with it
         with atomic_write(stored) as file:
             np.save(file, rows)
+
+
+def _readable(path: Path) -> bool:
+    try:
+        np.load(path, mmap_mode='r', allow_pickle=False)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -95,6 +95,8 @@ class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset)
         """Find the rasters and their windows."""
         root = Path(self.data_root)
         if root.is_file():
+            if self.ann_file:
+                raise InputError(f"{root}: a single raster, with the list {self.ann_file}; set ann_file=''")
             self.paths = [root]
         else:
             self.paths = list_images(Path(self.data_prefix['img_path']), Path(self.ann_file) if self.ann_file else None)
