@@ -55,6 +55,8 @@ def finished_before(out: str | Path, arguments: dict, overwrite: bool) -> Conver
             f'{out}: exists and was made with {name} {_short(before.get(name))}, not {_short(now.get(name))}{more}; '
             f'{way_out}'
         )
+    if (Path(out) / 'packed').is_dir():
+        return Conversion(description, done_before=True)  # with the patches in one file, the others may be gone
     for folder in ('images', 'masks') if 'classes' in description else ('images',):
         there = {file.stem for file in (Path(out) / folder).glob('*')}
         missing = [name for name in patches if name not in there]
