@@ -8,6 +8,7 @@ import numpy as np
 from .view_steps import NEUTRAL, ViewSteps
 
 LUMA = np.array([0.114, 0.587, 0.299])  # of blue, green, red
+_IDENTITY = np.eye(3, 4)  # the fourth column is what is added
 
 
 def grey_of(image: np.ndarray) -> np.ndarray:
@@ -24,12 +25,14 @@ def adjust_contrast(image: np.ndarray, factor: float) -> np.ndarray:
     """Spread grey levels around the mean luma."""
     mean = round(float(LUMA @ cv2.mean(image)[:3]))
     # Rounds and clips like a lookup table, in half the time.
-    return cv2.transform(image, np.column_stack([np.eye(3) * factor, np.full(3, mean * (1 - factor))]))
+    matrix = factor * _IDENTITY
+    matrix[:, 3] = mean * (1 - factor)
+    return cv2.transform(image, matrix)
 
 
 def adjust_saturation(image: np.ndarray, factor: float) -> np.ndarray:
     """Blend with the grey image: one 3 x 3 matrix for every pixel."""
-    return cv2.transform(image, factor * np.eye(3) + (1 - factor) * LUMA)
+    return cv2.transform(image, factor * _IDENTITY[:, :3] + (1 - factor) * LUMA)
 
 
 def adjust_hue(image: np.ndarray, shift: float) -> np.ndarray:

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
+from .view_steps import uniform
+
 
 def crop_window(
     height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
@@ -17,8 +19,8 @@ def crop_window(
         Row, column, height and width in pixels; the largest centred window within ``ratio`` after ten failed draws.
     """
     for _ in range(10):
-        area = height * width * np.random.uniform(*scale)
-        aspect = math.exp(np.random.uniform(math.log(ratio[0]), math.log(ratio[1])))
+        area = height * width * uniform(*scale)
+        aspect = math.exp(uniform(math.log(ratio[0]), math.log(ratio[1])))
         tall, wide = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
         if 0 < tall <= height and 0 < wide <= width:
             return np.random.randint(height - tall + 1), np.random.randint(width - wide + 1), tall, wide

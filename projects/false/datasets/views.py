@@ -11,7 +11,7 @@ from projects.false.errors import InputError
 
 from .color_jitter import apply_steps
 from .crop_views import bands_first, crop_window, mirrored, resize, square_window
-from .view_steps import ViewSteps, draw_jitter
+from .view_steps import NEUTRAL, ORDER, ViewSteps, draw_jitter, uniform
 
 
 @TRANSFORMS.register_module()
@@ -114,10 +114,8 @@ class ContrastiveViews(BaseTransform):
         """Crop and mirror a view, and say what is left to do. The order of the draws is part of a run's seed."""
         row, column, height, width = crop_window(*image.shape[:2], self.crop_scale, self.crop_ratio)
         view = resize(image[row : row + height, column : column + width], self.size, self.shrink)
-        view = mirrored(view, np.random.rand() < self.flip_prob, np.random.rand() < self.vertical_flip_prob)
-        steps = ViewSteps()
-        if np.random.rand() < self.jitter_prob:
-            steps = ViewSteps(*draw_jitter(self.jitter))
-        grey = np.random.rand() < self.grey_prob
-        sigma = np.random.uniform(*self.blur_sigma) if np.random.rand() < self.blur_prob else 0.0
-        return view, steps._replace(grey=grey, sigma=sigma)
+        chance = np.random.random_sample
+        view = mirrored(view, chance() < self.flip_prob, chance() < self.vertical_flip_prob)
+        order, amounts = draw_jitter(self.jitter) if chance() < self.jitter_prob else (ORDER, NEUTRAL)
+        grey = chance() < self.grey_prob
+        return view, ViewSteps(order, amounts, grey, uniform(*self.blur_sigma) if chance() < self.blur_prob else 0.0)

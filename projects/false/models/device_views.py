@@ -41,8 +41,8 @@ def apply_steps(images: Tensor, steps: Tensor) -> Tensor:
             colors.index_copy_(0, chosen, luma(colors[chosen]).expand(-1, 3, -1, -1))
         chosen = steps[:, SIGMA].nonzero().flatten()
         if len(chosen):
-            there, sigmas = chosen.to(images.device), steps[chosen, SIGMA].to(images)
-            images.index_copy_(0, there, blur(images[there], sigmas))
+            there = chosen.to(images.device)
+            images.index_copy_(0, there, blur(images[there], steps[chosen, SIGMA]))
     return images
 
 
@@ -51,7 +51,8 @@ def blur(images: Tensor, sigmas: Tensor, truncate: float = 3.5) -> Tensor:
 
     Args:
         images: Any number of bands.
-        sigmas: Standard deviation of each image's blur in pixels, above 0.
+        sigmas: Standard deviation of each image's blur in pixels, above 0; best on the CPU, where the longest kernel is
+            looked up.
         truncate: Where the kernel ends, in standard deviations.
 
     Shape:
@@ -59,6 +60,7 @@ def blur(images: Tensor, sigmas: Tensor, truncate: float = 3.5) -> Tensor:
     """
     height, width = images.shape[-2:]
     reach = int(truncate * float(sigmas.max()) + 1)
+    sigmas = sigmas.to(images)
     vertical = blur_matrices(sigmas, height, reach)
     horizontal = vertical if width == height else blur_matrices(sigmas, width, reach)
     return vertical[:, None] @ images @ horizontal[:, None].mT
