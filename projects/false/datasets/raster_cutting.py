@@ -9,7 +9,8 @@ import numpy as np
 
 from .band_statistics import count_levels
 from .patch_files import write_patch
-from .raster_files import Raster, open_raster, read_window
+from .raster_files import Raster, open_raster
+from .raster_pixels import read_window
 from .stretching import to_8_bit
 from .windows import grid
 

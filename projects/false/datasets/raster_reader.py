@@ -91,7 +91,7 @@ class RasterReader:
         """
         from rasterio.errors import RasterioError
 
-        from .raster_files import read_window
+        from .raster_pixels import read_window
 
         raster = self.raster(path)
         try:
@@ -118,7 +118,7 @@ class RasterReader:
         """
         from rasterio.errors import RasterioError
 
-        from .raster_files import has_masks, read_window
+        from .raster_pixels import has_masks, read_window
 
         raster = self.raster(path)
         floating = any(np.issubdtype(np.dtype(raster.dtypes[band - 1]), np.floating) for band in self.bands)

@@ -6,7 +6,8 @@ import numpy as np
 
 from projects.false.errors import InputError
 
-from .raster_files import Raster, open_raster, read_window
+from .raster_files import Raster, open_raster
+from .raster_pixels import read_window
 
 DEFAULT_STRETCH = (2.0, 98.0)
 _SIXTEEN_BIT = {'uint16': 0, 'int16': 32768}  # what makes the values start at 0
