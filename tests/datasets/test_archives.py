@@ -88,11 +88,31 @@ def test_unreadable_zips(tmp_path, spoil, message):
         read()
 
 
-def test_a_file_that_is_no_zip_and_a_zip_of_zips(tmp_path):
+def test_a_file_that_is_no_zip(tmp_path):
     (tmp_path / 'a.zip').write_bytes(b'PK')
     with pytest.raises(InputError, match=r'a\.zip: cannot be read as a zip'):
         list_files(tmp_path / 'a.zip')
+
+
+@pytest.mark.parametrize('source', ['', 'Potsdam.zip'])
+def test_zips_in_a_zip_are_read_without_unpacking_them(tmp_path, source):
+    pixels = bytes(range(256)) * 4000
+    inner = write_zip(tmp_path / 'inner.zip', {'deep/a.tif': pixels, 'b.tif': pixels[::-1]}).read_bytes()
+    (tmp_path / 'inner.zip').unlink()
     with zipfile.ZipFile(tmp_path / 'Potsdam.zip', 'w') as archive:
-        archive.writestr('2_Ortho_RGB.zip', b'')
-    with pytest.raises(InputError, match=r'holds zips \(2_Ortho_RGB\.zip\); unpack this outer one'):
+        archive.writestr('note.txt', b'before')
+        archive.writestr('in/labels.zip', inner)
+    files = by_name(list_files(tmp_path / source))
+    assert sorted(files) == ['a.tif', 'b.tif', 'note.txt']
+    assert str(files['a.tif']) == f'{tmp_path.as_posix()}/Potsdam.zip/in/labels.zip/deep/a.tif'
+    assert files['a.tif'].folders_below(tmp_path / 'Potsdam.zip') == ('in', 'labels', 'deep')
+    for name, expected in (('a.tif', pixels), ('b.tif', pixels[::-1]), ('note.txt', b'before')):
+        with files[name].local(tmp_path) as path:
+            assert path.read_bytes() == expected
+
+
+def test_a_compressed_zip_in_a_zip_is_to_be_unpacked(tmp_path):
+    inner = write_zip(tmp_path / 'inner.zip', {'a.tif': b'a'}).read_bytes()
+    write_zip(tmp_path / 'Potsdam.zip', {'2_Ortho_RGB.zip': inner})
+    with pytest.raises(InputError, match=r'2_Ortho_RGB\.zip in it is compressed once more; unpack Potsdam\.zip'):
         list_files(tmp_path / 'Potsdam.zip')

@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from projects.false.errors import InputError
 
+from .zip_reading import open_zip
+
 # What GDAL reads beside an image: world files, projection, statistics and coordinates.
 _SIDECARS = ('.tfw', '.tifw', '.jgw', '.jpgw', '.pgw', '.pngw', '.wld', '.prj', '.aux.xml')
 
@@ -23,6 +25,7 @@ class SourceFile:
     Args:
         path: The file, or the zip that holds it.
         member: Name inside the zip; empty for a file on the disk.
+        inner: Name of the zip inside ``path`` that holds the member; empty where that is ``path`` itself.
         sidecars: Names of the members of the same zip that say where on Earth the image lies.
         identity: Size and checksum of a member.
     """
@@ -31,6 +34,7 @@ class SourceFile:
     member: str = ''
     sidecars: tuple[str, ...] = ()
     identity: tuple[int, int] | None = None
+    inner: str = ''
 
     @property
     def name(self) -> str:
@@ -44,14 +48,15 @@ class SourceFile:
 
     def folders_below(self, source: str | Path) -> tuple[str, ...]:
         """Names of the folders between ``source`` and the file; a zip counts as the folder that it would unpack to."""
-        inside = PurePosixPath(self.member).parts[:-1]
+        inner = PurePosixPath(self.inner.removesuffix(PurePosixPath(self.inner).suffix)).parts
+        inside = (*inner, *PurePosixPath(self.member).parts[:-1])
         if self.path == Path(source):
             return inside
         parts = self.path.relative_to(source).parts
         return (*parts[:-1], Path(parts[-1]).stem, *inside) if self.member else parts[:-1]
 
     def __str__(self) -> str:
-        return (self.path / self.member).as_posix()
+        return (self.path / self.inner / self.member).as_posix()
 
     @contextmanager
     def local(self, folder: Path) -> Iterator[Path]:
@@ -67,15 +72,25 @@ class SourceFile:
         with tempfile.TemporaryDirectory(dir=folder) as temporary:
             path = Path(temporary) / self.name
             for member in (self.member, *self.sidecars):
-                _unpack(self.path, member, Path(temporary) / PurePosixPath(member).name)
+                self._unpack(member, Path(temporary) / PurePosixPath(member).name)
             try:
                 yield path
             except InputError as error:
                 raise InputError(str(error).replace(str(path), str(self))) from error
 
+    def _unpack(self, member: str, target: Path) -> None:
+        shown = (self.path / self.inner / member).as_posix()
+        try:
+            with open_zip(self.path, self.inner) as archive, archive.open(member) as packed, target.open('wb') as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise InputError(f'{shown}: the zip is damaged here ({error}); download it again') from error
+        except (RuntimeError, NotImplementedError) as error:  # a password, or a way of packing that Python lacks
+            raise InputError(f'{shown}: {error}; unpack the zip yourself and give the folder') from error
+
 
 def list_files(source: str | Path) -> list[SourceFile]:
-    """List the files of a folder and all below it, those in its zips included, or of one zip.
+    """List the files of a folder and all below it, or of one zip; those in zips and in their zips included.
 
     Raises:
         InputError: No such folder or zip, or an unreadable zip.
@@ -83,18 +98,9 @@ def list_files(source: str | Path) -> list[SourceFile]:
     source = Path(source)
     if not source.exists():
         raise InputError(f'{source}: no such folder or zip; check the path')
-    if source.is_dir():
-        paths = sorted(path for path in source.rglob('*') if path.is_file())
-        files = [SourceFile(path) for path in paths if path.suffix.lower() != '.zip']
-        files += [file for path in paths if path.suffix.lower() == '.zip' for file in _members(path)]
-    else:
-        files = _members(source)
-        inner = [file.name for file in files if file.name.lower().endswith('.zip')]
-        if inner:
-            raise InputError(
-                f'{source}: holds zips ({", ".join(inner[:3])}); unpack this outer one and give its folder, the inner '
-                'ones may stay as they are'
-            )
+    paths = sorted(path for path in source.rglob('*') if path.is_file()) if source.is_dir() else [source]
+    files = [SourceFile(path) for path in paths if path.suffix.lower() != '.zip' and path != source]
+    files += [file for path in paths if path.suffix.lower() == '.zip' or path == source for file in _members(path)]
     return [file for file in files if not _is_hidden(file)]
 
 
@@ -122,28 +128,17 @@ def by_name(files: Iterable[SourceFile]) -> dict[str, SourceFile]:
     return dict(sorted(found.items()))
 
 
-def _members(path: Path) -> list[SourceFile]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {item.filename: item for item in archive.infolist() if not item.is_dir()}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        text = f'{path}: cannot be read as a zip ({error}); it is no zip or cut off: download it again'
-        raise InputError(text) from error
+def _members(path: Path, inner: str = '') -> list[SourceFile]:
+    with open_zip(path, inner) as archive:
+        members = {item.filename: item for item in archive.infolist() if not item.is_dir()}
     files = []
     for name, item in members.items():
+        if name.lower().endswith('.zip') and not inner:
+            files += _members(path, name)
+            continue
         base = name[: -len(PurePosixPath(name).suffix)] if PurePosixPath(name).suffix else name
         sidecars = tuple(
             side for end in _SIDECARS for side in (base + end, base + end.upper(), name + end) if side in members
         )
-        files.append(SourceFile(path, name, sidecars, (item.file_size, item.CRC)))
+        files.append(SourceFile(path, name, sidecars, (item.file_size, item.CRC), inner))
     return files
-
-
-def _unpack(archive: Path, member: str, target: Path) -> None:
-    try:
-        with zipfile.ZipFile(archive) as opened, opened.open(member) as packed, target.open('wb') as file:
-            shutil.copyfileobj(packed, file, 1 << 20)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise InputError(f'{archive}/{member}: the zip is damaged here ({error}); download it again') from error
-    except (RuntimeError, NotImplementedError) as error:  # a password, or a way of packing that Python lacks
-        raise InputError(f'{archive}/{member}: {error}; unpack the zip yourself and give the folder') from error

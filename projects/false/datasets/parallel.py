@@ -60,10 +60,10 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
                         failures[futures[future]] = str(error)
     finally:
         pool.shutdown(cancel_futures=True)
-    if len(failures) == 1:
-        raise InputError(next(iter(failures.values())))
-    if failures:
-        texts = [failures[name] for name in sorted(failures)]
+    texts = list(dict.fromkeys(failures[name] for name in sorted(failures)))  # pieces of one file fail alike
+    if len(texts) == 1:
+        raise InputError(texts[0])
+    if texts:
         more = f' | and {len(texts) - 5} more' if len(texts) > 5 else ''
-        raise InputError(f'{len(texts)} of {len(tasks)} {kind} are unusable: {" | ".join(texts[:5])}{more}')
+        raise InputError(f'{len(failures)} of {len(tasks)} {kind} are unusable: {" | ".join(texts[:5])}{more}')
     return {name: results[name] for name in tasks}
