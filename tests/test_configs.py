@@ -170,6 +170,9 @@ OPTIONS = {
     'train_dataloader.dataset.pipeline.1.crop_scale=(0.3,0.4)': lambda run: (
         run.train_loop.dataloader.dataset.pipeline.transforms[1].crop_scale == (0.3, 0.4)
     ),
+    'train_dataloader.dataset.pipeline.1.color_on=device': lambda run: (
+        run.train_loop.dataloader.dataset.pipeline.transforms[1].on_device
+    ),
     'randomness.seed=7': lambda run: run.seed == 7 and run.train_loop.dataloader.sampler.seed == 7,
     'model.backbone.init_cfg.checkpoint=x.pth': lambda run: run.model.backbone.init_cfg['checkpoint'] == 'x.pth',
     'model.backbone.init_cfg=None': lambda run: run.model.backbone.init_cfg[0]['type'] == 'Kaiming',

@@ -53,6 +53,7 @@ def moco(patches):
     config.model.queue_len = 6  # of three batches: at each checkpoint the next keys go to another place
     config.model.head.loss.positive_threshold = -1.0
     config.train_dataloader.batch_size = 2
+    config.train_dataloader.dataset.pipeline[1].color_on = 'device'
     config.train_cfg.max_epochs = 1
     config.default_hooks.checkpoint.update(by_epoch=False, interval=4)
     return config, 5, 'iter_8.pth'

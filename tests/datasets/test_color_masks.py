@@ -13,6 +13,8 @@ from PIL import Image
 
 from projects.false.datasets.color_masks import convert_color_masks
 from projects.false.datasets.palettes import PALETTES, colors_to_index, index_to_colors, load_palette
+from projects.false.datasets.reading import read_image
+from projects.false.datasets.transforms import LoadPatch
 from projects.false.errors import InputError
 from tools.dataset_converters.color_masks import main
 
@@ -59,7 +61,7 @@ def pairs(tmp_path):
 
 def convert(folder, **options):
     arguments = {'palette': MBRSC, 'patch_size': 32, 'workers': 1, 'label_fractions': (0.1, 0.5)} | options
-    return convert_color_masks(folder / 'images', folder / 'masks', folder / 'out', **arguments)
+    return convert_color_masks(folder / 'images', folder / 'masks', folder / 'out', **arguments).description
 
 
 def content(folder):
@@ -142,13 +144,57 @@ def test_an_interrupted_run_leaves_nothing_and_a_killed_one_is_cleared(pairs):
     ended = subprocess.Popen([sys.executable, '-c', ''])
     ended.wait()
     (pairs / f'out.partial-{ended.pid}/images').mkdir(parents=True)
-    (pairs / f'out.partial-{os.getppid()}').mkdir()
     (pairs / 'masks/c.tif').unlink()
     with pytest.raises(InputError):
         convert(pairs)
     save(pairs / 'masks/c.tif', index_to_colors(labels(3), MBRSC))
     convert(pairs)
-    assert sorted(path.name for path in pairs.glob('out*')) == ['out', f'out.partial-{os.getppid()}']
+    assert sorted(path.name for path in pairs.glob('out*')) == ['out']
+
+
+def test_the_same_call_again_is_done_before(pairs, capsys):
+    command = [str(pairs / name) for name in ('images', 'masks', 'out')] + ['--palette', 'mbrsc', '--patch-size']
+    assert main([*command, '32']) == 0
+    before = content(pairs / 'out')
+    times = {path: path.stat().st_mtime_ns for path in (pairs / 'out').rglob('*')}
+    assert main([*command, '32', '--workers', '3']) == 0
+    assert 'done before with the same arguments: 30 patches' in capsys.readouterr().out
+    assert main([*command, '16']) == 2
+    assert 'was made with patch_size 32, not 16 (and other stride)' in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in (pairs / 'out').rglob('*')} == times
+    (pairs / 'out/masks/b_0_0.png').unlink()
+    assert main([*command, '32']) == 2
+    assert "1 of 30 patches are missing, the first is 'b_0_0'" in capsys.readouterr().err
+    assert main([*command, '32', '--overwrite']) == 0
+    assert content(pairs / 'out') == before
+
+
+def test_bands_statistics_and_place_are_described(pairs):
+    described = convert(pairs, test_list=pairs / 'test.txt')
+    train = [patch['name'] for patch in described['patches'] if patch['split'] == 'train']
+    pixels = np.stack([np.array(Image.open(pairs / f'out/images/{name}.png')) for name in train]).reshape(-1, 3)
+    assert described['bands'] == {'count': 3, 'names': ['red', 'green', 'blue']}
+    np.testing.assert_allclose(described['mean'], pixels.mean(0), atol=1e-4)
+    np.testing.assert_allclose(described['std'], pixels.std(0), atol=1e-4)
+    assert described['sources']['c']['crs'] == 'EPSG:32633'
+    assert described['sources']['c']['transform'] == [1, 0, 5e5, 0, -1, 5e6]
+    assert 'crs' not in described['sources']['b']
+    assert (described['sources']['b']['height'], described['sources']['b']['width']) == (70, 50)
+
+
+def test_four_bands_stay_four_bands(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (70, 50, 4), np.uint8)
+    save(tmp_path / 'images/a.tif', image)
+    save(tmp_path / 'masks/a.png', index_to_colors(labels(0), MBRSC))
+    described = convert(tmp_path, bands=4)
+    assert described['bands']['names'] == ['red', 'green', 'blue', 'band 4']
+    loaded = LoadPatch(bands=4)({'img_path': str(tmp_path / 'out/images/a_32_18.tif')})['img']
+    np.testing.assert_array_equal(loaded, image[32:64, 18:50, [2, 1, 0, 3]])
+    np.testing.assert_allclose(described['mean'][3], loaded_mean(tmp_path / 'out/images', 3), atol=1e-4)
+
+
+def loaded_mean(folder, band):
+    return np.mean([read_image(path, 4)[..., band] for path in folder.iterdir()])
 
 
 def test_a_failed_run_keeps_what_it_should_have_replaced(pairs):
@@ -224,9 +270,18 @@ BAD_INPUTS = {
     'four bands': (
         lambda d: save(d / 'images/c.tif', np.zeros((70, 50, 4), np.uint8)),
         [],
-        r'c\.tif: has 4 band.*, 3 are needed',
+        r'c\.tif: has 4 band.*, 3 are needed; .*--bands.*LoadPatch\(bands=4\)',
     ),
     '16 bit': (lambda d: save(d / 'images/c.tif', np.zeros((70, 50, 3), np.uint16)), [], r'c\.tif: .*uint16'),
+    'one band': (lambda d: save(d / 'images/b.png', np.zeros((70, 50), np.uint8)), [], r'b\.png: has 1 band'),
+    'empty file': (lambda d: (d / 'images/c.tif').write_bytes(b''), [], r'c\.tif: file is empty \(0 bytes\)'),
+    'empty mask': (lambda d: (d / 'masks/c.tif').write_bytes(b''), [], r'masks/c\.tif: file is empty'),
+    'wrong extension': (
+        lambda d: (d / 'images/c.tif').rename(d / 'images/c.png'),
+        [],
+        r'c\.png: is a TIFF by its content, .*; rename it to \.tif',
+    ),
+    'bands': (lambda d: None, ['--bands', '0'], r'bands is 0'),
     'same stem': (lambda d: save(d / 'images/x/b.tif', picture(2)), [], r"same stem 'b'"),
     'small image': (lambda d: None, ['--patch-size', '64'], r'a_1\.png: image of 70 x 50 .* at most 50'),
     'patch size': (lambda d: None, ['--patch-size', '0'], r'patch size is 0'),

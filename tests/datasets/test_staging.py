@@ -1,6 +1,12 @@
+import errno
+import os
+import subprocess
+import sys
+import threading
+
 import pytest
 
-from projects.false.datasets.staging import staged_folder
+from projects.false.datasets.staging import check_apart, staged_folder
 from projects.false.errors import InputError
 
 
@@ -58,3 +64,46 @@ def test_a_file_where_a_folder_should_be(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(InputError, match='cannot be written'), staged_folder(tmp_path / 'file/out'):
         pass
+
+
+def test_a_second_process_is_refused_while_the_first_writes(tmp_path):
+    (tmp_path / f'out.partial-{os.getppid()}').mkdir()
+    with (
+        pytest.raises(InputError, match=f'process {os.getppid()} is writing it at the moment; wait'),
+        staged_folder(tmp_path / 'out'),
+    ):
+        pytest.fail('it was let in')
+    assert [path.name for path in tmp_path.iterdir()] == [f'out.partial-{os.getppid()}']
+
+
+def test_of_two_at_the_same_moment_the_lower_number_waits_for_the_other_to_leave(tmp_path):
+    other = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=subprocess.PIPE)
+    if other.pid < os.getpid():
+        pytest.skip('process numbers started anew')
+    (tmp_path / f'out.partial-{other.pid}').mkdir()
+    leave = threading.Timer(0.1, (tmp_path / f'out.partial-{other.pid}').rmdir)
+    leave.start()
+    try:
+        with staged_folder(tmp_path / 'out') as partial:
+            (partial / 'file').write_text('')
+    finally:
+        leave.join()
+        other.communicate(b'\n')
+    assert (tmp_path / 'out/file').is_file()
+
+
+def test_a_full_disk_is_for_the_user_to_mend(tmp_path):
+    def fill():
+        with staged_folder(tmp_path / 'out'):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(InputError, match=r'writing failed .*No space left on device.*make room'):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_inside_or_around_an_input_is_refused(tmp_path):
+    check_apart(tmp_path / 'out', tmp_path / 'in')
+    for out in ('in', 'in/out', '.'):
+        with pytest.raises(InputError, match='overlaps the input'):
+            check_apart(tmp_path / out, tmp_path / 'in')

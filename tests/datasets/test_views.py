@@ -1,11 +1,17 @@
 import cv2
 import numpy as np
 import pytest
+import torch
+from mmengine.dataset import default_collate
+from PIL import Image
+from torch.utils.data import DataLoader
 
 from projects.false import InputError
-from projects.false.datasets.color_jitter import grey_of
-from projects.false.datasets.seeding import seeded
-from projects.false.datasets.views import ContrastiveViews, crop_window
+from projects.false.datasets.color_jitter import adjust_brightness, adjust_contrast, adjust_saturation, blur, grey_of
+from projects.false.datasets.crop_views import crop_window, resize
+from projects.false.datasets.patches import UnlabelledPatches
+from projects.false.datasets.seeding import SeededSampler, seeded
+from projects.false.datasets.views import ContrastiveViews
 
 
 @pytest.fixture(scope='module')
@@ -76,51 +82,90 @@ def test_views_share_a_window(image):
     assert len({int(first[0, 0, 0]) for first, _ in pairs}) > 5
 
 
-def test_distribution_is_that_of_mmpretrain(image):
-    """Mean, spread and saturation of 400 views a side lie as close as two halves of one side do."""
+@pytest.mark.parametrize('bands', [4, 6])
+def test_further_bands_get_no_colour(image, bands):
+    image = np.concatenate([image, image, image], axis=2)[..., :bands]
+    image = np.ascontiguousarray(image)
+    colored = still(jitter_prob=1, jitter=(0, 0, 0.9, 0), grey_prob=1).view(image)
+    assert (colored[..., 0] == colored[..., 1]).all()
+    assert (colored[..., 3:] == image[..., 3:]).all()
+    rest = dict(blur_prob=1, blur_sigma=(1.5, 1.5), size=40, crop_scale=(0.3, 0.9), flip_prob=0.5)
+    for seed in range(3):
+        with seeded((seed,)):
+            view = still(**rest).view(image)
+        assert view.shape == (40, 40, bands)
+        assert (view[..., 3] == view[..., 0]).all()
+
+
+@pytest.mark.parametrize(('source', 'size'), [((96, 96), 40), ((96, 50), 64), ((30, 40), 64)])
+def test_resize_is_pillows(image, source, size):
+    image = image[: source[0], : source[1]]
+    wanted = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BILINEAR))
+    found = resize(image, size)
+    assert found.flags.c_contiguous
+    assert np.abs(found.astype(int) - wanted).max() <= 1
+    assert (resize(image, size, 'area').astype(int) != wanted).any()
+
+
+@pytest.mark.parametrize('factor', [0.3, 1.0, 1.6])
+def test_colour_steps_are_plain_arithmetic(image, factor):
+    grey = grey_of(image).astype(float)
+    for adjust, other in ((adjust_brightness, 0), (adjust_contrast, round(grey.mean())), (adjust_saturation, grey)):
+        wanted = np.clip(image * factor + other * (1 - factor), 0, 255)
+        assert np.abs(adjust(image, factor) - wanted).max() < 2, adjust.__name__
+
+
+@pytest.mark.parametrize('sigma', [0.1, 0.5, 1.234, 2.0])
+def test_blur_is_opencvs(image, sigma):
+    wanted = cv2.GaussianBlur(image, (0, 0), sigma)
+    difference = blur(image, sigma).astype(int) - wanted
+    assert np.abs(difference).max() <= 1
+    assert abs(difference.mean()) < 0.02
+
+
+def test_views_are_stored_as_they_are_packed(image):
+    for view in ContrastiveViews(size=32).transform({'img': image})['img']:
+        assert view.transpose(2, 0, 1).flags.c_contiguous
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('views')
+    for number in range(7):
+        noise = np.random.default_rng(number).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        cv2.imwrite(str(folder / f'{number}.png'), noise)
+    return folder
+
+
+@pytest.mark.parametrize('color_on', ['loader', 'device'])
+def test_views_do_not_depend_on_workers(folder, color_on):
     import mmpretrain.datasets  # noqa: F401
-    from mmengine.registry import TRANSFORMS, init_default_scope
+    from mmengine.registry import init_default_scope
 
     init_default_scope('mmpretrain')
-    stock = [
-        dict(type='RandomResizedCrop', scale=48, crop_ratio_range=(0.08, 1.0), backend='pillow'),
-        dict(type='RandomFlip', prob=0.5),
-        dict(
-            type='RandomApply',
-            transforms=[dict(type='ColorJitter', brightness=0.8, contrast=0.8, saturation=0.8, hue=0.2)],
-            prob=0.8,
-        ),
-        dict(type='RandomGrayscale', prob=0.2, keep_channels=True, channel_weights=(0.114, 0.587, 0.2989)),
-        dict(type='GaussianBlur', magnitude_range=(0.1, 2.0), magnitude_std='inf', prob=0.5),
-    ]
-    steps = [TRANSFORMS.build(step) for step in stock]
+    views = dict(type='ContrastiveViews', size=16, color_on=color_on)
+    data = UnlabelledPatches(
+        str(folder), data_prefix=dict(img_path=''), pipeline=[dict(type='LoadPatch'), views, dict(type='PackInputs')]
+    )
 
-    def stock_view():
-        results = {'img': image, 'img_shape': image.shape[:2]}
-        for step in steps:
-            results = step(results)
-        return results['img']
+    def load(workers):
+        loader = DataLoader(
+            data, 3, sampler=SeededSampler(data, seed=5), num_workers=workers, collate_fn=default_collate
+        )
+        return [batch['inputs'] for batch in loader]
 
-    ours = ContrastiveViews(size=48)
-    with seeded((7,)):
-        mine = [ours.view(image) for _ in range(400)]
-        theirs = [stock_view() for _ in range(400)]
-
-    def statistics(views):
-        rows = []
-        for view in views:
-            saturation = cv2.cvtColor(view, cv2.COLOR_BGR2HSV)[..., 1].mean()
-            rows.append([view.mean(), view.std(), saturation, np.log1p(cv2.Laplacian(view, cv2.CV_64F).var())])
-        return np.array(rows)
-
-    mine, theirs = statistics(mine), statistics(theirs)
-    error = np.sqrt(mine.var(0) / len(mine) + theirs.var(0) / len(theirs))
-    assert (np.abs(mine.mean(0) - theirs.mean(0)) < 4 * error).all(), (mine.mean(0), theirs.mean(0), error)
+    alone = load(0)
+    assert [tensor.shape[0] for tensor in alone[0]] == [3] * (3 if color_on == 'device' else 2)
+    for workers in (1, 2):
+        for batch, other in zip(alone, load(workers), strict=True):
+            assert all(torch.equal(one, same) for one, same in zip(batch, other, strict=True))
 
 
 @pytest.mark.parametrize(
     ('arguments', 'text'),
     [
+        ({'color_on': 'gpu'}, "color_on .* 'loader' or 'device'"),
+        ({'shrink': 'lanczos'}, "shrink .* 'triangle' or 'area'"),
         ({'blur_prob': 1.2}, 'blur_prob'),
         ({'crop_scale': (0, 1)}, 'crop_scale'),
         ({'window': 0}, 'window'),

@@ -3,6 +3,8 @@
 Validation runs once, after the last iteration, on the test list. To choose settings:
 `val_dataloader.dataset.ann_file=splits/val.txt`.
 
+`packed=True` reads what `tools/pack.py` made; `max_unreadable` patches may be skipped, each with a warning.
+
 A recipe sets `palette` and `data_root`, and the crop where it differs.
 """
 
@@ -17,6 +19,8 @@ train_dataloader = dict(
         palette=None,
         data_root=None,
         ann_file='splits/train_1pct.txt',
+        packed=False,
+        max_unreadable=0,
         pipeline=[
             dict(type='LoadPatch'),
             dict(type='LoadIndexMask'),
@@ -38,6 +42,7 @@ test_dataloader = dict(
         palette=None,
         data_root=None,
         ann_file='splits/test.txt',
+        packed=False,
         pipeline=[dict(type='LoadPatch'), dict(type='LoadIndexMask'), dict(type='PackSegInputs')],
     ),
 )

@@ -1,6 +1,9 @@
 """Unlabelled patches in two views with mild colour: in land cover, colour carries the classes.
 
-A recipe sets `data_root`, and sizes where they differ.
+`packed=True` reads what `tools/pack.py` made; `max_unreadable` images may be skipped, each with a warning.
+
+A recipe sets `data_root`, and sizes where they differ. `color_on='loader'` gives the device's share of the views back
+to the loader's workers: docs/pipeline.md says when that is faster.
 """
 
 train_dataloader = dict(
@@ -16,6 +19,8 @@ train_dataloader = dict(
         data_root=None,
         ann_file='splits/pretrain.txt',
         data_prefix=dict(img_path='images'),
+        packed=False,
+        max_unreadable=0,
         pipeline=[
             dict(type='LoadPatch'),
             dict(
@@ -24,6 +29,7 @@ train_dataloader = dict(
                 crop_scale=(0.2, 1.0),
                 vertical_flip_prob=0.5,
                 jitter=(0.4, 0.4, 0.4, 0.1),
+                color_on='device',
             ),
             dict(type='PackInputs'),
         ],

@@ -6,7 +6,13 @@ train_dataloader = dict(
     dataset=dict(
         pipeline=[
             dict(type='LoadPatch'),
-            dict(type='ContrastiveViews', size=224, crop_scale=(0.08, 1.0), jitter=(0.8, 0.8, 0.8, 0.2)),
+            dict(
+                type='ContrastiveViews',
+                size=224,
+                crop_scale=(0.08, 1.0),
+                jitter=(0.8, 0.8, 0.8, 0.2),
+                color_on='device',
+            ),
             dict(type='PackInputs'),
         ]
     )

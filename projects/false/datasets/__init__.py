@@ -4,8 +4,9 @@
 """
 
 from .patches import UnlabelledPatches
+from .raster_windows import RasterWindows
 from .seeding import SeededSampler
 from .transforms import LoadIndexMask, LoadPatch
 from .views import ContrastiveViews
 
-__all__ = ['ContrastiveViews', 'LoadIndexMask', 'LoadPatch', 'SeededSampler', 'UnlabelledPatches']
+__all__ = ['ContrastiveViews', 'LoadIndexMask', 'LoadPatch', 'RasterWindows', 'SeededSampler', 'UnlabelledPatches']

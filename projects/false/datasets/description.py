@@ -1,35 +1,42 @@
 """dataset.json: what a folder of patches holds and where every patch comes from."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from .pairs import Pair
+from .band_statistics import mean_and_std
+from .cut_options import CutOptions
 from .palettes import IGNORE_INDEX, Palette, to_hex
 
 
 def describe(
     palette: Palette,
-    patch_size: int,
-    stride: int,
-    seed: int,
+    bands: Sequence[str],
+    options: CutOptions,
+    arguments: dict,
     patches: list[dict],
     subsets: list[dict],
-    pairs: list[Pair],
+    sources: dict[str, dict],
+    levels: np.ndarray,
 ) -> dict:
     """Put together the content of ``dataset.json``.
 
     Args:
         palette: Classes and colours.
-        patch_size: Side of the patches in pixels.
-        stride: Distance of neighbouring patches in pixels.
-        seed: Seed of the draw of labelled patches.
+        bands: Names of the bands, in the order of the files.
+        options: Patch size, stride and seed.
+        arguments: What the output was made with.
         patches: Records with name, stem, split, row, col and ``pixels``: pixels of every class, then ignored ones.
         subsets: Labelled subsets of the training patches: name, fraction, names, missing (class indices).
-        pairs: The images and masks behind the patches.
+        sources: Stem -> files, size and, where known, place of the images behind the patches.
+        levels: How often every grey level occurs in every band of the training patches.
+
+    Shape:
+        - levels: (bands, 256)
 
     Returns:
         A dictionary of plain numbers, strings, lists and dictionaries.
@@ -57,11 +64,13 @@ def describe(
         'colors': [to_hex(color) for color in palette.colors],
         'ignore_colors': [to_hex(color) for color in palette.ignore_colors],
         'ignore_index': IGNORE_INDEX,
-        'patch_size': patch_size,
-        'stride': stride,
-        'seed': seed,
+        'patch_size': options.patch_size,
+        'stride': options.stride,
+        'seed': options.seed,
+        **describe_bands(bands, levels),
+        'arguments': arguments,
         'splits': splits,
-        'sources': {pair.stem: {'image': pair.image.as_posix(), 'mask': pair.mask.as_posix()} for pair in pairs},
+        'sources': sources,
         'patches': [
             {
                 'name': patch['name'],
@@ -74,6 +83,12 @@ def describe(
             for patch in patches
         ],
     }
+
+
+def describe_bands(bands: Sequence[str], levels: np.ndarray) -> dict:
+    """Number and names of the bands, and mean and standard deviation of each over the training patches."""
+    mean, std = mean_and_std(levels)
+    return {'bands': {'count': len(bands), 'names': list(bands)}, 'mean': mean, 'std': std}
 
 
 def write_description(path: Path, description: dict) -> None:

@@ -1,19 +1,24 @@
 """Labelled patches for segmentation, as the converters write them."""
 
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
 from projects.false.errors import InputError
 
+from .packed import way_out
+from .packed_samples import PackedSamples
 from .palettes import load_palette
 from .patches import list_images
 from .seeding import SeededSamples
+from .unreadable import SkipUnreadable
 
 
 @DATASETS.register_module()
-class LandCoverPatches(SeededSamples, BaseSegDataset):
+class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegDataset):
     """Images with index masks: classes from 0, 255 = ignore. Labels are never shifted.
 
     Args:
@@ -21,22 +26,45 @@ class LandCoverPatches(SeededSamples, BaseSegDataset):
         data_root: Folder that the other paths are relative to.
         ann_file: List of patch names, one a line, for example ``splits/train_1pct.txt``; empty takes all.
         data_prefix: Folders of images and masks.
+        metainfo: ``dict(classes=[...])`` names the classes otherwise, in the order of their indices; with ``palette``,
+            a list of RGB colours, there may be another number of them.
+        packed: As of :class:`PackedSamples`.
+        max_unreadable: As of :class:`SkipUnreadable`.
         kwargs: As of mmseg's BaseSegDataset.
+
+    Raises:
+        InputError: Classes and colours differ in number, or files are missing.
     """
 
     def __init__(
-        self, palette: str, data_root: str, ann_file: str = '', data_prefix: dict | None = None, **kwargs
+        self,
+        palette: str,
+        data_root: str,
+        ann_file: str = '',
+        data_prefix: dict | None = None,
+        metainfo: dict | None = None,
+        **kwargs,
     ) -> None:
         legend = load_palette(palette)
-        metainfo = {'classes': list(legend.classes), 'palette': [list(color) for color in legend.colors]}
+        named = {'classes': list(legend.classes), 'palette': [list(color) for color in legend.colors]}
+        named.update(metainfo or {})
+        if len(named['classes']) != len(named['palette']):
+            raise InputError(
+                f'metainfo has {len(named["classes"])} classes and {len(named["palette"])} colors; '
+                'give metainfo.palette with one RGB color for each class'
+            )
         super().__init__(
             ann_file=ann_file,
             data_root=data_root,
             data_prefix=data_prefix or {'img_path': 'images', 'seg_map_path': 'masks'},
-            metainfo={**metainfo, **kwargs.pop('metainfo', {})},
+            metainfo=named,
             reduce_zero_label=False,
             **kwargs,
         )
+
+    @classmethod
+    def get_label_map(cls, new_classes=None) -> None:
+        """Other class names are other names of the same indices, never a selection."""
 
     def load_data_list(self) -> list[dict]:
         """One entry a patch, with the path of its mask."""
@@ -46,15 +74,35 @@ class LandCoverPatches(SeededSamples, BaseSegDataset):
             mask = (mask_folder / image.relative_to(image_folder)).with_suffix(self.seg_map_suffix)
             if not mask.is_file():
                 raise InputError(f'{mask}: no mask for {image}; convert the pair again or take it off the list')
-            entries.append(
-                {
-                    'img_path': str(image),
-                    'seg_map_path': str(mask),
-                    'num_classes': len(self.metainfo['classes']),
-                    'ignore_index': self.ignore_index,
-                    'label_map': None,
-                    'reduce_zero_label': False,
-                    'seg_fields': [],
-                }
-            )
+            entries.append({'img_path': str(image), 'seg_map_path': str(mask), **self._label_facts()})
         return entries
+
+    def _label_facts(self) -> dict:
+        return {
+            'num_classes': len(self._metainfo['classes']),
+            'ignore_index': self.ignore_index,
+            'label_map': None,
+            'reduce_zero_label': False,
+            'seg_fields': [],
+        }
+
+    def open_entries(self) -> int:
+        """Map the arrays, and make sure that every patch of the list has a mask."""
+        size, patches = super().open_entries(), self._patches
+        if patches.labelled is None:
+            raise InputError(f'{patches.folder}: was packed without masks; {way_out(patches.folder)} with masks')
+        labelled = patches.labelled if self._rows is None else patches.labelled[self._rows]
+        if not labelled.all():
+            name = patches.name(self.row(int(np.argmin(labelled))))
+            raise InputError(f'{patches.folder}: no mask for {name}; add it and {way_out(patches.folder)}')
+        return size
+
+    def entry(self, place: int, seed: tuple[int, ...] = ()) -> dict:
+        """The entry of a packed patch."""
+        row, patches = self.row(place), self._patches
+        return {
+            **super().entry(place),
+            'seg_map_path': f'{patches.folder}/masks.npy/{patches.name(row)}',
+            'read_mask': partial(patches.mask, row),
+            **self._label_facts(),
+        }

@@ -7,8 +7,9 @@ import numpy as np
 
 from projects.false.errors import InputError
 
+from .file_checks import check_complete
 from .palettes import IGNORE_INDEX, Palette, colors_to_index
-from .reading import RASTER_SUFFIXES, check_complete, read_image, read_index_mask
+from .reading import RASTER_SUFFIXES, read_image, read_index_mask
 
 
 def read_mask(path: Path, palette: Palette) -> np.ndarray:
@@ -34,4 +35,16 @@ def read_mask(path: Path, palette: Palette) -> np.ndarray:
         mask = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if mask is None:
             raise InputError(f'{path}: cannot be read as a mask; the file is damaged or no image, replace it')
-    return colors_to_index(mask[..., ::-1], palette, path)
+    return _in_strips(mask[..., ::-1], palette, path)
+
+
+def _in_strips(colors: np.ndarray, palette: Palette, path: Path, rows: int = 512) -> np.ndarray:
+    """:func:`colors_to_index` with working memory for some rows only: a 6000 x 6000 mask would take half a gigabyte."""
+    index = np.empty(colors.shape[:2], np.uint8)
+    try:
+        for start in range(0, len(colors), rows):
+            index[start : start + rows] = colors_to_index(colors[start : start + rows], palette, path)
+    except InputError:
+        colors_to_index(colors, palette, path)  # once more, so that the message counts the pixels of the whole mask
+        raise
+    return index

@@ -7,8 +7,11 @@ from mmengine.registry import DATASETS
 
 from projects.false.errors import InputError
 
+from .packed_samples import PackedSamples
+from .patch_names import list_folder, read_names
 from .reading import IMAGE_SUFFIXES
 from .seeding import SeededSamples
+from .unreadable import SkipUnreadable
 
 
 def list_images(folder: Path, names: Path | None = None) -> list[Path]:
@@ -23,16 +26,12 @@ def list_images(folder: Path, names: Path | None = None) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder; data/README.md tells how to make the data, or set data_root')
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_SUFFIXES)
+    found = [folder / name for name in list_folder(folder)[0]]
     if not found:
         raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); check data_root')
     if names is None:
         return found
-    if not names.is_file():
-        raise InputError(f'{names}: no such list of patches; make it with the converter, or set ann_file')
-    wanted = [line.strip() for line in names.read_text().splitlines() if line.strip()]
-    if not wanted:
-        raise InputError(f'{names}: the list is empty; make the data again or choose another list')
+    wanted = read_names(names)
     by_name: dict[str, list[Path]] = {}
     for path in found:
         relative = path.relative_to(folder)
@@ -51,14 +50,19 @@ def list_images(folder: Path, names: Path | None = None) -> list[Path]:
 
 
 @DATASETS.register_module()
-class UnlabelledPatches(SeededSamples, BaseDataset):
+class UnlabelledPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseDataset):
     """Images without labels, for self-supervised pretraining.
 
     Args:
         data_root: Folder that the other paths are relative to.
         data_prefix: ``dict(img_path=folder of the images)``.
         ann_file: List of image names, one a line; empty takes every image in the folder and below.
+        packed: As of :class:`PackedSamples`.
+        max_unreadable: As of :class:`SkipUnreadable`.
         pipeline, kwargs: As of MMEngine's BaseDataset.
+
+    Example:
+        ``--cfg-options train_dataloader.dataset.packed=True``, after ``python tools/pack.py DATA``.
     """
 
     def __init__(self, data_root: str, ann_file: str = '', data_prefix: dict | None = None, **kwargs) -> None:

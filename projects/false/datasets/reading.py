@@ -1,5 +1,6 @@
-"""Pixels of a patch, the same from PNG, JPEG and TIFF: uint8, three bands, in OpenMMLab's BGR order."""
+"""Pixels of a patch, the same from PNG, JPEG and TIFF: uint8, the first three bands in OpenMMLab's BGR order."""
 
+import warnings
 from pathlib import Path
 
 import cv2
@@ -8,21 +9,24 @@ from PIL import Image
 
 from projects.false.errors import InputError
 
+from .file_checks import check_complete
+
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 RASTER_SUFFIXES = ('.tif', '.tiff')
 
 
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image as uint8 BGR.
+def read_image(path: str | Path, bands: int = 3) -> np.ndarray:
+    """Read an image as uint8, the first three bands as blue, green, red.
 
     TIFF goes through rasterio: OpenCV takes a fourth band for transparency and scales 16-bit values without a word.
     An orientation tag is ignored, since masks have none.
 
     Args:
-        path: PNG, JPEG, BMP or TIFF with three 8-bit bands.
+        path: PNG, JPEG, BMP or TIFF with 8-bit bands, red, green and blue first.
+        bands: How many it must have. Bands beyond the third, such as near infrared, follow as they are in the file.
 
     Returns:
-        Shape (H, W, 3), uint8, channels in the order blue, green, red.
+        Shape (H, W, bands), uint8.
 
     Raises:
         InputError: The file is missing or unreadable, or has another number of bands or another type.
@@ -30,32 +34,19 @@ def read_image(path: str | Path) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path}: no such image; check the data root and the list of patches')
+    check_complete(path)
     if path.suffix.lower() in RASTER_SUFFIXES:
         image = _read_raster(path)
-        _check(path, image)
-        return np.ascontiguousarray(image[..., ::-1])
-    check_complete(path)
+        _check(path, image, bands)
+        order = [2, 1, 0, *range(3, bands)] if bands >= 3 else range(bands)
+        return np.ascontiguousarray(image[..., ::-1] if bands == 3 else image[..., order])
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None or image.size == 0:
         raise InputError(f'{path}: cannot be read as an image; the file is damaged or no image, replace it')
     if image.ndim == 2:
         image = image[..., None]
-    _check(path, image)
+    _check(path, image, bands)
     return image
-
-
-def check_complete(path: Path) -> None:
-    """Refuse a cut-off JPEG or PNG: OpenCV fills what is missing with grey or black and only warns.
-
-    Raises:
-        InputError: The file cannot be read, or its end is missing.
-    """
-    data = b'' if path.suffix.lower() in RASTER_SUFFIXES else path.read_bytes()
-    # In a whole JPEG an end marker follows the last scan (thumbnails come earlier); a whole PNG has an end chunk.
-    cut_off_jpeg = data.startswith(b'\xff\xd8') and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
-    cut_off_png = data.startswith(b'\x89PNG') and b'IEND' not in data[-4096:]
-    if cut_off_jpeg or cut_off_png:
-        raise InputError(f'{path}: file is cut off ({len(data)} bytes); copy or download it again')
 
 
 def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255) -> np.ndarray:
@@ -75,6 +66,7 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255)
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path}: no such mask; check the data root and the list of patches')
+    check_complete(path)
     mask = _read_raster(path) if path.suffix.lower() in RASTER_SUFFIXES else _read_indices(path)
     mask = mask.squeeze(-1) if mask.ndim == 3 and mask.shape[2] == 1 else mask
     if mask.ndim != 2 or mask.dtype != np.uint8:
@@ -82,6 +74,22 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255)
             f'{path}: an index mask has one 8-bit band, this has shape {mask.shape} and type {mask.dtype}; '
             'convert colour masks with tools/dataset_converters/color_masks.py'
         )
+    check_index_values(mask, path, num_classes, ignore_index)
+    return mask
+
+
+def check_index_values(mask: np.ndarray, path: str | Path, num_classes: int, ignore_index: int = 255) -> None:
+    """Check that a mask holds nothing but class indices and the ignore index.
+
+    Args:
+        mask: Class indices, uint8.
+        path: Where the mask came from, for the message.
+        num_classes: Classes are 0 to num_classes - 1.
+        ignore_index: The value of pixels without a label.
+
+    Raises:
+        InputError: It holds a value that is no class.
+    """
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     wrong = [int(value) for value in values if value >= num_classes and value != ignore_index]
     if wrong:
@@ -89,13 +97,14 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = 255)
             f'{path}: values {wrong} are neither classes (0 to {num_classes - 1}) nor the ignore index {ignore_index}; '
             'check the classes of the config and the palette of the conversion'
         )
-    return mask
 
 
 def _read_raster(path: Path) -> np.ndarray:
     import rasterio
-    from rasterio.errors import RasterioError
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
+    # For good, since restoring the filters is not safe in threads: a patch without a place is nothing to warn of.
+    warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
     try:
         with rasterio.open(path) as raster:
             return np.moveaxis(raster.read(), 0, -1)
@@ -112,10 +121,15 @@ def _read_indices(path: Path) -> np.ndarray:
         raise InputError(f'{path}: cannot be read as a mask ({error}); the file is damaged, replace it') from error
 
 
-def _check(path: Path, image: np.ndarray) -> None:
+def _check(path: Path, image: np.ndarray, bands: int) -> None:
     if image.dtype != np.uint8:
-        raise InputError(f'{path}: pixels are {image.dtype}, 8 bit (uint8) is needed; rescale the imagery first')
-    if image.shape[2] != 3:
         raise InputError(
-            f'{path}: has {image.shape[2]} band(s), 3 are needed; export the three to use (gdal_translate -b)'
+            f'{path}: pixels are {image.dtype}, 8 bit (uint8) is needed; scale them with '
+            'tools/dataset_converters/rasters.py or gdal_translate -ot Byte -scale LOW HIGH'
+        )
+    found = image.shape[2]
+    if found != bands:
+        raise InputError(
+            f'{path}: has {found} band(s), {bands} are needed; choose {bands} of them (gdal_translate -b), or set the '
+            f'number of bands where this is read: --bands of the converter, LoadPatch(bands={found}) in training'
         )

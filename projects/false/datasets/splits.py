@@ -1,12 +1,12 @@
 """Split lists: which patches are for training, and which few of them have labels."""
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from projects.false.atomic_write import write_text
 from projects.false.errors import InputError
 
 
@@ -94,10 +94,4 @@ def read_list(path: str | Path) -> list[str]:
 
 def write_list(path: str | Path, names: Iterable[str]) -> None:
     """Write one name a line; readers see the old file or the new one, never half of it."""
-    path = Path(path)
-    partial = path.with_name(f'{path.name}.partial-{os.getpid()}')
-    try:
-        partial.write_text(''.join(f'{name}\n' for name in names), encoding='utf-8')
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, ''.join(f'{name}\n' for name in names))

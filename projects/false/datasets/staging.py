@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
     """Write a folder beside its final place and rename it there when everything is in it.
 
     The work happens in ``OUT.partial-<process id>``. It is removed on any error or interrupt; what a killed process
-    left behind is removed by the next run with the same ``out``.
+    left behind is removed by the next run with the same ``out``. While one process writes, a second one is refused.
 
     Args:
         out: The folder to make. It may exist when it is empty.
@@ -26,7 +27,8 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
         The folder to write into.
 
     Raises:
-        InputError: ``out`` is in the way, or its parent cannot be written.
+        InputError: ``out`` is in the way or being written by another process, its parent cannot be written, or the
+            disk is full.
     """
     out = Path(os.path.abspath(out))
     _check_free(out, overwrite, marker)
@@ -37,6 +39,7 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
     except OSError as error:
         raise InputError(f'{out}: cannot be written ({error.strerror}); give another output folder') from error
     try:
+        _check_alone(partial, out)
         yield partial
         _move_into_place(partial, out, overwrite, marker)
     except OSError as error:
@@ -45,6 +48,18 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
         raise InputError(f'{out}: writing failed ({error}); make room or give another output folder') from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_apart(out: str | Path, *sources: str | Path) -> None:
+    """Refuse an output folder that holds a source or lies in one: a later run would take patches for input.
+
+    Raises:
+        InputError: It is so.
+    """
+    target = Path(out).resolve()
+    for source in (Path(source).resolve() for source in sources):
+        if target == source or target in source.parents or source in target.parents:
+            raise InputError(f'{out}: overlaps the input {source}; give an output folder beside the inputs')
 
 
 def _check_free(out: Path, overwrite: bool, marker: str) -> None:
@@ -67,6 +82,25 @@ def _remove_stale(out: Path) -> None:
             continue
         if match[1] == 'partial' or out.exists():  # the replaced folder is the only copy as long as out is missing
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _check_alone(partial: Path, out: Path, patience: float = 0.5) -> None:
+    """Refuse to go on where another process has such a folder, too.
+
+    Of two that start at the same moment the one with the lower number waits for the other to leave.
+    """
+    own = os.getpid()
+    for waited in (False, True):
+        names = [re.fullmatch(re.escape(out.name) + r'\.partial-(\d+)', path.name) for path in out.parent.iterdir()]
+        others = [int(name[1]) for name in names if name and int(name[1]) != own and _is_alive(int(name[1]))]
+        if not others:
+            return
+        if waited or own > min(others):
+            raise InputError(
+                f'{out}: process {others[0]} is writing it at the moment; wait for that, or give another output folder '
+                f'(if it is no such process, remove {partial.with_name(f"{out.name}.partial-{others[0]}")})'
+            )
+        time.sleep(patience)
 
 
 def _is_alive(process_id: int) -> bool:

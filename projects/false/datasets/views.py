@@ -1,51 +1,26 @@
-"""Two random views of an image on uint8 with OpenCV: the augmentations of SimCLR, MoCo v2 and FALSE by arguments."""
+"""Two random views of an image: the augmentations of SimCLR, MoCo v2 and FALSE by arguments."""
 
-import math
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
+import torch
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
 from projects.false.errors import InputError
 
-from .color_jitter import adjust_brightness, adjust_contrast, adjust_hue, adjust_saturation, grey_of
-
-
-def crop_window(
-    height: int, width: int, scale: tuple[float, float], ratio: tuple[float, float]
-) -> tuple[int, int, int, int]:
-    """Draw the window of a random resized crop: area uniform in ``scale``, log aspect uniform in ``ratio``.
-
-    Returns:
-        Row, column, height and width in pixels; the largest centred window within ``ratio`` after ten failed draws.
-    """
-    for _ in range(10):
-        area = height * width * np.random.uniform(*scale)
-        aspect = math.exp(np.random.uniform(math.log(ratio[0]), math.log(ratio[1])))
-        tall, wide = round(math.sqrt(area / aspect)), round(math.sqrt(area * aspect))
-        if 0 < tall <= height and 0 < wide <= width:
-            return np.random.randint(height - tall + 1), np.random.randint(width - wide + 1), tall, wide
-    wide = min(width, round(height * ratio[1]))
-    tall = min(height, round(width / ratio[0]))
-    return (height - tall) // 2, (width - wide) // 2, tall, wide
-
-
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Resize to ``size`` x ``size``, averaging where that makes the image smaller."""
-    if image.shape[:2] == (size, size):
-        return image
-    smaller = image.shape[0] * image.shape[1] > size * size
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+from .color_jitter import apply_steps
+from .crop_views import bands_first, crop_window, mirrored, resize, square_window
+from .view_steps import NEUTRAL, ORDER, ViewSteps, draw_jitter, uniform
 
 
 @TRANSFORMS.register_module()
 class ContrastiveViews(BaseTransform):
     """Replace ``results['img']`` by a list of independent random views.
 
-    In this order: random resized crop, horizontal flip, colour jitter (its four steps in random order), greyscale,
-    Gaussian blur.
+    In this order: random resized crop, flips, colour jitter (its four steps in random order), greyscale, Gaussian blur.
+    Everything is uint8 with OpenCV. Of images with more than three bands the first three, blue, green and red, get
+    jitter and greyscale; crop, flips and blur are of all bands.
 
     Args:
         size: Side of a view in pixels.
@@ -60,9 +35,15 @@ class ContrastiveViews(BaseTransform):
         window: Side in pixels of a random square that all views of an image are drawn from, at most the image's sides;
             None stands for the whole image. Two crops of a large patch often show different land cover; a window makes
             them views of the same.
+        color_on: Who does jitter, greyscale and blur: the ``'loader'``, or the training ``'device'``, in one go for a
+            whole batch. For the device the views are followed by one tensor more, (num_views, 10), what to do to each
+            (:class:`~projects.false.datasets.view_steps.ViewSteps`); ``ViewPreprocessor`` does it and any other
+            preprocessor fails. Both draw the same, and differ by rounding.
+        shrink: How crops larger than a view are averaged, ``'triangle'`` or ``'area'``: see
+            :func:`~projects.false.datasets.crop_views.resize`.
 
     Raises:
-        InputError: A probability, scale or strength is out of range.
+        InputError: A probability, scale or strength is out of range, or a name is none of those.
     """
 
     def __init__(
@@ -79,6 +60,8 @@ class ContrastiveViews(BaseTransform):
         blur_sigma: Sequence[float] = (0.1, 2.0),
         num_views: int = 2,
         window: int | None = None,
+        color_on: str = 'loader',
+        shrink: str = 'triangle',
     ) -> None:
         probabilities = {
             'flip_prob': flip_prob,
@@ -96,6 +79,11 @@ class ContrastiveViews(BaseTransform):
             raise InputError(f'jitter of ContrastiveViews is four strengths >= 0, the hue at most 0.5, got {jitter!r}')
         if window is not None and window < 1:
             raise InputError(f'window of ContrastiveViews is a side in pixels or None, got {window!r}')
+        if color_on not in ('loader', 'device'):
+            raise InputError(f"color_on of ContrastiveViews is 'loader' or 'device', got {color_on!r}")
+        if shrink not in ('triangle', 'area'):
+            raise InputError(f"shrink of ContrastiveViews is 'triangle' or 'area', got {shrink!r}")
+        self.on_device, self.shrink = color_on == 'device', shrink
         self.size, self.num_views, self.window = size, num_views, window
         self.crop_scale, self.crop_ratio = tuple(crop_scale), tuple(crop_ratio)
         self.flip_prob, self.vertical_flip_prob = flip_prob, vertical_flip_prob
@@ -104,41 +92,30 @@ class ContrastiveViews(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Draw the views."""
-        image = self._window(results['img'])
-        results['img'] = [self.view(image) for _ in range(self.num_views)]
+        image = square_window(results['img'], self.window)
+        drawn = [self._draw(image) for _ in range(self.num_views)]
+        if self.on_device:
+            results['img'] = [bands_first(view) for view, _ in drawn]
+            results['img'].append(torch.from_numpy(np.array([steps.row() for _, steps in drawn], np.float32)))
+        else:
+            results['img'] = [bands_first(apply_steps(view, steps)) for view, steps in drawn]
         results['img_shape'] = (self.size, self.size)
         return results
 
-    def _window(self, image: np.ndarray) -> np.ndarray:
-        if self.window is None:
-            return image
-        height, width = (min(self.window, side) for side in image.shape[:2])
-        row = np.random.randint(image.shape[0] - height + 1)
-        column = np.random.randint(image.shape[1] - width + 1)
-        return image[row : row + height, column : column + width]
-
     def view(self, image: np.ndarray) -> np.ndarray:
-        """Draw one view of a BGR uint8 image, shape (size, size, 3)."""
-        row, column, height, width = crop_window(*image.shape[:2], self.crop_scale, self.crop_ratio)
-        view = resize(image[row : row + height, column : column + width], self.size)
-        if np.random.rand() < self.flip_prob:
-            view = cv2.flip(view, 1)
-        if np.random.rand() < self.vertical_flip_prob:
-            view = cv2.flip(view, 0)
-        if np.random.rand() < self.jitter_prob:
-            view = self._jitter(view)
-        if np.random.rand() < self.grey_prob:
-            view = grey_of(view)
-        if np.random.rand() < self.blur_prob:
-            view = cv2.GaussianBlur(view, (0, 0), np.random.uniform(*self.blur_sigma))
-        return np.ascontiguousarray(view)
+        """Draw one view of a uint8 image, blue, green and red first, and do all of its steps here.
 
-    def _jitter(self, view: np.ndarray) -> np.ndarray:
-        steps = (adjust_brightness, adjust_contrast, adjust_saturation)
-        for step in np.random.permutation(4):
-            strength = self.jitter[step]
-            if step == 3:
-                view = adjust_hue(view, np.random.uniform(-strength, strength)) if strength else view
-            elif strength:
-                view = steps[step](view, np.random.uniform(max(0.0, 1 - strength), 1 + strength))
-        return view
+        Shape:
+            - image: (H, W, C), C >= 3; result: (size, size, C).
+        """
+        return apply_steps(*self._draw(image))
+
+    def _draw(self, image: np.ndarray) -> tuple[np.ndarray, ViewSteps]:
+        """Crop and mirror a view, and say what is left to do. The order of the draws is part of a run's seed."""
+        row, column, height, width = crop_window(*image.shape[:2], self.crop_scale, self.crop_ratio)
+        view = resize(image[row : row + height, column : column + width], self.size, self.shrink)
+        chance = np.random.random_sample
+        view = mirrored(view, chance() < self.flip_prob, chance() < self.vertical_flip_prob)
+        order, amounts = draw_jitter(self.jitter) if chance() < self.jitter_prob else (ORDER, NEUTRAL)
+        grey = chance() < self.grey_prob
+        return view, ViewSteps(order, amounts, grey, uniform(*self.blur_sigma) if chance() < self.blur_prob else 0.0)

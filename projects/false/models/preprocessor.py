@@ -6,20 +6,30 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import MODELS
 
+from projects.false.errors import InputError
+
+from .device_views import apply_steps
+
 
 @MODELS.register_module()
 class ViewPreprocessor(BaseDataPreprocessor):
-    """Move a batch of views to the device, put its channels in RGB order and normalise it.
+    """Move a batch of views to the device, put its channels in RGB order, finish the views and normalise them.
 
-    Arguments are named as those of mmseg's SegDataPreProcessor, so that one base config sets both.
+    Views that come with their steps (``ContrastiveViews(color_on='device')``) get them here, for the whole batch at
+    once; all others are finished already. Arguments are named as those of mmseg's SegDataPreProcessor, so that one base
+    config sets both.
 
     Args:
-        mean: Mean of R, G and B, in grey levels 0 to 255.
-        std: Standard deviation of R, G and B, in grey levels.
-        bgr_to_rgb: The images come as BGR, as OpenCV reads them.
+        mean: Mean of R, G, B and of every further band, in grey levels 0 to 255.
+        std: Standard deviation of the same, in grey levels.
+        bgr_to_rgb: The images come as BGR, as OpenCV reads them; further bands stay where they are.
 
     Shape:
-        ``data['inputs']``: a list of views, each (N, 3, H, W) uint8, or one such batch. Output: the same, float32.
+        ``data['inputs']``: a list of V views, each (N, C, H, W) uint8, perhaps followed by their steps (N, V, 10), or
+        one batch of images. Output: the views, float32.
+
+    Raises:
+        InputError: The images have another number of bands than ``mean`` and ``std``.
     """
 
     def __init__(
@@ -34,15 +44,28 @@ class ViewPreprocessor(BaseDataPreprocessor):
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
 
     def forward(self, data: dict, training: bool = False) -> dict:
-        """Normalise every view of a batch."""
-        data = self.cast_data(data)
+        """Finish and normalise every view of a batch."""
+        inputs, steps = data['inputs'], None
+        if isinstance(inputs, list | tuple) and inputs[-1].ndim == 3:
+            *inputs, steps = inputs  # which stay on the CPU, see apply_steps
+        data = self.cast_data({**data, 'inputs': inputs})
         views = data['inputs']
-        normalised = (
-            [self._normalise(view) for view in views] if isinstance(views, list | tuple) else self._normalise(views)
-        )
-        return {'inputs': normalised, 'data_samples': data.get('data_samples')}
+        if not isinstance(views, list | tuple):
+            return {'inputs': self._finish(views), 'data_samples': data.get('data_samples')}
+        rows = [None] * len(views) if steps is None else steps.cpu().unbind(1)
+        finished = [self._finish(view, row) for view, row in zip(views, rows, strict=True)]
+        return {'inputs': finished, 'data_samples': data.get('data_samples')}
 
-    def _normalise(self, images: torch.Tensor) -> torch.Tensor:
+    def _finish(self, images: torch.Tensor, steps: torch.Tensor | None = None) -> torch.Tensor:
+        bands = images.shape[1]
+        if bands != len(self.mean):
+            raise InputError(
+                f'the images have {bands} bands, mean and std of model.data_preprocessor have {len(self.mean)}; give '
+                'one number a band (dataset.json of the data has them)'
+            )
         if self.bgr_to_rgb:
-            images = images[:, [2, 1, 0]]
-        return (images.float() - self.mean) / self.std
+            images = images[:, [2, 1, 0, *range(3, bands)]]
+        images = images.float()
+        if steps is not None:
+            images = apply_steps(images, steps)
+        return (images - self.mean) / self.std

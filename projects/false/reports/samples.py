@@ -10,9 +10,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
 
 from projects.false.datasets.palettes import IGNORE_INDEX, Palette
-from projects.false.datasets.reading import read_image
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.errors import InputError
+from projects.false.models.device_views import apply_steps
 
 from .contact_sheet import contact_sheet, enlarged
 from .pictures import mask_picture
@@ -55,11 +55,12 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
     for start in range(0, len(chosen), ROWS):
         rows, headings, palette = [], [], None
         for index in chosen[start : start + ROWS]:
-            path = dataset.get_data_info(index)['img_path']
-            packed = dataset[SampleIndex(index, (seed, 0, index))]
+            visit = SampleIndex(index, (seed, 0, index))
+            entry = dataset.get_data_info(visit)
+            path, packed = entry['img_path'], dataset[visit]
             label = getattr(packed.get('data_samples'), 'gt_sem_seg', None)
             if label is None:
-                headings, pictures = _views(path, packed['inputs'])
+                headings, pictures = _views(dataset.pipeline.transforms[0](entry)['img'], packed['inputs'])
             else:
                 palette = _palette(dataset)
                 headings = ('image', 'label', 'label over image')
@@ -68,10 +69,14 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
         yield contact_sheet(title, headings, rows, palette)
 
 
-def _views(path: str, inputs) -> tuple[list[str], list[np.ndarray]]:
+def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
     views = inputs if isinstance(inputs, list | tuple) else [inputs]
+    if views[-1].ndim == 2:  # the views' steps, which training does on the device
+        *views, steps = views
+        rgb = (view[None, [2, 1, 0]].float() for view in views)
+        views = [apply_steps(view, row[None])[0, [2, 1, 0]].round() for view, row in zip(rgb, steps, strict=True)]
     headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
-    return headings, [enlarged(read_image(path)), *(enlarged(_image(view)) for view in views)]
+    return headings, [enlarged(patch), *(enlarged(_image(view)) for view in views)]
 
 
 def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np.ndarray]:

@@ -1,0 +1,1 @@
+"""Parts of ``python -m benchmarks.pipeline``: content, sides, the two measurements, and the report."""

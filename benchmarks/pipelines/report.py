@@ -1,0 +1,74 @@
+"""Tables of what was measured, and which goals it meets."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from .sides import DEVICE, LOADER, STOCK
+from .training import OURS, THEIRS
+
+CELL = tuple[str, str]  # side and storage
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median and range."""
+    digits = 0 if statistics.median(values) >= 100 else 1
+    low, middle, high = (f'{value:,.{digits}f}' for value in (min(values), statistics.median(values), max(values)))
+    return f'{middle} ({low} to {high})'
+
+
+def ratio(values: Sequence[float], other: Sequence[float]) -> float:
+    """Median over the rounds of how many times as fast; the sides of a round were measured close together."""
+    return statistics.median(a / b for a, b in zip(values, other, strict=True))
+
+
+def loading_table(title: str, rates: Mapping[CELL, list[float]], baseline: CELL) -> Table:
+    """Views a second of every side and storage."""
+    table = Table('side', 'stored as', 'views/s', f'of {" from ".join(baseline)}', title=title)
+    for (side, storage), values in rates.items():
+        table.add_row(side, storage, spread(values), f'{ratio(values, rates[baseline]):.1f}x')
+    return table
+
+
+def training_table(rates: Mapping[tuple[str, str], list[tuple[float, float]]]) -> Table:
+    """Images a second of both sides: pipeline, model, both."""
+    table = Table('side', 'what', 'images/s', 'of theirs', 'images a CPU second', 'of theirs', title='training')
+    for (side, what), pairs in rates.items():
+        row = [side, what]
+        for mine, base in zip(zip(*pairs, strict=True), zip(*rates[THEIRS, what], strict=True), strict=True):
+            row += [spread(mine), f'{ratio(mine, base):.2f}x']
+        table.add_row(*row)
+    return table
+
+
+def goal(name: str, found: float, wanted: float) -> str:
+    """One line: met or missed, and the number."""
+    share = '' if found >= wanted else f', {100 * (1 - found / wanted):.0f} % short'
+    return f'{"met   " if found >= wanted else "MISSED"} {name}: {found:.2f}, goal at least {wanted:g}{share}'
+
+
+def loading_goals(cpu: Mapping[CELL, list[float]]) -> list[str]:
+    """Packed against stock, whichever of its own storages is faster, and from packed as well."""
+    if not {(STOCK, 'JPEG'), (LOADER, 'packed'), (DEVICE, 'packed')} <= cpu.keys():
+        return []
+    lines = []
+    for side, wanted in ((LOADER, 8), (DEVICE, 25)):
+        for storage in ('JPEG', 'PNG', 'packed'):
+            if (STOCK, storage) in cpu:
+                found = ratio(cpu[side, 'packed'], cpu[STOCK, storage])
+                lines.append(goal(f'{side} from packed, views a core, against stock from {storage}', found, wanted))
+    return lines
+
+
+def training_goals(rates: Mapping[tuple[str, str], list[tuple[float, float]]], device: str) -> list[str]:
+    """Against mmpretrain; on a GPU also against our own speed with a batch that stays the same."""
+    columns = {key: list(zip(*pairs, strict=True)) for key, pairs in rates.items()}
+    lines = []
+    for place, unit in enumerate(('images/s', 'images a CPU second')):
+        found = ratio(columns[OURS, 'both'][place], columns[THEIRS, 'both'][place])
+        lines.append(goal(f'training, {unit}, {OURS} against {THEIRS} ({device})', found, 2))
+    if device == 'cuda':
+        found = ratio(columns[OURS, 'both'][0], columns[OURS, 'model'][0])
+        lines.append(goal('training, share of the speed with fake data', found, 0.9))
+    return lines

@@ -1,0 +1,128 @@
+"""The sides as data sets: every sample is two views in channels-first tensors, drawn from the same distributions."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import mmpretrain.datasets  # noqa: F401  (registers the stock transforms)
+import numpy as np
+import torch
+from mmcv.transforms import Compose
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS, TRANSFORMS, DefaultScope
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision.io import ImageReadMode, decode_image
+from torchvision.transforms import v2
+
+from projects.false.datasets import UnlabelledPatches
+from projects.false.datasets.packed import PackedPatches
+
+JITTER = (0.8, 0.8, 0.8, 0.2)  # and crop scale, probabilities and sigma: as released, the defaults everywhere here
+STOCK, TORCHVISION, LOADER, DEVICE = 'mmpretrain stock', 'torchvision v2', 'loader path', 'device path'
+
+
+class Mapped(Dataset):
+    """A function of the number of a sample, as a data set."""
+
+    def __init__(self, count: int, make: Callable[[int], object]) -> None:
+        self.count, self.make = count, make
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> object:
+        return self.make(int(index))
+
+
+def ours(content: Path, storage: str, color_on: str, **views) -> BaseDataset:
+    """This project's data set: two views by ``ContrastiveViews``."""
+    packed = storage == 'packed'
+    pipeline = [
+        dict(type='LoadPatch'),
+        dict(type='ContrastiveViews', color_on=color_on, **views),
+        dict(type='mmpretrain.PackInputs'),
+    ]
+    prefix = dict(img_path='PNG' if packed else storage)
+    return UnlabelledPatches(str(content), data_prefix=prefix, packed=packed, pipeline=pipeline)
+
+
+def stock_view(size: int, scale: tuple[float, float] = (0.08, 1.0), jitter: tuple[float, ...] = JITTER) -> list[dict]:
+    """The view of mmpretrain's configs/_base_/datasets/imagenet_bs32_simclr.py."""
+    names = ('brightness', 'contrast', 'saturation', 'hue')
+    return [
+        dict(type='RandomResizedCrop', scale=size, crop_ratio_range=scale, backend='pillow'),
+        dict(type='RandomFlip', prob=0.5),
+        dict(
+            type='RandomApply',
+            transforms=[dict(type='ColorJitter', **dict(zip(names, jitter, strict=True)))],
+            prob=0.8,
+        ),
+        dict(type='RandomGrayscale', prob=0.2, keep_channels=True, channel_weights=(0.114, 0.587, 0.2989)),
+        dict(type='GaussianBlur', magnitude_range=(0.1, 2.0), magnitude_std='inf', prob=0.5),
+    ]
+
+
+def stock(content: Path, storage: str, view: list[dict]) -> Dataset:
+    """mmpretrain's pipeline; from packed patches, which mmpretrain cannot read, without its step that reads files."""
+    two_views = [dict(type='MultiView', num_views=2, transforms=[view]), dict(type='PackInputs')]
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        if storage != 'packed':
+            load = dict(type='LoadImageFromFile')
+            return DATASETS.build(
+                dict(
+                    type='CustomDataset',
+                    data_root=str(content / storage),
+                    with_label=False,
+                    pipeline=[load, *two_views],
+                )
+            )
+        steps = Compose([TRANSFORMS.build(step) for step in two_views])
+    patches = PackedPatches(content / 'packed')
+
+    def make(index: int) -> dict:
+        image = patches.image(index)
+        return steps({'img': image, 'img_shape': image.shape[:2]})
+
+    return Mapped(len(patches), make)
+
+
+def torchvision(content: Path, storage: str, size: int) -> Dataset:
+    """torchvision's transforms, on uint8 tensors, drawn for every view."""
+    steps = v2.Compose(
+        [
+            v2.RandomResizedCrop(size, antialias=True),
+            v2.RandomHorizontalFlip(),
+            v2.RandomApply([v2.ColorJitter(*JITTER)], p=0.8),
+            v2.RandomGrayscale(0.2),
+            v2.RandomApply([v2.GaussianBlur(13, (0.1, 2.0))], p=0.5),
+        ]
+    )
+    if storage == 'packed':
+        patches = PackedPatches(content / 'packed')
+
+        def read(index: int) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(patches.image(index)[..., ::-1].transpose(2, 0, 1)))
+
+        count = len(patches)
+    else:
+        paths = sorted((content / storage).iterdir())
+
+        def read(index: int) -> Tensor:
+            return decode_image(str(paths[index]), ImageReadMode.RGB)
+
+        count = len(paths)
+
+    def make(index: int) -> dict:
+        image = read(index)
+        return {'inputs': [steps(image), steps(image)]}
+
+    return Mapped(count, make)
+
+
+def build(side: str, content: Path, storage: str, size: int) -> Dataset:
+    """One side with the released views of ``size`` pixels."""
+    if side == STOCK:
+        return stock(content, storage, stock_view(size))
+    if side == TORCHVISION:
+        return torchvision(content, storage, size)
+    return ours(content, storage, 'loader' if side == LOADER else 'device', size=size, jitter=JITTER)

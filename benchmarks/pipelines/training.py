@@ -1,0 +1,112 @@
+"""Images a second in training: SimCLR of mmpretrain with its pipeline, and the recipe false_simclr_r18 with ours."""
+
+import time
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, DefaultScope
+from mmengine.utils import import_modules_from_strings
+from torch import nn
+from torch.utils.data import Dataset
+
+from projects.false.engine.channels_last_hook import to_channels_last
+
+from .loading import loader
+from .sides import ours, stock, stock_view
+
+RECIPE = Path(__file__).resolve().parents[2] / 'configs' / 'false_simclr_r18_synthetic.py'
+THEIRS, OURS = 'mmpretrain SimCLR', 'false_simclr_r18'
+
+
+class TrainingSide:
+    """A model with its optimizer, and the data set that feeds it.
+
+    Args:
+        model: An MMEngine model.
+        optim_wrapper: Config of its optimizer wrapper.
+        dataset: Two views a sample.
+        batch: Images a step.
+        workers: Of the loader.
+        device: To train on.
+    """
+
+    def __init__(self, model: nn.Module, optim_wrapper: dict, dataset: Dataset, batch: int, workers: int, device: str):
+        self.model = model.to(device).train()
+        self.wrapper = build_optim_wrapper(model, optim_wrapper)
+        self.dataset, self.batch, self.workers, self.device = dataset, batch, workers, device
+        self.fixed = next(iter(self._loader()))[0]
+        self._step(self.fixed)  # the first step builds what later ones reuse
+
+    def _loader(self):
+        return loader(self.dataset, self.batch, self.workers, pin_memory=self.device == 'cuda')
+
+    def _step(self, batch: dict) -> None:
+        self.model.train_step(batch, self.wrapper)
+        if self.device == 'cuda':
+            torch.cuda.synchronize()
+
+    def model_only(self, steps: int) -> tuple[float, float]:
+        """Images a second by the wall clock and by CPU time, with one and the same batch in every step."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        for _ in range(steps):
+            self._step(self.fixed)
+        images = steps * self.batch
+        return images / (time.perf_counter() - wall), images / (time.process_time() - cpu)
+
+    def fed(self, steps: int, train: bool) -> tuple[float, float]:
+        """The same with batches from the loader, trained on or only taken; CPU time is that of both processes.
+
+        The batches that the worker has ready at the start are left out.
+        """
+        ahead = 3 * self.workers
+        wall = cpu = first = last = 0.0
+        for number, (batch, stamp) in zip(range(ahead + steps), self._loader(), strict=False):
+            if train:
+                self._step(batch)
+            if number == ahead - 1:
+                wall, cpu, first = time.perf_counter(), time.process_time(), stamp
+            last = stamp
+        images = steps * self.batch
+        return images / (time.perf_counter() - wall), images / (time.process_time() - cpu + last - first)
+
+
+def build_theirs(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:
+    """mmpretrain's SimCLR on ResNet-18 in float32, as it comes; the optimizer of our recipe: that is not compared."""
+    config = dict(
+        type='SimCLR',
+        data_preprocessor=dict(
+            type='SelfSupDataPreprocessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], to_rgb=True
+        ),
+        backbone=dict(type='ResNet', depth=18, norm_cfg=dict(type='BN'), zero_init_residual=True),
+        neck=dict(
+            type='NonLinearNeck',
+            in_channels=512,
+            hid_channels=512,
+            out_channels=128,
+            num_layers=2,
+            with_avg_pool=True,
+            norm_cfg=dict(type='BN1d'),
+        ),
+        head=dict(type='ContrastiveHead', loss=dict(type='CrossEntropyLoss'), temperature=0.2),
+    )
+    optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-4))
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        import mmpretrain.models  # noqa: F401
+
+        torch.manual_seed(0)
+        model = MODELS.build(config)
+        return TrainingSide(model, optim_wrapper, stock(content, storage, stock_view(size)), batch, workers, device)
+
+
+def build_ours(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:
+    """The recipe: FALSE loss, channels-last, bfloat16; released views, so that both sides load the same."""
+    config = Config.fromfile(RECIPE)
+    import_modules_from_strings(**config.custom_imports)
+    dataset = ours(content, storage, 'device' if device == 'cuda' else 'loader', size=size)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        torch.manual_seed(0)
+        model = MODELS.build(config.model)
+        to_channels_last(model)
+        return TrainingSide(model, config.optim_wrapper, dataset, batch, workers, device)

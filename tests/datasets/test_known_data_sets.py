@@ -1,0 +1,68 @@
+import cv2
+import numpy as np
+import pytest
+from mmengine.registry import DATASETS
+
+from projects.false import InputError
+from projects.false.datasets.known_data_sets import XiangtanPatches
+from projects.false.datasets.land_cover import LandCoverPatches
+from projects.false.datasets.packing import pack
+
+PIPELINE = [{'type': 'LoadPatch'}, {'type': 'LoadIndexMask'}]
+
+
+@pytest.mark.parametrize('packed', [False, True])
+@pytest.mark.parametrize(
+    ('name', 'palette', 'classes'), [('Potsdam', 'potsdam', 6), ('DGLC', 'dglc', 6), ('Xiangtan', 'xiangtan', 9)]
+)
+def test_labels_as_they_are_on_disk(patches, name, palette, classes, packed):
+    root = patches(palette, 64)
+    pack(root)
+    config = {'type': f'{name}Patches', 'data_root': str(root), 'ann_file': 'splits/train.txt', 'packed': packed}
+    data = DATASETS.build({**config, 'pipeline': PIPELINE})
+    names = (root / 'splits' / 'train.txt').read_text().split()
+    assert len(data) == len(names) == 4
+    found = set()
+    for place, patch in enumerate(names):
+        mask = cv2.imread(str(root / 'masks' / f'{patch}.png'), cv2.IMREAD_UNCHANGED)
+        sample = data[place]
+        assert (sample['gt_seg_map'] == mask).all()
+        assert (sample['img'] == cv2.imread(str(root / 'images' / f'{patch}.png'))).all()
+        assert not sample['reduce_zero_label']
+        found |= set(np.unique(mask).tolist())
+    assert found - {255} == set(range(classes))
+    assert list(data.metainfo['classes']) == list(type(data).METAINFO['classes'])
+    assert data.metainfo['label_map'] is None
+    assert len(data.metainfo['palette']) == classes
+
+
+def test_same_as_by_palette(patches):
+    root = str(patches('xiangtan', 64))
+    named = XiangtanPatches(root, pipeline=PIPELINE)
+    general = LandCoverPatches('xiangtan', root, pipeline=PIPELINE)
+    assert named.metainfo['classes'] == general.metainfo['classes']
+    assert (named[5]['gt_seg_map'] == general[5]['gt_seg_map']).all()
+
+
+def test_other_names_for_the_same_indices(patches):
+    root = str(patches('xiangtan', 64))
+    names = ['wood', 'water', *'abcdefg']  # some occur among the known ones, elsewhere
+    data = XiangtanPatches(root, metainfo={'classes': names}, pipeline=PIPELINE)
+    assert data.metainfo['classes'] == names
+    assert (data[3]['gt_seg_map'] == XiangtanPatches(root, pipeline=PIPELINE)[3]['gt_seg_map']).all()
+
+
+def test_another_number_of_classes_needs_colors(patches):
+    root = str(patches('xiangtan', 64))
+    with pytest.raises(InputError, match=r'10 classes and 9 colors; give metainfo.palette'):
+        XiangtanPatches(root, metainfo={'classes': list('abcdefghij')})
+    metainfo = {'classes': list('abcdefghij'), 'palette': [[number, 0, 0] for number in range(10)]}
+    assert XiangtanPatches(root, metainfo=metainfo).get_data_info(0)['num_classes'] == 10
+
+
+def test_names_of_mmseg_stay_its_own():
+    import mmseg.datasets
+    from mmseg.registry import DATASETS as OF_MMSEG
+
+    assert OF_MMSEG.get('PotsdamDataset') is mmseg.datasets.PotsdamDataset
+    assert OF_MMSEG.get('PotsdamPatches') is DATASETS.get('PotsdamPatches')

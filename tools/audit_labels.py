@@ -1,0 +1,54 @@
+"""Audit a converted data set before training on it: files, labels, and what its splits share.
+
+The exit status is 1 if something would stop a training or spoil it without a word: files that cannot be read, masks
+that are missing or of another size than their image, label values that are no class.
+
+Example:
+    python tools/audit_labels.py data/potsdam --out work_dirs/audit_potsdam
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
+
+from rich.console import Console
+
+from projects.false.atomic_write import atomic_write
+from projects.false.audit.audit_picture import audit_picture
+from projects.false.audit.audit_report import audit_json, print_audit
+from projects.false.audit.label_audit import audit_labels
+from projects.false.command_line import report_input_errors
+from projects.false.errors import InputError
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> int:
+    """Write the audit to files and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('data_root', metavar='DATA', help='folder as a converter leaves it')
+    parser.add_argument(
+        '--out', type=Path, metavar='DIR', help='folder for audit.json and audit.png (default: no files)'
+    )
+    parser.add_argument('--workers', type=int, help='files read at the same time (default: CPU cores, at most 8)')
+    options = parser.parse_args(arguments)
+    audit = audit_labels(options.data_root, options.workers)
+    if options.out:
+        try:
+            with atomic_write(options.out / 'audit.json') as file:
+                file.writelines(piece.encode() for piece in audit_json(audit))
+            with atomic_write(options.out / 'audit.png') as file:
+                file.write(audit_picture(audit))
+        except OSError as error:
+            raise InputError(f'{options.out}: cannot be written ({error}); choose another --out') from error
+    # in a pipe or file nothing says how wide a line may be
+    console = Console(width=None if sys.stdout.isatty() else 160)
+    print_audit(audit, console)
+    if options.out:
+        console.print(f'audit.json and audit.png are in {options.out}', highlight=False, markup=False, soft_wrap=True)
+    return 0 if audit.passed else 1
+
+
+if __name__ == '__main__':
+    sys.exit(main())
