@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, a core for each
@@ -15,6 +17,14 @@ from projects.false.datasets.color_masks import convert_color_masks
 from projects.false.datasets.palettes import load_palette
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process():
+    """Leave no logger behind, which would write to the captured stream of this test, and no scope of this run."""
+    yield
+    for kind in (MMLogger, DefaultScope):
+        kind._instance_dict.clear()
 
 
 def make_patches(folder: Path, palette_name: str, size: int, count: int = 8) -> Path:

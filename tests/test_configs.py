@@ -10,6 +10,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
+from projects.false.datasets.packing import pack
 from projects.false.losses import Released
 
 CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
@@ -167,6 +168,10 @@ OPTIONS = {
     'model.momentum=0.02': lambda run: run.model.key_encoder.momentum == 0.02,
     'train_dataloader.batch_size=3': lambda run: run.train_loop.dataloader.batch_size == 3,
     'train_dataloader.dataset.ann_file=splits/test.txt': lambda run: len(run.train_loop.dataloader.dataset) == 4,
+    'train_dataloader.dataset.packed=True': lambda run: (
+        run.train_loop.dataloader.dataset.computed and len(run.train_loop.dataloader.dataset) == 4
+    ),
+    'train_dataloader.dataset.max_unreadable=3': lambda run: run.train_loop.dataloader.dataset.max_unreadable == 3,
     'train_dataloader.dataset.pipeline.1.crop_scale=(0.3,0.4)': lambda run: (
         run.train_loop.dataloader.dataset.pipeline.transforms[1].crop_scale == (0.3, 0.4)
     ),
@@ -195,6 +200,8 @@ def test_options_reach_what_is_built(option, patches, tmp_path):
     form = 'mocov2' if option.startswith(('model.queue', 'model.momentum')) else 'simclr'
     path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else f"false_{form}"}_r18_synthetic.py'
     config = on_small_data(path, patches, tmp_path)
+    if 'packed' in option:
+        pack(config.train_dataloader.dataset.data_root)
     parser = argparse.ArgumentParser()
     parser.add_argument('--cfg-options', nargs='+', action=DictAction)
     config.merge_from_dict(parser.parse_args(['--cfg-options', option]).cfg_options)

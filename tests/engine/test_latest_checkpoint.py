@@ -149,6 +149,11 @@ def test_given_file(folder: Path, tmp_path: Path) -> None:
     assert choose_resumed(late, tmp_path / 'gone').path == late
     with pytest.raises(InputError, match=r'gone\.pth: no such checkpoint'):
         choose_resumed('gone.pth', folder)
+    torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'backbone.pth')
+    with pytest.raises(
+        InputError, match=r'backbone\.pth: training cannot go on from it, it holds no more than weights'
+    ):
+        choose_resumed(str(tmp_path / 'backbone.pth'), folder)
 
 
 def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: Path) -> None:

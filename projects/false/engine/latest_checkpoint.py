@@ -111,11 +111,17 @@ def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
         The checkpoint; without one the run begins.
 
     Raises:
-        InputError: The file does not exist, or the work folder has checkpoints and all are damaged.
+        InputError: The file does not exist, is damaged, asks for code to run or holds no more than weights, or the work
+            folder has checkpoints and all are damaged.
     """
     if given != 'auto':
         if not os.path.isfile(given):
             raise InputError(f'{given}: no such checkpoint to resume from')
+        if iteration_of(read_checkpoint(given, mmap=True)) is None:
+            raise InputError(
+                f'{given}: training cannot go on from it, it holds no more than weights; begin from them with '
+                f'--cfg-options load_from={given}'
+            )
         return Found(given, [])
     latest = find_latest_checkpoint(folder)
     if latest.path is None and latest.skipped:
