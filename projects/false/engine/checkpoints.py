@@ -12,12 +12,10 @@ from typing import Any
 import torch
 
 from projects.false.atomic_write import atomic_write
+from projects.false.engine.damaged_checkpoint import DamagedCheckpoint
 from projects.false.engine.harmless_types import HARMLESS
+from projects.false.engine.safetensors_files import SUFFIX, read_safetensors
 from projects.false.errors import InputError
-
-
-class DamagedCheckpoint(InputError):
-    """A file that is incomplete or no checkpoint, where an earlier one may serve."""
 
 
 def read_checkpoint(
@@ -26,12 +24,12 @@ def read_checkpoint(
     """Read a checkpoint of tensors and plain values without running anything in it.
 
     Args:
-        path: The file; ``~`` is expanded.
+        path: The file; ``~`` is expanded. What ends in ``.safetensors`` is read as such.
         map_location: Where its tensors go, as in :func:`torch.load`; None is the CPU.
         mmap: Leave the tensors on the disk until they are used: quick where only the plain values matter.
 
     Returns:
-        The object in the file.
+        The object in the file; of a safetensors file ``state_dict`` and ``meta``.
 
     Raises:
         DamagedCheckpoint: The file is damaged or no PyTorch checkpoint.
@@ -40,6 +38,8 @@ def read_checkpoint(
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
+    if path.suffix == SUFFIX:
+        return read_safetensors(path)
     try:
         with torch.serialization.safe_globals(HARMLESS):
             checkpoint = torch.load(
