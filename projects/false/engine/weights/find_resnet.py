@@ -45,6 +45,11 @@ def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
     return {}
 
 
+def is_resnet(name: str) -> bool:
+    """Whether a weight of this name tells that there is a ResNet."""
+    return re.search(rf'(^|\.){re.escape(_MARK)}$', name) is not None
+
+
 def find_resnet(checkpoint: Any, name: str, prefix: str | None = None) -> FoundResNet:
     """Find the ResNet of a checkpoint.
 
@@ -57,7 +62,7 @@ def find_resnet(checkpoint: Any, name: str, prefix: str | None = None) -> FoundR
         InputError: There is none, or there are several and none of them is the usual one.
     """
     tensors = tensors_of(checkpoint)
-    prefixes = [key[: -len(_MARK)] for key in tensors if re.search(rf'(^|\.){re.escape(_MARK)}$', key)]
+    prefixes = [key.removesuffix(_MARK) for key in tensors if is_resnet(key)]
     if prefix is None:
         prefix = _choose(prefixes, name)
     elif prefix not in prefixes:

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+_COUNTER = 'num_batches_tracked'
+
 
 @dataclass(frozen=True)
 class KeyReport:
@@ -23,16 +25,19 @@ class KeyReport:
 
     def needed(self) -> list[str]:
         """Missing weights that cannot be done without: counters of batches only matter to a training that goes on."""
-        return [name for name in self.missing if not name.endswith('num_batches_tracked')]
+        return [name for name in self.missing if not name.endswith(_COUNTER)]
+
+    def surplus(self) -> list[str]:
+        """Unexpected weights that are no such counters."""
+        return [name for name in self.unexpected if not name.endswith(_COUNTER)]
 
     def text(self) -> str:
         """One line: numbers, and what is left out by the first part of its name."""
         left = Counter(name.split('.')[0] for name in self.unexpected)
-        told = f' (left out: {", ".join(f"{part} {count}" for part, count in left.items())})' if left else ''
-        missing = f' ({", ".join(self.missing[:3])}{", ..." if len(self.missing) > 3 else ""})' if self.missing else ''
-        return (
-            f'{len(self.matched)} matched, {len(self.missing)} missing{missing}, {len(self.unexpected)} unexpected{told}'
-        )
+        dropped = f' (left out: {", ".join(f"{part} {count}" for part, count in left.items())})' if left else ''
+        lacking = f' ({", ".join(self.missing[:3])}{", ..." if len(self.missing) > 3 else ""})' if self.missing else ''
+        numbers = (len(self.matched), len(self.missing), len(self.unexpected))
+        return '{} matched, {} missing{}, {} unexpected{}'.format(*numbers[:2], lacking, numbers[2], dropped)
 
 
 def compare_keys(
