@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from projects.false.atomic_write import atomic_write
@@ -31,6 +29,8 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, Any]:
         DamagedCheckpoint: The file is incomplete or no safetensors file.
         InputError: It cannot be read.
     """
+    from safetensors import SafetensorError, safe_open  # here, since an environment of mmselfsup may lack it
+
     try:
         with safe_open(os.fspath(path), framework='pt', device='cpu') as file:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is no dict
@@ -59,6 +59,8 @@ def write_safetensors(state: Mapping[str, Tensor], path: str | os.PathLike, fact
     Raises:
         InputError: The file system refuses, or what was written does not read back.
     """
+    from safetensors.torch import save
+
     data = save(dict(state), {'format': 'pt', _FACTS: json.dumps(dict(facts))})
     try:
         with atomic_write(Path(path), read_safetensors) as file:

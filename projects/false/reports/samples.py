@@ -95,5 +95,5 @@ def palette_of(dataset: BaseDataset) -> Palette:
 
 
 def image_of(tensor: Tensor) -> np.ndarray:
-    """A packed image, (C, H, W), as a picture, (H, W, C), uint8."""
-    return np.ascontiguousarray(np.clip(tensor.numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+    """A packed image, (C, H, W), as a picture, (H, W, 3), uint8; bands beyond the third are left out."""
+    return np.ascontiguousarray(np.clip(tensor[:3].numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))
