@@ -70,7 +70,7 @@ def write_folder(found: dict, examples: np.ndarray | None, folder: str | Path) -
     files: dict[str, bytes] = {}
     if found['confusion_matrix'] is not None:
         matrix, means = np.array(found['confusion_matrix']), found['scores']
-        title = f'mIoU {means["mIoU"]:.2f}, OA {means["OA"]:.2f}, kappa {means["kappa"]:.2f}; rows in percent'
+        title = 'mIoU {mIoU:.2f}, OA {OA:.2f}, kappa {kappa:.2f}; rows in percent, · is below 0.5'.format(**means)
         files['confusion.csv'] = matrix_csv(matrix, found['classes']).encode()
         files['confusion.png'] = confusion_picture(matrix, found['classes'], title)
     if examples is not None:

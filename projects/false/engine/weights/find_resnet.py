@@ -10,7 +10,13 @@ from torch import Tensor
 from projects.false.errors import InputError
 
 # Where checkpoints keep their weights, tried in this order: OpenMMLab, MoCo and most others; VISSL; single files.
-_PLACES = (('state_dict',), ('classy_state_dict', 'base_model', 'model', 'trunk'), ('model',), ())
+_PLACES = (
+    ('state_dict',),
+    ('model_state_dict',),
+    ('classy_state_dict', 'base_model', 'model', 'trunk'),
+    ('model',),
+    (),
+)
 # Where among the weights the ResNet is, preferred in this order: OpenMMLab, the query encoder of MoCo (official, and
 # with its neck as in mmselfsup 0.x), VISSL's trunk, the weights alone. Momentum encoders are never taken unasked.
 _PREFIXES = ('backbone.', 'encoder_q.', 'encoder_q.0.', '_feature_blocks.', '')
