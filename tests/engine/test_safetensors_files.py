@@ -1,5 +1,7 @@
 """Weights and facts come back, and a file that is none ends in one line."""
 
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -30,6 +32,13 @@ def test_files_of_others(tmp_path, header):
     read = read_checkpoint(tmp_path / 'weights.safetensors')
     assert read['meta'] == {}
     assert torch.equal(read['state_dict']['a.weight'], STATE['a.weight'])
+
+
+def test_facts_that_would_run_on_resuming_are_refused(tmp_path):
+    facts = {'facts': json.dumps({'epoch': 1, 'config': 'print("ran")'})}
+    save_file(STATE, tmp_path / 'weights.safetensors', facts)
+    with pytest.raises(InputError, match=r"is refused: its meta\['config'\] would be executed"):
+        read_checkpoint(tmp_path / 'weights.safetensors')
 
 
 @pytest.mark.parametrize('damage', [lambda data: data[:-3], lambda data: b'', lambda data: b'\xff' * 40])

@@ -38,12 +38,21 @@ def read_checkpoint(
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
-    if path.suffix == SUFFIX:
-        return read_safetensors(path)
+    checkpoint = read_safetensors(path) if path.suffix == SUFFIX else _unpickled(path, map_location or 'cpu', mmap)
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict) and 'config' in meta:
+        raise InputError(
+            f"checkpoint {path} is refused: its meta['config'] would be executed as Python on resuming; "
+            'if you only need the weights, save its "state_dict" alone to a new file and load that'
+        )
+    return checkpoint
+
+
+def _unpickled(path: Path, map_location: str | torch.device | Callable, mmap: bool) -> Any:
     try:
         with torch.serialization.safe_globals(HARMLESS):
-            checkpoint = torch.load(
-                path, map_location=map_location or 'cpu', weights_only=True, mmap=mmap and zipfile.is_zipfile(path)
+            return torch.load(
+                path, map_location=map_location, weights_only=True, mmap=mmap and zipfile.is_zipfile(path)
             )
     except PermissionError as error:
         raise InputError(f'checkpoint {path} cannot be read; check its permissions') from error
@@ -55,13 +64,6 @@ def read_checkpoint(
                 f'{unsafe[1] or unsafe[2]}; get the weights alone from its author, as tensors under "state_dict"'
             ) from error
         raise _damaged(path) from error
-    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
-    if isinstance(meta, dict) and 'config' in meta:
-        raise InputError(
-            f"checkpoint {path} is refused: its meta['config'] would be executed as Python on resuming; "
-            'if you only need the weights, save its "state_dict" alone to a new file and load that'
-        )
-    return checkpoint
 
 
 def verify_checkpoint(path: str | os.PathLike) -> Any:

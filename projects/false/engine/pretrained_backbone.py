@@ -12,7 +12,7 @@ from projects.false.engine import checkpoints  # noqa: F401 registers the safe l
 from projects.false.engine.export_backbone import backbone_weights
 from projects.false.engine.resnet_layout import describe_backbone
 from projects.false.engine.weights.find_resnet import find_resnet, is_resnet, tensors_of
-from projects.false.engine.weights.key_report import KeyReport, compare_keys
+from projects.false.engine.weights.key_report import KeyReport, compare_keys, shapes_of
 from projects.false.errors import InputError
 
 
@@ -44,7 +44,7 @@ class PretrainedBackbone:
         self._must_come_last(module)
         weights = self._read()
         own = module.state_dict()
-        report = compare_keys(_shapes(weights), _shapes(own))
+        report = compare_keys(shapes_of(weights), shapes_of(own))
         if report.needed() or report.surplus() or report.reshaped:
             raise InputError(self._mismatch(own, weights, report))
         module.load_state_dict(weights, strict=False)
@@ -112,10 +112,6 @@ class PretrainedBackbone:
         # mmpretrain's backbones zero their last norm (zero_init_residual) after that unless init_cfg is this type.
         if isinstance(module, BaseModule):
             module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
-
-
-def _shapes(state: dict[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def _of_another_library(checkpoint: Any, name: str) -> dict[str, Tensor]:

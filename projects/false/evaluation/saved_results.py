@@ -16,6 +16,8 @@ from .confusion_picture import confusion_picture
 from .examples import MOST_EXAMPLES
 from .tables import matrix_csv
 
+_FILES = {'scores.json', 'confusion.csv', 'confusion.png', 'examples.png'}
+
 
 def is_folder(out: str) -> bool:
     """Whether ``--out`` means a folder: one that exists, or a new name that does not end in ``.json``."""
@@ -76,7 +78,7 @@ def write_folder(found: dict, examples: np.ndarray | None, folder: str | Path) -
     if examples is not None:
         files['examples.png'] = cv2.imencode('.png', examples)[1].tobytes()
     try:
-        for name in ('scores.json', 'confusion.csv', 'confusion.png', 'examples.png'):
+        for name in _FILES - files.keys():
             Path(folder, name).unlink(missing_ok=True)
         for name, data in files.items():
             with atomic_write(Path(folder, name)) as file:

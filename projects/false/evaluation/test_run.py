@@ -5,6 +5,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.weights.key_report import compare_keys, shapes_of
 from projects.false.errors import InputError
 
 from .confusion import scores
@@ -22,14 +23,13 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
     if not isinstance(state, dict):
         raise InputError(f'{checkpoint}: holds no weights; give a checkpoint that tools/train.py wrote')
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
-    expected = model.state_dict()
-    missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
-    other = [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
-    wrong = [*missing, *unexpected, *sorted(other)]
+    report = compare_keys(shapes_of(state), shapes_of(model.state_dict()))
+    wrong = [*report.missing, *report.unexpected, *(name for name, _, _ in report.reshaped)]
     if wrong:
         raise InputError(
-            f'{checkpoint}: not a checkpoint of this model: {len(missing)} weights missing, {len(unexpected)} '
-            f'unexpected, {len(other)} of another shape (first: {wrong[0]}); give the config it was trained with'
+            f'{checkpoint}: not a checkpoint of this model: {len(report.missing)} weights missing, '
+            f'{len(report.unexpected)} unexpected, {len(report.reshaped)} of another shape (first: {wrong[0]}); '
+            'give the config it was trained with'
         )
     runner.load_checkpoint(checkpoint)
 

@@ -15,7 +15,7 @@ from projects.false.engine.safetensors_files import SUFFIX, write_safetensors
 from projects.false.errors import InputError
 
 from .find_resnet import FoundResNet, find_resnet, tensors_of
-from .key_report import KeyReport, compare_keys
+from .key_report import KeyReport, compare_keys, shapes_of
 from .resnet_shapes import DEPTHS, resnet_shapes
 
 FORMS = {
@@ -93,9 +93,8 @@ def _compare(found: FoundResNet, form: str, heads: Mapping[str, Tensor]) -> KeyR
     depth = (resnet_layout(found.weights) or (None, None, None))[2]
     stem = found.weights.get('conv1.weight')
     bands = stem.shape[1] if form != 'torchvision' and stem is not None and stem.ndim == 4 else 3
-    given = {name: tuple(value.shape) for name, value in found.weights.items()}
     others = [name for name in found.others if name not in heads]
-    return compare_keys(given, resnet_shapes(depth, bands) if depth else {}, others)
+    return compare_keys(shapes_of(found.weights), resnet_shapes(depth, bands) if depth else {}, others)
 
 
 def _problem(found: FoundResNet, report: KeyReport, form: str) -> str | None:

@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
 
 _COUNTER = 'num_batches_tracked'
 
@@ -38,6 +41,11 @@ class KeyReport:
         lacking = f' ({", ".join(self.missing[:3])}{", ..." if len(self.missing) > 3 else ""})' if self.missing else ''
         numbers = (len(self.matched), len(self.missing), len(self.unexpected))
         return '{} matched, {} missing{}, {} unexpected{}'.format(*numbers[:2], lacking, numbers[2], dropped)
+
+
+def shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Shapes by name of the tensors of a state dict."""
+    return {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def compare_keys(
