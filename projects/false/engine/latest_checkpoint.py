@@ -111,11 +111,16 @@ def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
         The checkpoint; without one the run begins.
 
     Raises:
-        InputError: The file does not exist, or the work folder has checkpoints and all are damaged.
+        InputError: The file does not exist or holds weights alone, or the work folder's checkpoints are all damaged.
     """
     if given != 'auto':
         if not os.path.isfile(given):
             raise InputError(f'{given}: no such checkpoint to resume from')
+        if iteration_of(read_checkpoint(given, mmap=True)) is None:
+            raise InputError(
+                f'{given}: holds weights alone, training cannot go on from it; give an epoch_N.pth or iter_N.pth, or '
+                'start a new run from the weights: model.backbone.init_cfg.checkpoint or load_from in --cfg-options'
+            )
         return Found(given, [])
     latest = find_latest_checkpoint(folder)
     if latest.path is None and latest.skipped:
