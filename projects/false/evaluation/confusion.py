@@ -40,7 +40,10 @@ def confusion_matrix(
 
 
 def _class_indices(values: np.ndarray, num_classes: int, name: str, allowed: str = '') -> np.ndarray:
-    wrong, pixels = np.unique(values[~((values >= 0) & (values < num_classes) & (values % 1 == 0))], return_counts=True)
+    right = (values >= 0) & (values < num_classes)
+    if not np.issubdtype(values.dtype, np.integer):
+        right &= values % 1 == 0
+    wrong, pixels = np.unique(values[~right], return_counts=True)
     if wrong.size:
         shown = ', '.join(f'{value:g} ({count} px)' for value, count in zip(wrong[:3], pixels[:3], strict=True))
         raise InputError(
