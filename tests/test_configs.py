@@ -14,7 +14,8 @@ from projects.false.datasets.packing import pack
 from projects.false.losses import Released
 
 CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
-FINE_TUNING = [path for path in CONFIGS if path.stem.startswith('upernet')]
+FINE_TUNING = [path for path in CONFIGS if path.stem.startswith(('upernet', 'linear', 'deeplabv3plus'))]
+FROZEN = [path for path in FINE_TUNING if not path.stem.startswith('upernet')]
 PRETRAINING = [path for path in CONFIGS if path not in FINE_TUNING]
 
 
@@ -101,7 +102,13 @@ def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_pat
     model = runner.train()
     assert all(torch.equal(before[f'backbone.{name}'], value) for name, value in given.items())
     moved = changed(before, model)
-    assert 'backbone.conv1.weight' in moved
+    if path in FROZEN:
+        state = model.state_dict()
+        kept = [name for name in before if name.startswith('backbone.') and torch.equal(before[name], state[name])]
+        assert len(kept) == len(given)  # weights, running statistics and their counters
+        assert not any(parameter.requires_grad for parameter in model.backbone.parameters())
+    else:
+        assert 'backbone.conv1.weight' in moved
     assert any(name.startswith('decode_head') for name in moved)
     assert runner.iter == 2
     assert math.isfinite(runner.message_hub.get_scalar('train/loss').current())

@@ -33,6 +33,7 @@ VERSIONS = {
     'rasterio': '1.4.4',
     'matplotlib': '3.11.2',
     'rich': '15.0.0',
+    'safetensors': '0.8.0',
     'ftfy': '6.3.1',
     'regex': '2026.11.15',
 }

@@ -13,6 +13,14 @@ from modelindex.load_model_index import load
 from tests.conftest import REPOSITORY
 
 RECIPES = sorted((REPOSITORY / 'configs').glob('*.py'))
+COLLECTIONS = {
+    'false': 'FALSE',
+    'simclr': 'SimCLR',
+    'mocov2': 'MoCo v2',
+    'upernet': 'UPerNet',
+    'linear': 'Linear probe',
+    'deeplabv3plus': 'DeepLabV3+',
+}
 
 
 @pytest.fixture(scope='module')
@@ -44,7 +52,7 @@ def test_collections_are_names_and_fit(index, models):
     assert 'FALSE' in collections
     for name, model in models.items():
         method = name.split('_')[0]
-        told = {'false': 'FALSE', 'simclr': 'SimCLR', 'mocov2': 'MoCo v2', 'upernet': 'UPerNet'}[method]
+        told = COLLECTIONS[method]
         assert model.in_collection == told
         assert told in collections
 

@@ -1,4 +1,4 @@
-"""Evaluate a fine-tuned model: python tools/test.py CONFIG CHECKPOINT [--out FILE.json]."""
+"""Evaluate a fine-tuned model: python tools/test.py CONFIG CHECKPOINT [--out FOLDER | --out FILE.json]."""
 
 import argparse
 import os
@@ -16,16 +16,19 @@ from mmengine.dist import is_main_process
 
 from projects.false.command_line import report_input_errors
 from projects.false.engine.launch import build_runner, is_first_process, load_config
-from projects.false.evaluation.test_run import check_outputs, test, write_scores
+from projects.false.evaluation.examples import example_sheet
+from projects.false.evaluation.saved_results import check_outputs, is_folder, write_folder, write_scores
+from projects.false.evaluation.test_run import test
 
 
 def parse_arguments() -> argparse.Namespace:
     """OpenMMLab's arguments."""
-    parser = argparse.ArgumentParser(description='mIoU, per-class IoU and overall accuracy of a segmentation model.')
+    parser = argparse.ArgumentParser(description='mIoU, OA, kappa, and IoU, F1, precision and recall of every class.')
     parser.add_argument('config', help='config file, for example configs/upernet_r50_potsdam.py')
     parser.add_argument('checkpoint', help='checkpoint of the fine-tuned model')
     parser.add_argument('--work-dir', help='where to write the log (work_dirs/<config name>)')
-    parser.add_argument('--out', help='JSON file for scores and confusion matrix')
+    parser.add_argument('--out', help='folder for scores, confusion matrix and example pictures, or a .json file')
+    parser.add_argument('--examples', type=int, default=8, help='test patches in the pictures of an --out folder (8)')
     parser.add_argument('--predictions', help='folder for the predicted index masks (PNG)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
@@ -40,12 +43,19 @@ def main() -> None:
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
     config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
     if is_first_process(config.launcher):
-        check_outputs(arguments.out, arguments.predictions)
+        check_outputs(arguments.out, arguments.predictions, arguments.examples)
     if arguments.predictions:
         config.test_evaluator.output_dir = arguments.predictions
-    found = test(build_runner(config), arguments.checkpoint)
-    if arguments.out and is_main_process():  # it alone has the confusion matrix of all
+    runner = build_runner(config)
+    found = test(runner, arguments.checkpoint)
+    if not arguments.out or not is_main_process():  # the first process alone has the confusion matrix of all
+        return
+    if not is_folder(arguments.out):
         write_scores(found, arguments.out)
+        return
+    title = f'{Path(arguments.config).stem}: test patches spread evenly over the list'
+    sheet = example_sheet(runner, arguments.examples, title) if arguments.examples else None
+    print(f'{arguments.out}: {", ".join(write_folder(found, sheet, arguments.out))}')
 
 
 if __name__ == '__main__':

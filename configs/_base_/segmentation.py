@@ -10,6 +10,7 @@ custom_imports = dict(
         'projects.false.evaluation',
         'projects.false.engine',
         'projects.false.models.band_preprocessor',
+        'projects.false.models.linear_head',
     ],
     allow_failed_imports=False,
 )

@@ -17,6 +17,7 @@ from projects.false.engine.latest_checkpoint import (
     pointed_to,
 )
 from projects.false.engine.launch_record import LaunchRecord
+from projects.false.engine.safetensors_files import write_safetensors
 from projects.false.errors import InputError
 
 
@@ -149,11 +150,17 @@ def test_given_file(folder: Path, tmp_path: Path) -> None:
     assert choose_resumed(late, tmp_path / 'gone').path == late
     with pytest.raises(InputError, match=r'gone\.pth: no such checkpoint'):
         choose_resumed('gone.pth', folder)
-    torch.save({'state_dict': {}, 'meta': {}}, tmp_path / 'backbone.pth')
-    with pytest.raises(
-        InputError, match=r'backbone\.pth: training cannot go on from it, it holds no more than weights'
-    ):
-        choose_resumed(str(tmp_path / 'backbone.pth'), folder)
+
+
+@pytest.mark.parametrize('name', ['backbone.pth', 'weights.safetensors'])
+def test_weights_alone_are_nothing_to_go_on_from(tmp_path, name):
+    state = {'conv1.weight': torch.ones(1)}
+    if name.endswith('.pth'):
+        write_checkpoint({'state_dict': state, 'meta': {'iter': 9}}, tmp_path / name)
+    else:
+        write_safetensors(state, tmp_path / name, {'iter': 9})
+    with pytest.raises(InputError, match=rf'{name}: holds weights alone, training cannot go on from it; give an'):
+        choose_resumed(str(tmp_path / name), tmp_path)
 
 
 def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: Path) -> None:

@@ -163,3 +163,41 @@ def test_torchvision_weights_fit_whole(tmp_path: Path) -> None:
         backbone.init_weights()
     for name, value in backbone.state_dict().items():
         assert torch.equal(value, given.state_dict()[name]), name
+
+
+@pytest.mark.parametrize('name', ['resnet18.pth', 'resnet18.safetensors', 'wrapped.pth', 'moco.pth', 'published.pth'])
+def test_weights_of_other_libraries_fit_whole(tmp_path: Path, name: str) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    given = timm.create_model('resnet18', num_classes=10).state_dict()
+    if name.endswith('.safetensors'):
+        save_file(given, tmp_path / name)
+    elif name == 'wrapped.pth':
+        torch.save(
+            {'state_dict': {f'module.{key}': value for key, value in given.items()}, 'arch': 'r'}, tmp_path / name
+        )
+    elif name == 'moco.pth':
+        query = {f'module.encoder_q.{key}': value for key, value in given.items()}
+        keys = {f'module.encoder_k.{key}': value + 1 for key, value in given.items()}
+        torch.save({'state_dict': keys | query | {'module.queue': torch.ones(2, 2)}, 'epoch': 200}, tmp_path / name)
+    else:
+        torch.save(given, tmp_path / name, _use_new_zipfile_serialization=name != 'published.pth')
+    backbone = build(resnet(init_cfg={'type': 'PretrainedBackbone', 'checkpoint': str(tmp_path / name)}), 'mmseg')
+    backbone.init_weights()
+    assert_loaded(backbone, {key: value for key, value in given.items() if not key.startswith('fc.')})
+
+
+def test_another_network_of_another_library(tmp_path: Path) -> None:
+    import timm
+
+    for name, text in (
+        ('resnet50', 'holds ResNet-50 .3-4-6-3 bottleneck blocks., the config builds ResNet-18'),
+        ('resnet18d', 'unexpected conv1.0.weight'),
+        ('efficientnet_b0', 'it holds no ResNet, the config builds ResNet-18'),
+    ):
+        torch.save(timm.create_model(name).state_dict(), tmp_path / f'{name}.pth')
+        init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': str(tmp_path / f'{name}.pth')}
+        with pytest.raises(InputError, match=text) as caught:
+            build(resnet(init_cfg=init_cfg), 'mmseg').init_weights()
+        assert '\n' not in user_message(caught.value)

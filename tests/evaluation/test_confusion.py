@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,6 +32,42 @@ def test_equals_pixel_sets(seed, classes):
     assert found.miou == pytest.approx(np.nanmean(iou))
     assert found.overall_accuracy == pytest.approx(accuracy)
     np.testing.assert_allclose(found.f1, 2 * found.iou / (1 + found.iou))
+    with np.errstate(invalid='ignore'):
+        harmonic = 2 * found.precision * found.recall / (found.precision + found.recall)
+    np.testing.assert_allclose(harmonic[found.f1 > 0], found.f1[found.f1 > 0])
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_equals_the_metric_of_mmseg(seed):
+    """Where every class is labelled and predicted; kappa from the agreement of shuffled pixels."""
+    from mmseg.evaluation import IoUMetric
+
+    generator = np.random.default_rng(seed)
+    label = generator.integers(0, 4, (40, 50))
+    prediction = np.where(generator.random(label.shape) < 0.6, label, generator.integers(0, 4, label.shape))
+    label[generator.random(label.shape) < 0.1] = 255
+    pair = (torch.from_numpy(prediction), torch.from_numpy(label))
+    areas = IoUMetric.intersect_and_union(*pair, 4, 255)
+    theirs = IoUMetric.total_area_to_metrics(*areas, ['mIoU', 'mDice', 'mFscore'])
+    found = scores(confusion_matrix(label, prediction, 4))
+    for name, values in (('IoU', found.iou), ('Fscore', found.f1)):
+        np.testing.assert_allclose(values, theirs[name], rtol=1e-6)
+    np.testing.assert_allclose(found.precision, theirs['Precision'], rtol=1e-6)
+    np.testing.assert_allclose(found.recall, theirs['Recall'], rtol=1e-6)
+    assert found.overall_accuracy == pytest.approx(float(theirs['aAcc']))
+    assert found.mean_precision == pytest.approx(float(np.mean(theirs['Precision'])))
+    assert found.mean_recall == pytest.approx(float(np.mean(theirs['Recall'])))
+
+
+def test_kappa_by_its_definition():
+    """Agreement beyond what two independent raters with the same class shares would reach."""
+    generator = np.random.default_rng(3)
+    label = generator.integers(0, 3, 400)
+    prediction = np.where(generator.random(400) < 0.5, label, generator.integers(0, 3, 400))
+    by_chance = np.mean([a == b for a in label for b in prediction])
+    kappa = ((label == prediction).mean() - by_chance) / (1 - by_chance)
+    assert scores(confusion_matrix(label, prediction, 3)).kappa == pytest.approx(kappa)
+    assert scores(confusion_matrix(label, label, 3)).kappa == 1
 
 
 def test_known_matrix():
@@ -39,6 +76,17 @@ def test_known_matrix():
     assert found.miou == pytest.approx(0.6)
     assert found.kappa == pytest.approx(0.5)
     np.testing.assert_allclose(found.precision[:2], [0.75, 0.75])
+    assert found.absent() == [2]
+    assert found.mean_precision == found.mean_recall == found.mean_f1 == 0.75
+
+
+def test_a_class_that_is_only_predicted_counts_as_zero():
+    found = scores(np.array([[3, 1], [0, 0]]))
+    assert found.iou.tolist() == [0.75, 0]
+    assert found.miou == 0.375
+    assert found.absent() == []
+    assert np.isnan(found.recall[1])
+    assert found.mean_recall == 0.75
 
 
 def test_ignored_pixels_do_not_count():
@@ -47,11 +95,22 @@ def test_ignored_pixels_do_not_count():
 
 
 @pytest.mark.parametrize(
-    ('label', 'prediction', 'text'), [([0, 3], [0, 1], 'label'), ([0, 1], [0, 7], 'prediction'), ([0], [0, 1], 'shape')]
+    ('label', 'prediction', 'text'),
+    [
+        ([0, 3, 3], [0, 1, 1], r'^a\.png holds 3 \(2 px\); classes are 0 to 2 and 255 \(ignored\): check num_classes'),
+        ([0, 1], [0, 7], r'^b\.png holds 7 \(1 px\); classes are 0 to 2: check'),
+        ([0, 255], [0, 255], r'^b\.png holds 255 \(1 px\)'),
+        ([0, -1], [0, 1], r'^a\.png holds -1'),
+        ([0, 1], [0, -1], r'^b\.png holds -1'),
+        ([0, 1], [0, 0.5], r'^b\.png holds 0\.5 '),
+        ([0, 1], [0, float('nan')], r'^b\.png holds nan '),
+        ([3, 4, 5, 6], [0, 0, 0, 0], r'^a\.png holds 3 \(1 px\), 4 \(1 px\), 5 \(1 px\), \.\.\.; classes'),
+        ([0], [0, 1], r'^b\.png has shape \(2,\), a\.png has shape \(1,\)'),
+    ],
 )
 def test_out_of_range_is_an_error(label, prediction, text):
     with pytest.raises(InputError, match=text):
-        confusion_matrix(np.array(label), np.array(prediction), 3)
+        confusion_matrix(np.array(label), np.array(prediction), 3, names=('a.png', 'b.png'))
 
 
 def test_nothing_labelled():

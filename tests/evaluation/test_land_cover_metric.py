@@ -1,9 +1,15 @@
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import DefaultSampler
+from torch import distributed
 
 from projects.false import InputError
+from projects.false.datasets.seeding import SeededSampler
 from projects.false.evaluation import LandCoverMetric
 
 
@@ -40,7 +46,53 @@ def test_predictions_are_written(tmp_path):
     assert cv2.imread(str(tmp_path / 'out' / 'tile_0.png'), -1).tolist() == [[0, 2]]
 
 
-@pytest.mark.parametrize(('prediction', 'label', 'word'), [([[3]], [[0]], 'prediction'), ([[0]], [[9]], 'label')])
-def test_out_of_range_names_the_mask(prediction, label, word):
-    with pytest.raises(InputError, match=rf'masks/tile_0\.png: {word} holds values'):
+@pytest.mark.parametrize(
+    ('prediction', 'label', 'text'),
+    [
+        ([[3]], [[0]], r'images/tile_0\.png: the prediction holds 3 \(1 px\)'),
+        ([[3]], [[255]], r'images/tile_0\.png: the prediction holds 3 \(1 px\)'),
+        ([[0]], [[9]], r'masks/tile_0\.png: the label holds 9 \(1 px\)'),
+    ],
+)
+def test_out_of_range_names_file_and_value(prediction, label, text):
+    with pytest.raises(InputError, match=text):
         metric().process({}, [sample(prediction, label)])
+
+
+def test_the_ignore_index_is_an_argument():
+    made = metric(ignore_index=0)
+    made.process({}, [sample([[1, 2]], [[1, 0]])])
+    assert made.evaluate(1)['OA'] == 100
+    with pytest.raises(InputError, match='holds 255'):
+        made.process({}, [sample([[1, 2]], [[1, 255]])])
+
+
+LABELS = [[[0, 0], [1, 255]], [[0, 1], [1, 1]], [[2, 2], [2, 0]]]
+PREDICTIONS = [[[0, 1], [1, 0]], [[0, 1], [2, 1]], [[2, 2], [0, 0]]]
+
+
+def evaluate_share(rank: int, folder: Path, shuffled: bool) -> None:
+    """One of two processes with its share of three images, as a sampler of the recipes hands it out."""
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    sampler = SeededSampler(range(3), seed=0) if shuffled else DefaultSampler(range(3), shuffle=False)
+    made = metric(collect_dir=str(folder / 'collected'))
+    handed_out = list(sampler)
+    for index in handed_out:
+        made.process({}, [sample(PREDICTIONS[index], LABELS[index], f'tile_{index}.png')])
+    scores = made.evaluate(3)
+    matrix = None if made.matrix is None else made.matrix.tolist()
+    (folder / f'{rank}.json').write_text(json.dumps([len(handed_out), scores, matrix]))
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize('shuffled', [False, True])
+def test_two_processes_count_every_image_once(tmp_path, shuffled):
+    """Three images for two processes: one comes twice, so that both get two."""
+    torch.multiprocessing.spawn(evaluate_share, (tmp_path, shuffled), nprocs=2)
+    alone = metric()
+    alone.process({}, [sample(*pair) for pair in zip(PREDICTIONS, LABELS, strict=True)])
+    expected = alone.evaluate(3)
+    first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in range(2))
+    assert first == [2, expected, alone.matrix.tolist()]
+    assert second == [2, expected, None]

@@ -37,13 +37,14 @@ def test_train_and_test_on_two_processes(patches, tmp_path):
     assert [path.name for path in tmp_path.glob('fine/*.pth')] == ['iter_2.pth']
 
     chosen = ['--cfg-options', roots[2], listed[1]]
-    for name, command in (
-        ('two', [REPOSITORY / 'tools' / 'dist_test.sh', CONFIG, checkpoint, 2]),
-        ('one', [sys.executable, REPOSITORY / 'tools' / 'test.py', CONFIG, checkpoint]),
+    for name, out, command in (
+        ('two', 'two_out', [REPOSITORY / 'tools' / 'dist_test.sh', CONFIG, checkpoint, 2]),
+        ('one', 'one.json', [sys.executable, REPOSITORY / 'tools' / 'test.py', CONFIG, checkpoint]),
     ):
-        done = shell(tmp_path, *command, '--out', f'{name}.json', '--predictions', name, *chosen)
+        done = shell(tmp_path, *command, '--out', out, '--predictions', name, *chosen)
         assert done.returncode == 0, done.stderr[-3000:]
-    one, two = (json.loads((tmp_path / f'{name}.json').read_text()) for name in ('one', 'two'))
+    one, two = (json.loads((tmp_path / path).read_text()) for path in ('one.json', 'two_out/scores.json'))
+    assert (tmp_path / 'two_out' / 'examples.png').is_file()
     assert one == two
     assert sum(map(sum, one['confusion_matrix'])) > 2 * 128 * 128
     for path in (tmp_path / 'one').iterdir():

@@ -12,12 +12,10 @@ from typing import Any
 import torch
 
 from projects.false.atomic_write import atomic_write
+from projects.false.engine.damaged_checkpoint import DamagedCheckpoint
 from projects.false.engine.harmless_types import HARMLESS
+from projects.false.engine.safetensors_files import SUFFIX, read_safetensors
 from projects.false.errors import InputError
-
-
-class DamagedCheckpoint(InputError):
-    """A file that is incomplete or no checkpoint, where an earlier one may serve."""
 
 
 def read_checkpoint(
@@ -26,12 +24,12 @@ def read_checkpoint(
     """Read a checkpoint of tensors and plain values without running anything in it.
 
     Args:
-        path: The file; ``~`` is expanded.
+        path: The file; ``~`` is expanded. What ends in ``.safetensors`` is read as such.
         map_location: Where its tensors go, as in :func:`torch.load`; None is the CPU.
         mmap: Leave the tensors on the disk until they are used: quick where only the plain values matter.
 
     Returns:
-        The object in the file.
+        The object in the file; of a safetensors file ``state_dict`` and ``meta``.
 
     Raises:
         DamagedCheckpoint: The file is damaged or no PyTorch checkpoint.
@@ -40,10 +38,21 @@ def read_checkpoint(
     path = Path(path).expanduser()
     if not path.is_file():
         raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
+    checkpoint = read_safetensors(path) if path.suffix == SUFFIX else _unpickled(path, map_location or 'cpu', mmap)
+    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+    if isinstance(meta, dict) and 'config' in meta:
+        raise InputError(
+            f"checkpoint {path} is refused: its meta['config'] would be executed as Python on resuming; "
+            'if you only need the weights, save its "state_dict" alone to a new file and load that'
+        )
+    return checkpoint
+
+
+def _unpickled(path: Path, map_location: str | torch.device | Callable, mmap: bool) -> Any:
     try:
         with torch.serialization.safe_globals(HARMLESS):
-            checkpoint = torch.load(
-                path, map_location=map_location or 'cpu', weights_only=True, mmap=mmap and zipfile.is_zipfile(path)
+            return torch.load(
+                path, map_location=map_location, weights_only=True, mmap=mmap and zipfile.is_zipfile(path)
             )
     except PermissionError as error:
         raise InputError(f'checkpoint {path} cannot be read; check its permissions') from error
@@ -55,13 +64,6 @@ def read_checkpoint(
                 f'{unsafe[1] or unsafe[2]}; get the weights alone from its author, as tensors under "state_dict"'
             ) from error
         raise _damaged(path) from error
-    meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
-    if isinstance(meta, dict) and 'config' in meta:
-        raise InputError(
-            f"checkpoint {path} is refused: its meta['config'] would be executed as Python on resuming; "
-            'if you only need the weights, save its "state_dict" alone to a new file and load that'
-        )
-    return checkpoint
 
 
 def verify_checkpoint(path: str | os.PathLike) -> Any:

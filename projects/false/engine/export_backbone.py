@@ -2,7 +2,7 @@
 
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -62,6 +62,31 @@ def _argument(call: ast.AST | None, name: str) -> ast.AST | None:
     return next((keyword.value for keyword in keywords if keyword.arg == name), None)
 
 
+def backbone_facts(names: Iterable[str], meta: Mapping) -> dict[str, Any]:
+    """What there is to know about a backbone.
+
+    Args:
+        names: Of its weights, without a prefix.
+        meta: ``meta`` of the checkpoint: MMEngine's, or that of an exported backbone, whose facts are kept.
+
+    Returns:
+        Those that are known of ``method``, ``config_name``, ``epoch``, ``iter``, ``seed``, ``depth``, ``block`` and
+        ``blocks``.
+    """
+    kind, blocks, depth = resnet_layout(names) or (None, None, None)
+    facts = {
+        'method': method_of(str(meta.get('cfg', ''))) or meta.get('method'),
+        'config_name': meta.get('experiment_name') or meta.get('config_name'),
+        'epoch': meta.get('epoch'),
+        'iter': meta.get('iter'),
+        'seed': meta.get('seed'),
+        'depth': depth,
+        'block': kind,
+        'blocks': blocks,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
 def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.PathLike, **meta) -> dict:
     """Write a backbone to a file that ``PretrainedBackbone`` and ``torch.load(weights_only=True)`` read.
 
@@ -87,19 +112,8 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
             f"{place} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
         )
     known = checkpoint.get('meta')
-    known = known if isinstance(known, Mapping) else {}
-    kind, blocks, depth = resnet_layout(weights) or (None, None, None)
-    found = {
-        'method': method_of(str(known.get('cfg', ''))),
-        'config_name': known.get('experiment_name'),
-        'epoch': known.get('epoch'),
-        'iter': known.get('iter'),
-        'seed': known.get('seed'),
-        'depth': depth,
-        'block': kind,
-        'blocks': blocks,
-    }
-    facts = {key: value for key, value in {**found, **meta}.items() if value is not None}
+    found = backbone_facts(weights, known if isinstance(known, Mapping) else {})
+    facts = {**found, **{key: value for key, value in meta.items() if value is not None}}
     exported = {'state_dict': weights, 'meta': facts}
     write_checkpoint(exported, out_path)
     print_log(f'wrote {len(weights)} backbone tensors to {os.fspath(out_path)}', 'current')

@@ -119,8 +119,8 @@ def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
             raise InputError(f'{given}: no such checkpoint to resume from')
         if iteration_of(read_checkpoint(given, mmap=True)) is None:
             raise InputError(
-                f'{given}: training cannot go on from it, it holds no more than weights; begin from them with '
-                f'--cfg-options load_from={given}'
+                f'{given}: holds weights alone, training cannot go on from it; give an epoch_N.pth or iter_N.pth, or '
+                'start a new run from the weights: model.backbone.init_cfg.checkpoint or load_from in --cfg-options'
             )
         return Found(given, [])
     latest = find_latest_checkpoint(folder)

@@ -1,5 +1,7 @@
 """Start a backbone from pretrained weights: all of them, or an error; never from a silently random network."""
 
+from typing import Any
+
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, update_init_info
 from mmengine.registry import WEIGHT_INITIALIZERS
@@ -9,24 +11,9 @@ from torch import Tensor, nn
 from projects.false.engine import checkpoints  # noqa: F401 registers the safe loaders
 from projects.false.engine.export_backbone import backbone_weights
 from projects.false.engine.resnet_layout import describe_backbone
+from projects.false.engine.weights.find_resnet import find_resnet, is_resnet, tensors_of
+from projects.false.engine.weights.key_report import KeyReport, compare_keys, shapes_of
 from projects.false.errors import InputError
-
-
-def compare_weights(own: dict[str, Tensor], given: dict[str, Tensor]) -> tuple[list[str], list[str], list[str]]:
-    """Sort out which weights of a file do not fit a module.
-
-    Args:
-        own: State dict of the module.
-        given: State dict of the file. ``num_batches_tracked`` may be absent: nothing reads it in evaluation, and old
-            exporters leave it out.
-
-    Returns:
-        Names that the file lacks, names that the module lacks, and names whose shapes differ.
-    """
-    missing = [name for name in own.keys() - given.keys() if not name.endswith('num_batches_tracked')]
-    unexpected = [name for name in given.keys() - own.keys() if not name.endswith('num_batches_tracked')]
-    reshaped = [name for name in own.keys() & given.keys() if own[name].shape != given[name].shape]
-    return sorted(missing), sorted(unexpected), sorted(reshaped)
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -37,7 +24,8 @@ class PretrainedBackbone:
 
     Args:
         checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.export_backbone.export_backbone`, or a whole
-            checkpoint with weights under ``backbone.``. None, for configs that leave it to the command line, is an
+            checkpoint with weights under ``backbone.``, or the ResNet of torchvision, timm, MoCo or VISSL, whose
+            classifier is left out; ``.safetensors``, too. None, for configs that leave it to the command line, is an
             error on use.
 
     Raises:
@@ -56,9 +44,9 @@ class PretrainedBackbone:
         self._must_come_last(module)
         weights = self._read()
         own = module.state_dict()
-        missing, unexpected, reshaped = compare_weights(own, weights)
-        if missing or unexpected or reshaped:
-            raise InputError(self._mismatch(own, weights, missing, unexpected, reshaped))
+        report = compare_keys(shapes_of(weights), shapes_of(own))
+        if report.needed() or report.surplus() or report.reshaped:
+            raise InputError(self._mismatch(own, weights, report))
         module.load_state_dict(weights, strict=False)
         self._settle(module)
         if hasattr(module, '_params_init_info'):
@@ -77,13 +65,7 @@ class PretrainedBackbone:
             )
         # Through MMEngine's loader, whose schemes checkpoint_loader.py made safe: a path, or torchvision://NAME.
         checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
-        weights = backbone_weights(checkpoint)
-        if not weights and isinstance(checkpoint, dict):
-            state = checkpoint.get('state_dict', checkpoint)
-            if isinstance(state, dict):
-                weights = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-                for name in ('fc.weight', 'fc.bias'):  # torchvision's classifier is no part of the backbone
-                    weights.pop(name, None)
+        weights = backbone_weights(checkpoint) or _of_another_library(checkpoint, self.checkpoint)
         if not weights:
             raise InputError(
                 f'{self.checkpoint} holds no backbone; give the backbone.pth that pretraining leaves in its work '
@@ -107,19 +89,19 @@ class PretrainedBackbone:
                 f'{configs[-1]} would overwrite it'
             )
 
-    def _mismatch(self, own: dict, weights: dict, missing: list, unexpected: list, reshaped: list) -> str:
-        matched = len(own.keys() & weights.keys()) - len(reshaped)
+    def _mismatch(self, own: dict, weights: dict, report: KeyReport) -> str:
+        missing, unexpected, reshaped = sorted(report.needed()), sorted(report.surplus()), sorted(report.reshaped)
         examples = [
             f'{what} {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
             for what, names in (('missing', missing), ('unexpected', unexpected))
             if names
         ]
-        examples += [f'{name} is {tuple(weights[name].shape)}, not {tuple(own[name].shape)}' for name in reshaped[:3]]
+        examples += [f'{name} is {given}, not {expected}' for name, given, expected in reshaped[:3]]
         return (
             f'{self.checkpoint} does not fit the backbone: it holds {describe_backbone(weights)}, the config builds '
-            f'{describe_backbone(own)}; {matched} tensors match, {len(missing)} are missing, {len(unexpected)} are '
-            f'unexpected, {len(reshaped)} have another shape ({"; ".join(examples)}); set the type, depth and width '
-            'that were pretrained, or give another file'
+            f'{describe_backbone(own)}; {len(report.matched)} tensors match, {len(missing)} are missing, '
+            f'{len(unexpected)} are unexpected, {len(reshaped)} have another shape ({"; ".join(examples)}); set the '
+            'type, depth and width that were pretrained, or give another file'
         )
 
     def _settle(self, module: nn.Module) -> None:
@@ -130,3 +112,10 @@ class PretrainedBackbone:
         # mmpretrain's backbones zero their last norm (zero_init_residual) after that unless init_cfg is this type.
         if isinstance(module, BaseModule):
             module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
+
+
+def _of_another_library(checkpoint: Any, name: str) -> dict[str, Tensor]:
+    tensors = tensors_of(checkpoint)
+    if any(is_resnet(key) for key in tensors):
+        tensors = find_resnet(checkpoint, name).weights
+    return {key: value for key, value in tensors.items() if not key.startswith('fc.')}  # the classifier

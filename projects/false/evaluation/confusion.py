@@ -8,15 +8,20 @@ from projects.false.errors import InputError
 
 
 def confusion_matrix(
-    label: np.ndarray, prediction: np.ndarray, num_classes: int, ignore_index: int = 255
+    label: np.ndarray,
+    prediction: np.ndarray,
+    num_classes: int,
+    ignore_index: int = 255,
+    names: tuple[str, str] = ('label', 'prediction'),
 ) -> np.ndarray:
     """Count pixels by labelled and predicted class.
 
     Args:
         label: Class indices or the ignore index, any shape.
-        prediction: Class indices, same shape.
+        prediction: Class indices, same shape; checked where the label is ignored, too.
         num_classes: C.
         ignore_index: Pixels with this label are left out.
+        names: What error messages call the two, such as the files that they come from.
 
     Returns:
         Shape (C, C), int64: rows are labels, columns predictions.
@@ -25,31 +30,47 @@ def confusion_matrix(
         InputError: The shapes differ, or a value is no class.
     """
     if label.shape != prediction.shape:
-        raise InputError(f'prediction of shape {prediction.shape} for a label of shape {label.shape}')
+        raise InputError(
+            f'{names[1]} has shape {prediction.shape}, {names[0]} has shape {label.shape}; they must agree'
+        )
     counted = label != ignore_index
-    label, prediction = label[counted].astype(np.int64), prediction[counted].astype(np.int64)
-    for name, values in (('label', label), ('prediction', prediction)):
-        if values.size and not (values.min() >= 0 and values.max() < num_classes):
-            raise InputError(
-                f'{name} holds values from {values.min()} to {values.max()}, classes are 0 to {num_classes - 1} '
-                f'(ignore index {ignore_index}); check num_classes of the model and the palette of the data'
-            )
+    label = _class_indices(label[counted], num_classes, names[0], f' and {ignore_index} (ignored)')
+    prediction = _class_indices(prediction, num_classes, names[1])[counted]
     return np.bincount(label * num_classes + prediction, minlength=num_classes**2).reshape(num_classes, num_classes)
+
+
+def _class_indices(values: np.ndarray, num_classes: int, name: str, allowed: str = '') -> np.ndarray:
+    right = (values >= 0) & (values < num_classes)
+    if not np.issubdtype(values.dtype, np.integer):
+        right &= values % 1 == 0
+    wrong, pixels = np.unique(values[~right], return_counts=True)
+    if wrong.size:
+        shown = ', '.join(f'{value:g} ({count} px)' for value, count in zip(wrong[:3], pixels[:3], strict=True))
+        raise InputError(
+            f'{name} holds {shown}{", ..." if len(wrong) > 3 else ""}; classes are 0 to {num_classes - 1}{allowed}: '
+            'check num_classes of the model and the palette of the data'
+        )
+    return values.astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores of a confusion matrix, fractions in [0, 1]; NaN where a class is neither labelled nor predicted.
+    """Scores of a confusion matrix, fractions in [0, 1] (kappa in [-1, 1]).
+
+    A class with neither a labelled nor a predicted pixel has NaN everywhere and is left out of every mean, as is usual
+    in semantic segmentation. One that is predicted but never labelled has IoU and F1 of 0, and they count.
 
     Attributes:
         iou: Intersection over union per class.
         f1: F1 (Dice) per class.
         precision: Per class; NaN where nothing was predicted as the class.
-        recall: Per class; NaN where the class has no label.
-        miou: Mean of ``iou`` over the classes that occur.
-        mean_f1: Mean of ``f1`` over the classes that occur.
+        recall: Per class (producer's accuracy); NaN where the class has no label.
+        miou: Mean of ``iou``.
+        mean_f1: Mean of ``f1``.
+        mean_precision: Mean of ``precision``.
+        mean_recall: Mean of ``recall``.
         overall_accuracy: Share of labelled pixels that are right (OA).
-        kappa: Cohen's kappa.
+        kappa: Cohen's kappa; 1 where labels and predictions are one and the same class.
     """
 
     iou: np.ndarray
@@ -58,8 +79,14 @@ class Scores:
     recall: np.ndarray
     miou: float
     mean_f1: float
+    mean_precision: float
+    mean_recall: float
     overall_accuracy: float
     kappa: float
+
+    def absent(self) -> list[int]:
+        """Indices of the classes without a single pixel, labelled or predicted."""
+        return np.flatnonzero(np.isnan(self.iou)).tolist()
 
 
 def scores(matrix: np.ndarray) -> Scores:
@@ -82,6 +109,5 @@ def scores(matrix: np.ndarray) -> Scores:
     accuracy = hit.sum() / total
     chance = (labelled * predicted).sum() / total**2
     kappa = (accuracy - chance) / (1 - chance) if chance < 1 else 1.0
-    return Scores(
-        iou, f1, precision, recall, float(np.nanmean(iou)), float(np.nanmean(f1)), float(accuracy), float(kappa)
-    )
+    means = (float(np.nanmean(values)) for values in (iou, f1, precision, recall))
+    return Scores(iou, f1, precision, recall, *means, float(accuracy), float(kappa))

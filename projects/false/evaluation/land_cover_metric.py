@@ -16,9 +16,11 @@ from .tables import score_table
 
 @METRICS.register_module()
 class LandCoverMetric(BaseMetric):
-    """mIoU, per-class IoU, overall accuracy, F1 and kappa of a segmentation.
+    """mIoU, per-class IoU, overall accuracy, F1, precision, recall and kappa of a segmentation.
 
-    Values are percentages. Predictions or labels out of range are an error; the ignore index is left out.
+    Values are percentages of one confusion matrix over all images and processes; an image that a sampler hands out
+    twice, so that all processes get the same number, counts once. Predictions or labels out of range are an error;
+    the ignore index is left out.
 
     Args:
         ignore_index: Label of pixels that do not count.
@@ -43,13 +45,12 @@ class LandCoverMetric(BaseMetric):
             if self.output_dir:
                 self._write(prediction, sample['img_path'])
             label = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
-            try:
-                self.results.append(confusion_matrix(label, prediction, classes, self.ignore_index))
-            except InputError as error:
-                raise InputError(f'{sample.get("seg_map_path", sample["img_path"])}: {error}') from error
+            image, mask = sample['img_path'], sample.get('seg_map_path', sample['img_path'])
+            names = (f'{mask}: the label', f'{image}: the prediction')
+            self.results.append(confusion_matrix(label, prediction, classes, self.ignore_index, names))
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
-        """Sum up and name the scores: ``mIoU``, ``OA``, ``mF1``, ``kappa`` and ``IoU.<class>``, in percent."""
+        """Sum up and name the scores, in percent: ``mIoU``, ``OA``, ``kappa``, means of the others, ``IoU.<class>``."""
         self.matrix = np.sum(results, axis=0)
         found, classes = scores(self.matrix), self.dataset_meta['classes']
         MMLogger.get_current_instance().info('\n' + score_table(found, classes))
@@ -57,6 +58,8 @@ class LandCoverMetric(BaseMetric):
             'mIoU': found.miou,
             'OA': found.overall_accuracy,
             'mF1': found.mean_f1,
+            'mPrecision': found.mean_precision,
+            'mRecall': found.mean_recall,
             'kappa': found.kappa,
             **{f'IoU.{name}': value for name, value in zip(classes, found.iou, strict=True)},
         }

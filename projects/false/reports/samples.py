@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
+from torch import Tensor
 
 from projects.false.datasets.palettes import IGNORE_INDEX, Palette
 from projects.false.datasets.seeding import SampleIndex
@@ -62,9 +63,9 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
             if label is None:
                 headings, pictures = _views(dataset.pipeline.transforms[0](entry)['img'], packed['inputs'])
             else:
-                palette = _palette(dataset)
+                palette = palette_of(dataset)
                 headings = ('image', 'label', 'label over image')
-                pictures = _labelled(_image(packed['inputs']), label.data[0].numpy().astype(np.uint8), palette)
+                pictures = _labelled(image_of(packed['inputs']), label.data[0].numpy().astype(np.uint8), palette)
             rows.append((Path(path).name, pictures))
         yield contact_sheet(title, headings, rows, palette)
 
@@ -76,7 +77,7 @@ def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
         rgb = (view[None, [2, 1, 0]].float() for view in views)
         views = [apply_steps(view, row[None])[0, [2, 1, 0]].round() for view, row in zip(rgb, steps, strict=True)]
     headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
-    return headings, [enlarged(patch), *(enlarged(_image(view)) for view in views)]
+    return headings, [enlarged(patch), *(enlarged(image_of(view)) for view in views)]
 
 
 def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np.ndarray]:
@@ -87,10 +88,12 @@ def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np
     return [enlarged(image), mask_picture(label, palette), enlarged(over)]
 
 
-def _palette(dataset: BaseDataset) -> Palette:
+def palette_of(dataset: BaseDataset) -> Palette:
+    """Classes and colours that a data set of segmentation has."""
     names, colors = dataset.metainfo['classes'], dataset.metainfo['palette']
     return Palette('of the data set', tuple(names), tuple(tuple(color) for color in colors))
 
 
-def _image(tensor) -> np.ndarray:
-    return np.ascontiguousarray(np.clip(tensor.numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+def image_of(tensor: Tensor) -> np.ndarray:
+    """A packed image, (C, H, W), as a picture, (H, W, 3), uint8; bands beyond the third are left out."""
+    return np.ascontiguousarray(np.clip(tensor[:3].numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))

@@ -1,0 +1,136 @@
+"""ResNet weights from one library's form to another's, every tensor of them or none."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
+from projects.false.engine.export_backbone import backbone_facts
+from projects.false.engine.resnet_layout import describe_backbone, resnet_layout
+from projects.false.engine.safetensors_files import SUFFIX, write_safetensors
+from projects.false.errors import InputError
+
+from .find_resnet import FoundResNet, find_resnet, tensors_of
+from .key_report import KeyReport, compare_keys, shapes_of
+from .resnet_shapes import DEPTHS, resnet_shapes
+
+FORMS = {
+    'ours': "backbone.pth, as pretraining leaves it: what a recipe's model.backbone.init_cfg.checkpoint takes",
+    'mmseg': 'OpenMMLab: names begin with "backbone."; of a fine-tuned checkpoint with its heads and classes',
+    'torchvision': 'plain state dict of torchvision.models.resnetN without its classifier fc; three bands',
+    'timm': 'plain state dict of timm.create_model("resnetN", num_classes=0); any number of bands (in_chans)',
+}
+_HEADS = ('decode_head.', 'auxiliary_head.')
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What :func:`convert_weights` did.
+
+    Attributes:
+        source: What the ResNet is and where it was.
+        report: How its names compare with those of the new form.
+        heads: Tensors of segmentation heads that were taken along.
+    """
+
+    source: str
+    report: KeyReport
+    heads: int
+
+
+def convert_weights(
+    path: str | os.PathLike, out: str | os.PathLike, form: str, prefix: str | None = None
+) -> Conversion:
+    """Convert the weights of a ResNet.
+
+    Args:
+        path: Checkpoint of this project, OpenMMLab, torchvision, timm, MoCo or VISSL; ``.safetensors`` or PyTorch's.
+        out: File to write: ``.safetensors``, ``.pth`` or ``.pt``.
+        form: A key of :data:`FORMS`.
+        prefix: What stands before the names of the ResNet in the file; None looks for it.
+
+    Returns:
+        What was matched, missing and left out.
+
+    Raises:
+        InputError: The file is missing or unsafe, holds no ResNet, lacks weights of it or has some of another shape, or
+            the output cannot be written.
+
+    Example:
+        >>> convert_weights('work_dirs/simclr_r18_mbrsc/epoch_20.pth', 'resnet18.safetensors', 'torchvision')
+    """
+    if form not in FORMS:
+        raise InputError(f'unknown form {form!r}; choose one of {", ".join(FORMS)}')
+    _check_out(Path(path).expanduser(), Path(out))
+    checkpoint = read_checkpoint(path)
+    found = find_resnet(checkpoint, os.fspath(path), prefix)
+    heads = _heads(checkpoint) if form == 'mmseg' else {}
+    report = _compare(found, form, heads)
+    problem = _problem(found, report, form)
+    if problem:
+        raise InputError(f'{os.fspath(path)}: {problem}')
+    weights = {name: _own(found.weights[name]) for name in report.matched}
+    meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
+    meta = meta if isinstance(meta, Mapping) else {}
+    facts = backbone_facts(weights, meta)
+    if form == 'mmseg':
+        weights = {f'backbone.{name}': value for name, value in weights.items()} | heads
+        if heads and isinstance(meta.get('dataset_meta'), Mapping):
+            facts['dataset_meta'] = dict(meta['dataset_meta'])
+    _write(weights, Path(out), form, facts)
+    return Conversion(f'{describe_backbone(report.matched)} under {found.prefix!r}', report, len(heads))
+
+
+def _heads(checkpoint: Any) -> dict[str, Tensor]:
+    return {name: _own(value) for name, value in tensors_of(checkpoint).items() if name.startswith(_HEADS)}
+
+
+def _compare(found: FoundResNet, form: str, heads: Mapping[str, Tensor]) -> KeyReport:
+    depth = (resnet_layout(found.weights) or (None, None, None))[2]
+    stem = found.weights.get('conv1.weight')
+    bands = stem.shape[1] if form != 'torchvision' and stem is not None and stem.ndim == 4 else 3
+    others = [name for name in found.others if name not in heads]
+    return compare_keys(shapes_of(found.weights), resnet_shapes(depth, bands) if depth else {}, others)
+
+
+def _problem(found: FoundResNet, report: KeyReport, form: str) -> str | None:
+    place = f'{describe_backbone(found.weights)} under {found.prefix!r}'
+    if not report.matched and not report.reshaped:
+        depths = ', -'.join(map(str, DEPTHS))
+        return f'{place} is no standard one, {report.text()}; {form} takes ResNet-{depths}'
+    if report.reshaped:
+        name, given, expected = report.reshaped[0]
+        return (
+            f'{len(report.reshaped)} weights of {place} have a shape that {form} does not take, the first is {name}: '
+            f'{given} instead of {expected}; give a ResNet of standard width'
+            f'{" and three bands" if form == "torchvision" else ""} ({report.text()})'
+        )
+    if report.needed():
+        return f'{place} is not whole or has another stem: {report.text()}; give the whole file of a plain ResNet'
+    return None
+
+
+def _own(value: Tensor) -> Tensor:
+    return value.detach().cpu().contiguous().clone()
+
+
+def _check_out(source: Path, out: Path) -> None:
+    if out.suffix not in ('.pth', '.pt', SUFFIX):
+        raise InputError(f'{out}: unknown kind of file; give a name that ends in .pth, .pt or {SUFFIX}')
+    if out.is_dir():
+        raise InputError(f'{out}: is a folder; give the name of a file')
+    if out.exists() and source.exists() and out.samefile(source):
+        raise InputError(f'{out}: is the file to convert; give another name for the new one')
+
+
+def _write(weights: dict[str, Tensor], out: Path, form: str, facts: dict[str, Any]) -> None:
+    if out.suffix == SUFFIX:
+        write_safetensors(weights, out, facts)
+    elif form in ('ours', 'mmseg'):
+        write_checkpoint({'state_dict': weights, 'meta': facts}, out)
+    else:
+        write_checkpoint(weights, out)

@@ -1,0 +1,84 @@
+"""A linear probe: one 1x1 convolution that reads land cover off frozen features.
+
+Needs mmseg, so it is imported by the segmentation configs only.
+"""
+
+from collections.abc import Sequence
+
+from mmcv.cnn import build_norm_layer
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.models.utils import resize
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+from torch.nn import functional
+
+from projects.false.errors import InputError
+
+
+@MODELS.register_module()
+class LinearSegmentationHead(BaseDecodeHead):
+    """Classify every pixel by one 1x1 convolution over the features of some stages, upsampled and concatenated.
+
+    What it scores says what the features hold, not what a decoder can learn: it has C (sum of channels) weights and C
+    biases. The backbone is to be frozen by its own arguments, ``frozen_stages=4, norm_eval=True``.
+
+    The convolution is computed stage by stage before the upsampling, which gives the same (both are linear, and
+    bilinear weights sum to 1) for a fraction of the memory: stage 4 has most channels and fewest pixels.
+
+    Args:
+        in_channels: Channels of every stage in ``in_index``, in its order; a single number for a single stage.
+        in_index: Stages to read, 0 to 3; (0, 1, 2, 3) is the multi-scale probe, 3 the one of the last stage.
+        num_classes: C, at least 1.
+        norm_cfg: Kind of normalisation, such as ``dict(type='SyncBN')``, that brings every channel to mean 0 and
+            variance 1 before the convolution, without weights of its own: at test time it is part of the convolution.
+            None leaves features as they are.
+        kwargs: As of mmseg's BaseDecodeHead, such as ``loss_decode``, ``ignore_index`` and ``align_corners``.
+
+    Shape:
+        - inputs: all stages of the backbone, (N, channels, H, W) each
+        - output: (N, C, H, W) of the first stage in ``in_index``
+
+    Raises:
+        InputError: Channels and stages differ in number, or no stage is given.
+    """
+
+    def __init__(
+        self,
+        in_channels: int | Sequence[int],
+        in_index: int | Sequence[int],
+        num_classes: int,
+        norm_cfg: dict | None = None,
+        **kwargs,
+    ) -> None:
+        channels = [in_channels] if isinstance(in_channels, int) else list(in_channels)
+        stages = [in_index] if isinstance(in_index, int) else list(in_index)
+        if not channels or len(channels) != len(stages):
+            raise InputError(
+                f'in_channels {in_channels} and in_index {in_index} of LinearSegmentationHead differ in number; '
+                'give the channels of every stage, such as [64, 128, 256, 512] for [0, 1, 2, 3]'
+            )
+        super().__init__(
+            in_channels=channels,
+            in_index=stages,
+            input_transform='multiple_select',
+            channels=sum(channels),
+            num_classes=num_classes,
+            dropout_ratio=0,
+            **kwargs,
+        )
+        self.norms = nn.ModuleList(
+            nn.Identity() if norm_cfg is None else build_norm_layer({**norm_cfg, 'affine': False}, width)[1]
+            for width in channels
+        )
+
+    def forward(self, inputs: Sequence[Tensor]) -> Tensor:
+        """Logits of every pixel."""
+        features = self._transform_inputs(inputs)
+        weights = self.conv_seg.weight.split(self.in_channels, dim=1)
+        logits = self.conv_seg.bias[:, None, None]
+        for stage, norm, weight in zip(features, self.norms, weights, strict=True):
+            part = functional.conv2d(norm(stage), weight)
+            logits = logits + resize(
+                part, size=features[0].shape[2:], mode='bilinear', align_corners=self.align_corners
+            )
+        return logits
