@@ -77,7 +77,7 @@ class ProbeHook(Hook):
         self._known = ProbePatches(root, self.known, self.most, bands)
         self._tested = None if self.tested is None else ProbePatches(root, self.tested, self.most, bands)
         if self._tested is None and len(self._known) < 2:
-            raise InputError(f'{os.path.join(root, self.known)}: one labelled patch has no neighbours; give a longer list')
+            raise InputError(f'{os.path.join(root, self.known)}: a single labelled patch has no neighbours; list more')
         if runner.iter == 0:
             self._probe(runner, 0)
 
@@ -91,9 +91,7 @@ class ProbeHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with undisturbed(model):
             found = self._accuracies(model)
-        runner.visualizer.add_scalars(
-            {f'probe/{name}': value for name, value in found.items()}, step=runner.iter + (epoch > 0)
-        )
+        runner.visualizer.add_scalars({f'probe/{name}': value for name, value in found.items()}, step=runner.iter)
         told = ', '.join(f'{name} {value:.2f}' for name, value in found.items())
         runner.logger.info(f'Probe after {epoch} epochs: {told} % right')
 
@@ -102,7 +100,8 @@ class ProbeHook(Hook):
         known = self._features(model, self._known)
         features = known if self._tested is None else self._features(model, self._tested)
         labels = self._known.labels
-        predicted = {'knn': knn_predict(known, labels, features, classes, self.neighbours, leave_one_out=not self._tested)}
+        alone = self._tested is None
+        predicted = {'knn': knn_predict(known, labels, features, classes, self.neighbours, leave_one_out=alone)}
         if self.linear:
             predicted['linear'] = linear_predict(known, labels, features, classes)
         found = {}

@@ -16,7 +16,7 @@ from projects.false.watching.labelled_patches import class_counts
 from .comparisons import View
 from .examples import Example
 
-SIDE = 112  # pixels of a picture
+SIDE = 112  # pixels of a picture, at most
 
 
 class Gallery:
@@ -52,7 +52,7 @@ class Gallery:
         """The ``view`` as the network sees it, the ``image`` that it is of, and the ``label`` of that.
 
         Shape:
-            - each: (SIDE, SIDE, 3), uint8, BGR; image and label are neither mirrored nor coloured.
+            - each: (side, side, 3), side at most SIDE, uint8, BGR; image and label are neither mirrored nor coloured.
         """
         visit, number = view
         packed = self.dataset[visit]
@@ -94,7 +94,7 @@ class Gallery:
 
 
 def _square(picture: np.ndarray, nearest: bool = False) -> np.ndarray:
-    smaller = max(picture.shape[:2]) > SIDE
-    how = cv2.INTER_NEAREST_EXACT if nearest else (cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+    """A square, as the network sees a window, of at most SIDE pixels."""
+    side = min(SIDE, max(picture.shape[:2]))
     picture = np.ascontiguousarray(picture if picture.shape[2] == 3 else np.repeat(picture[..., :1], 3, axis=2))
-    return cv2.resize(picture, (SIDE, SIDE), interpolation=how)
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA)
