@@ -62,7 +62,12 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
             f'{Path(data_root) / list_name}: {len(dataset)} patches are less than a batch of {size}; give another '
             '--split, or --cfg-options train_dataloader.batch_size=N'
         )
-    settings.update(dataset=dataset, sampler=dict(type='SeededSampler'), drop_last=True)
+    settings.update(
+        dataset=dataset,
+        sampler=dict(type='SeededSampler'),
+        drop_last=True,
+        persistent_workers=settings.get('num_workers', 0) > 0,
+    )
     return Runner.build_dataloader(settings, seed=seed)
 
 
