@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,9 @@ def test_watched_equals_unwatched_and_resumed_equals_both(recipe, patches, tmp_p
     assert list(probes) == [0, per_epoch, 2 * per_epoch, 3 * per_epoch]
     assert set(probes[0]) == {f'probe/{name}' for name in ('knn', 'knn_by_class', 'linear', 'linear_by_class')}
     assert list(embeddings) == list(range(2, runner.iter + 1, 2))
-    assert set(embeddings[2]) == {f'embeddings/{name}' for name in ('std', 'std_least', 'rank', 'alignment', 'uniformity')}
+    assert set(embeddings[2]) == {
+        f'embeddings/{name}' for name in ('std', 'std_least', 'rank', 'alignment', 'uniformity')
+    }
     assert scalars(tmp_path / 'parts', 'probe/') == probes
     assert scalars(tmp_path / 'parts', 'embeddings/') == embeddings
     saw = {'anchors_past_gate', 'pairs_per_anchor', 'cosine_positive', 'cosine_determined', 'cosine_negative'}
@@ -98,13 +101,52 @@ def test_watched_equals_unwatched_and_resumed_equals_both(recipe, patches, tmp_p
 
 
 @pytest.mark.slow
+def test_by_config_into_tensorboard(patches, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    bases = [str(REPOSITORY / 'configs' / name) for name in ('false_simclr_r18_synthetic.py', '_base_/watching.py')]
+    (tmp_path / 'mine.py').write_text(
+        f'_base_ = {bases}\n'
+        "visualizer = dict(vis_backends=[dict(type='LocalVisBackend'), dict(type='TensorboardVisBackend')])\n"
+    )
+    config = prepared(tmp_path / 'mine', patches('synthetic', 64, 16), tmp_path / 'run')
+    config.custom_hooks = Config.fromfile(tmp_path / 'mine.py').custom_hooks
+    assert [hook.type for hook in config.custom_hooks] == ['CollapseHook', 'ProbeHook']
+    config.merge_from_dict({'custom_hooks.0.interval': 3, 'custom_hooks.1.tested': 'splits/test.txt'})
+    RUNNERS.build(config).train()
+    events = EventAccumulator(str(next((tmp_path / 'run').glob('*/vis_data'))))
+    events.Reload()
+    assert {'loss', 'anchors_past_gate', 'probe/knn', 'probe/linear', 'embeddings/std', 'embeddings/rank'} <= set(
+        events.Tags()['scalars']
+    )
+    for name in ('probe/knn', 'embeddings/rank'):
+        logged = {step: entry[name] for step, entry in scalars(tmp_path / 'run', name).items() if name in entry}
+        shown = {event.step: event.value for event in events.Scalars(name)}
+        assert shown == pytest.approx(logged, rel=1e-5)
+        assert len(shown) >= 2
+
+
+def test_tensorboard_that_is_not_installed_is_told_in_a_line(monkeypatch):
+    from projects.false.engine.launch import check_tensorboard
+
+    config = Config(dict(visualizer=dict(vis_backends=[dict(type='TensorboardVisBackend')])))
+    check_tensorboard(config)
+    monkeypatch.setitem(sys.modules, 'tensorboard', None)
+    with pytest.raises(InputError, match='pip install tensorboard -c constraints'):
+        check_tensorboard(config)
+    check_tensorboard(Config(dict(visualizer=dict(vis_backends=[dict(type='LocalVisBackend')]))))
+
+
+@pytest.mark.slow
 def test_measures_are_those_of_the_projections_that_the_loss_gets(patches, tmp_path):
     from projects.false.watching.embedding_measures import measure
 
     config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'run', MONITOR)
     runner = RUNNERS.build(config)
     seen = []
-    runner.model.head.loss_module.register_forward_pre_hook(lambda module, views: seen.append([v.clone() for v in views]))
+    runner.model.head.loss_module.register_forward_pre_hook(
+        lambda module, views: seen.append([v.clone() for v in views])
+    )
     runner.train()
     logged = scalars(tmp_path / 'run', 'embeddings/')
     assert logged[4]['embeddings/rank'] == pytest.approx(measure(*seen[3]).rank, rel=1e-4)
@@ -136,7 +178,9 @@ def test_arguments_and_data_are_checked(patches, tmp_path):
             ProbeHook(**wrong)
     with pytest.raises(InputError, match='needs patches to predict'):
         ProbeHook(linear=True, tested=None)
-    config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'none', {**PROBE, 'known': 'splits/none.txt'})
+    config = prepared(
+        RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'none', {**PROBE, 'known': 'splits/none.txt'}
+    )
     with pytest.raises(InputError, match=r'splits/none\.txt: no such list'):
         RUNNERS.build(config).train()
 
@@ -169,9 +213,7 @@ def test_two_processes_watch_as_one_and_leave_no_trace(patches, tmp_path):
     from projects.false.watching.labelled_patches import ProbePatches
 
     data = patches('synthetic', 64, 16)
-    multiprocessing.start_processes(
-        one_of_two, (str(data), str(tmp_path), free_port()), nprocs=2, start_method='spawn'
-    )
+    multiprocessing.start_processes(one_of_two, (str(data), str(tmp_path), free_port()), nprocs=2, start_method='spawn')
     for recipe in RECIPES:
         folder = tmp_path / f'{recipe}_watched'
         assert_equal_checkpoints(tmp_path / f'{recipe}_plain' / 'epoch_3.pth', folder / 'epoch_3.pth')

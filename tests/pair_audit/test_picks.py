@@ -20,7 +20,9 @@ def counted(rule, criterion, queue):
         pairs = negatives(audited.comparison) & judged(audited.row_classes, audited.column_classes)
         picks = picked(audited, rules, same['overlap'], CPU)[rule] & pairs
         right = same[criterion] & pairs
-        counts.append(PairCounts(int(pairs.sum()), int(right.sum()), int(picks.sum()), int((picks & right).sum()), 0, 1))
+        counts.append(
+            PairCounts(int(pairs.sum()), int(right.sum()), int(picks.sum()), int((picks & right).sum()), 0, 1)
+        )
     return quality(counts)
 
 

@@ -95,7 +95,13 @@ def test_the_same_again_and_with_a_queue(data, tmp_path, capsys):
     texts = []
     for name in ('one', 'two'):
         options = arguments(
-            data, 'untrained', recipe=recipe, options=['model.queue_len=8'], out=tmp_path / name, split='train', labels='patch'
+            data,
+            'untrained',
+            recipe=recipe,
+            options=['model.queue_len=8'],
+            out=tmp_path / name,
+            split='train',
+            labels='patch',
         )
         assert main(options) == 0, capsys.readouterr().err
         texts.append([(tmp_path / name / f'audit.{kind}').read_text() for kind in ('json', 'csv', 'html')])

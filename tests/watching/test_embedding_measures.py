@@ -15,7 +15,9 @@ def rows(count, length, seed=0):
 
 def test_alignment_and_uniformity_equal_loops_over_the_papers_definitions():
     first, second = rows(7, 5), rows(7, 5, seed=1)
-    distances = [sum((float(a) - float(b)) ** 2 for a, b in zip(*pair, strict=True)) for pair in zip(first, second, strict=True)]
+    distances = [
+        sum((float(a) - float(b)) ** 2 for a, b in zip(*pair, strict=True)) for pair in zip(first, second, strict=True)
+    ]
     assert alignment(first, second) == pytest.approx(sum(distances) / 7)
     kernels = [
         math.exp(-2 * sum((float(a) - float(b)) ** 2 for a, b in zip(first[i], first[j], strict=True)))

@@ -1,7 +1,7 @@
 """Do the pairs that a determination picks really show the same land cover? Checked with labels, along a run.
 
-Every checkpoint sees the batches and views that training makes. Every determination picks on the same projections, beside
-`random` and two oracles; precision, recall and lift over chance go to audit.json, audit.csv and audit.html.
+Every checkpoint sees the batches and views that training makes. Every determination picks on the same projections,
+beside `random` and two oracles; precision, recall and lift over chance go to audit.json, audit.csv and audit.html.
 
 Example:
     python tools/analysis_tools/audit_false_negatives.py configs/false_simclr_r18_mbrsc.py untrained \\
@@ -20,9 +20,10 @@ from projects.false.atomic_write import write_text
 from projects.false.command_line import report_input_errors
 from projects.false.engine.launch import load_config
 from projects.false.errors import InputError
-from projects.false.pair_audit.audit import Settings, audit_pairs, check_writable
+from projects.false.pair_audit.audit import audit_pairs
 from projects.false.pair_audit.records import as_csv, as_json, records
 from projects.false.pair_audit.report import report
+from projects.false.pair_audit.settings import Settings
 from projects.false.pair_audit.summary import print_summary
 
 
@@ -56,7 +57,10 @@ def main(arguments: list[str] | None = None) -> None:
             raise InputError(f'--{name} is {getattr(options, name)}; give 0 or more')
     config = load_config(options.config, options.cfg_options)
     out = options.out or Path('work_dirs', f'{Path(options.config).stem}_false_negatives')
-    check_writable(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f'--out {out}: cannot be written ({error.strerror}); choose another folder') from error
     settings = Settings(
         data_root=options.data,
         split=options.split,

@@ -105,7 +105,7 @@ class ContrastiveViews(BaseTransform):
         else:
             results['img'] = [bands_first(apply_steps(view, steps)) for view, steps, _ in drawn]
         results['img_shape'] = (self.size, self.size)
-        results['view_windows'] = np.array([window for _, _, window in drawn]) + (top, left, 0, 0)
+        results['view_windows'] = np.array([window for _, _, window in drawn]) + np.array([top, left, 0, 0])
         return results
 
     def view(self, image: np.ndarray) -> np.ndarray:

@@ -90,7 +90,9 @@ class CollapseHook(Hook):
         if get_world_size() > 1:
             views = [torch.cat(all_gather(view.float().contiguous())) for view in views]
         if len(views[0]) < 2:
-            raise InputError('CollapseHook compares the images of a batch; set train_dataloader.batch_size to 2 or more')
+            raise InputError(
+                'CollapseHook compares the images of a batch; set train_dataloader.batch_size to 2 or more'
+            )
         measures, iteration = measure(*views), runner.iter + 1
         values = measures._asdict()
         runner.visualizer.add_scalars({f'embeddings/{name}': value for name, value in values.items()}, step=iteration)

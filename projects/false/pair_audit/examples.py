@@ -37,9 +37,7 @@ class Examples:
         self.most, self.generator = most, generator
         self._kept: dict[bool, dict[frozenset, tuple[float, Example]]] = {True: {}, False: {}}
 
-    def add(
-        self, audited: AuditedComparison, picks: Tensor, same: Tensor, cosines: Tensor, overlaps: Tensor
-    ) -> None:
+    def add(self, audited: AuditedComparison, picks: Tensor, same: Tensor, cosines: Tensor, overlaps: Tensor) -> None:
         """Take note of the pairs of a batch.
 
         Shape:

@@ -6,8 +6,9 @@ import json
 import math
 from typing import Any
 
-from .audit import Finding, PairAudit
+from .audit import PairAudit
 from .counts import quality
+from .judge import Finding
 
 
 def records(audit: PairAudit) -> list[dict[str, Any]]:

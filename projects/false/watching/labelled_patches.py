@@ -28,6 +28,9 @@ class ProbePatches:
 
     def __init__(self, data_root: str, list_name: str, most: int, bands: int = 3) -> None:
         self.description = read_labelled_description(data_root)
+        path = Path(data_root) / list_name
+        if not path.is_file():
+            raise InputError(f'{path}: no such list of patches; set known and tested of ProbeHook to lists of the data')
         self.classes = len(self.description['classes'])
         self.dataset = labelled_dataset(
             self.description,
@@ -40,7 +43,7 @@ class ProbePatches:
         labels = {place: self._label(place) for place in chosen}
         self.places = [place for place in chosen if labels[place] is not None]
         if not self.places:
-            raise InputError(f'{Path(data_root) / list_name}: no patch with a labelled pixel; give another list')
+            raise InputError(f'{path}: no patch with a labelled pixel; give another list')
         self.labels = torch.tensor([labels[place] for place in self.places])
 
     def _label(self, place: int) -> int | None:
