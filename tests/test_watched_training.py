@@ -141,13 +141,15 @@ def test_tensorboard_that_is_not_installed_is_told_in_a_line(monkeypatch):
 def test_measures_are_those_of_the_projections_that_the_loss_gets(patches, tmp_path):
     from projects.false.watching.embedding_measures import measure
 
-    config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'run', MONITOR)
+    alone = {**PROBE, 'tested': None}
+    config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'run', MONITOR, alone)
     runner = RUNNERS.build(config)
     seen = []
     runner.model.head.loss_module.register_forward_pre_hook(
         lambda module, views: seen.append([v.clone() for v in views])
     )
     runner.train()
+    assert set(scalars(tmp_path / 'run', 'probe/')[0]) == {'probe/knn', 'probe/knn_by_class'}
     logged = scalars(tmp_path / 'run', 'embeddings/')
     assert logged[4]['embeddings/rank'] == pytest.approx(measure(*seen[3]).rank, rel=1e-4)
     assert logged[2]['embeddings/alignment'] == pytest.approx(measure(*seen[1]).alignment, abs=1e-4)

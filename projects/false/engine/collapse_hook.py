@@ -72,6 +72,7 @@ class CollapseHook(Hook):
             )
         self._in_a_row = self._loaded or 0 if runner.iter else 0
         self._wanted = False
+        self.after_train(runner)
         self._handle = loss.register_forward_pre_hook(self._listen)
 
     def _listen(self, module, views) -> None:
@@ -116,7 +117,8 @@ class CollapseHook(Hook):
 
     def after_train(self, runner) -> None:
         """Listen no more."""
-        self._handle.remove()
+        if self._handle is not None:
+            self._handle.remove()
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the count, so that a resumed run stops where an uninterrupted one does."""
