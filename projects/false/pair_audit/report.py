@@ -33,7 +33,7 @@ def report(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
     if len(audit.stages) > 1:
         sections.append(('Lift along training', _curves(audit, rows)))
     if audit.settings.examples:
-        sections.append((f'Picked pairs, {audit.stages[-1].name}', _gallery(audit)))
+        sections.append((f'Picked pairs, {audit.stages[-1].name}', pair_gallery(audit)))
     name = html.escape(str(audit.config.filename))
     lead = f'<p>Do the pairs that a determination picks show the same land cover? Recipe <code>{name}</code>.</p>'
     return page('False-negative audit', lead, sections)
@@ -123,7 +123,8 @@ def _curves(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
     return f'<p>Before the gate; every chart has its own scale.</p>{legend}<div class="pair">{"".join(charts)}</div>'
 
 
-def _gallery(audit: PairAudit) -> str:
+def pair_gallery(audit: PairAudit) -> str:
+    """Right and wrong picks of every determination at the last point of training, as HTML for any page."""
     meta = audit.loader.dataset.metainfo
     palette = Palette('of the data', tuple(meta['classes']), tuple(tuple(color) for color in meta['palette']))
     gallery = Gallery(audit.loader.dataset, audit.preprocessor, palette)
