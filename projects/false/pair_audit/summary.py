@@ -19,7 +19,8 @@ def print_summary(audit: PairAudit, rows: list[dict[str, Any]]) -> None:
         title = f'{criterion}: precision and lift before the gate'
         if base is not None:
             title += f'; {base:.1%} of all pairs share their land cover'
-        table = Table(title=title, box=SIMPLE_HEAD, title_justify='left')
+        console.print(title, highlight=False)
+        table = Table(box=SIMPLE_HEAD)
         table.add_column('determination', no_wrap=True)
         for stage in audit.stages:
             table.add_column(stage.name, justify='right')
