@@ -66,3 +66,11 @@ def test_names_of_mmseg_stay_its_own():
 
     assert OF_MMSEG.get('PotsdamDataset') is mmseg.datasets.PotsdamDataset
     assert OF_MMSEG.get('PotsdamPatches') is DATASETS.get('PotsdamPatches')
+
+
+def test_classes_without_a_palette_come_from_metainfo_or_not_at_all(patches):
+    named = dict(classes=['a', 'b'], palette=[[1, 2, 3], [4, 5, 6]])
+    data = LandCoverPatches(None, str(patches('synthetic', 64)), metainfo=named, pipeline=PIPELINE)
+    assert data.metainfo['classes'] == ['a', 'b']
+    with pytest.raises(InputError, match='name a palette, or give both'):
+        LandCoverPatches(None, str(patches('synthetic', 64)), metainfo=dict(classes=['a']), pipeline=PIPELINE)

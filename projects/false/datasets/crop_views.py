@@ -29,14 +29,16 @@ def crop_window(
     return (height - tall) // 2, (width - wide) // 2, tall, wide
 
 
-def square_window(image: np.ndarray, side: int | None) -> np.ndarray:
-    """Draw a square of an image, at most its sides; None gives the whole image."""
+def square_window(height: int, width: int, side: int | None) -> tuple[int, int, int, int]:
+    """Draw a square of an image, at most its sides; None gives the whole image.
+
+    Returns:
+        Row, column, height and width in pixels.
+    """
     if side is None:
-        return image
-    height, width = (min(side, length) for length in image.shape[:2])
-    row = np.random.randint(image.shape[0] - height + 1)
-    column = np.random.randint(image.shape[1] - width + 1)
-    return image[row : row + height, column : column + width]
+        return 0, 0, height, width
+    tall, wide = min(side, height), min(side, width)
+    return np.random.randint(height - tall + 1), np.random.randint(width - wide + 1), tall, wide
 
 
 def resize(image: np.ndarray, size: int, shrink: str = 'triangle') -> np.ndarray:

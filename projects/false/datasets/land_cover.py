@@ -11,7 +11,7 @@ from projects.false.errors import InputError
 
 from .packed import way_out
 from .packed_samples import PackedSamples
-from .palettes import load_palette
+from .palettes import Palette, load_palette
 from .patches import list_images
 from .seeding import SeededSamples
 from .unreadable import SkipUnreadable
@@ -22,7 +22,8 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
     """Images with index masks: classes from 0, 255 = ignore. Labels are never shifted.
 
     Args:
-        palette: Name of a known palette, or JSON file with classes and colours; sets ``metainfo``.
+        palette: Name of a known palette, or JSON file with classes and colours; sets ``metainfo``. None if ``metainfo``
+            has both.
         data_root: Folder that the other paths are relative to.
         ann_file: List of patch names, one a line, for example ``splits/train_1pct.txt``; empty takes all.
         data_prefix: Folders of images and masks.
@@ -38,16 +39,17 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
 
     def __init__(
         self,
-        palette: str,
+        palette: str | None,
         data_root: str,
         ann_file: str = '',
         data_prefix: dict | None = None,
         metainfo: dict | None = None,
         **kwargs,
     ) -> None:
-        legend = load_palette(palette)
-        named = {'classes': list(legend.classes), 'palette': [list(color) for color in legend.colors]}
+        named = {} if palette is None else _named(load_palette(palette))
         named.update(metainfo or {})
+        if not {'classes', 'palette'} <= set(named):
+            raise InputError('palette is None and metainfo lacks classes or palette; name a palette, or give both')
         if len(named['classes']) != len(named['palette']):
             raise InputError(
                 f'metainfo has {len(named["classes"])} classes and {len(named["palette"])} colors; '
@@ -106,3 +108,7 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
             'read_mask': partial(patches.mask, row),
             **self._label_facts(),
         }
+
+
+def _named(legend: Palette) -> dict:
+    return {'classes': list(legend.classes), 'palette': [list(color) for color in legend.colors]}

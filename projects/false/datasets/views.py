@@ -91,15 +91,21 @@ class ContrastiveViews(BaseTransform):
         self.grey_prob, self.blur_prob, self.blur_sigma = grey_prob, blur_prob, tuple(blur_sigma)
 
     def transform(self, results: dict) -> dict:
-        """Draw the views."""
-        image = square_window(results['img'], self.window)
+        """Draw the views.
+
+        ``results['view_windows']`` tells what of the image each shows: rows of top, left, height and width in pixels,
+        before mirroring and resizing, shape (num_views, 4).
+        """
+        top, left, height, width = square_window(*results['img'].shape[:2], self.window)
+        image = results['img'][top : top + height, left : left + width]
         drawn = [self._draw(image) for _ in range(self.num_views)]
         if self.on_device:
-            results['img'] = [bands_first(view) for view, _ in drawn]
-            results['img'].append(torch.from_numpy(np.array([steps.row() for _, steps in drawn], np.float32)))
+            results['img'] = [bands_first(view) for view, _, _ in drawn]
+            results['img'].append(torch.from_numpy(np.array([steps.row() for _, steps, _ in drawn], np.float32)))
         else:
-            results['img'] = [bands_first(apply_steps(view, steps)) for view, steps in drawn]
+            results['img'] = [bands_first(apply_steps(view, steps)) for view, steps, _ in drawn]
         results['img_shape'] = (self.size, self.size)
+        results['view_windows'] = np.array([window for _, _, window in drawn]) + np.array([top, left, 0, 0])
         return results
 
     def view(self, image: np.ndarray) -> np.ndarray:
@@ -108,14 +114,19 @@ class ContrastiveViews(BaseTransform):
         Shape:
             - image: (H, W, C), C >= 3; result: (size, size, C).
         """
-        return apply_steps(*self._draw(image))
+        view, steps, _ = self._draw(image)
+        return apply_steps(view, steps)
 
-    def _draw(self, image: np.ndarray) -> tuple[np.ndarray, ViewSteps]:
-        """Crop and mirror a view, and say what is left to do. The order of the draws is part of a run's seed."""
-        row, column, height, width = crop_window(*image.shape[:2], self.crop_scale, self.crop_ratio)
+    def _draw(self, image: np.ndarray) -> tuple[np.ndarray, ViewSteps, tuple[int, int, int, int]]:
+        """Crop and mirror a view, and say what is left to do, and where it is from.
+
+        The order of the draws is part of a run's seed.
+        """
+        window = row, column, height, width = crop_window(*image.shape[:2], self.crop_scale, self.crop_ratio)
         view = resize(image[row : row + height, column : column + width], self.size, self.shrink)
         chance = np.random.random_sample
         view = mirrored(view, chance() < self.flip_prob, chance() < self.vertical_flip_prob)
         order, amounts = draw_jitter(self.jitter) if chance() < self.jitter_prob else (ORDER, NEUTRAL)
         grey = chance() < self.grey_prob
-        return view, ViewSteps(order, amounts, grey, uniform(*self.blur_sigma) if chance() < self.blur_prob else 0.0)
+        sigma = uniform(*self.blur_sigma) if chance() < self.blur_prob else 0.0
+        return view, ViewSteps(order, amounts, grey, sigma), window

@@ -3,6 +3,7 @@
 from . import checkpoint_loader, checkpoints
 from .autocast_optim_wrapper import AutocastOptimWrapper
 from .channels_last_hook import ChannelsLastHook
+from .collapse_hook import CollapseHook
 from .confidence_schedule_hook import ConfidenceScheduleHook
 from .exact_resume_hook import ExactResumeHook
 from .export_backbone_hook import ExportBackboneHook
@@ -10,6 +11,7 @@ from .finite_loss_hook import FiniteLossHook
 from .larc import LARC
 from .plain_checkpoint_hook import PlainCheckpointHook
 from .pretrained_backbone import PretrainedBackbone
+from .probe_hook import ProbeHook
 from .released_schedule import ReleasedLR
 from .resume_check_hook import ResumeCheckHook
 from .runner import FALSERunner
@@ -20,6 +22,7 @@ __all__ = [
     'LARC',
     'AutocastOptimWrapper',
     'ChannelsLastHook',
+    'CollapseHook',
     'ConfidenceScheduleHook',
     'ExactResumeHook',
     'ExportBackboneHook',
@@ -27,6 +30,7 @@ __all__ = [
     'FiniteLossHook',
     'PlainCheckpointHook',
     'PretrainedBackbone',
+    'ProbeHook',
     'ReleasedLR',
     'ResumeCheckHook',
     'SafeCheckpointHook',

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from logging import WARNING
 from pathlib import Path
 
@@ -180,9 +181,24 @@ def train(config: Config) -> None:
     runner.train()
 
 
+def check_tensorboard(config: Config) -> None:
+    """Make sure that TensorBoard's writer can be had where the config asks for it; MMEngine fails with a traceback.
+
+    Raises:
+        InputError: The package is not installed.
+    """
+    backends = (config.get('visualizer') or {}).get('vis_backends') or ()
+    if any(backend.get('type') == 'TensorboardVisBackend' for backend in backends) and find_spec('tensorboard') is None:
+        raise InputError(
+            'visualizer.vis_backends has TensorboardVisBackend and the package tensorboard is not installed; '
+            'run: pip install tensorboard -c constraints.txt'
+        )
+
+
 def build_runner(config: Config) -> Runner:
     """Build the runner that the config asks for, after making sure that its work folder can be written."""
     make_work_dir(config.work_dir)
+    check_tensorboard(config)
     if config.get('runner_type') is None:
         return Runner.from_cfg(config)
     return RUNNERS.build(config)

@@ -1,0 +1,100 @@
+"""Picked pairs as pictures: both views as the network sees them, and the labels of what they show."""
+
+import html
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dataset import default_collate
+from torch import Tensor, nn
+
+from projects.false.datasets.palettes import IGNORE_INDEX, Palette
+from projects.false.errors import InputError
+from projects.false.reports.pictures import embedded, mask_picture
+from projects.false.watching.labelled_patches import class_counts
+
+from .comparisons import View
+from .examples import Example
+
+SIDE = 112  # pixels of a picture, at most
+
+
+class Gallery:
+    """Makes the views of examples once more, from their seeds.
+
+    Args:
+        dataset: Of the audited loader.
+        preprocessor: Of the model.
+        palette: Classes of the data and their colours.
+    """
+
+    def __init__(self, dataset, preprocessor: nn.Module, palette: Palette) -> None:
+        self.dataset, self.preprocessor, self.palette = dataset, preprocessor, palette
+
+    def strip(self, example: Example) -> str:
+        """One row of HTML: what the network saw of each view, the image there, and its label."""
+        same = 'the same' if self._dominant(example.anchor) == self._dominant(example.other) else 'another'
+        told = (
+            f'cosine {example.cosine:.2f}<br><span class="muted">own views {example.positive_cosine:.2f}<br>'
+            f'overlap {example.overlap:.2f}</span>'
+        )
+        cells = [f'<p class="patch">{same} class<br>{told}</p>']
+        for who, view in (('anchor', example.anchor), ('picked', example.other)):
+            for kind, picture in self.pictures(view).items():
+                note = f'{who}: {html.escape(self._class_name(view))}' if kind == 'label' else f'{who}, {kind}'
+                name = html.escape(self._name(view))
+                cells.append(
+                    f'<figure>{embedded(picture, f"{kind} of {who} {name}")}<figcaption>{note}</figcaption></figure>'
+                )
+        return f'<div class="strip">{"".join(cells)}</div>'
+
+    def pictures(self, view: View) -> dict[str, np.ndarray]:
+        """The ``view`` as the network sees it, the ``image`` that it is of, and the ``label`` of that.
+
+        Shape:
+            - each: (side, side, 3), side at most SIDE, uint8, BGR; image and label are neither mirrored nor coloured.
+        """
+        visit, number = view
+        packed = self.dataset[visit]
+        seen = self.preprocessor({'inputs': default_collate([packed['inputs']])}, True)['inputs'][number][0]
+        image, mask = self._patch(view)
+        label = mask_picture(mask, self.palette)
+        return {'view': _square(self._pixels(seen)), 'image': _square(image[..., :3]), 'label': _square(label, True)}
+
+    def _pixels(self, seen: Tensor) -> np.ndarray:
+        """Undo the normalisation, red first becomes blue first."""
+        levels = seen * self.preprocessor.std + self.preprocessor.mean
+        levels = levels[:3].round().clamp(0, 255).to(torch.uint8).cpu().numpy().transpose(1, 2, 0)
+        return levels[..., ::-1] if self.preprocessor.bgr_to_rgb else levels
+
+    def _patch(self, view: View) -> tuple[np.ndarray, np.ndarray]:
+        """Image and mask of the window of a view."""
+        visit, number = view
+        entry = self.dataset.get_data_info(visit)
+        steps = {type(step).__name__: step for step in self.dataset.pipeline.transforms}
+        if 'LoadPatch' not in steps:
+            raise InputError('the gallery reads patches by LoadPatch, which the pipeline lacks; give --examples 0')
+        loaded = steps['LoadIndexMask'](steps['LoadPatch'](entry))
+        windows = self.dataset[visit]['data_samples'].view_windows
+        top, left, height, width = windows[min(number, len(windows) - 1)]
+        place = slice(top, top + height), slice(left, left + width)
+        return loaded['img'][place], loaded['gt_seg_map'][place]
+
+    def _dominant(self, view: View) -> int:
+        counts = class_counts(self._patch(view)[1], len(self.palette.classes))
+        return int(counts.argmax()) if counts.any() else IGNORE_INDEX
+
+    def _class_name(self, view: View) -> str:
+        mask = self._patch(view)[1]
+        counts = class_counts(mask, len(self.palette.classes))
+        return f'{self.palette.classes[int(counts.argmax())]} {counts.max() / max(counts.sum(), 1):.0%}'
+
+    def _name(self, view: View) -> str:
+        return self.dataset.get_data_info(view[0])['img_path'].rsplit('/', 1)[-1]
+
+
+def _square(picture: np.ndarray, nearest: bool = False) -> np.ndarray:
+    """A square, as the network sees a window, of at most SIDE pixels."""
+    side = min(SIDE, max(picture.shape[:2]))
+    picture = np.ascontiguousarray(picture if picture.shape[2] == 3 else np.repeat(picture[..., :1], 3, axis=2))
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA)

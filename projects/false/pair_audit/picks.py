@@ -1,0 +1,111 @@
+"""Every determination on the same comparison, with controls that know nothing and that know everything."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from projects.false.errors import InputError
+from projects.false.losses.comparison import Block, Comparison
+from projects.false.losses.determinations import DETERMINATIONS, Determination, build_determination
+from projects.false.losses.pairs import Pairs
+
+from .comparisons import AuditedComparison
+from .truth import dominant_class
+
+RECIPE, RANDOM, ORACLE, ORACLE_OVERLAP = 'recipe', 'random', 'oracle', 'oracle_overlap'
+
+
+class RandomPicks(Determination):
+    """For every anchor ``k`` negatives by chance, whatever they look like: the control whose lift is 1.
+
+    Args:
+        k: At least 1; fewer where fewer negatives exist.
+        seed: Of the draws, which go on from one comparison to the next.
+    """
+
+    def __init__(self, k: int = 20, seed: int = 0) -> None:
+        self.k, self.generator = k, torch.Generator().manual_seed(seed)
+
+    def pairs(self, block: Block) -> Pairs:
+        order = torch.rand(block.logits.shape, generator=self.generator).to(block.logits.device)
+        order = order.masked_fill_(block.logits == -torch.inf, -1)
+        values, columns = order.topk(min(self.k, order.shape[1]), dim=1)
+        return Pairs(values >= 0, columns)
+
+
+class KnownPicks(Determination):
+    """The negatives that a matrix says, shape (R, C), bool."""
+
+    def __init__(self, known: Tensor) -> None:
+        self.known = known
+
+    def pairs(self, block: Block) -> Pairs:
+        return Pairs(self.known[block.anchors] & (block.logits > -torch.inf))
+
+
+def determinations(loss, in_batch: bool, seed: int, names: list[str] | None = None) -> dict[str, Determination]:
+    """What is audited, by name: the recipe's own rule, every known rule with its defaults, and the controls.
+
+    Args:
+        loss: The recipe's loss; ``recipe`` is left out where it determines nothing.
+        in_batch: Negatives are from the batch; else rules that need it are left out.
+        seed: Of ``random``.
+        names: Only these; None is all.
+
+    Raises:
+        InputError: A name is unknown, or of a rule that has no meaning with a queue.
+    """
+    found = {RECIPE: loss.determination} if hasattr(loss, 'determination') else {}
+    for name, kind in sorted(DETERMINATIONS.module_dict.items()):
+        if name != ORACLE and (in_batch or not kind.in_batch_only):
+            found[name] = build_determination(name)
+    found |= {RANDOM: RandomPicks(seed=seed), ORACLE: build_determination(ORACLE), ORACLE_OVERLAP: None}
+    if names is None:
+        return found
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        raise InputError(f'--determinations {unknown[0]}: not one of {", ".join(found)} for this recipe')
+    return {name: found[name] for name in names}
+
+
+def picked(
+    audited: AuditedComparison, rules: dict[str, Determination], overlapping: Tensor, device: torch.device
+) -> dict[str, Tensor]:
+    """F before the gate by every rule, bool, shape (R, C), on the CPU.
+
+    Args:
+        audited: A comparison.
+        rules: Of :func:`determinations`.
+        overlapping: Pairs that ``oracle_overlap`` picks, shape (R, C).
+        device: Where the comparison is.
+    """
+    labels = tuple(dominant_class(classes).to(device) for classes in (audited.row_classes, audited.column_classes))
+    comparison = replace(audited.comparison, labels=labels)
+    with torch.no_grad():
+        return {
+            name: choice(comparison, (rule or KnownPicks(overlapping.to(device))).prepare(comparison)).cpu()
+            for name, rule in rules.items()
+        }
+
+
+def choice(comparison: Comparison, determine: Callable[[Block], Pairs]) -> Tensor:
+    """F as a matrix, bool, shape (R, C)."""
+    return torch.cat([determine(block).mask(len(comparison.columns)) for block in comparison.blocks()])
+
+
+def negatives(comparison: Comparison) -> Tensor:
+    """Neg(i) as a matrix, bool, shape (R, C), on the CPU."""
+    return torch.cat([block.logits > -torch.inf for block in comparison.blocks()]).cpu()
+
+
+def gate(comparison: Comparison, threshold: float) -> Tensor:
+    """Anchors whose own views agree, c_ip >= T, bool, shape (R, 1), on the CPU."""
+    return (comparison.positive_logits.detach() * comparison.temperature >= threshold).cpu()
+
+
+def cosines(comparison: Comparison) -> Tensor:
+    """c_ij of all anchors and columns, shape (R, C), on the CPU."""
+    with torch.autocast(comparison.rows.device.type, enabled=False):
+        return (comparison.rows.detach() @ comparison.columns.detach().T).cpu()

@@ -1,0 +1,81 @@
+"""How spread out embeddings are: numbers that tell a collapse, without any label.
+
+Shapes of all functions: embeddings are unit rows, (N, D), float32 or float64; results are Python floats.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+class EmbeddingMeasures(NamedTuple):
+    """What is measured of the two views of a batch.
+
+    Attributes:
+        std: Mean over the dimensions of :func:`relative_std`; 1 for embeddings spread evenly over the sphere, 0 if all
+            are equal.
+        std_least: The smallest of them; 0 is a dead dimension.
+        rank: :func:`effective_rank`, from 1 to the smaller of rows and dimensions.
+        alignment: :func:`alignment`, from 0 to 4; 2 for views that have nothing in common.
+        uniformity: :func:`uniformity`, from -8 to 0; about -4 for embeddings spread evenly over a sphere of many
+            dimensions, 0 if all are equal.
+    """
+
+    std: float
+    std_least: float
+    rank: float
+    alignment: float
+    uniformity: float
+
+
+def measure(view1: Tensor, view2: Tensor) -> EmbeddingMeasures:
+    """Measure the projections of two views, row i of both from the same image; they need not be normalised.
+
+    Shape:
+        - view1, view2: (N, D), N at least 2, any floating type.
+    """
+    first, second = (normalize(view.detach().float(), dim=1) for view in (view1, view2))
+    both = torch.cat([first, second])
+    spread = relative_std(both)
+    return EmbeddingMeasures(
+        std=float(spread.mean()),
+        std_least=float(spread.min()),
+        rank=effective_rank(both),
+        alignment=alignment(first, second),
+        uniformity=(uniformity(first) + uniformity(second)) / 2,
+    )
+
+
+def relative_std(embeddings: Tensor) -> Tensor:
+    """Standard deviation of every dimension, times the square root of D (Chen & He, SimSiam, arXiv 2011.10566).
+
+    Returns:
+        Shape (D,); about 1 everywhere if the embeddings are spread evenly over the sphere.
+    """
+    return embeddings.std(dim=0, unbiased=False) * math.sqrt(embeddings.shape[1])
+
+
+def effective_rank(embeddings: Tensor) -> float:
+    """exp of the entropy of the singular values as shares of their sum (Roy & Vetterli, EUSIPCO 2007).
+
+    The embeddings are not centred, so that a collapse to one point has rank 1.
+    """
+    values = torch.linalg.svdvals(embeddings.double())
+    shares = values / values.sum()
+    return math.exp(float(torch.special.entr(shares).sum()))
+
+
+def alignment(first: Tensor, second: Tensor) -> float:
+    """Mean squared distance of the two views of an image (Wang & Isola, arXiv 2005.10242, alpha = 2)."""
+    return float((first - second).square().sum(1).mean())
+
+
+def uniformity(embeddings: Tensor) -> float:
+    """log of the mean of exp(-2 d^2) over all pairs of rows (Wang & Isola, arXiv 2005.10242, t = 2)."""
+    rows = len(embeddings)
+    similarities = (embeddings @ embeddings.T)[torch.triu_indices(rows, rows, 1).unbind()]
+    # Rounding puts the cosine of equal rows a little beyond 1.
+    return float(torch.logsumexp(4 * similarities.clamp(max=1) - 4, dim=0)) - math.log(rows * (rows - 1) / 2)

@@ -1,0 +1,20 @@
+"""Models and data that the watching hooks cannot watch; what they do is tested in tests/test_watched_training.py."""
+
+import pytest
+
+import projects.false.engine  # noqa: F401
+from projects.false import InputError
+
+
+@pytest.mark.parametrize(
+    ('hook', 'message'),
+    [
+        ('CollapseHook', r'no model\.head\.loss_module in Tiny; it watches FALSE and FALSEMoCo'),
+        ('ProbeHook', 'knows no labelled data; set its data_root'),
+    ],
+)
+def test_what_cannot_be_watched_is_told_before_training(tiny_runner, hook, message):
+    runner = tiny_runner(hook, custom_hooks=[dict(type=hook)])
+    with pytest.raises(InputError, match=message):
+        runner.train()
+    assert runner.iter == 0

@@ -1,0 +1,82 @@
+import pytest
+import torch
+
+from projects.false import FALSELoss, InputError, NTXentLoss
+from projects.false.losses import DETERMINATIONS
+from projects.false.pair_audit.counts import PairCounts, quality
+from projects.false.pair_audit.picks import RandomPicks, choice, determinations, gate, negatives, picked
+from projects.false.pair_audit.truth import judged, truth
+from tests.pair_audit.made import made_comparison
+
+CPU = torch.device('cpu')
+
+
+def counted(rule, criterion, queue):
+    """Quality of one rule over twenty made comparisons."""
+    rules, counts = determinations(FALSELoss(), not queue, seed=1, names=[rule]), []
+    for seed in range(20):
+        audited = made_comparison(seed=seed, queue=queue)
+        same = truth(audited.row_classes, audited.column_classes, 0.7)
+        pairs = negatives(audited.comparison) & judged(audited.row_classes, audited.column_classes)
+        picks = picked(audited, rules, same['overlap'], CPU)[rule] & pairs
+        right = same[criterion] & pairs
+        counts.append(
+            PairCounts(int(pairs.sum()), int(right.sum()), int(picks.sum()), int((picks & right).sum()), 0, 1)
+        )
+    return quality(counts)
+
+
+@pytest.mark.parametrize('queue', [0, 48])
+@pytest.mark.parametrize(('rule', 'criterion'), [('oracle', 'dominant'), ('oracle_overlap', 'overlap')])
+def test_an_oracle_is_right_and_complete(rule, criterion, queue):
+    found = counted(rule, criterion, queue)
+    assert found.precision == found.recall == (1, 1, 1)
+    assert 0.05 < found.base_rate.value < 0.9
+    assert found.lift.value == pytest.approx(1 / found.base_rate.value)
+
+
+@pytest.mark.parametrize('queue', [0, 48])
+@pytest.mark.parametrize('criterion', ['dominant', 'overlap'])
+def test_random_picks_have_no_lift(criterion, queue):
+    found = counted('random', criterion, queue)
+    assert found.lift.value == pytest.approx(1, abs=0.05)
+    assert found.lift.low < 1.05
+    assert found.lift.high > 0.95
+
+
+@pytest.mark.parametrize('queue', [0, 48])
+def test_random_picks_are_different_negatives(queue):
+    comparison = made_comparison(queue=queue).comparison
+    rule, allowed = RandomPicks(k=5, seed=0), negatives(comparison)
+    first, second = (choice(comparison, rule.prepare(comparison)) for _ in range(2))
+    assert (first.sum(1) == 5).all()
+    assert not (first & ~allowed).any()
+    assert (first != second).any()
+    everything = RandomPicks(k=1000)
+    assert torch.equal(choice(comparison, everything.prepare(comparison)), allowed)
+
+
+def test_the_recipes_rule_picks_what_its_loss_determines():
+    loss = FALSELoss(temperature=0.5, positive_threshold=0.3, determination=dict(type='topk', k=3, floor=0.1))
+    torch.manual_seed(0)
+    views = torch.randn(32, 8), torch.randn(32, 8)
+    audited = made_comparison()._replace(comparison=loss.compare(*views))
+    chosen = picked(audited, determinations(loss, True, 0, ['recipe']), None, CPU)['recipe']
+    found = chosen & gate(audited.comparison, loss.positive_threshold)
+    assert torch.equal(found, loss.determined(*views))
+    assert found.any()
+
+
+def test_every_rule_is_there_side_by_side():
+    in_batch = determinations(FALSELoss(), True, 0)
+    assert set(in_batch) == {'recipe', *DETERMINATIONS.module_dict, 'random', 'oracle', 'oracle_overlap'}
+    with_queue = determinations(NTXentLoss(), False, 0)
+    assert set(in_batch) - set(with_queue) == {'recipe', 'released', 'mutual'}
+    for rules, queue in ((in_batch, 0), (with_queue, 48)):
+        audited = made_comparison(queue=queue)
+        known = truth(audited.row_classes, audited.column_classes, 0.8)['overlap']
+        for name, chosen in picked(audited, rules, known, CPU).items():
+            assert not (chosen & ~negatives(audited.comparison)).any(), name
+            assert chosen.any(), name
+    with pytest.raises(InputError, match=r'--determinations mutual: not one of .* for this recipe'):
+        determinations(NTXentLoss(), False, 0, ['mutual'])
