@@ -7,6 +7,8 @@ import pytest
 from projects.false import InputError
 from projects.false.experiments.steps import Step, run_steps, share_done
 
+TWO = [{'OMP_NUM_THREADS': '1'}] * 2
+
 
 def step(folder, name='count', code=''):
     script = f'open({str(folder / name)!r}, "a").write("x"); {code}'
@@ -15,32 +17,32 @@ def step(folder, name='count', code=''):
 
 def test_done_steps_are_skipped(tmp_path):
     for _ in range(2):
-        run_steps([[step(tmp_path)], [step(tmp_path, 'other')]], tmp_path)
+        run_steps([step(tmp_path), step(tmp_path, 'other')], tmp_path)
     assert (tmp_path / 'count').read_text() == (tmp_path / 'other').read_text() == 'x'
 
 
 def test_a_failed_step_is_reported_and_run_again(tmp_path):
     with pytest.raises(InputError, match=r"step 'count' ended with status 3: out of luck .*count\.log"):
-        run_steps([[step(tmp_path, code='print("out of luck"); raise SystemExit(3)')]], tmp_path)
-    run_steps([[step(tmp_path)]], tmp_path)
+        run_steps([step(tmp_path, code='print("out of luck"); raise SystemExit(3)')], tmp_path)
+    run_steps([step(tmp_path)], tmp_path)
     assert (tmp_path / 'count').read_text() == 'xx'
 
 
 def test_resume_arguments_are_asked_when_the_step_starts(tmp_path):
     code = f'import sys; open({str(tmp_path / "arguments")!r}, "w").write(" ".join(sys.argv[1:]))'
     made = Step('resumed', (sys.executable, '-c', code), resume=lambda: ['--resume'])
-    run_steps([[made]], tmp_path)
+    run_steps([made], tmp_path)
     assert (tmp_path / 'arguments').read_text() == '--resume'
     assert json.loads((tmp_path / 'logs' / 'resumed.done').read_text())['seconds'] >= 0
 
 
-def test_a_group_runs_together_and_fails_together(tmp_path):
+def test_steps_run_together_and_fail_together(tmp_path):
     waits = f'import time, os; [time.sleep(0.05) for _ in range(400) if not os.path.exists({str(tmp_path / "b")!r})]'
-    run_steps([[step(tmp_path, 'a', waits), step(tmp_path, 'b')]], tmp_path)  # a ends because b has begun
+    run_steps([step(tmp_path, 'a', waits), step(tmp_path, 'b')], tmp_path, TWO)  # a ends because b has begun
     start = time.monotonic()
     group = [step(tmp_path, 'slow', 'import time; time.sleep(100)'), step(tmp_path, 'broken', '1 / 0')]
     with pytest.raises(InputError, match=r"step 'broken' ended with status 1: ZeroDivisionError"):
-        run_steps([group], tmp_path)
+        run_steps(group, tmp_path, TWO)
     assert time.monotonic() - start < 50
     assert not (tmp_path / 'logs' / 'slow.done').exists()
 

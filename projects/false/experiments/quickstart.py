@@ -3,7 +3,6 @@
 import json
 import platform
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +13,8 @@ from projects.false.datasets.palettes import load_palette
 from projects.false.errors import InputError
 from projects.false.reports.quickstart_report import Run, write_report
 
-from .steps import Step, cores, python, run_steps
+from .children import preload
+from .steps import Step, cores, python, resume_if_begun, run_steps
 
 PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
 SEGMENTATION = 'upernet_r18_synthetic'
@@ -68,8 +68,8 @@ def claim(folder: Path, settings: Settings) -> None:
         raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
 
 
-def plan(folder: Path, settings: Settings) -> list[list[Step]]:
-    """The commands of the quickstart, in groups that may run together; a user could type each of them."""
+def plan(folder: Path, settings: Settings) -> list[Step]:
+    """The commands of the quickstart; a user could type each of them."""
     scenes, data, configs = folder / 'scenes', folder / 'data', Path(__file__).resolve().parents[3] / 'configs'
     percent = f'{100 * settings.label_fraction:g}'
     data_steps = [
@@ -91,6 +91,7 @@ def plan(folder: Path, settings: Settings) -> list[list[Step]]:
                 *('--val-list', scenes / 'val.txt', '--test-list', scenes / 'test.txt'),
                 *('--label-fractions', settings.label_fraction),
             ),
+            needs=('make-scenes',),
         ),
     ]
     shared = [f'randomness.seed={settings.seed}', f'train_dataloader.dataset.data_root={data}']
@@ -99,7 +100,7 @@ def plan(folder: Path, settings: Settings) -> list[list[Step]]:
         work, end = folder / 'pretrain' / method, settings.epochs
         options = [*shared, f'train_cfg.max_epochs={end}']
         command = python('train.py', configs / f'{config}.py', '--work-dir', work, '--cfg-options', *options)
-        pretraining.append(Step(f'pretrain-{method}', command, _resume(work), end))
+        pretraining.append(Step(f'pretrain-{method}', command, resume_if_begun(work), end, ('cut-patches',)))
     for method in [*PRETRAINED, 'random']:
         work, end = folder / 'finetune' / method, settings.iterations
         backbone = folder / 'pretrain' / method / 'backbone.pth'
@@ -113,7 +114,8 @@ def plan(folder: Path, settings: Settings) -> list[list[Step]]:
         ]
         config = configs / f'{SEGMENTATION}.py'
         command = python('train.py', config, '--work-dir', work, '--cfg-options', *shared, *options)
-        fine_tuning.append(Step(f'finetune-{method}', command, _resume(work)))
+        needs = (f'pretrain-{method}',) if method in PRETRAINED else ('cut-patches',)
+        fine_tuning.append(Step(f'finetune-{method}', command, resume_if_begun(work), needs=needs))
     for method in [*PRETRAINED, 'random']:
         work = folder / 'test' / method
         checkpoint = folder / 'finetune' / method / f'iter_{settings.iterations}.pth'
@@ -123,8 +125,8 @@ def plan(folder: Path, settings: Settings) -> list[list[Step]]:
             *('--out', work / 'scores.json', '--predictions', work / 'predictions'),
             *('--cfg-options', f'test_dataloader.dataset.data_root={data}'),
         )
-        testing.append(Step(f'test-{method}', command))
-    return [*([step] for step in data_steps), pretraining, fine_tuning, testing]
+        testing.append(Step(f'test-{method}', command, needs=(f'finetune-{method}',)))
+    return [*data_steps, *pretraining, *fine_tuning, *testing]
 
 
 def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
@@ -139,6 +141,7 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
     """
     claim(folder, settings)
     start = time.monotonic()
+    preload()
     run_steps(plan(folder, settings), folder)
     minutes = (time.monotonic() - start) / 60
     runs = []
@@ -174,10 +177,3 @@ def facts(folder: Path, settings: Settings, minutes: float) -> dict[str, str]:
         'date': date.today().isoformat(),
         'software': f'Python {platform.python_version()}, torch {torch.__version__}',
     }
-
-
-def _resume(work: Path):
-    def arguments() -> Sequence[str]:
-        return ('--resume',) if (work / 'last_checkpoint').is_file() else ()
-
-    return arguments

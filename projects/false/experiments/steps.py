@@ -1,26 +1,25 @@
-"""Commands in groups, each logged to a file, shown live, and skipped once it is done."""
+"""Commands that need each other, each logged to a file, shown live, and skipped once it is done."""
 
 import json
 import os
 import re
-import shlex
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from projects.false.atomic_write import write_text
 from projects.false.errors import InputError
 
+from .children import Child
+
 _EPOCH = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]')
 _ITERATION = re.compile(r'Iter\((?:train|val|test)\)\s+\[\s*(\d+)/(\d+)\]|Epoch\(test\)\s+\[\s*(\d+)/(\d+)\]')
+_PAUSE = 0.1  # seconds between looks at the children
 
 
 @dataclass(frozen=True)
@@ -28,16 +27,18 @@ class Step:
     """One command.
 
     Attributes:
-        name: Shown to the user; also the name of the log and of the mark that it is done.
+        name: Shown to the user; also the name of the log and of the mark that it is done, so ``/`` makes folders.
         command: Program and arguments.
         resume: Arguments to add if an earlier try left something to continue from.
         epochs: Length of a pretraining, to show its progress.
+        needs: Names of the steps that must be done before.
     """
 
     name: str
     command: tuple[str, ...]
     resume: Callable[[], Sequence[str]] = tuple
     epochs: int | None = None
+    needs: tuple[str, ...] = ()
 
 
 def share_done(line: str, epochs: int | None) -> float | None:
@@ -51,123 +52,175 @@ def share_done(line: str, epochs: int | None) -> float | None:
     return None
 
 
-def run_steps(groups: Sequence[Sequence[Step]], folder: Path) -> dict[str, float]:
-    """Run every step that is not done yet.
-
-    The steps of a group do not need each other and run at the same time, as many as there are cores. Every step gets
-    one computing thread: two small trainings beside each other end sooner than one after the other with two threads
-    each, and their results do not depend on the number of cores.
-
-    Args:
-        groups: Steps that may run together, group after group.
-        folder: Where ``logs/<name>.log`` and ``logs/<name>.done`` go.
-
-    Returns:
-        Seconds of every step, of an earlier run for those that were done.
-
-    Raises:
-        InputError: A command failed; the message quotes the end of its log. The others of its group are ended.
-    """
-    logs = folder / 'logs'
-    logs.mkdir(parents=True, exist_ok=True)
-    console = Console()
-    columns = (SpinnerColumn(), TextColumn('{task.description}', markup=False), BarColumn(), TimeElapsedColumn())
-    names = [step.name for group in groups for step in group]
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for group in groups:
-            runs = []
-            for step in group:
-                title = f'[{names.index(step.name) + 1}/{len(names)}] {step.name}'
-                if _mark(logs, step).is_file():
-                    console.print(f'{title}: done before', markup=False)
-                else:
-                    runs.append(_Run(step, title, logs, progress))
-            _run_together(runs)
-    return {name: json.loads((logs / f'{name}.done').read_text())['seconds'] for name in names}
-
-
 def cores() -> int:
     """How many CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
-def _mark(logs: Path, step: Step) -> Path:
-    return logs / f'{step.name}.done'
+def job_slots(jobs: int | None = None) -> list[dict[str, str]]:
+    """The variables of every job that may run at a time: a GPU for each, or a share of the cores.
+
+    Args:
+        jobs: How many, at least 1; None takes one a GPU, or one a core, with one computing thread: two small trainings
+            beside each other end sooner than one after the other with two threads each.
+
+    Raises:
+        InputError: ``jobs`` is below 1.
+    """
+    import torch
+
+    if jobs is not None and jobs < 1:
+        raise InputError(f'--jobs is {jobs}; give 1 or more')
+    gpus = torch.cuda.device_count()
+    if gpus:
+        given = os.environ.get('CUDA_VISIBLE_DEVICES')
+        names = given.split(',') if given else [str(number) for number in range(gpus)]
+        return [{'CUDA_VISIBLE_DEVICES': names[number % gpus]} for number in range(jobs or gpus)]
+    jobs = jobs or cores()
+    return [{'OMP_NUM_THREADS': str(max(1, cores() // jobs))}] * jobs
 
 
-def _run_together(runs: Sequence['_Run']) -> None:
-    if not runs:
-        return
-    pool = ThreadPoolExecutor(min(len(runs), cores()))
-    try:
-        for future in as_completed([pool.submit(run) for run in runs]):
-            future.result()
-    finally:
-        for run in runs:
-            run.stop()
-        pool.shutdown(cancel_futures=True)
+def run_steps(
+    steps: Sequence[Step],
+    folder: Path,
+    slots: Sequence[Mapping[str, str]] | None = None,
+    on_done: Callable[[Step], None] = lambda step: None,
+) -> dict[str, float]:
+    """Run every step that is not done yet, as many at a time as there are slots, in the order given.
+
+    Args:
+        steps: Every step after those that it needs.
+        folder: Where ``logs/<name>.log`` and ``logs/<name>.done`` go.
+        slots: As of :func:`job_slots`, the default.
+        on_done: Called after every step that ends well; not for those that were done before.
+
+    Returns:
+        Seconds of every step, of an earlier run for those that were done.
+
+    Raises:
+        InputError: A command failed; the message quotes the end of its log. The others that run are ended.
+    """
+    folder.joinpath('logs').mkdir(parents=True, exist_ok=True)
+    console = Console()
+    columns = (SpinnerColumn(), TextColumn('{task.description}', markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False) as progress:
+        queue = _Queue(steps, folder, list(slots or job_slots()), progress)
+        try:
+            queue.work(on_done)
+        finally:
+            queue.stop()
+    return {step.name: step_facts(folder, step.name)['seconds'] for step in steps}
 
 
-class _Run:
-    """One step on its way: a process, its log, its line of progress."""
-
-    def __init__(self, step: Step, title: str, logs: Path, progress: Progress) -> None:
-        self.step, self.title, self.logs, self.progress = step, title, logs, progress
-        self.process: subprocess.Popen | None = None
-        self.stopped = False
-        self.lock = threading.Lock()
-
-    def stop(self) -> None:
-        """End the process if it runs, and keep it from starting if it does not."""
-        with self.lock:
-            self.stopped = True
-            if self.process is not None and self.process.poll() is None:
-                self.process.terminate()
-
-    def __call__(self) -> None:
-        console = self.progress.console
-        if not console.is_terminal:
-            console.print(f'{self.title} ...', markup=False)
-        task = self.progress.add_task(self.title, total=1.0)
-        start = time.monotonic()
-        if not self._execute(lambda share: self.progress.update(task, completed=share)):
-            return
-        seconds = time.monotonic() - start
-        self.progress.remove_task(task)
-        write_text(_mark(self.logs, self.step), json.dumps({'seconds': seconds, 'command': self.step.command}))
-        console.print(f'{self.title}: {seconds:.0f} s', markup=False)
-
-    def _execute(self, show: Callable[[float], None]) -> bool:
-        command = [*self.step.command, *self.step.resume()]
-        path = self.logs / f'{self.step.name}.log'
-        environment = {**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONUNBUFFERED': '1'}
-        with path.open('a') as log:
-            print(f'$ OMP_NUM_THREADS=1 {shlex.join(command)}', file=log, flush=True)
-            with self.lock:
-                if self.stopped:
-                    return False
-                self.process = subprocess.Popen(
-                    command,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.STDOUT,
-                    text=True,
-                    env=environment,
-                    errors='replace',
-                )
-            for line in self.process.stdout:
-                log.write(line)
-                log.flush()
-                share = share_done(line, self.step.epochs)
-                if share is not None:
-                    show(share)
-            status = self.process.wait()
-        if status:
-            lines = [line for line in path.read_text(errors='replace').splitlines() if line.strip()]
-            raise InputError(f'step {self.step.name!r} ended with status {status}: {lines[-1]} (whole log: {path})')
-        return True
+def step_facts(folder: Path, name: str) -> dict | None:
+    """What is kept of a step that is done: ``seconds``, ``cpu_seconds`` and ``command``; None if it is not done."""
+    mark = _mark(folder, name)
+    return json.loads(mark.read_text()) if mark.is_file() else None
 
 
 def python(script: str, *arguments: object) -> tuple[str, ...]:
     """The command line of one of this repository's tools."""
     root = Path(__file__).resolve().parents[3]
     return (sys.executable, str(root / 'tools' / script), *map(str, arguments))
+
+
+def resume_if_begun(work: Path) -> Callable[[], Sequence[str]]:
+    """``--resume`` as soon as a work folder has a checkpoint."""
+    return lambda: ('--resume',) if (work / 'last_checkpoint').is_file() else ()
+
+
+def _mark(folder: Path, name: str) -> Path:
+    return folder / 'logs' / f'{name}.done'
+
+
+class _Queue:
+    """What is to do, and what is on its way."""
+
+    def __init__(self, steps: Sequence[Step], folder: Path, slots: list[Mapping[str, str]], progress: Progress) -> None:
+        self.folder, self.free, self.progress = folder, slots, progress
+        self.titles = {step.name: f'[{number}/{len(steps)}] {step.name}' for number, step in enumerate(steps, start=1)}
+        self.done: set[str] = set()
+        self.waiting: list[Step] = []
+        self.running: list[_Running] = []
+        for step in steps:
+            if _mark(folder, step.name).is_file():
+                self.done.add(step.name)
+                self._say(f'{self.titles[step.name]}: done before')
+            else:
+                self.waiting.append(step)
+        self.overall: TaskID | None = None
+        if self.waiting:
+            self.overall = progress.add_task('all steps', total=len(steps), completed=len(self.done))
+
+    def work(self, on_done: Callable[[Step], None]) -> None:
+        while self.waiting or self.running:
+            self._start_what_can()
+            for run in [run for run in self.running if run.ended()]:
+                self.running.remove(run)
+                self.free.append(run.slot)
+                run.keep(_mark(self.folder, run.step.name))
+                self.done.add(run.step.name)
+                self.progress.advance(self.overall)
+                on_done(run.step)
+                self._say(f'{self.titles[run.step.name]}: {run.seconds:.0f} s')
+            self.progress.refresh()
+            if self.running:
+                time.sleep(_PAUSE)
+
+    def stop(self) -> None:
+        for run in self.running:
+            run.child.stop()
+
+    def _start_what_can(self) -> None:
+        ready = [step for step in self.waiting if self.done.issuperset(step.needs)]
+        if not ready and not self.running and self.waiting:
+            raise ValueError(f'step {self.waiting[0].name!r} needs {self.waiting[0].needs}, which no step gives')
+        for step in ready[: len(self.free)]:
+            self.waiting.remove(step)
+            if not self.progress.console.is_terminal:
+                self._say(f'{self.titles[step.name]} ...')
+            self.running.append(_Running(step, self.titles[step.name], self.folder, self.free.pop(0), self.progress))
+
+    def _say(self, text: str) -> None:
+        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+class _Running:
+    """One step on its way: a child, its log, its line of progress."""
+
+    def __init__(self, step: Step, title: str, folder: Path, slot: Mapping[str, str], progress: Progress) -> None:
+        self.step, self.slot, self.progress = step, slot, progress
+        self.log = folder / 'logs' / f'{step.name}.log'
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.read = self.log.stat().st_size if self.log.is_file() else 0
+        self.begun, self.seconds = time.monotonic(), 0.0
+        self.child = Child([*step.command, *step.resume()], self.log, slot)
+        self.task = progress.add_task(title, total=1.0)
+
+    def ended(self) -> bool:
+        """Look at the child and at its log.
+
+        Raises:
+            InputError: It failed.
+        """
+        status = self.child.poll()
+        with self.log.open(errors='replace') as file:
+            file.seek(self.read)
+            new = file.read()
+        self.read += len(new.encode(errors='replace'))
+        shares = [share for line in new.splitlines() if (share := share_done(line, self.step.epochs)) is not None]
+        if shares:
+            self.progress.update(self.task, completed=shares[-1])
+        if status is None:
+            return False
+        self.seconds = time.monotonic() - self.begun
+        self.progress.remove_task(self.task)
+        if status:
+            lines = [line for line in self.log.read_text(errors='replace').splitlines() if line.strip()]
+            raise InputError(f'step {self.step.name!r} ended with status {status}: {lines[-1]} (whole log: {self.log})')
+        return True
+
+    def keep(self, mark: Path) -> None:
+        """Leave the mark that it is done."""
+        facts = {'seconds': self.seconds, 'cpu_seconds': self.child.cpu_seconds, 'command': self.step.command}
+        write_text(mark, json.dumps(facts))
