@@ -102,8 +102,8 @@ def bootstrap_differences(
 ) -> np.ndarray:
     """Hierarchical bootstrap of the difference of two means.
 
-    Every replicate draws, with replacement, the seeds of the method, the seeds of the baseline, and the label draws, the
-    last once for both methods. It deviates from the mean by the sum of what the three move it, each widened by
+    Every replicate draws, with replacement, the seeds of the method, those of the baseline, and the label draws, once
+    for both methods. It deviates from the mean by the sum of what the three move it, each widened by
     sqrt(n / (n - 1)) for n drawn things: a bootstrap sees their spread about their own mean, too small by that factor.
 
     Shape:
