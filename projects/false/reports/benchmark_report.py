@@ -117,7 +117,7 @@ def _results(comparison: Comparison, baseline: str) -> str:
     intervals = [Interval(name, difference.mean, difference.low, difference.high) for name, difference in found]
     told = '; '.join(f'{row.method} {difference_text(row)}' for row in comparison.rows if row.difference is not None)
     label = f'{HEADLINE} minus that of {baseline}, in points'
-    return f'{table}<figure>{interval_chart(intervals, label, f"{label}: {told}")}</figure>'
+    return f'{table}<figure class="intervals">{interval_chart(intervals, label, f"{label}: {told}")}</figure>'
 
 
 def _note(content: BenchmarkPage) -> str:
@@ -155,7 +155,10 @@ def _classes(runs: Sequence[Run], content: BenchmarkPage) -> str:
         chart = bar_chart(content.palette.classes, values, 'Bars of the mean IoU of every class by method.')
         legend = run_legend(list(enumerate(run.name for run in group)), 'bar')
         charts.append(f'<figure>{legend}{chart}<figcaption>mean IoU in percent</figcaption></figure>')
-    return f'{class_table(runs, content.palette)}<div class="pair">{"".join(charts)}</div>'
+    table = class_table(runs, content.palette)
+    if len(charts) == 1:
+        return f'<div class="pair">{table}{charts[0]}</div>'
+    return f'{table}<div class="pair">{"".join(charts)}</div>'
 
 
 def _strips(runs: Sequence[Run], content: BenchmarkPage) -> str:

@@ -13,6 +13,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .8rem; }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; padding-top: .6rem; border-top: 1px solid var(--rule); }
 h3 { font-size: 1rem; margin: 0 0 .2rem; }
 p { margin: .5rem 0; max-width: 46rem; }
+figure.intervals { max-width: 44rem; margin-top: 1rem; }
 .alone { max-width: 30rem; margin-top: 1.5rem; }
 figure { margin: 0; }
 .muted, small, caption, figcaption { color: var(--muted); }
@@ -58,7 +59,7 @@ svg text.value { font-size: 10px; }
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .ignored { background: repeating-linear-gradient(135deg, #969696 0 3px, #6e6e6e 3px 6px); }
 .strip { display: grid; grid-template-columns: 6.5rem 1fr; gap: .5rem; margin: .7rem 0; break-inside: avoid; }
-.cells { display: grid; grid-template-columns: repeat(auto-fill, minmax(max(5rem, 12%), 1fr)); gap: .5rem; }
+.cells { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(5rem, 11%), 1fr)); gap: .5rem; }
 .strip img { display: block; width: 100%; height: auto; }
 .strip figcaption, .strip .patch { font-size: .8rem; line-height: 1.3; overflow-wrap: anywhere; }
 .strip .patch { margin: 0; } .right { display: inline-block; }
