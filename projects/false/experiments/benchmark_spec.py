@@ -1,5 +1,6 @@
 """What a benchmark compares: methods, seeds, label draws, fractions, protocols."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -63,11 +64,10 @@ class Spec:
         """The spec with its places filled in: ``{work}`` and ``{data}``."""
         root = self.data_root.replace('{work}', str(folder))
         places = {'{work}': str(folder), '{data}': root}
-        commands = []
-        for command in self.prepare:
-            for mark, place in places.items():
-                command = tuple(part.replace(mark, place) for part in command)
-            commands.append(command)
+        commands = [
+            tuple(re.sub(r'\{work\}|\{data\}', lambda mark: places[mark[0]], part) for part in command)
+            for command in self.prepare
+        ]
         return replace(self, data_root=root, prepare=tuple(commands))
 
 

@@ -120,7 +120,7 @@ class _Reader:
         values = values if isinstance(values, list | tuple) else [values]
         fits = [type(value) in (kind, int) and low <= value <= high and (value or kind is int) for value in values]
         if not values or not all(fits):
-            wrong = [value for value, fit in zip(values, fits, strict=True) if not fit] or values
+            wrong = [value for value, fit in zip(values, fits, strict=True) if not fit] or [values]
             start = 'above' if kind is float else 'from'
             raise InputError(f'{self.path}: {key} holds {wrong[0]!r}; give a list of numbers {start} {low} to {high}')
         if len(set(values)) != len(values):
