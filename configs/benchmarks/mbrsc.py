@@ -31,7 +31,7 @@ methods = dict(
     released=determined(type='released'),
     anchor_nearest=dict(config='configs/false_simclr_r18_mbrsc.py'),
     topk=determined(type='topk'),
-    oracle=dict(config='configs/oracle_simclr_r18_mbrsc.py'),
+    oracle=dict(config='configs/false_simclr_r18_mbrsc_oracle.py'),
     batch_nearest=determined(type='batch_nearest'),
     margin=determined(type='margin'),
     mutual=determined(type='mutual'),

@@ -1,6 +1,6 @@
 """An upper bound, not a method: false_simclr_r18_mbrsc.py that is told by labels which negatives are false.
 
-Command: python tools/train.py configs/oracle_simclr_r18_mbrsc.py
+Command: python tools/train.py configs/false_simclr_r18_mbrsc_oracle.py
 Global batch and hardware: as simclr_r18_mbrsc.py.
 Determination: oracle, every patch whose commonest class is that of the anchor. It looks at the masks of all patches, so
 what it reaches says how much there is to gain, never how much is gained.
