@@ -5,7 +5,8 @@ import time
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.steps import Step, run_steps, share_done
+from projects.false.experiments.step import Step, share_done
+from projects.false.experiments.steps import run_steps
 
 TWO = [{'OMP_NUM_THREADS': '1'}] * 2
 

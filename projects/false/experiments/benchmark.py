@@ -1,12 +1,9 @@
 """Run a benchmark, or what is left of it: every finished run is one line of results.jsonl."""
 
 import json
-import platform
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-
-import torch
 
 from projects.false.atomic_write import remove_stale, write_text
 from projects.false.engine.work_lock import work_dir_locked
@@ -18,7 +15,9 @@ from .benchmark_spec import Spec, choose_methods
 from .children import preload
 from .finished_weights import keep_weights_alone
 from .results_file import append_result, read_results
-from .steps import Step, job_slots, python, run_steps, step_facts
+from .step import Step, mark_of, python, step_facts
+from .steps import job_slots, run_steps
+from .surroundings import software
 
 
 class Benchmark:
@@ -110,7 +109,7 @@ class Benchmark:
         try:
             found = json.loads(path.read_text())
         except (OSError, ValueError) as error:
-            mark = self.folder / 'logs' / f'{run.names[2]}.done'
+            mark = mark_of(self.folder, run.names[2])
             raise InputError(f'{path}: not readable ({error}); remove {mark} to test again') from error
         times = {kind: step_facts(self.folder, name) for kind, name in zip(_KINDS, run.names, strict=True) if name}
         return {
@@ -126,7 +125,7 @@ class Benchmark:
                 kind: facts['cpu_seconds'] and round(facts['cpu_seconds'], 1) for kind, facts in times.items()
             },
             'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
-            'software': f'Python {platform.python_version()}, torch {torch.__version__}',
+            'software': software(),
         }
 
     def _prepare(self) -> None:
@@ -136,7 +135,7 @@ class Benchmark:
         names = [f'prepare/{number}' for number in range(1, len(self.spec.prepare) + 1)]
         if all(step_facts(self.folder, name) for name in names):  # the data was removed since
             for name in names:
-                (self.folder / 'logs' / f'{name}.done').unlink()
+                mark_of(self.folder, name).unlink()
         steps = [
             Step(name, python(command[0], *command[1:]), needs=tuple(names[:number]))
             for number, (name, command) in enumerate(zip(names, self.spec.prepare, strict=True))

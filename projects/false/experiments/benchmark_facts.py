@@ -1,14 +1,12 @@
 """What a reader of a benchmark needs to know and to repeat it."""
 
-import platform
 import sys
 from collections.abc import Sequence
 
-import torch
-
 from .benchmark import Benchmark
 from .benchmark_spec import Recipe
-from .steps import cores, step_facts
+from .step import step_facts
+from .surroundings import hardware
 
 
 def benchmark_lead(benchmark: Benchmark) -> str:
@@ -32,8 +30,6 @@ def benchmark_facts(benchmark: Benchmark, results: Sequence[dict]) -> dict[str, 
         starts.append(f'{name}: {_recipe(start) if isinstance(start, Recipe) else start or "random weights"}')
     epochs = {config.train_cfg.max_epochs for name, config in plan.recipes.items() if name.startswith('pretrain_')}
     iterations = {config.train_cfg.max_iters for name, config in plan.recipes.items() if name.startswith('finetune_')}
-    hardware = f'{platform.machine()}, {cores()} cores, '
-    hardware += torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
     return {
         'command': 'python ' + ' '.join(sys.argv),
         'methods': '\n'.join(starts),
@@ -45,7 +41,7 @@ def benchmark_facts(benchmark: Benchmark, results: Sequence[dict]) -> dict[str, 
         'iterations of fine-tuning': ', '.join(map(str, sorted(iterations))),
         'data': str(benchmark.data.root),
         'time': _time(benchmark, results),
-        'this machine': f'{hardware}, {len(benchmark.slots)} runs at a time',
+        'this machine': f'{hardware()}, {len(benchmark.slots)} runs at a time',
         'software': ', '.join(sorted({result['software'] for result in results})),
         'last run': max(result['finished'] for result in results),
     }

@@ -7,12 +7,14 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
+from projects.false.datasets.splits import read_list
 from projects.false.errors import InputError
 
 from .benchmark_checks import BenchmarkData, check_fine_tuning, check_pretraining
 from .benchmark_spec import Recipe, Spec
+from .commands import fine_tuning_step, pretraining_step, test_step
 from .recipes import digest, file_digest, fine_tuning_recipe, pretraining_recipe
-from .steps import Step, python, resume_if_begun
+from .step import Step
 
 
 class RunKey(NamedTuple):
@@ -124,12 +126,10 @@ class _Planner:
 
     def pretrain(self, method: str, seed: int) -> None:
         name, config = _pretraining(method, seed), self.pretraining[method]
-        work = self.folder / name
-        options = (f'randomness.seed={seed}', f'train_dataloader.dataset.data_root={self.data.root}')
-        recipe = self.folder / 'recipes' / f'pretrain_{method}.py'
-        command = python('train.py', recipe, '--work-dir', work, '--cfg-options', *options)
-        self.fingerprints[name] = digest(self.recipe_prints[method], self.data.digest, seed)
-        self.steps.append(Step(name, command, resume_if_begun(work), config.train_cfg.max_epochs))
+        recipe, data = self.folder / 'recipes' / f'pretrain_{method}.py', self.data
+        self.fingerprints[name] = digest(self.recipe_prints[method], data.digest, seed)
+        epochs = config.train_cfg.max_epochs
+        self.steps.append(pretraining_step(name, recipe, self.folder / name, data.root, seed, epochs))
 
     def run(self, key: RunKey) -> None:
         """Plan one fine-tuning and its test."""
@@ -139,36 +139,22 @@ class _Planner:
         work, root = self.folder / tuning, self.data.root
         file = self.folder / pretrained / 'backbone.pth' if pretrained else start
         labelled = self.data.lists[key.fraction, key.draw]
-        options = (
-            f'randomness.seed={1000 * key.seed + key.draw}',
-            f'model.backbone.init_cfg{"=None" if file is None else f".checkpoint={file}"}',
-            f'train_dataloader.dataset.data_root={root}',
-            f'train_dataloader.dataset.ann_file=splits/{labelled}.txt',
+        recipe, needs = self.folder / 'recipes' / f'finetune_{key.protocol}.py', (pretrained,) if pretrained else ()
+        self.steps.append(
+            fine_tuning_step(tuning, recipe, work, root, 1000 * key.seed + key.draw, file, labelled, needs=needs)
         )
-        recipe = self.folder / 'recipes' / f'finetune_{key.protocol}.py'
-        needs = (pretrained,) if pretrained else ()
-        train = python('train.py', recipe, '--work-dir', work, '--cfg-options', *options)
-        self.steps.append(Step(tuning, train, resume_if_begun(work), needs=needs))
         origin = self.fingerprints[pretrained] if pretrained else _origin(start)
-        content = (root / 'splits' / f'{labelled}.txt').read_text().split()
+        content = read_list(root / 'splits' / f'{labelled}.txt')
         self.fingerprints[tuning] = digest(
             self.protocol_prints[key.protocol], self.data.digest, origin, content, key.seed, key.draw
         )
+        self.fingerprints[testing] = digest(self.fingerprints[tuning], self.data.part_digest)
         shown = key.seed == self.spec.seeds[0] and key.draw == self.spec.draws[0]
-        out = self.folder / testing
-        test = python(
-            'test.py',
-            *(recipe, work / f'iter_{config.train_cfg.max_iters}.pth', '--work-dir', out, '--out', out / 'scores.json'),
-            *(('--predictions', out / 'predictions') if shown else ()),
-            '--cfg-options',
-            f'test_dataloader.dataset.data_root={root}',
-            f'test_dataloader.dataset.ann_file=splits/{key.part}.txt',
-        )
-        self.steps.append(Step(testing, test, needs=(tuning,)))
+        weights = work / f'iter_{config.train_cfg.max_iters}.pth'
+        self.steps.append(test_step(testing, recipe, weights, self.folder / testing, root, key.part, shown, (tuning,)))
+        count = self.data.labelled[key.fraction, key.draw]
         names = (pretrained, tuning, testing)
-        fingerprint = digest(self.fingerprints[tuning], self.data.part_digest)
-        self.fingerprints[testing] = fingerprint
-        self.runs.append(Run(key, names, fingerprint, self.data.labelled[key.fraction, key.draw], shown))
+        self.runs.append(Run(key, names, self.fingerprints[testing], count, shown))
 
 
 def _pretraining(method: str, seed: int) -> str:
