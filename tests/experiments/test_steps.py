@@ -6,7 +6,7 @@ import pytest
 
 from projects.false import InputError
 from projects.false.experiments.step import Step, share_done
-from projects.false.experiments.steps import run_steps
+from projects.false.experiments.steps import run_steps, share_out
 
 TWO = [{'OMP_NUM_THREADS': '1'}] * 2
 
@@ -60,3 +60,30 @@ def test_steps_run_together_and_fail_together(tmp_path):
 )
 def test_progress_is_read_off_the_log(line, epochs, share):
     assert share_done(line, epochs) == share
+
+
+@pytest.mark.parametrize(
+    ('jobs', 'gpus', 'cores', 'slots'),
+    [
+        (None, (), 2, [{'OMP_NUM_THREADS': '1'}] * 2),
+        (1, (), 8, [{'OMP_NUM_THREADS': '8'}]),
+        (3, (), 8, [{'OMP_NUM_THREADS': '2'}] * 3),
+        (4, (), 2, [{'OMP_NUM_THREADS': '1'}] * 4),
+        (None, ('2', '5'), 8, [{'CUDA_VISIBLE_DEVICES': '2'}, {'CUDA_VISIBLE_DEVICES': '5'}]),
+        (3, ('2', '5'), 8, [{'CUDA_VISIBLE_DEVICES': name} for name in '252']),
+    ],
+)
+def test_jobs_share_the_machine(jobs, gpus, cores, slots):
+    assert share_out(jobs, gpus, cores) == slots
+
+
+def test_a_job_gets_its_share(tmp_path):
+    code = f'import os; open({str(tmp_path / "told")!r}, "a").write(os.environ["OMP_NUM_THREADS"] + " ")'
+    steps = [Step(name, (sys.executable, '-c', code)) for name in 'abc']
+    run_steps(steps, tmp_path, [{'OMP_NUM_THREADS': '7'}])
+    assert (tmp_path / 'told').read_text() == '7 7 7 '
+
+
+def test_a_need_that_nobody_meets(tmp_path):
+    with pytest.raises(ValueError, match=r'needs .*none.*which no step gives'):
+        run_steps([Step('a', (sys.executable, '-c', ''), needs=('none',))], tmp_path)

@@ -1,5 +1,7 @@
 """tools/run_benchmark.py by its command line; tests/experiments/test_killed_benchmarks.py runs it to the end."""
 
+import json
+
 import pytest
 
 from tests.conftest import REPOSITORY
@@ -54,6 +56,15 @@ def test_a_second_runner_is_refused(call, tmp_path, holder):
         status, _, errors = call('--dry-run')
     assert status == 2
     assert f'error: out is being written by process {process.pid}' in errors
+
+
+def test_results_of_other_settings_are_not_mixed_in(call, tmp_path):
+    assert call('--dry-run')[0] == 0
+    run = {'protocol': 'upernet', 'fraction': 0.5, 'method': 'random', 'seed': 1, 'draw': 1, 'part': 'test'}
+    (tmp_path / 'out' / 'results.jsonl').write_text(json.dumps({'run': run, 'fingerprint': 'of before'}) + '\n')
+    status, _, errors = call('--report-only')
+    assert status == 2
+    assert 'holds scores/test/upernet/50pct/random/seed1_draw1 of other settings or data' in errors
 
 
 def test_help_names_the_files(capsys):

@@ -73,7 +73,7 @@ class Benchmark:
             InputError: A step failed.
         """
         self._record_finished()
-        recorded = {run_key(result) for result in read_results(self._results)}
+        recorded = self._recorded()
         left = [run for run in self.plan.runs if run.key not in recorded]
         needed = {name for run in left for name in run.names if name}
         steps = [step for step in self.plan.steps if step.name in needed]
@@ -84,12 +84,26 @@ class Benchmark:
 
     def results(self) -> list[dict]:
         """The finished runs of the plan, in its order."""
-        found = {run_key(result): result for result in read_results(self._results)}
+        found = self._recorded()
         return [found[run.key] for run in self.plan.runs if run.key in found]
 
     @property
     def _results(self) -> Path:
         return self.folder / 'results.jsonl'
+
+    def _recorded(self) -> dict[tuple, dict]:
+        """The lines of the file by run.
+
+        Raises:
+            InputError: A line is damaged, or of a run with other settings.
+        """
+        found = {run_key(result): result for result in read_results(self._results)}
+        for run in self.plan.runs:
+            if run.key in found and found[run.key].get('fingerprint') != run.fingerprint:
+                raise InputError(
+                    f'{self._results}: holds {run.names[2]} of other settings or data; choose another --work-dir'
+                )
+        return found
 
     def _ended(self, step: Step, by_test: dict[str, Run]) -> None:
         if step.name in by_test:
@@ -99,7 +113,7 @@ class Benchmark:
 
     def _record_finished(self) -> None:
         """Add the lines of tests that ended just before a runner was killed."""
-        recorded = {run_key(result) for result in read_results(self._results)}
+        recorded = self._recorded()
         for run in self.plan.runs:
             if run.key not in recorded and step_facts(self.folder, run.names[2]):
                 append_result(self._results, self._result(run))

@@ -95,11 +95,11 @@ class Child:
                 self._process.returncode = self.status
         return self.status
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Ask it to end; nothing happens if it did."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGTERM)
+                os.kill(self.pid, how)
 
 
 def _fork(command: Sequence[str], log: int, environment: Mapping[str, str]) -> int:

@@ -1,6 +1,7 @@
 """Steps on their way: which may start, which run, which ended."""
 
 import json
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from .children import Child
 from .step import Step, mark_of, share_done
 
 _PAUSE = 0.1  # seconds between looks at the children
+_PATIENCE = 10.0  # seconds for what is asked to end
 _MOST_NAMED = 10  # steps that were done before
 
 
@@ -61,9 +63,15 @@ class StepQueue:
                 time.sleep(_PAUSE)
 
     def stop(self) -> None:
-        """Ask everything that runs to end."""
+        """End everything that runs."""
         for run in self.running:
             run.child.stop()
+        deadline = time.monotonic() + _PATIENCE
+        while any(run.child.poll() is None for run in self.running):
+            if time.monotonic() > deadline:
+                for run in self.running:
+                    run.child.stop(signal.SIGKILL)
+            time.sleep(_PAUSE)
 
     def _start_what_can(self) -> None:
         ready = [step for step in self.waiting if self.done.issuperset(step.needs)]

@@ -19,26 +19,32 @@ def cores() -> int:
 
 
 def job_slots(jobs: int | None = None) -> list[dict[str, str]]:
-    """The variables of every job that may run at a time: a GPU for each, or a share of the cores.
+    """The variables of every job that may run at a time, on this machine; as of :func:`share_out`."""
+    import torch
+
+    given = os.environ.get('CUDA_VISIBLE_DEVICES')
+    gpus = given.split(',') if given else [str(number) for number in range(torch.cuda.device_count())]
+    return share_out(jobs, gpus[: torch.cuda.device_count()], cores())
+
+
+def share_out(jobs: int | None, gpus: Sequence[str], cores: int) -> list[dict[str, str]]:
+    """Give every job a GPU, or a share of the cores.
 
     Args:
         jobs: How many, at least 1; None takes one a GPU, or one a core, with one computing thread: two small trainings
             beside each other end sooner than one after the other with two threads each.
+        gpus: Their names, as ``CUDA_VISIBLE_DEVICES`` has them; more jobs than GPUs share them in turn.
+        cores: Number of CPU cores.
 
     Raises:
         InputError: ``jobs`` is below 1.
     """
-    import torch
-
     if jobs is not None and jobs < 1:
         raise InputError(f'--jobs is {jobs}; give 1 or more')
-    gpus = torch.cuda.device_count()
     if gpus:
-        given = os.environ.get('CUDA_VISIBLE_DEVICES')
-        names = given.split(',') if given else [str(number) for number in range(gpus)]
-        return [{'CUDA_VISIBLE_DEVICES': names[number % gpus]} for number in range(jobs or gpus)]
-    jobs = jobs or cores()
-    return [{'OMP_NUM_THREADS': str(max(1, cores() // jobs))}] * jobs
+        return [{'CUDA_VISIBLE_DEVICES': gpus[number % len(gpus)]} for number in range(jobs or len(gpus))]
+    jobs = jobs or cores
+    return [{'OMP_NUM_THREADS': str(max(1, cores // jobs))} for _ in range(jobs)]
 
 
 def run_steps(
