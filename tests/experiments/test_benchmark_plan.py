@@ -105,6 +105,23 @@ def test_choosing_does_not_read_the_test_list(opened, data):
     assert not any('splits/test.txt' in part for step in steps for part in step.command)
 
 
+def test_what_was_chosen_is_tested_without_training_again(opened, data):
+    shutil.copy(data / 'splits' / 'test.txt', data / 'splits' / 'val.txt')
+    chosen, reported = (opened(part=part).plan.fingerprints for part in ('val', 'test'))
+    trained = {name for name in chosen if name.startswith(('pretrain/', 'finetune/'))}
+    assert len(trained) == 3
+    assert {name: chosen[name] for name in trained} == {name: reported[name] for name in trained}
+    assert {name.split('/')[1] for name in reported.keys() - trained} == {'test'}
+
+
+def test_a_changed_recipe_is_used_for_new_seeds(opened, tmp_path):
+    opened()
+    recipe = tmp_path / 'out' / 'recipes' / 'pretrain_simclr.py'
+    before = recipe.read_text()
+    opened('dict(seeds=[2], budget=dict(epochs=3, iterations=11))')
+    assert recipe.read_text() == before.replace('max_epochs=2', 'max_epochs=3') != before
+
+
 def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_path):
     before = opened().plan.fingerprints
     grown = opened('dict(seeds=[1, 2], draws=[1, 2])').plan.fingerprints

@@ -176,9 +176,7 @@ class Benchmark:
                 )
         write_text(path, json.dumps(before | self.plan.fingerprints, indent=1))
         for name, config in self.plan.recipes.items():
-            place = self.folder / 'recipes' / name
-            if not place.is_file():
-                write_text(place, config.pretty_text)
+            write_text(self.folder / 'recipes' / name, config.pretty_text)
 
 
 _KINDS = ('pretrain', 'finetune', 'test')
