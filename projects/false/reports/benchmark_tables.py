@@ -39,7 +39,7 @@ def coverage_note(comparisons: Sequence[Comparison], baseline: str) -> str:
     """What the differences and their intervals mean, and what they cannot cover; plain text."""
     found = [row.difference for comparison in comparisons for row in comparison.rows if row.difference is not None]
     if not found:
-        return f'No difference to {baseline} yet: runs are missing.'
+        return f'No difference to {baseline} yet: no other method has all its runs.'
     text = f'Differences to {baseline} are paired on the label draw, in points of {HEADLINE}. '
     covers = found[0].covers
     if found[0].low is None:
