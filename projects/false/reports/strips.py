@@ -70,7 +70,7 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
         alt = f'prediction for patch {title}, start from {who}: {right}'
         note = f'{who} <span class="right">{right}</span>'
         cells.append(_figure(embedded(mask_picture(prediction, palette), alt), note))
-    return f'<div class="strip">{heading}<div class="cells">{"".join(cells)}</div></div>'
+    return f'<div class="strip long">{heading}<div class="cells">{"".join(cells)}</div></div>'
 
 
 def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -> np.ndarray:

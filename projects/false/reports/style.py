@@ -58,7 +58,9 @@ svg text.value { font-size: 10px; }
 .swatch { display: inline-block; width: .85em; height: .85em; vertical-align: -.08em; border: 1px solid var(--muted);
   print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 .ignored { background: repeating-linear-gradient(135deg, #969696 0 3px, #6e6e6e 3px 6px); }
-.strip { display: grid; grid-template-columns: 6.5rem 1fr; gap: .5rem; margin: .7rem 0; break-inside: avoid; }
+.strip { display: grid; grid-template-columns: 6.5rem repeat(auto-fit, minmax(5rem, 1fr)); gap: .5rem; margin: .7rem 0;
+  break-inside: avoid; }
+.strip.long { grid-template-columns: 6.5rem 1fr; }
 .cells { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(5rem, 11%), 1fr)); gap: .5rem; }
 .strip img { display: block; width: 100%; height: auto; }
 .strip figcaption, .strip .patch { font-size: .8rem; line-height: 1.3; overflow-wrap: anywhere; }
@@ -68,7 +70,8 @@ svg text.value { font-size: 10px; }
   th, td, .means td, .means thead th + th { padding: .3rem .4rem; }
   th:first-child { padding-left: 0; } .right { display: block; }
   .means small { display: block; }
-  .strip { grid-template-columns: 1fr; margin: 1.2rem 0; } .cells { grid-template-columns: repeat(3, 1fr); } }
+  .strip { grid-template-columns: repeat(3, 1fr); margin: 1.2rem 0; }
+  .strip.long { grid-template-columns: 1fr; } .cells { grid-template-columns: repeat(3, 1fr); } }
 @media print {
   :root { color-scheme: light; --ground: #fff; --ink: #000; --muted: #444; --rule: #bbb; --note: #fff; --heat: #1f6fb4;
     --c0: #1f6fb4; --c1: #c2570c; --c2: #6b7178; --c3: #2a8a4a; --c4: #8a4fb0; }
