@@ -1,6 +1,9 @@
 """Data for the tests: made by the project's own converter, in the format that users get."""
 
 import os
+import subprocess
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -72,3 +75,31 @@ def patches(tmp_path_factory):
         return made[key]
 
     return get
+
+
+HOLD = """
+import sys
+from projects.false.engine.work_lock import lock_work_dir
+lock_work_dir(sys.argv[1])
+print('held', flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(monkeypatch):
+    """``with holder(folder) as process``: another process has the folder."""
+    monkeypatch.setattr('projects.false.engine.work_lock.lock_work_dir.__defaults__', (0.2,))
+
+    @contextmanager
+    def hold(folder: Path):
+        command = [sys.executable, '-c', HOLD, str(folder)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+        try:
+            assert process.stdout.readline() == 'held\n'
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    return hold

@@ -1,9 +1,6 @@
 """A real MMEngine run that takes milliseconds."""
 
-import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,7 +17,6 @@ import projects.false.engine.export_backbone_hook
 import projects.false.engine.larc
 import projects.false.engine.plain_checkpoint_hook
 import projects.false.engine.released_schedule  # noqa: F401
-from tests.conftest import REPOSITORY
 
 
 class Points(Dataset):
@@ -87,34 +83,6 @@ def build_runner(work_dir: Path, **changes) -> Runner:
 def tiny_runner(tmp_path: Path) -> Callable[..., Runner]:
     """Build a runner: ``tiny_runner(name, **changes)``; the name is its work folder."""
     return lambda name, **changes: build_runner(tmp_path / name, **changes)
-
-
-HOLD = """
-import sys
-from projects.false.engine.work_lock import lock_work_dir
-lock_work_dir(sys.argv[1])
-print('held', flush=True)
-sys.stdin.read()
-"""
-
-
-@pytest.fixture
-def holder(monkeypatch):
-    """``with holder(folder) as process``: another process has the folder."""
-    monkeypatch.setattr('projects.false.engine.work_lock.lock_work_dir.__defaults__', (0.2,))
-
-    @contextmanager
-    def hold(folder: Path):
-        command = [sys.executable, '-c', HOLD, str(folder)]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
-        try:
-            assert process.stdout.readline() == 'held\n'
-            yield process
-        finally:
-            process.kill()
-            process.communicate()
-
-    return hold
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The page as a browser shows it."""
+"""The pages as a browser shows them; FALSE_REQUIRE_BROWSER=1 makes a missing browser a failure."""
 
 import os
 import re
@@ -8,8 +8,12 @@ import subprocess
 import cv2
 import numpy as np
 import pytest
+from finished_benchmark import content
 
 from projects.false.reports import write_report
+from projects.false.reports.benchmark_report import write_benchmark_report
+
+BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 
 FLAGS = [
     '--headless',
@@ -25,21 +29,26 @@ FLAGS = [
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope='session')
 def chromium():
-    path = shutil.which('chromium')
-    if path is None:
-        reason = 'chromium is not on the PATH; install it (apt-get install chromium)'
-        if os.environ.get('CI') and os.environ.get('FALSE_REQUIRE_BROWSER') == '1':
+    found = [path for name in BROWSERS if (path := shutil.which(name))]
+    if not found:
+        reason = f'none of {", ".join(BROWSERS)} is on the PATH; install one (apt-get install chromium)'
+        if os.environ.get('FALSE_REQUIRE_BROWSER') == '1':
             pytest.fail(reason)
         pytest.skip(reason)
-    return path
+    return found[0]
 
 
-@pytest.fixture
-def browse(chromium, finished, tmp_path):
+@pytest.fixture(params=['quickstart', 'benchmark', 'many methods'])
+def browse(request, chromium, finished, tmp_path):
+    """``browse(*arguments)`` opens the page of a quickstart, of a benchmark, or of a benchmark of nine methods."""
     path = tmp_path / 'report.html'
-    write_report(path, finished.runs, finished.data_root, finished.palette, {'seed': '0'})
+    if request.param == 'quickstart':
+        write_report(path, finished.runs, finished.data_root, finished.palette, {'seed': '0'})
+    else:
+        methods = ('random', 'FALSE', 'SimCLR', *(f'a_method_{number}' for number in range(6)))
+        write_benchmark_report(path, content(finished, methods if request.param == 'many methods' else methods[:3]))
 
     def run(*arguments, page=path):
         profile = tmp_path / 'profile'
@@ -47,6 +56,11 @@ def browse(chromium, finished, tmp_path):
         command = [chromium, *FLAGS, f'--user-data-dir={profile}', *arguments, page.as_uri()]
         return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
 
+    run.tables, run.pictures = {
+        'quickstart': (6, 25),
+        'benchmark': (6, 25),
+        'many methods': (12, 55),
+    }[request.param]
     return run
 
 
@@ -62,7 +76,7 @@ def test_the_page_is_drawn(browse, tmp_path, finished):
     assert (picture[:10] == 255).all()
     for color in finished.palette.colors[:3]:
         assert (picture == color[::-1]).all(2).sum() > 1000  # masks and swatches
-    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 1000  # the images
+    assert len(np.unique(picture.astype(np.int32) @ [65536, 256, 1])) > 1000  # the images
 
 
 def test_dark_where_the_reader_wants_it(browse, tmp_path):
@@ -73,8 +87,8 @@ def test_dark_where_the_reader_wants_it(browse, tmp_path):
 
 def test_tables_and_pictures_are_there(browse):
     result = browse('--dump-dom')
-    assert result.stdout.count('<table') == result.stdout.count('</table>') == 6
-    assert len(re.findall(r'<img [^>]*src="data:image/png', result.stdout)) == 25
+    assert result.stdout.count('<table') == result.stdout.count('</table>') == browse.tables
+    assert len(re.findall(r'<img [^>]*src="data:image/png', result.stdout)) == browse.pictures
     assert 'roof &lt;tin&gt; &amp; tile' in result.stdout
     assert 'Content Security Policy' not in result.stderr
 

@@ -1,14 +1,13 @@
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import pytest
 
 from projects.false import InputError
 from projects.false.reports import write_report
+from tests.reports.html_elements import elements
 
 FACTS = {'seed': '0', 'command': 'make quickstart ARGS="--seed 0" <now> & here'}
-VOID = {'meta', 'img', 'br', 'wbr', 'path', 'circle', 'rect'}
 
 
 @pytest.fixture
@@ -16,33 +15,6 @@ def page(finished, tmp_path):
     path = tmp_path / 'out' / 'report.html'
     write_report(path, finished.runs, finished.data_root, finished.palette, FACTS)
     return path.read_text(encoding='utf-8')
-
-
-class Elements(HTMLParser):
-    """Collects elements, and fails where they are not nested."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.found = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def elements(text):
-    parser = Elements()
-    parser.feed(text)
-    parser.close()
-    assert parser.open == []
-    return parser.found
 
 
 def test_nothing_comes_from_outside(page):

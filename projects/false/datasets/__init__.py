@@ -3,10 +3,19 @@
 ``land_cover`` needs mmseg and is imported by the segmentation configs only.
 """
 
+from .dominant_class import DominantClass
 from .patches import UnlabelledPatches
 from .raster_windows import RasterWindows
 from .seeding import SeededSampler
 from .transforms import LoadIndexMask, LoadPatch
 from .views import ContrastiveViews
 
-__all__ = ['ContrastiveViews', 'LoadIndexMask', 'LoadPatch', 'RasterWindows', 'SeededSampler', 'UnlabelledPatches']
+__all__ = [
+    'ContrastiveViews',
+    'DominantClass',
+    'LoadIndexMask',
+    'LoadPatch',
+    'RasterWindows',
+    'SeededSampler',
+    'UnlabelledPatches',
+]

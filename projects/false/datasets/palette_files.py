@@ -27,6 +27,20 @@ def read_palette(path: str | Path) -> Palette:
     return _from_json(content, path)
 
 
+def described_palette(description: dict, path: str | Path) -> Palette:
+    """The palette that ``dataset.json`` describes; masks there hold indices already.
+
+    Args:
+        description: Content of the file.
+        path: The file, for messages.
+
+    Raises:
+        InputError: Classes and colours are missing or not consistent.
+    """
+    content = {'classes': description.get('classes'), 'colors': description.get('colors')}
+    return _from_json(content | {'ignore': description.get('ignore_colors', [])}, Path(path))
+
+
 def _from_json(content: object, path: Path) -> Palette:
     optional = {'ignore', 'binarise', 'index_masks'}
     if not isinstance(content, dict) or not {'classes', 'colors'} <= set(content):

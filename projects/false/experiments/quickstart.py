@@ -1,20 +1,20 @@
 """The whole path on made data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
 
 import json
-import platform
 import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-
-import torch
 
 from projects.false.datasets.palettes import load_palette
 from projects.false.errors import InputError
 from projects.false.reports.quickstart_report import Run, write_report
 
-from .steps import Step, cores, python, run_steps
+from .children import preload
+from .commands import fine_tuning_step, pretraining_step, test_step
+from .step import Step, python
+from .steps import run_steps
+from .surroundings import hardware, software
 
 PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
 SEGMENTATION = 'upernet_r18_synthetic'
@@ -68,8 +68,8 @@ def claim(folder: Path, settings: Settings) -> None:
         raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
 
 
-def plan(folder: Path, settings: Settings) -> list[list[Step]]:
-    """The commands of the quickstart, in groups that may run together; a user could type each of them."""
+def plan(folder: Path, settings: Settings) -> list[Step]:
+    """The commands of the quickstart; a user could type each of them."""
     scenes, data, configs = folder / 'scenes', folder / 'data', Path(__file__).resolve().parents[3] / 'configs'
     percent = f'{100 * settings.label_fraction:g}'
     data_steps = [
@@ -91,40 +91,44 @@ def plan(folder: Path, settings: Settings) -> list[list[Step]]:
                 *('--val-list', scenes / 'val.txt', '--test-list', scenes / 'test.txt'),
                 *('--label-fractions', settings.label_fraction),
             ),
+            needs=('make-scenes',),
         ),
     ]
-    shared = [f'randomness.seed={settings.seed}', f'train_dataloader.dataset.data_root={data}']
-    pretraining, fine_tuning, testing = [], [], []
-    for method, config in PRETRAINED.items():
-        work, end = folder / 'pretrain' / method, settings.epochs
-        options = [*shared, f'train_cfg.max_epochs={end}']
-        command = python('train.py', configs / f'{config}.py', '--work-dir', work, '--cfg-options', *options)
-        pretraining.append(Step(f'pretrain-{method}', command, _resume(work), end))
-    for method in [*PRETRAINED, 'random']:
-        work, end = folder / 'finetune' / method, settings.iterations
-        backbone = folder / 'pretrain' / method / 'backbone.pth'
-        start = 'init_cfg=None' if method == 'random' else f'init_cfg.checkpoint={backbone}'
-        options = [
-            f'model.backbone.{start}',
-            f'train_dataloader.dataset.ann_file=splits/train_{percent}pct.txt',
-            f'train_cfg.max_iters={end}',
-            'default_hooks.logger.interval=10',
-            f'val_dataloader.dataset.data_root={data}',
-        ]
-        config = configs / f'{SEGMENTATION}.py'
-        command = python('train.py', config, '--work-dir', work, '--cfg-options', *shared, *options)
-        fine_tuning.append(Step(f'finetune-{method}', command, _resume(work)))
-    for method in [*PRETRAINED, 'random']:
-        work = folder / 'test' / method
-        checkpoint = folder / 'finetune' / method / f'iter_{settings.iterations}.pth'
-        command = python(
-            'test.py',
-            *(configs / f'{SEGMENTATION}.py', checkpoint, '--work-dir', work),
-            *('--out', work / 'scores.json', '--predictions', work / 'predictions'),
-            *('--cfg-options', f'test_dataloader.dataset.data_root={data}'),
+    methods = [*PRETRAINED, 'random']
+    pretraining = [
+        pretraining_step(
+            f'pretrain-{method}',
+            *(configs / f'{config}.py', folder / 'pretrain' / method, data, settings.seed, settings.epochs),
+            needs=('cut-patches',),
         )
-        testing.append(Step(f'test-{method}', command))
-    return [*([step] for step in data_steps), pretraining, fine_tuning, testing]
+        for method, config in PRETRAINED.items()
+    ]
+    recipe, end = configs / f'{SEGMENTATION}.py', settings.iterations
+    every = (
+        f'train_cfg.max_iters={end}',
+        'default_hooks.logger.interval=10',
+        f'val_dataloader.dataset.data_root={data}',
+    )
+    fine_tuning = [
+        fine_tuning_step(
+            f'finetune-{method}',
+            *(recipe, folder / 'finetune' / method, data, settings.seed),
+            folder / 'pretrain' / method / 'backbone.pth' if method in PRETRAINED else None,
+            f'train_{percent}pct',
+            every,
+            needs=(f'pretrain-{method}' if method in PRETRAINED else 'cut-patches',),
+        )
+        for method in methods
+    ]
+    testing = [
+        test_step(
+            f'test-{method}',
+            *(recipe, folder / 'finetune' / method / f'iter_{end}.pth', folder / 'test' / method, data),
+            *('test', True, (f'finetune-{method}',)),
+        )
+        for method in methods
+    ]
+    return [*data_steps, *pretraining, *fine_tuning, *testing]
 
 
 def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
@@ -139,6 +143,7 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
     """
     claim(folder, settings)
     start = time.monotonic()
+    preload()
     run_steps(plan(folder, settings), folder)
     minutes = (time.monotonic() - start) / 60
     runs = []
@@ -168,16 +173,8 @@ def facts(folder: Path, settings: Settings, minutes: float) -> dict[str, str]:
         'pretraining': f'ResNet-18, {settings.epochs} epochs',
         'fine-tuning': f'UPerNet, {settings.iterations} iterations, the same for every initialisation',
         'seed': str(settings.seed),
-        'hardware': f'{platform.machine()}, {cores()} cores'
-        + (f', {torch.cuda.get_device_name()}' if torch.cuda.is_available() else ', no GPU'),
+        'hardware': hardware(),
         'time of this call': f'{minutes:.1f} minutes',
         'date': date.today().isoformat(),
-        'software': f'Python {platform.python_version()}, torch {torch.__version__}',
+        'software': software(),
     }
-
-
-def _resume(work: Path):
-    def arguments() -> Sequence[str]:
-        return ('--resume',) if (work / 'last_checkpoint').is_file() else ()
-
-    return arguments

@@ -10,7 +10,7 @@ from projects.false.errors import InputError
 from .style import STYLE
 
 # The browser itself holds the page to what it promises: nothing from outside, no scripts.
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
 
 def page(title: str, lead: str, sections: Sequence[tuple[str, str]]) -> str:
@@ -24,7 +24,7 @@ def page(title: str, lead: str, sections: Sequence[tuple[str, str]]) -> str:
     body = ''.join(f'<section><h2>{html.escape(heading)}</h2>\n{content}</section>\n' for heading, content in sections)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{html.escape(title)}</title>\n<style>{STYLE}</style></head>\n'
         f'<body><main><h1>{html.escape(title)}</h1>\n{lead}\n{body}</main></body></html>\n'

@@ -14,15 +14,11 @@ from .legend import class_legend, run_legend
 from .loss_curves import loss_curves
 from .page import page, write_page
 from .runs import BASELINE, Run, check_runs
-from .score_tables import class_table, confusion_table, facts_table, means_table, percent
+from .score_tables import class_table, confusion_table, facts_table, means_table, percent, scores_note
 from .strips import choose_patches, strip
 
 STRIPS = 6
 
-_SCORES = """<p class="small muted">IoU of a class: pixels where label and prediction agree on it, divided by pixels
-where at least one of them says it. mIoU is its mean over the classes that occur, mF1 the mean of the related F1. OA,
-overall accuracy, is the share of labelled pixels that are right; large classes rule it. Kappa is OA corrected for what
-chance would reach. 100 is perfect.</p>"""
 _REMARK = """<p class="note"><b>What this is worth.</b> The data are made by a program, the network is small, the
 training short, and every number comes from one seed. The page shows that the whole path works, from images to scores.
 It is no benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
@@ -49,7 +45,7 @@ def write_report(
     """
     check_runs(runs, palette.classes)
     sections = [
-        ('Scores', means_table(runs) + _SCORES + _REMARK),
+        ('Scores', means_table(runs) + scores_note() + _REMARK),
         ('Classes', _classes(runs, palette)),
         ('Test patches', _strips(runs, Path(data_root), palette)),
         ('Confusion', _confusion(runs, palette)),

@@ -10,6 +10,11 @@ from projects.false.datasets.palettes import Palette
 from .legend import swatch
 from .runs import BASELINE, MEANS, Run
 
+_SCORES = """<p class="small muted">IoU of a class: pixels where label and prediction agree on it, divided by pixels
+where at least one of them says it. mIoU is its mean over the classes that occur, mF1 the mean of the related F1. OA,
+overall accuracy, is the share of labelled pixels that are right; large classes rule it. Kappa is OA corrected for what
+chance would reach. 100 is perfect.</p>"""
+
 
 def percent(value: float) -> str:
     """One decimal, as all numbers of a report have; a dash for NaN."""
@@ -75,6 +80,11 @@ def confusion_table(run: Run, palette: Palette) -> str:
         cells = ''.join(_shaded(share, index == column) for column, share in enumerate(shares[index]))
         rows.append(f'<tr><th scope="row"><span class="muted">{index + 1}</span> {html.escape(name)}</th>{cells}</tr>')
     return _table('confusion', html.escape(run.name), f'<th scope="col">label</th>{head}', rows)
+
+
+def scores_note() -> str:
+    """What the scores are."""
+    return _SCORES
 
 
 def facts_table(facts: dict[str, str]) -> str:

@@ -18,18 +18,19 @@ from .runs import Run
 _REMEDY = 'convert the data again with tools/dataset_converters/color_masks.py'
 
 
-def choose_patches(data_root: str | Path, count: int) -> list[str]:
-    """The test patches with most classes; among equals those whose largest class takes least, then by name.
+def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> list[str]:
+    """The patches of a list with most classes; among equals those whose largest class takes least, then by name.
 
     Args:
-        data_root: Folder with ``splits/test.txt`` and ``dataset.json``.
+        data_root: Folder with ``splits/<part>.txt`` and ``dataset.json``.
         count: How many, at least 1; fewer where the list is shorter.
+        part: Name of the list.
 
     Raises:
         InputError: A file is missing or damaged, or the list names a patch that ``dataset.json`` does not know.
     """
     data_root = Path(data_root)
-    names, path = read_list(data_root / 'splits' / 'test.txt'), data_root / 'dataset.json'
+    names, path = read_list(data_root / 'splits' / f'{part}.txt'), data_root / 'dataset.json'
     try:
         records = json.loads(path.read_text(encoding='utf-8'))['patches']
         pixels = {record['name']: np.array(record['pixels'][:-1], np.int64) for record in records}
@@ -37,7 +38,7 @@ def choose_patches(data_root: str | Path, count: int) -> list[str]:
         raise InputError(f'{path}: no readable description of the data ({error!r}); {_REMEDY}') from error
     unknown = [name for name in names if name not in pixels]
     if unknown:
-        raise InputError(f'{path}: does not know {unknown[0]!r} of splits/test.txt; {_REMEDY}')
+        raise InputError(f'{path}: does not know {unknown[0]!r} of splits/{part}.txt; {_REMEDY}')
 
     def rank(name: str) -> tuple[int, float, str]:
         counts = pixels[name]
@@ -56,8 +57,8 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
     label = read_index_mask(Path(data_root) / 'masks' / f'{name}.png', len(palette.classes))
     title = html.escape(name)
     present = len(np.unique(label[label != IGNORE_INDEX]))
+    heading = f'<p class="patch">{title.replace("_", "_<wbr>")}<br><span class="muted">{present} classes</span></p>'
     cells = [
-        f'<p class="patch">{title.replace("_", "_<wbr>")}<br><span class="muted">{present} classes</span></p>',
         _figure(embedded(photo(image), f'image of patch {title}'), 'image'),
         _figure(embedded(mask_picture(label, palette), f'label of patch {title}'), 'label'),
     ]
@@ -69,7 +70,7 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
         alt = f'prediction for patch {title}, start from {who}: {right}'
         note = f'{who} <span class="right">{right}</span>'
         cells.append(_figure(embedded(mask_picture(prediction, palette), alt), note))
-    return f'<div class="strip">{"".join(cells)}</div>'
+    return f'<div class="strip long">{heading}<div class="cells">{"".join(cells)}</div></div>'
 
 
 def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -> np.ndarray:

@@ -13,6 +13,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .8rem; }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .6rem; padding-top: .6rem; border-top: 1px solid var(--rule); }
 h3 { font-size: 1rem; margin: 0 0 .2rem; }
 p { margin: .5rem 0; max-width: 46rem; }
+figure.intervals { max-width: 44rem; margin-top: 1rem; }
 .alone { max-width: 30rem; margin-top: 1.5rem; }
 figure { margin: 0; }
 .muted, small, caption, figcaption { color: var(--muted); }
@@ -27,7 +28,7 @@ th:first-child { padding-left: 0; }
 thead th { font-size: .87rem; border-bottom-color: var(--muted); vertical-align: bottom; }
 td, thead th + th { text-align: right; }
 td b { font-weight: 700; }
-.means td, .classes tbody th { white-space: nowrap; }
+.means td, .classes tbody th, .compared td { white-space: nowrap; }
 .means td, .means thead th + th { padding-left: 1.2rem; }
 .means small { display: inline-block; min-width: 2.8rem; font-size: .8rem; }
 .confusion { font-size: .8rem; }
@@ -59,6 +60,8 @@ svg text.value { font-size: 10px; }
 .ignored { background: repeating-linear-gradient(135deg, #969696 0 3px, #6e6e6e 3px 6px); }
 .strip { display: grid; grid-template-columns: 6.5rem repeat(auto-fit, minmax(5rem, 1fr)); gap: .5rem; margin: .7rem 0;
   break-inside: avoid; }
+.strip.long { grid-template-columns: 6.5rem 1fr; }
+.cells { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(5rem, 11%), 1fr)); gap: .5rem; }
 .strip img { display: block; width: 100%; height: auto; }
 .strip figcaption, .strip .patch { font-size: .8rem; line-height: 1.3; overflow-wrap: anywhere; }
 .strip .patch { margin: 0; } .right { display: inline-block; }
@@ -67,7 +70,8 @@ svg text.value { font-size: 10px; }
   th, td, .means td, .means thead th + th { padding: .3rem .4rem; }
   th:first-child { padding-left: 0; } .right { display: block; }
   .means small { display: block; }
-  .strip { grid-template-columns: repeat(3, 1fr); margin: 1.2rem 0; } }
+  .strip { grid-template-columns: repeat(3, 1fr); margin: 1.2rem 0; }
+  .strip.long { grid-template-columns: 1fr; } .cells { grid-template-columns: repeat(3, 1fr); } }
 @media print {
   :root { color-scheme: light; --ground: #fff; --ink: #000; --muted: #444; --rule: #bbb; --note: #fff; --heat: #1f6fb4;
     --c0: #1f6fb4; --c1: #c2570c; --c2: #6b7178; --c3: #2a8a4a; --c4: #8a4fb0; }

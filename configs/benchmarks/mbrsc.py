@@ -1,0 +1,54 @@
+"""Does false-negative awareness give better maps from few labels? Real aerial imagery of Dubai, every method alike.
+
+Pretrains and trains on parts 001 to 004, chooses on 005 (--part val), reports on 006 (--part test); docs/results.md has
+the commands that make data/mbrsc.
+
+Command: python tools/run_benchmark.py configs/benchmarks/mbrsc.py --methods A --part val
+         python tools/run_benchmark.py configs/benchmarks/mbrsc.py --part test
+Hardware: two CPU cores, or one GPU.
+Result: not yet measured.
+"""
+
+title = 'MBRSC: land cover of Dubai from few labels'
+data = dict(root='data/mbrsc')
+
+
+def determined(**options):
+    """FALSE with another determination and the rest of the recipe."""
+    changed = {'model.head.loss.determination': dict(_delete_=True, **options)}
+    return dict(config='configs/false_simclr_r18_mbrsc.py', options=changed)
+
+
+def simclr(**options):
+    """SimCLR's recipe with another loss."""
+    return dict(config='configs/simclr_r18_mbrsc.py', options={f'model.head.loss.{k}': v for k, v in options.items()})
+
+
+methods = dict(
+    random=None,
+    simclr=simclr(),
+    mocov2=dict(config='configs/mocov2_r18_mbrsc.py'),
+    released=determined(type='released'),
+    anchor_nearest=dict(config='configs/false_simclr_r18_mbrsc.py'),
+    topk=determined(type='topk'),
+    oracle=dict(config='configs/false_simclr_r18_mbrsc_oracle.py'),
+    batch_nearest=determined(type='batch_nearest'),
+    margin=determined(type='margin'),
+    mutual=determined(type='mutual'),
+    false_mocov2=dict(config='configs/false_mocov2_r18_mbrsc.py'),
+    fnc_elimination=simclr(type='FNCLoss', mode='elimination'),
+    fnc_attraction=simclr(type='FNCLoss', mode='attraction'),
+    debiased=simclr(type='DebiasedLoss'),
+    hard=simclr(type='HardNegativeLoss'),
+)
+tiers = dict(
+    A=['random', 'simclr', 'mocov2', 'released', 'anchor_nearest', 'topk', 'oracle'],
+    B=['batch_nearest', 'margin', 'mutual', 'false_mocov2', 'fnc_elimination', 'fnc_attraction', 'debiased', 'hard'],
+)
+baseline = 'simclr'
+seeds = [1, 2, 3]
+draws = [1, 2, 3, 4, 5]
+fractions = [0.01]
+protocols = dict(upernet=dict(config='configs/upernet_r18_mbrsc.py'))
+budget = dict(epochs=20, iterations=200)
+part = 'val'

@@ -1,0 +1,21 @@
+"""An upper bound, not a method: false_simclr_r18_mbrsc.py that is told by labels which negatives are false.
+
+Command: python tools/train.py configs/false_simclr_r18_mbrsc_oracle.py
+Global batch and hardware: as simclr_r18_mbrsc.py.
+Determination: oracle, every patch whose commonest class is that of the anchor. It looks at the masks of all patches, so
+what it reaches says how much there is to gain, never how much is gained.
+Result: not yet measured.
+"""
+
+_base_ = './false_simclr_r18_mbrsc.py'
+
+model = dict(head=dict(loss=dict(positive_threshold=-1.0, determination=dict(type='oracle', _delete_=True))))
+train_dataloader = dict(
+    dataset=dict(
+        pipeline=[
+            *_base_.train_dataloader.dataset.pipeline[:2],
+            dict(type='DominantClass'),
+            dict(type='PackInputs', algorithm_keys=['land_cover']),
+        ]
+    )
+)

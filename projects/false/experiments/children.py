@@ -1,0 +1,143 @@
+"""One command as a child process: forked from an interpreter that has imported everything, or started anew."""
+
+import contextlib
+import os
+import runpy
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+
+from projects.false.launcher_death import die_with_parent
+
+_HEAVY = (
+    'torch._dynamo',
+    'matplotlib.pyplot',
+    'mmpretrain.models',
+    'mmseg.models',
+    'projects.false.models',
+    'projects.false.datasets.known_data_sets',
+    'projects.false.datasets',
+    'projects.false.evaluation',
+    'projects.false.engine',
+)
+_preloaded = False
+
+
+def preload() -> bool:
+    """Import once what every training imports, so that the Python children that follow are forked within milliseconds.
+
+    Not where forking is unsafe: with a GPU, whose driver does not survive it, with threads, or off Linux. Children are
+    started as programs there, and each imports for itself.
+
+    Returns:
+        Whether children will be forked.
+    """
+    global _preloaded
+    import torch
+
+    if not sys.platform.startswith('linux') or torch.cuda.is_available() or threading.active_count() > 1:
+        return False
+    for name in _HEAVY:
+        import_module(name)
+    _preloaded = True
+    return True
+
+
+class Child:
+    """A running command.
+
+    Attributes:
+        status: Exit status; negative if a signal ended it, None while it runs.
+        cpu_seconds: User and system time of it and of its own children, once it ended; None where that is unknown.
+    """
+
+    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
+        """Start a command.
+
+        Args:
+            command: Program and arguments.
+            log: Output and errors are appended to this file.
+            environment: Variables to set in the child; ``OMP_NUM_THREADS`` also counts where PyTorch is loaded already.
+        """
+        self.status: int | None = None
+        self.cpu_seconds: float | None = None
+        self._process: subprocess.Popen | None = None
+        with log.open('ab') as file:
+            said = ' '.join([*(f'{name}={value}' for name, value in environment.items()), shlex.join(command)])
+            file.write(f'$ {said}\n'.encode())
+            file.flush()
+            if _preloaded and command[0] == sys.executable and command[1:] and command[1].endswith('.py'):
+                self.pid = _fork(command, file.fileno(), environment)
+                return
+            everything = {**os.environ, 'PYTHONUNBUFFERED': '1', **environment}
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=everything
+            )
+            self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Exit status, or None while it runs."""
+        if self.status is not None:
+            return self.status
+        if self._process is not None and not hasattr(os, 'wait4'):  # Windows
+            self.status = self._process.poll()
+            return self.status
+        ended, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if ended:
+            self.status, self.cpu_seconds = os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
+            if self._process is not None:
+                self._process.returncode = self.status
+        return self.status
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end; nothing happens if it did."""
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, how)
+
+
+def _fork(command: Sequence[str], log: int, environment: Mapping[str, str]) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    parent = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        die_with_parent(parent)
+        _take_over(log, environment)
+        sys.argv = list(command[1:])
+        runpy.run_path(command[1], run_name='__main__')
+        status = 0
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else int(ending.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _take_over(log: int, environment: Mapping[str, str]) -> None:
+    """Make the forked interpreter look like one that was started for the command."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, target)
+    sys.stdout = open(1, 'w', buffering=1, closefd=False, errors='replace')  # noqa: SIM115
+    sys.stderr = open(2, 'w', buffering=1, closefd=False, errors='replace')  # noqa: SIM115
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    os.environ.update(environment)
+    threads = environment.get('OMP_NUM_THREADS')
+    if threads:
+        import torch
+
+        torch.set_num_threads(int(threads))

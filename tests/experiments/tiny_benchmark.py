@@ -1,0 +1,38 @@
+"""A benchmark that takes seconds: ResNet-18, views of 32 pixels, one or two epochs, on patches of the test data."""
+
+from pathlib import Path
+
+_SPEC = """
+small = {{
+    'train_dataloader.batch_size': 2,
+    'train_dataloader.num_workers': 0,
+    'train_dataloader.persistent_workers': False,
+}}
+pretraining = {{**small, 'train_dataloader.dataset.pipeline.1.size': 32, 'default_hooks.checkpoint.interval': 1}}
+segmentation = {{
+    **small,
+    'test_dataloader.num_workers': 0,
+    'test_dataloader.persistent_workers': False,
+    'test_dataloader.batch_size': 2,
+    'model.data_preprocessor.size': (64, 64),
+}}
+spec = dict(
+    data=dict(root={data!r}),
+    methods=dict(random=None, simclr=dict(config='configs/simclr_r18_synthetic.py', options=pretraining)),
+    baseline='random',
+    protocols=dict(upernet=dict(config='configs/upernet_r18_synthetic.py', options=segmentation)),
+    seeds=[1],
+    draws=[1],
+    fractions=[0.5],
+    budget=dict(epochs=2, iterations=11),
+)
+spec.update({changes})
+globals().update(spec)
+del small, pretraining, segmentation, spec
+"""
+
+
+def write_spec(path: Path, data: Path, changes: str = 'dict()') -> Path:
+    """Write the spec; ``changes`` is the text of a dict of top-level keys, which may use ``spec``."""
+    path.write_text(_SPEC.format(data=str(data), changes=changes))
+    return path

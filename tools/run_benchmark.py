@@ -1,0 +1,40 @@
+"""Compare methods over seeds, label draws, fractions and protocols: python tools/run_benchmark.py SPEC.
+
+Every finished run is a line of WORK_DIR/results.jsonl; the same command goes on where it was interrupted. At the end,
+and after every call, WORK_DIR/PART has table.md, table.csv, table.json and report.html. docs/experiments.md tells more.
+
+Example:
+    python tools/run_benchmark.py configs/benchmarks/quickstart.py
+    python tools/run_benchmark.py configs/benchmarks/mbrsc.py --part val --methods A --jobs 2
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
+
+from mmengine.config import DictAction
+
+from projects.false.command_line import report_input_errors
+from projects.false.experiments.benchmark_outputs import run_benchmark
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Run what is left and write tables and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('spec', help='config of the benchmark, such as configs/benchmarks/quickstart.py')
+    parser.add_argument('--work-dir', type=Path, help='where everything goes (work_dirs/benchmarks/NAME)')
+    parser.add_argument('--part', choices=['val', 'test'], help='test on this part of the data (that of the spec)')
+    parser.add_argument('--methods', nargs='+', default=[], metavar='NAME', help='methods or tiers of the spec (all)')
+    parser.add_argument('--jobs', type=int, help='trainings at a time (one a GPU, or one a core)')
+    parser.add_argument('--dry-run', action='store_true', help='check everything, say what would run, and stop')
+    parser.add_argument('--report-only', action='store_true', help='tables and report of what is finished')
+    parser.add_argument('--audit', type=Path, help='folder of an audit of false negatives, for the report')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override values of the spec, KEY=VALUE')
+    run_benchmark(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == '__main__':
+    sys.exit(main())
