@@ -100,7 +100,7 @@ class Blender:
         return sums
 
     def _settle(self, sums: Tensor, final: int) -> None:
-        """Add what earlier rows left for the columns up to ``final``, decide their rows that are done, carry the rest."""
+        """Add what earlier rows left for the columns up to ``final``, decide what is done, carry the rest."""
         count, rows = final - self._done, self._plan.finished_rows(self._row)
         if count > 0:
             part = slice(self._done, final)
