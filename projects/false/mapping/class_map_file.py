@@ -4,7 +4,7 @@ import json
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,11 @@ class MapFile:
                 raise unwritable(self.out, f'row {self._row}', error) from error
         self._row, self._count = self._row + self._count, 0
 
+    def close(self) -> None:
+        """Close the file; GDAL may write the last of it now."""
+        with rasterio.Env(**GDAL_OPTIONS):
+            self._dataset.close()
+
     @property
     def complete(self) -> bool:
         """Whether all rows came."""
@@ -108,24 +113,31 @@ def map_file(
         **place,
     }
     try:
-        with rasterio.Env(**GDAL_OPTIONS), atomic_path(out, finish) as temporary:
-            with rasterio.open(temporary, 'w', **profile) as dataset:
-                dataset.update_tags(**tags)
-                if palette is not None:
-                    dataset.write_colormap(1, colormap(palette))
-                    dataset.colorinterp = [ColorInterp.palette]
-                file = MapFile(out, temporary, dataset)
+        with atomic_path(out, finish) as temporary:
+            file = MapFile(out, temporary, _create(temporary, profile, tags, palette))
+            with closing(file):
                 yield file
             if not file.complete:
                 raise InputError(f'{out}: not all rows were written; this is a bug, please report it')
-            _add_overviews(temporary, height, width)
-            _read_back(out, temporary, file.checksum)
+            with rasterio.Env(**GDAL_OPTIONS):
+                _add_overviews(temporary, height, width)
+                _read_back(out, temporary, file.checksum)
     except RasterioError as error:
         raise unwritable(out, 'the end', error) from error
     except OSError as error:
         raise InputError(
             f'{out}: writing failed ({error.strerror or error}); make room or give another --out'
         ) from error
+
+
+def _create(temporary: Path, profile: dict, tags: Mapping[str, str], palette: Palette | None) -> DatasetWriter:
+    with rasterio.Env(**GDAL_OPTIONS):
+        dataset = rasterio.open(temporary, 'w', **profile)
+        dataset.update_tags(**tags)
+        if palette is not None:
+            dataset.write_colormap(1, colormap(palette))
+            dataset.colorinterp = [ColorInterp.palette]
+        return dataset
 
 
 def colormap(palette: Palette) -> dict[int, tuple[int, int, int, int]]:

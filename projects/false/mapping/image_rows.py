@@ -123,7 +123,7 @@ class _Handles:
                     f'{path}: cannot be read as a raster ({error}); it is damaged: copy it again'
                 ) from error
             with self._lock:
-                self._open.enter_context(handle)
+                self._open.callback(handle.close)  # not its context, which would hold an Env of its own
             self._local.handle = handle
         return self._local.handle
 
