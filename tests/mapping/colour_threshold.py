@@ -1,4 +1,4 @@
-"""A model whose map is known beforehand: the class of a pixel is the number of thresholds that its first band reaches."""
+"""A model whose map is known: the class of a pixel is the number of thresholds that its first band reaches."""
 
 import numpy as np
 import torch

@@ -46,9 +46,13 @@ class Background(Generic[Item]):
         Raises:
             BaseException: What the function raised for an earlier one; nothing is done after that.
         """
+        self.check()
+        self._queue.put(item)
+
+    def check(self) -> None:
+        """Raise what the function raised for an earlier item, if it did."""
         if self._error is not None:
             raise self._error
-        self._queue.put(item)
 
     def _work(self) -> None:
         while (item := self._queue.get()) is not _END:

@@ -3,7 +3,7 @@
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class MapFile:
     def __init__(self, out: Path, temporary: Path, dataset: DatasetWriter) -> None:
         self.out, self.temporary, self._dataset = out, temporary, dataset
         self._row, self._held, self._count = 0, np.empty((TILE, dataset.width), np.uint8), 0
-        self.checksum = 0
+        self._checksum = 0
 
     def write(self, rows: np.ndarray) -> None:
         """Add rows; a row of tiles goes to the file when it is full.
@@ -56,7 +56,7 @@ class MapFile:
 
     def _flush(self) -> None:
         part = self._held[: self._count]
-        self.checksum = zlib.crc32(part, self.checksum)
+        self._checksum = zlib.crc32(part, self._checksum)
         with rasterio.Env(**GDAL_OPTIONS):
             try:
                 self._dataset.write(part, 1, window=Window(0, self._row, self._dataset.width, self._count))
@@ -69,10 +69,22 @@ class MapFile:
         with rasterio.Env(**GDAL_OPTIONS):
             self._dataset.close()
 
-    @property
-    def complete(self) -> bool:
-        """Whether all rows came."""
-        return self._row == self._dataset.height
+    def seal(self) -> None:
+        """Close the file after its last row, add overviews, and make sure that all of it is on the disk.
+
+        Raises:
+            InputError: What was written does not read back.
+        """
+        height, width = self._dataset.shape
+        if self._row != height:
+            raise InputError(f'{self.out}: {self._row} of {height} rows were written; this is a bug, please report it')
+        self.close()
+        try:
+            with rasterio.Env(**GDAL_OPTIONS):
+                _add_overviews(self.temporary, height, width)
+                _read_back(self.out, self.temporary, self._checksum)
+        except RasterioError as error:
+            raise unwritable(self.out, 'the end', error) from error
 
 
 @contextmanager
@@ -83,20 +95,18 @@ def map_file(
     place: Mapping,
     tags: Mapping[str, str],
     palette: Palette | None = None,
-    finish: Callable[[Path], object] | None = None,
 ) -> Iterator[MapFile]:
     """Write a single-band map of 8 bit with overviews; 255 is nodata.
 
     Args:
-        out: The file; it appears, whole and read back, at the end of the block.
+        out: The file; it appears at the end of the block, which must have sealed it.
         height, width: Size in pixels.
         place: ``crs``, ``transform``, ``gcps`` as rasterio takes them, each only where there is one.
         tags: Texts to store in it.
         palette: Colours of the classes; None makes a grey picture.
-        finish: Called with the complete file before it takes its name.
 
     Raises:
-        InputError: It cannot be written, or what was written does not read back.
+        InputError: It cannot be written.
     """
     profile = {
         'driver': 'GTiff',
@@ -113,17 +123,12 @@ def map_file(
         **place,
     }
     try:
-        with atomic_path(out, finish) as temporary:
+        with atomic_path(out) as temporary:
             file = MapFile(out, temporary, _create(temporary, profile, tags, palette))
             with closing(file):
                 yield file
-            if not file.complete:
-                raise InputError(f'{out}: not all rows were written; this is a bug, please report it')
-            with rasterio.Env(**GDAL_OPTIONS):
-                _add_overviews(temporary, height, width)
-                _read_back(out, temporary, file.checksum)
     except RasterioError as error:
-        raise unwritable(out, 'the end', error) from error
+        raise unwritable(out, 'its beginning', error) from error
     except OSError as error:
         raise InputError(
             f'{out}: writing failed ({error.strerror or error}); make room or give another --out'

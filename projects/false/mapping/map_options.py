@@ -51,7 +51,8 @@ class MapOptions:
         Raises:
             InputError: A value is out of range.
         """
-        return WindowPlan(height, width, self.window or segmenter.window, self.overlap, self.blend)
+        window = segmenter.window if self.window is None else self.window
+        return WindowPlan(height, width, window, self.overlap, self.blend)
 
     def speed(self, segmenter: Segmenter) -> tuple[int, int]:
         """Batch size and threads.

@@ -108,12 +108,8 @@ class MapOutputs:
         with ExitStack() as stack:
             place = self._place()
             size = self._raster.height, self._raster.width
-
-            def finish(temporary: Path) -> None:
-                self._write_companions(temporary, counts, place)
-
             tags = {**self._tags, **class_tags(self._palette)}
-            classes = stack.enter_context(map_file(self.path, *size, place, tags, self._palette, finish))
+            classes = stack.enter_context(map_file(self.path, *size, place, tags, self._palette))
             confidence = None
             if self._options.confidence:
                 out = self._named('_confidence.tif')
@@ -127,8 +123,12 @@ class MapOutputs:
                     confidence.write(raw.finished(raw.strip.confidence))
 
             with Background(write) as background:
-                for strip in mapping.strips():
+                for strip in mapping.strips(background.check):
                     background.put(strip)
+            classes.seal()
+            if confidence is not None:
+                confidence.seal()
+            self._write_companions(classes.temporary, counts, place)
         return counts
 
     def _place(self) -> dict:

@@ -1,6 +1,6 @@
 """One image through one model: strips of the map, from the top down."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
@@ -74,18 +74,22 @@ class Mapping:
         """Windows without data, which the model did not see."""
         return self._batches.skipped
 
-    def strips(self) -> Iterator[RawStrip]:
+    def strips(self, check: Callable[[], None]) -> Iterator[RawStrip]:
         """Map the image.
+
+        Args:
+            check: Called before every batch; raises if there is no use in going on.
 
         Raises:
             InputError: It cannot be read.
         """
         with closing(self._rows):
-            for strip in self._strips():
+            for strip in self._strips(check):
                 yield RawStrip(strip, self._batches.take_valid())
 
-    def _strips(self) -> Iterator[Strip]:
+    def _strips(self, check: Callable[[], None]) -> Iterator[Strip]:
         for batch in self._batches:
+            check()
             logits = self._segmenter(batch.pixels)
             self.windows += len(logits)
             first = 0
