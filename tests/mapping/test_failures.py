@@ -83,7 +83,7 @@ def test_a_corrupt_block_is_named(make_raster, tmp_path, compress):
 def test_a_file_that_is_cut_off(make_raster, tmp_path):
     source = make_raster(checkerboard(300, 400), tiled=True, blockxsize=64, blockysize=64)
     os.truncate(source, source.stat().st_size * 2 // 3)
-    with pytest.raises(InputError, match='scene.tif: cannot be read'):
+    with pytest.raises(InputError, match=r'scene\.tif: cannot be read'):
         map_all(source, tmp_path / 'out')
     assert finished(tmp_path / 'out') == []
 
@@ -143,7 +143,9 @@ def test_a_finished_map_is_not_made_again(make_raster, tmp_path):
     assert map_all(source, out, batch_size=1, threads=1)[0].counts is None
     assert map_all(source, out, areas=True)[0].counts is not None
     assert map_all(source, out, areas=True)[0].counts is None
-    with pytest.raises(InputError, match='scene_classes.tif: exists and was made from another image, model or window'):
+    with pytest.raises(
+        InputError, match=r'scene_classes\.tif: exists and was made from another image, model or window'
+    ):
         map_all(source, out, window=16)
     assert map_all(source, out, window=16, overwrite=True)[0].counts is not None
     os.utime(source, (1, 1))
