@@ -21,8 +21,8 @@ def save_fine_tuned(folder, bands=3, **meta):
         lines += [
             f"model = dict(backbone=dict(in_channels={bands}), data_preprocessor=dict(type='BandPreProcessor', "
             f'size=(64, 64), mean={mean}, std={std}))',
-            "pipeline = [dict(type='LoadPatch', bands=%d), dict(type='LoadIndexMask'), dict(type='PackSegInputs')]"
-            % bands,
+            f"load = dict(type='LoadPatch', bands={bands})",
+            "pipeline = [load, dict(type='LoadIndexMask'), dict(type='PackSegInputs')]",
             'test_dataloader = dict(dataset=dict(pipeline=pipeline))',
         ]
     config.write_text('\n'.join(lines) + '\n')

@@ -140,3 +140,10 @@ def _bands(cfg: Config, path: str) -> int:
 def _window(cfg: Config) -> int:
     size = cfg.model.data_preprocessor.get('size') or cfg.model.get('test_cfg', {}).get('crop_size') or 256
     return min(size) if isinstance(size, list | tuple) else size
+
+
+def find_test_images(config: str, options: dict | None) -> list[Path]:
+    """The folder of the test patches of a config, if it is here."""
+    dataset = load_config(config, options).test_dataloader.dataset
+    folder = Path(dataset.get('data_root') or '.', (dataset.get('data_prefix') or {}).get('img_path', 'images'))
+    return [folder] if folder.is_dir() else []
