@@ -1,7 +1,8 @@
 """Export a fine-tuned model to ONNX: python tools/export.py CONFIG CHECKPOINT OUT.onnx.
 
 The file takes windows (n, bands, H, W) of 8-bit pixels, red first, any number at a time, and gives logits of shape
-(n, classes, H, W). It is compared with the model before it takes its name, on patches of the config's test data where they are here.
+(n, classes, H, W). Before it takes its name it is compared with the model, on patches of the test data of the config
+where they are here.
 
 Example:
     python tools/export.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth model.onnx
