@@ -53,7 +53,6 @@ def measure_speed(folder: Path, files: tuple[str, str], device: str, options: ar
                 maps[side] = folder / f'map_{len(maps)}.tif'
                 cell = Cell(side, str(source), str(maps[side]), options.window, overlap)
                 found[setting, side] = in_a_process(cell, files, device, options.threads)
-                found[setting, side]['threads'] = options.threads
             if SLIDE in maps:
                 same |= {(setting, side): agreement(path, maps[SLIDE]) for side, path in maps.items() if side != SLIDE}
     return found, same
