@@ -35,6 +35,9 @@ from benchmarks.mapping.report import (
 from benchmarks.mapping.sides import OURS, SIDES, SLIDE, WHOLE
 
 
+SEAMS = (('uniform', 0), ('uniform', 0.25), ('smooth', 0.25), ('uniform', 0.5), ('smooth', 0.5))
+
+
 def agreement(path: Path, other: Path) -> float:
     """Share of pixels with the same class in two maps."""
     with rasterio.open(path) as first, rasterio.open(other) as second:
@@ -68,7 +71,7 @@ def measure_seams(folder: Path, files: tuple[str, str], device: str, options: ar
 
     run(WHOLE, whole, 0, 'uniform')
     shares = {}
-    for blend, overlap in (('uniform', 0), ('uniform', 0.25), ('smooth', 0.25), ('uniform', 0.5), ('smooth', 0.5)):
+    for blend, overlap in SEAMS:
         out = folder / f'{blend}_{overlap}.tif'
         run(OURS, out, overlap, blend)
         shares[blend, overlap] = 1 - agreement(out, whole)

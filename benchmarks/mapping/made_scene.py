@@ -12,15 +12,16 @@ from projects.false.datasets.scenes.scene import draw_scene
 DRAWN = 1024  # side of the drawn scene in pixels
 
 
-def write_scene(path: Path, size: int, seed: int = 0) -> None:
+def write_scene(path: Path, size: int, seed: int = 0, drawn: int = DRAWN) -> None:
     """Write a square RGB image with tiles of 512 pixels, deflate-compressed, 0.5 m in UTM zone 32.
 
     Args:
         path: File to write.
         size: Side in pixels.
         seed: Of the drawn scene.
+        drawn: Its side in pixels, where the image is larger.
     """
-    pixels = draw_scene(min(size, DRAWN), seed, 0)[0]
+    pixels = draw_scene(min(size, drawn), seed, 0)[0]
     period = np.concatenate([pixels, pixels[::-1]])
     period = np.moveaxis(np.concatenate([period, period[:, ::-1]], axis=1), -1, 0)
     across = np.tile(period, (1, 1, -(-size // period.shape[2])))[..., :size]
