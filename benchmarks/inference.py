@@ -34,7 +34,6 @@ from benchmarks.mapping.report import (
 )
 from benchmarks.mapping.sides import OURS, SIDES, SLIDE, WHOLE
 
-
 SEAMS = (('uniform', 0), ('uniform', 0.25), ('smooth', 0.25), ('uniform', 0.5), ('smooth', 0.5))
 
 
