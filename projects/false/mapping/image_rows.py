@@ -41,6 +41,11 @@ class Rows(NamedTuple):
     valid: np.ndarray
 
 
+def _all_valid(height: int, width: int) -> np.ndarray:
+    """True everywhere, in no memory."""
+    return np.broadcast_to(np.True_, (height, width))
+
+
 class _Piece(NamedTuple):
     row: int
     column: int
@@ -70,21 +75,23 @@ def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[Rows]:
         read = map_ahead(lambda piece: _read_piece(handles, piece, rule), pieces, threads, ahead=2 * threads)
         for piece, part in zip(pieces, read, strict=True):
             if piece.column == 0:
-                whole = Rows(
-                    np.empty((piece.height, raster.width, len(rule.bands)), np.uint8),
-                    np.empty((piece.height, raster.width), bool),
-                )
-            for target, source in zip(whole, part, strict=True):
-                target[:, piece.column : piece.column + piece.width] = source
-            if piece.column + piece.width == raster.width:
-                yield whole
+                pixels = np.empty((piece.height, raster.width, len(rule.bands)), np.uint8)
+                valid = _all_valid(piece.height, raster.width)
+            columns = slice(piece.column, piece.column + piece.width)
+            pixels[:, columns] = part.pixels
+            if not part.valid.all():
+                valid = valid if valid.flags.writeable else valid.copy()
+                valid[:, columns] = part.valid
+            if columns.stop == raster.width:
+                yield Rows(pixels, valid)
+                del pixels, valid, part  # while the model works on them, the next ones are read
 
 
 def _read_jpeg(raster: Raster, rule: PixelRule) -> Rows:
     bgr = read_image(raster.path, raster.count)
     pixels = bgr[..., ::-1] if raster.count == 3 else bgr
     pixels = pixels[..., [band - 1 for band in rule.bands]]
-    valid = np.ones(pixels.shape[:2], bool)
+    valid = _all_valid(*pixels.shape[:2])
     return Rows(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
 
 

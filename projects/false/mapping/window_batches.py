@@ -28,7 +28,7 @@ class Batch(NamedTuple):
 class WindowBatches:
     """Cut windows row by row; those without a single valid pixel are left out.
 
-    Only the rows of the image that the current row of windows touches are in memory.
+    Only the pieces of the image that the current row of windows touches are in memory.
 
     Args:
         rows: The rows of the image from the top down.
@@ -38,6 +38,8 @@ class WindowBatches:
 
     def __init__(self, rows: Iterable[Rows], plan: WindowPlan, batch_size: int) -> None:
         self._rows, self._plan, self._batch_size = iter(rows), plan, batch_size
+        self._parts: deque[Rows] = deque()
+        self._first = 0  # row of the image where they begin
         self._valid: deque[np.ndarray | None] = deque()
         self._skipped = 0
 
@@ -58,38 +60,55 @@ class WindowBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         places, pixels = [], []
-        for row, image in enumerate(self._rows_of_windows()):
-            finished = image.valid[: self._plan.finished_rows(row), : self._plan.width]
-            self._valid.append(None if finished.all() else finished.copy())
-            everything = image.valid.all()
-            for column, first in enumerate(self._plan.columns):
-                part = slice(first, first + self._plan.window)
-                if not everything and not image.valid[:, part].any():
+        for number, first in enumerate(self._plan.rows):
+            held = self._held(first)
+            finished = held.part(slice(0, self._plan.finished_rows(number)), slice(None)).valid
+            self._valid.append(None if finished.all() else finished)
+            for column, left in enumerate(self._plan.columns):
+                window = held.part(slice(0, self._plan.window), slice(left, left + self._plan.window))
+                if not window.valid.any():
                     self._skipped += 1
                     continue
-                places.append((row, column))
-                pixels.append(image.pixels[:, part].copy())
+                places.append((number, column))
+                pixels.append(self._filled(window.pixels))
                 if len(places) == self._batch_size:
                     yield Batch(places, np.stack(pixels))
                     places, pixels = [], []
         if places:
             yield Batch(places, np.stack(pixels))
 
-    def _rows_of_windows(self) -> Iterator[Rows]:
-        window, first, held = self._plan.window, 0, None
-        for row in self._plan.rows:
-            held = held and Rows(*(part[row - first :] for part in held))
-            first, needed = row, min(window, self._plan.height - row)
-            parts = [held] if held else []
-            while sum(len(part.valid) for part in parts) < needed:
-                parts.append(next(self._rows))
-            held = parts[0] if len(parts) == 1 else Rows(*(np.concatenate(part) for part in zip(*parts, strict=True)))
-            yield self._filled(Rows(*(part[:window] for part in held)))
+    def _held(self, first: int) -> '_Held':
+        """Read on until the rows of the windows from row ``first`` on are there; forget those above."""
+        while self._parts and self._first + len(self._parts[0].valid) <= first:
+            self._first += len(self._parts.popleft().valid)
+        needed = min(first + self._plan.window, self._plan.height)
+        while self._first + sum(len(part.valid) for part in self._parts) < needed:
+            self._parts.append(next(self._rows))
+        return _Held(list(self._parts), first - self._first)
 
-    def _filled(self, rows: Rows) -> Rows:
+    def _filled(self, pixels: np.ndarray) -> np.ndarray:
         """Mirror an image smaller than the window at its right and lower border."""
-        missing = [(0, max(0, self._plan.window - length)) for length in rows.valid.shape]
-        if not any(after for _, after in missing):
-            return rows
-        pixels = np.pad(rows.pixels, (*missing, (0, 0)), mode='symmetric')
-        return Rows(pixels, np.pad(rows.valid, missing, mode='symmetric'))
+        missing = [(0, self._plan.window - length) for length in pixels.shape[:2]]
+        return np.pad(pixels, (*missing, (0, 0)), mode='symmetric') if any(after for _, after in missing) else pixels
+
+
+class _Held(NamedTuple):
+    """Rows of an image in the pieces in which they were read.
+
+    Args:
+        parts: The pieces, one below the other.
+        above: Rows of the first one that do not count.
+    """
+
+    parts: list[Rows]
+    above: int
+
+    def part(self, rows: slice, columns: slice) -> Rows:
+        """A copy of some of it."""
+        pixels, valid, first = [], [], -self.above
+        for part in self.parts:
+            inside = slice(max(rows.start - first, 0), max(rows.stop - first, 0))
+            pixels.append(part.pixels[inside, columns])
+            valid.append(part.valid[inside, columns])
+            first += len(part.valid)
+        return Rows(np.concatenate(pixels), np.concatenate(valid))
