@@ -70,6 +70,15 @@ def test_uniform_blend_is_slide_mode(fine_tuned, make_raster, tmp_path):
     assert len(np.unique(classes)) > 2
 
 
+def test_the_map_does_not_depend_on_the_batch_size(fine_tuned, make_raster, tmp_path):
+    segmenter, source, maps = load_segmenter(*map(str, fine_tuned)), make_raster(smooth_noise(110, 130)), []
+    for batch_size, threads in ((1, 1), (3, 2), (64, 4)):
+        options = MapOptions(batch_size=batch_size, threads=threads)
+        (mapped,) = map_rasters(segmenter, [source], tmp_path / str(batch_size), options)
+        maps.append(mapped.path.read_bytes())
+    assert maps[0] == maps[1] == maps[2]
+
+
 def test_mixed_precision_hardly_changes_the_map(fine_tuned):
     pixels = np.moveaxis(smooth_noise(64, 64), 0, -1)[None]
     exact = load_segmenter(*map(str, fine_tuned))(pixels)

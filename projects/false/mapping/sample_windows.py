@@ -5,13 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.false.datasets.raster_files import find_rasters, inspect_rasters
-
 from .image_rows import read_rows
 from .map_options import MapOptions
 from .pixel_rule import choose_rule
 from .segmenter import Segmenter
-from .source_files import MAP_DRIVERS
+from .source_files import find_sources
 from .window_batches import WindowBatches
 
 
@@ -33,7 +31,7 @@ def sample_windows(
         InputError: An image is unusable, or none has data.
     """
     found: list[np.ndarray] = []
-    for raster in inspect_rasters(find_rasters(sources, MAP_DRIVERS)[:count], MAP_DRIVERS):
+    for raster in find_sources(sources, most=count):
         rule = choose_rule(raster, segmenter.bands, recorded=segmenter.recorded)
         plan = MapOptions(window=window, overlap=0).plan(segmenter, raster.height, raster.width)
         rows = read_rows(raster, rule, threads=1)

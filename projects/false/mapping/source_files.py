@@ -11,13 +11,17 @@ from projects.false.errors import InputError
 MAP_DRIVERS = {**DRIVERS, '.vrt': 'VRT'}
 
 
-def find_sources(sources: Sequence[str | Path]) -> list[Raster]:
+def find_sources(sources: Sequence[str | Path], most: int | None = None) -> list[Raster]:
     """Find and open the given files and the images of the given folders and all below them.
+
+    Args:
+        sources: Files and folders.
+        most: Take the first of them only; None takes all.
 
     Raises:
         InputError: Something is missing, damaged or unusable.
     """
-    paths = find_rasters(sources, MAP_DRIVERS)
+    paths = find_rasters(sources, MAP_DRIVERS)[:most]
     for path in paths:
         files_behind(path)
     return inspect_rasters(paths, MAP_DRIVERS)
