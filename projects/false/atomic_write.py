@@ -30,7 +30,7 @@ def atomic_path(path: str | os.PathLike, verify: Callable[[Path], object] | None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, 'rb') as file:
+        with open(temporary, 'r+b') as file:
             os.fsync(file.fileno())
         if verify is not None:
             verify(temporary)
