@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
-import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
@@ -17,33 +16,14 @@ from projects.false.datasets.reading import read_image
 from projects.false.datasets.stretching import to_8_bit
 from projects.false.errors import InputError
 
+from .pieces import Pixels, all_valid
 from .pixel_rule import PixelRule
 from .source_files import MAP_DRIVERS
 
 _PIECE_WIDTH = 2048  # pixels read at once beside each other
 _LEAST_ROWS, _MOST_ROWS = 64, 1024
 # Little cache, since every block is read once; a broken JPEG block is an error, not grey pixels.
-GDAL_OPTIONS = {'GDAL_CACHEMAX': 64, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
-
-
-class Rows(NamedTuple):
-    """Some rows of an image in full width.
-
-    Args:
-        pixels: What the model gets: the chosen bands as they are in the file, nodata 0.
-        valid: Which pixels are data.
-
-    Shape:
-        - pixels: (rows, W, bands), uint8; valid: (rows, W), bool
-    """
-
-    pixels: np.ndarray
-    valid: np.ndarray
-
-
-def _all_valid(height: int, width: int) -> np.ndarray:
-    """True everywhere, in no memory."""
-    return np.broadcast_to(np.True_, (height, width))
+GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
 
 
 class _Piece(NamedTuple):
@@ -53,7 +33,7 @@ class _Piece(NamedTuple):
     width: int
 
 
-def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[Rows]:
+def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[list[Pixels]]:
     """Read an image in whole blocks of its file, each once.
 
     JPEG is decoded as a whole by the decoder that training uses: decoders differ in how they enlarge the colours.
@@ -61,38 +41,35 @@ def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[Rows]:
     Args:
         raster: The image.
         rule: How its values become pixels.
-        threads: Blocks that are read at the same time; results do not depend on it.
+        threads: Pieces that are read at the same time; results do not depend on it.
+
+    Yields:
+        Pieces of one height that lie beside each other and fill the width.
 
     Raises:
         InputError: A block cannot be read; says where it is.
     """
     if raster.path.suffix.lower() in ('.jpg', '.jpeg'):
-        yield _read_jpeg(raster, rule)
+        yield [_read_jpeg(raster, rule)]
         return
     with _Handles(raster) as handles:
         pieces = _pieces(raster, *handles.get().block_shapes[0])
         threads = 1 if raster.path.suffix.lower() == '.png' else threads  # can only be read from the top
         read = map_ahead(lambda piece: _read_piece(handles, piece, rule), pieces, threads, ahead=2 * threads)
+        row: list[Pixels] = []
         for piece, part in zip(pieces, read, strict=True):
-            if piece.column == 0:
-                pixels = np.empty((piece.height, raster.width, len(rule.bands)), np.uint8)
-                valid = _all_valid(piece.height, raster.width)
-            columns = slice(piece.column, piece.column + piece.width)
-            pixels[:, columns] = part.pixels
-            if not part.valid.all():
-                valid = valid if valid.flags.writeable else valid.copy()
-                valid[:, columns] = part.valid
-            if columns.stop == raster.width:
-                yield Rows(pixels, valid)
-                del pixels, valid, part  # while the model works on them, the next ones are read
+            row.append(part)
+            if piece.column + piece.width == raster.width:
+                yield row
+                row = []
 
 
-def _read_jpeg(raster: Raster, rule: PixelRule) -> Rows:
+def _read_jpeg(raster: Raster, rule: PixelRule) -> Pixels:
     bgr = read_image(raster.path, raster.count)
     pixels = bgr[..., ::-1] if raster.count == 3 else bgr
     pixels = pixels[..., [band - 1 for band in rule.bands]]
-    valid = _all_valid(*pixels.shape[:2])
-    return Rows(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
+    valid = all_valid(*pixels.shape[:2])
+    return Pixels(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
 
 
 def _pieces(raster: Raster, block_height: int, block_width: int) -> list[_Piece]:
@@ -135,7 +112,7 @@ class _Handles:
         return self._local.handle
 
 
-def _read_piece(handles: _Handles, piece: _Piece, rule: PixelRule) -> Rows:
+def _read_piece(handles: _Handles, piece: _Piece, rule: PixelRule) -> Pixels:
     handle = handles.get()
     with rasterio.Env(**GDAL_OPTIONS):
         try:
@@ -144,7 +121,7 @@ def _read_piece(handles: _Handles, piece: _Piece, rule: PixelRule) -> Rows:
             raise _unreadable(handle, piece, rule, error) from error
     if rule.ranges is not None or not valid.all():
         pixels = to_8_bit(pixels, valid, rule.ranges)
-    return Rows(pixels, valid)
+    return Pixels(pixels, valid)
 
 
 def _unreadable(handle: DatasetReader, piece: _Piece, rule: PixelRule, error: RasterioError) -> InputError:

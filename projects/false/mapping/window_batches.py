@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .image_rows import Rows
+from .pieces import Mosaic, Pixels
 from .window_plan import WindowPlan
 
 
@@ -31,15 +31,14 @@ class WindowBatches:
     Only the pieces of the image that the current row of windows touches are in memory.
 
     Args:
-        rows: The rows of the image from the top down.
+        rows: The image from the top down, as :func:`.image_rows.read_rows` gives it.
         plan: The windows.
         batch_size: Windows a batch; it goes on from one row of windows to the next.
     """
 
-    def __init__(self, rows: Iterable[Rows], plan: WindowPlan, batch_size: int) -> None:
+    def __init__(self, rows: Iterable[list[Pixels]], plan: WindowPlan, batch_size: int) -> None:
         self._rows, self._plan, self._batch_size = iter(rows), plan, batch_size
-        self._parts: deque[Rows] = deque()
-        self._first = 0  # row of the image where they begin
+        self._held = Mosaic()
         self._valid: deque[np.ndarray | None] = deque()
         self._skipped = 0
 
@@ -59,56 +58,32 @@ class WindowBatches:
         return self._valid.popleft()
 
     def __iter__(self) -> Iterator[Batch]:
-        places, pixels = [], []
+        places, pixels, size = [], [], self._plan.window
         for number, first in enumerate(self._plan.rows):
-            held = self._held(first)
-            finished = held.part(slice(0, self._plan.finished_rows(number)), slice(None)).valid
-            self._valid.append(None if finished.all() else finished)
+            self._read_until(first)
+            finished = slice(first, first + self._plan.finished_rows(number))
+            valid = self._held.part(finished, slice(0, self._plan.width)).valid
+            self._valid.append(None if valid.all() else valid)
             for column, left in enumerate(self._plan.columns):
-                window = held.part(slice(0, self._plan.window), slice(left, left + self._plan.window))
+                window = self._held.part(slice(first, first + size), slice(left, left + size))
                 if not window.valid.any():
                     self._skipped += 1
                     continue
                 places.append((number, column))
-                pixels.append(self._filled(window.pixels))
+                pixels.append(self._filled(window.values))
                 if len(places) == self._batch_size:
                     yield Batch(places, np.stack(pixels))
                     places, pixels = [], []
         if places:
             yield Batch(places, np.stack(pixels))
 
-    def _held(self, first: int) -> '_Held':
-        """Read on until the rows of the windows from row ``first`` on are there; forget those above."""
-        while self._parts and self._first + len(self._parts[0].valid) <= first:
-            self._first += len(self._parts.popleft().valid)
-        needed = min(first + self._plan.window, self._plan.height)
-        while self._first + sum(len(part.valid) for part in self._parts) < needed:
-            self._parts.append(next(self._rows))
-        return _Held(list(self._parts), first - self._first)
+    def _read_until(self, first: int) -> None:
+        """Make sure that the rows of the windows from row ``first`` on are there; forget those above."""
+        self._held.forget_above(first)
+        while self._held.stop < min(first + self._plan.window, self._plan.height):
+            self._held.append(next(self._rows))
 
     def _filled(self, pixels: np.ndarray) -> np.ndarray:
         """Mirror an image smaller than the window at its right and lower border."""
         missing = [(0, self._plan.window - length) for length in pixels.shape[:2]]
         return np.pad(pixels, (*missing, (0, 0)), mode='symmetric') if any(after for _, after in missing) else pixels
-
-
-class _Held(NamedTuple):
-    """Rows of an image in the pieces in which they were read.
-
-    Args:
-        parts: The pieces, one below the other.
-        above: Rows of the first one that do not count.
-    """
-
-    parts: list[Rows]
-    above: int
-
-    def part(self, rows: slice, columns: slice) -> Rows:
-        """A copy of some of it."""
-        pixels, valid, first = [], [], -self.above
-        for part in self.parts:
-            inside = slice(max(rows.start - first, 0), max(rows.stop - first, 0))
-            pixels.append(part.pixels[inside, columns])
-            valid.append(part.valid[inside, columns])
-            first += len(part.valid)
-        return Rows(np.concatenate(pixels), np.concatenate(valid))
