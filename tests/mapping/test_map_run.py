@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -17,6 +19,9 @@ from projects.false.mapping.pixel_rule import PixelRule
 
 from .colour_threshold import ColourThreshold, expected_classes
 from .conftest import ROTATED, checkerboard
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GEOREF = Path(os.environ.get('FALSE_SHARED_DATA', REPOSITORY.parent / 'shared' / 'data'), 'georef')
 
 
 def map_one(source, out, segmenter=None, **options):
@@ -241,3 +246,16 @@ def test_flipped_windows_come_back_unflipped(make_raster, tmp_path):
     mapped, classes = map_one(make_raster(pixels), tmp_path / 'out', segmenter, flip=True)
     assert (classes == expected_classes(pixels[0])).all()
     assert sum(segmenter.batches) == 4 * mapped.windows
+
+
+@pytest.mark.skipif(not GEOREF.is_dir(), reason='needs the GeoTIFFs in ../shared/data/georef; set FALSE_SHARED_DATA')
+def test_real_imagery_keeps_its_place_and_its_nodata(tmp_path):
+    done = list(map_rasters(ColourThreshold((100, 180)), [GEOREF], tmp_path / 'out', MapOptions(window=128)))
+    assert len(done) == 2
+    for mapped in done:
+        source = GEOREF / mapped.path.name.replace('_classes', '')
+        with rasterio.open(source) as image, rasterio.open(mapped.path) as raster:
+            assert (raster.crs, raster.transform, raster.shape) == (image.crs, image.transform, image.shape)
+            pixels, classes = image.read(), raster.read(1)
+            empty = np.zeros(image.shape, bool) if image.nodata is None else (pixels == image.nodata).all(axis=0)
+        assert (classes == np.where(empty, 255, expected_classes(pixels[0], (100, 180)))).all()
