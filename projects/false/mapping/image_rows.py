@@ -119,9 +119,10 @@ def _read_piece(handles: _Handles, piece: _Piece, rule: PixelRule) -> Pixels:
             pixels, valid = read_window(handle, rule.bands, *piece)
         except RasterioError as error:
             raise _unreadable(handle, piece, rule, error) from error
-    if rule.ranges is not None or not valid.all():
+    everywhere = bool(valid.all())
+    if rule.ranges is not None or not everywhere:
         pixels = to_8_bit(pixels, valid, rule.ranges)
-    return Pixels(pixels, valid)
+    return Pixels(pixels, all_valid(*valid.shape) if everywhere else valid)
 
 
 def _unreadable(handle: DatasetReader, piece: _Piece, rule: PixelRule, error: RasterioError) -> InputError:
