@@ -240,6 +240,16 @@ def test_preview_shows_image_map_and_legend(make_raster, tmp_path):
     assert all((legend == color).all(axis=1).any() for color in colors)
 
 
+def test_preview_of_a_large_image_is_made_part_by_part(make_raster, tmp_path):
+    pixels = checkerboard(2500, 40, side=50)
+    map_one(make_raster(pixels), tmp_path / 'out', preview=True)
+    picture = cv2.imread(str(tmp_path / 'out' / 'scene_preview.png'))[..., ::-1]
+    rows = (np.arange(512) + 0.5) * 2500 / 512
+    clear = (rows % 50 > 5) & (rows % 50 < 45)  # away from the edges of the squares
+    expected = np.moveaxis(pixels, 0, -1)[rows.astype(int), 2]
+    assert (picture[10:522, 10][clear] == expected[clear]).all()
+
+
 def test_flipped_windows_come_back_unflipped(make_raster, tmp_path):
     pixels = checkerboard(70, 90)
     segmenter = ColourThreshold()

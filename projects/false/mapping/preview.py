@@ -1,6 +1,7 @@
 """A picture of an image and its map with the names of the classes."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from .pixel_rule import PixelRule
 from .source_files import MAP_DRIVERS
 
 _SIDE, _GAP, _LINE = 512, 10, 22  # pixels
+_ROWS = 1024  # of the image that are read at once
 _INK, _MUTED = (28, 31, 35), (96, 103, 111)
 
 
@@ -31,14 +33,30 @@ def preview_png(raster: Raster, rule: PixelRule, map_path: Path, palette: Palett
     shape = max(1, round(raster.height * shrink)), max(1, round(raster.width * shrink))
     bands = rule.bands[:3] if len(rule.bands) >= 3 else rule.bands[:1]
     ranges = rule.ranges and rule.ranges[: len(bands)]
-    with open_raster(raster.path, MAP_DRIVERS) as opened:
-        pixels, valid = read_window(opened, bands, 0, 0, raster.height, raster.width, shape)
-    photo = np.where(valid[..., None], to_8_bit(pixels, valid, ranges), 255).repeat(3 // len(bands), axis=2)
+    photo = _photo(raster, bands, ranges, shape)
     with rasterio.open(map_path, driver='GTiff') as dataset:
         classes = dataset.read(1, out_shape=shape)
     colors = np.full((256, 3), 255, np.uint8)
     colors[: len(palette.colors)] = palette.colors
-    return _png([photo.astype(np.uint8), colors[classes]], _present(classes, palette))
+    return _png([photo, colors[classes]], _present(classes, palette))
+
+
+def _photo(raster: Raster, bands: Sequence[int], ranges: Sequence | None, shape: tuple[int, int]) -> np.ndarray:
+    """The image at a lower resolution, white where there is no data: (*shape, 3), uint8.
+
+    Some rows at a time: GDAL reads band by band, and would decode a large file once for each.
+    """
+    count = -(-raster.height // _ROWS)
+    found = []
+    with open_raster(raster.path, MAP_DRIVERS) as opened:
+        for number in range(count):
+            first, stop = (shape[0] * edge // count for edge in (number, number + 1))
+            row, below = (raster.height * edge // shape[0] for edge in (first, stop))
+            if first < stop:
+                part = stop - first, shape[1]
+                pixels, valid = read_window(opened, bands, row, 0, below - row, raster.width, part)
+                found.append(np.where(valid[..., None], to_8_bit(pixels, valid, ranges), np.uint8(255)))
+    return np.concatenate(found).repeat(3 // len(bands), axis=2)
 
 
 def _present(classes: np.ndarray, palette: Palette) -> list[tuple[str, tuple[int, int, int]]]:
