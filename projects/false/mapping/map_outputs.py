@@ -9,6 +9,8 @@ import numpy as np
 import rasterio
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
+from rich.console import Console
+from rich.progress import Progress
 
 from projects.false.atomic_write import atomic_write
 from projects.false.datasets.raster_files import Raster, open_raster
@@ -122,9 +124,11 @@ class MapOutputs:
                 if confidence is not None:
                     confidence.write(raw.finished(raw.strip.confidence))
 
-            with Background(write) as background:
+            with Background(write) as background, _progress() as progress:
+                task = progress.add_task(self._raster.path.name, total=self._raster.height)
                 for strip in mapping.strips(background.check):
                     background.put(strip)
+                    progress.advance(task, len(strip.strip.classes))
             classes.seal()
             if confidence is not None:
                 confidence.seal()
@@ -151,6 +155,12 @@ class MapOutputs:
             _write(self._named('_areas.csv'), table.encode())
         if self._options.preview:
             _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
 
 
 def _write(path: Path, data: bytes) -> None:
