@@ -22,7 +22,10 @@ from projects.false.command_line import report_input_errors
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    forms = ('CONFIG CHECKPOINT', '--onnx FILE')
+    usage = '\n       '.join(f'%(prog)s {form} INPUT... --out DIR [options]' for form in forms)
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(usage=usage, description=__doc__, formatter_class=style)
     add = parser.add_argument
     add('given', nargs='+', metavar='CONFIG CHECKPOINT INPUT', help='with --onnx only INPUT...')
     add('--out', required=True, metavar='DIR', help='folder for the maps')

@@ -19,6 +19,9 @@ def load_model(options: argparse.Namespace) -> tuple[Segmenter, list[str]]:
         InputError: The model cannot be loaded, or there is no image.
     """
     if options.onnx:
+        foreign = [name for name in ('precision', 'cfg_options') if getattr(options, name)]
+        if foreign:
+            raise InputError(f'--{foreign[0].replace("_", "-")} is of config and checkpoint; leave it out with --onnx')
         from .onnx_segmenter import OnnxSegmenter  # onnxruntime is needed for this alone
 
         return OnnxSegmenter(options.onnx, options.device), options.given
