@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from projects.false.atomic_write import atomic_write, remove_stale, write_text
+from projects.false.atomic_write import atomic_path, atomic_write, remove_stale, write_text
 
 
 def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):
@@ -48,6 +48,21 @@ def test_it_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
         monkeypatch.setattr(os, name, lambda *given, name=name, real=real: (calls.append(name), real(*given)))
     write_text(tmp_path / 'file', 'text')
     assert calls == ['fsync', 'replace', 'fsync']  # the file, its name, the folder that holds the name
+
+
+def test_by_name_for_libraries_that_open_their_file_themselves(tmp_path):
+    path = tmp_path / 'map.tif'
+    write_text(path, 'old')
+    with pytest.raises(FileNotFoundError), atomic_path(path):
+        pass  # nothing was written
+    with pytest.raises(TypeError), atomic_path(path) as temporary:
+        temporary.write_text('half' + None)
+    assert path.read_text() == 'old'
+    with atomic_path(path) as temporary:
+        temporary.write_text('new')
+        assert path.read_text() == 'old'
+    assert path.read_text() == 'new'
+    assert os.listdir(tmp_path) == ['map.tif']
 
 
 def test_where_no_folder_can_be(tmp_path):

@@ -138,3 +138,29 @@ def test_every_class_keeps_its_index_to_the_map(name, tmp_path):
     assert [found[f'IoU.{name}'] for name in palette.classes] == [100] * classes
     colors = index_to_colors(prediction[0].numpy().astype(np.uint8), palette)
     assert (colors[0, :classes] == row[0, :classes]).all()
+
+
+def test_a_map_sees_the_same(image_file, tmp_path):
+    """The pixels that reach the backbone while an image is mapped are those of the test pipeline."""
+    from projects.false.mapping.load_segmenter import load_segmenter
+    from projects.false.mapping.map_run import map_rasters
+    from tests.mapping.fine_tuned import save_fine_tuned
+
+    path, _ = image_file
+    recipe, checkpoint = save_fine_tuned(tmp_path)
+    segmenter, seen = load_segmenter(str(recipe), str(checkpoint)), {}
+    segmenter.model.backbone.register_forward_pre_hook(lambda _, inputs: seen.setdefault(len(seen), inputs[0]))
+    list(map_rasters(segmenter, [path], tmp_path / 'out'))
+
+    config = load('upernet_r18_mbrsc.py')
+    mask = tmp_path / 'mask.png'
+    cv2.imwrite(str(mask), np.zeros((128, 128), np.uint8))
+    labelled = dict(img_path=str(path), seg_map_path=str(mask), num_classes=5, ignore_index=255)
+    tested = Compose(config.test_dataloader.dataset.pipeline)(
+        {**labelled, 'seg_fields': [], 'reduce_zero_label': False}
+    )
+    whole = at_the_backbone(config, pseudo_collate([tested]), training=False)[0]
+    windows = torch.cat(list(seen.values()))
+    places = [(row, column) for row in (0, 32, 64) for column in (0, 32, 64)]
+    expected = torch.stack([whole[:, row : row + 64, column : column + 64] for row, column in places])
+    assert torch.equal(windows, expected)

@@ -19,6 +19,9 @@ _HOMES = {
     'FALSENeck': 'projects.false.models',
     'FALSEHead': 'projects.false.models',
     'InputError': 'projects.false.errors',
+    'MapOptions': 'projects.false.mapping.map_options',
+    'load_segmenter': 'projects.false.mapping.load_segmenter',
+    'map_rasters': 'projects.false.mapping.map_run',
 }
 __all__ = [*_HOMES, '__version__']
 

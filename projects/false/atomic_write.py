@@ -12,6 +12,36 @@ _TEMPORARY = re.compile(r'\..+\.[0-9a-f]{8}\.tmp')
 
 
 @contextmanager
+def atomic_path(path: str | os.PathLike, verify: Callable[[Path], object] | None = None) -> Iterator[Path]:
+    """The same as :func:`atomic_write` for a library that opens its file by name.
+
+    Args:
+        path: The file to write; folders are made as needed.
+        verify: Called with the temporary file before it takes its name; whatever it raises keeps the old file.
+
+    Yields:
+        A temporary name beside ``path``; the file must be there, and closed, at the end of the block.
+
+    Raises:
+        OSError: The file system refuses. No part of a file is left.
+    """
+    path = Path(path)
+    temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, 'r+b') as file:
+            os.fsync(file.fileno())
+        if verify is not None:
+            verify(temporary)
+        os.replace(temporary, path)
+        _sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
 def atomic_write(path: str | os.PathLike, verify: Callable[[Path], object] | None = None) -> Iterator[BinaryIO]:
     """Open a file that takes its name only once it is complete, on the disk and verified.
 
@@ -26,21 +56,8 @@ def atomic_write(path: str | os.PathLike, verify: Callable[[Path], object] | Non
         >>> with atomic_write('scores.json') as file:
         ...     written = file.write(b'{}')
     """
-    path = Path(path)
-    temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, 'xb') as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if verify is not None:
-            verify(temporary)
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with atomic_path(path, verify) as temporary, open(temporary, 'xb') as file:
+        yield file
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

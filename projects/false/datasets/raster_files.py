@@ -1,12 +1,13 @@
 """Rasters of any kind: which there are, and whether they can become patches together."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
@@ -30,6 +31,7 @@ class Raster(NamedTuple):
         count: Number of its bands.
         names: Their descriptions, '' where there is none.
         place: Reference system and transform, where known.
+        alpha: A band is labelled as transparency.
     """
 
     stem: str
@@ -40,11 +42,16 @@ class Raster(NamedTuple):
     count: int
     names: tuple[str, ...]
     place: dict
+    alpha: bool = False
 
 
 @contextmanager
-def open_raster(path: Path) -> Iterator[DatasetReader]:
+def open_raster(path: Path, drivers: Mapping[str, str] = DRIVERS) -> Iterator[DatasetReader]:
     """Open a raster; what GDAL refuses, then and later, becomes an InputError that names the file.
+
+    Args:
+        path: The file.
+        drivers: GDAL's driver of every suffix that is taken.
 
     Raises:
         InputError: The file is no raster, damaged, or unreadable where it is read.
@@ -53,7 +60,7 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
     warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
     try:
         # Little cache: every block is read once, and 5 % of the memory of a large machine is a lot.
-        driver = DRIVERS[path.suffix.lower()]
+        driver = drivers[path.suffix.lower()]
         with rasterio.Env(GDAL_CACHEMAX=256), rasterio.open(path, driver=driver) as raster:
             yield raster
     except RasterioError as error:
@@ -61,7 +68,7 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
         raise InputError(f'{path}: cannot be read as a raster ({cause}); it is damaged: copy it again') from error
 
 
-def find_rasters(sources: Sequence[str | Path]) -> list[Path]:
+def find_rasters(sources: Sequence[str | Path], drivers: Mapping[str, str] = DRIVERS) -> list[Path]:
     """List the given files and the images of the given folders and all below them.
 
     Raises:
@@ -70,16 +77,16 @@ def find_rasters(sources: Sequence[str | Path]) -> list[Path]:
     found: list[Path] = []
     for source in map(Path, sources):
         if source.is_dir():
-            paths = sorted(p for p in source.rglob('*') if p.suffix.lower() in DRIVERS and p.is_file())
+            paths = sorted(p for p in source.rglob('*') if p.suffix.lower() in drivers and p.is_file())
             paths = [path for path in paths if not path.name.startswith('.')]
             if not paths:
-                raise InputError(f'{source}: no image in it or below it ({", ".join(DRIVERS)}); check the path')
+                raise InputError(f'{source}: no image in it or below it ({", ".join(drivers)}); check the path')
             found += paths
         elif not source.is_file():
             raise InputError(f'{source}: no such file or folder; check the path')
-        elif source.suffix.lower() not in DRIVERS:
+        elif source.suffix.lower() not in drivers:
             raise InputError(
-                f'{source}: is none of {", ".join(DRIVERS)}; convert it first: gdal_translate {source.name} '
+                f'{source}: is none of {", ".join(drivers)}; convert it first: gdal_translate {source.name} '
                 f'{source.stem}.tif'
             )
         else:
@@ -87,7 +94,7 @@ def find_rasters(sources: Sequence[str | Path]) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def inspect_rasters(paths: Sequence[Path]) -> list[Raster]:
+def inspect_rasters(paths: Sequence[Path], drivers: Mapping[str, str] = DRIVERS) -> list[Raster]:
     """Open every raster and note what it is.
 
     A stem that occurs twice gets its folder in front; if that does not help, it is an error.
@@ -104,12 +111,20 @@ def inspect_rasters(paths: Sequence[Path]) -> list[Raster]:
                 f'{path}: {rasters[stem].path} has the same name; rename one, names tell the patches apart'
             )
         check_complete(path)
-        with open_raster(path) as raster:
+        with open_raster(path, drivers) as raster:
             if len(set(raster.dtypes)) > 1:
                 raise InputError(f'{path}: bands of different types {raster.dtypes}; give all bands one type')
             names = tuple(name or '' for name in raster.descriptions)
             rasters[stem] = Raster(
-                stem, path, raster.height, raster.width, raster.dtypes[0], raster.count, names, georeference(raster)
+                stem,
+                path,
+                raster.height,
+                raster.width,
+                raster.dtypes[0],
+                raster.count,
+                names,
+                georeference(raster),
+                ColorInterp.alpha in raster.colorinterp,
             )
     return list(rasters.values())
 

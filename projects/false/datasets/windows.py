@@ -34,9 +34,10 @@ def grid(height: int, width: int, size: int, stride: int) -> list[tuple[int, int
             f'image of {height} x {width} pixels (height x width) is smaller than the patch size {size}; '
             f'give a patch size of at most {min(height, width)}, or leave the image out'
         )
-    return [(row, column) for row in _starts(height, size, stride) for column in _starts(width, size, stride)]
+    return [(row, column) for row in starts(height, size, stride) for column in starts(width, size, stride)]
 
 
-def _starts(length: int, size: int, stride: int) -> list[int]:
+def starts(length: int, size: int, stride: int) -> list[int]:
+    """The first pixels of the windows along one side; :func:`grid` checks the arguments."""
     last = length - size
     return [*range(0, last, stride), last]

@@ -42,7 +42,7 @@ def contact_sheet(
     Shape:
         - rows: pictures (h, w, 3), uint8, BGR; result: (H, W, 3), uint8, BGR.
     """
-    font, bold = _font(13), _font(13, bold=True)
+    font, bold = font_of(13), font_of(13, bold=True)
     width = _GAP + len(headings) * (SIDE + _GAP)
     legend, lines = _legend(palette, font, width)
     top = _GAP + _LINE * (2 + lines)
@@ -82,8 +82,8 @@ def _legend(palette: Palette | None, font: ImageFont.FreeTypeFont, width: int) -
     return items, line + 1
 
 
-def _font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    # matplotlib's own font, since Pillow's covers few scripts and class names may be in any
+def font_of(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """matplotlib's own font, since Pillow's covers few scripts and class names may be in any."""
     from matplotlib import get_data_path
 
     return ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans{"-Bold" if bold else ""}.ttf', size)

@@ -1,0 +1,1 @@
+"""Sides, sizes and tables of ``python -m benchmarks.inference``."""

@@ -1,0 +1,189 @@
+"""A map as a GeoTIFF: tiled, compressed, every tile written once, read back before it takes its name."""
+
+import json
+import math
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.windows import Window
+
+from projects.false.atomic_write import atomic_path
+from projects.false.datasets.palettes import Palette
+from projects.false.errors import InputError
+
+from .image_rows import GDAL_OPTIONS
+
+NODATA, TILE = 255, 256
+
+
+class MapFile:
+    """Takes the rows of a map from the top down.
+
+    Args:
+        out: The file that is being made, for messages.
+        temporary: Where it is written.
+        dataset: That file, open for writing.
+    """
+
+    def __init__(self, out: Path, temporary: Path, dataset: DatasetWriter) -> None:
+        self.out, self.temporary, self._dataset = out, temporary, dataset
+        self._row, self._held, self._count = 0, np.empty((TILE, dataset.width), np.uint8), 0
+        self._checksum = 0
+
+    def write(self, rows: np.ndarray) -> None:
+        """Add rows; a row of tiles goes to the file when it is full.
+
+        Shape:
+            - rows: (h, width), uint8
+
+        Raises:
+            InputError: The file cannot be written.
+        """
+        while len(rows):
+            taken = min(len(rows), TILE - self._count)
+            self._held[self._count : self._count + taken] = rows[:taken]
+            self._count += taken
+            rows = rows[taken:]
+            if self._count == TILE or self._row + self._count == self._dataset.height:
+                self._flush()
+
+    def _flush(self) -> None:
+        part = self._held[: self._count]
+        self._checksum = zlib.crc32(part, self._checksum)
+        with rasterio.Env(**GDAL_OPTIONS):
+            try:
+                self._dataset.write(part, 1, window=Window(0, self._row, self._dataset.width, self._count))
+            except RasterioError as error:
+                raise unwritable(self.out, f'row {self._row}', error) from error
+        self._row, self._count = self._row + self._count, 0
+
+    def close(self) -> None:
+        """Close the file; GDAL may write the last of it now."""
+        with rasterio.Env(**GDAL_OPTIONS):
+            self._dataset.close()
+
+    def seal(self) -> None:
+        """Close the file after its last row, add overviews, and make sure that all of it is on the disk.
+
+        Raises:
+            InputError: What was written does not read back.
+        """
+        height, width = self._dataset.shape
+        if self._row != height:
+            raise InputError(f'{self.out}: {self._row} of {height} rows were written; this is a bug, please report it')
+        self.close()
+        try:
+            with rasterio.Env(**GDAL_OPTIONS):
+                _add_overviews(self.temporary, height, width)
+                _read_back(self.out, self.temporary, self._checksum)
+        except RasterioError as error:
+            raise unwritable(self.out, 'the end', error) from error
+
+
+@contextmanager
+def map_file(
+    out: Path,
+    height: int,
+    width: int,
+    place: Mapping,
+    tags: Mapping[str, str],
+    palette: Palette | None = None,
+) -> Iterator[MapFile]:
+    """Write a single-band map of 8 bit with overviews; 255 is nodata.
+
+    Args:
+        out: The file; it appears at the end of the block, which must have sealed it.
+        height, width: Size in pixels.
+        place: ``crs``, ``transform``, ``gcps`` as rasterio takes them, each only where there is one.
+        tags: Texts to store in it.
+        palette: Colours of the classes; None makes a grey picture.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    profile = {
+        'driver': 'GTiff',
+        'height': height,
+        'width': width,
+        'count': 1,
+        'dtype': 'uint8',
+        'nodata': NODATA,
+        'tiled': True,
+        'blockxsize': TILE,
+        'blockysize': TILE,
+        'compress': 'deflate',
+        'bigtiff': 'if_safer',
+        **place,
+    }
+    try:
+        with atomic_path(out) as temporary:
+            file = MapFile(out, temporary, _create(temporary, profile, tags, palette))
+            with closing(file):
+                yield file
+    except RasterioError as error:
+        raise unwritable(out, 'its beginning', error) from error
+    except OSError as error:
+        raise InputError(
+            f'{out}: writing failed ({error.strerror or error}); make room or give another --out'
+        ) from error
+
+
+def _create(temporary: Path, profile: dict, tags: Mapping[str, str], palette: Palette | None) -> DatasetWriter:
+    with rasterio.Env(**GDAL_OPTIONS):
+        dataset = rasterio.open(temporary, 'w', **profile)
+        dataset.update_tags(**tags)
+        if palette is not None:
+            dataset.write_colormap(1, colormap(palette))
+            dataset.colorinterp = [ColorInterp.palette]
+        return dataset
+
+
+def colormap(palette: Palette) -> dict[int, tuple[int, int, int, int]]:
+    """The colours of the classes, black for unused values, transparent for nodata."""
+    colors = {index: (*color, 255) for index, color in enumerate(palette.colors)}
+    return {**dict.fromkeys(range(256), (0, 0, 0, 255)), **colors, NODATA: (0, 0, 0, 0)}
+
+
+def unwritable(out: Path, where: str, error: Exception) -> InputError:
+    """What GDAL refused to write."""
+    return InputError(f'{out}: writing failed at {where} ({error.__cause__ or error}); make room or give another --out')
+
+
+def class_tags(palette: Palette) -> dict[str, str]:
+    """Names and colours of the classes as a tag."""
+    names = {str(index): name for index, name in enumerate(palette.classes)}
+    return {'CLASSES': json.dumps(names, ensure_ascii=False)}
+
+
+def _add_overviews(temporary: Path, height: int, width: int) -> None:
+    halvings = max(0, math.ceil(math.log2(max(height, width) / TILE)))
+    if halvings:
+        with rasterio.open(temporary, 'r+', driver='GTiff') as dataset:
+            dataset.build_overviews([2**level for level in range(1, halvings + 1)], Resampling.nearest)
+
+
+def _read_back(out: Path, temporary: Path, checksum: int) -> None:
+    """GDAL may say nothing of a disk that was full when it closed the file."""
+    found = 0
+    with rasterio.open(temporary, driver='GTiff') as dataset:
+        levels = len(dataset.overviews(1))
+        for part in _parts(dataset):
+            found = zlib.crc32(dataset.read(1, window=part), found)
+    if found != checksum:
+        raise InputError(f'{out}: does not read back as it was written; check the disk')
+    for level in range(levels):
+        with rasterio.open(temporary, driver='GTiff', overview_level=level) as overview:
+            for part in _parts(overview):
+                overview.read(1, window=part)
+
+
+def _parts(dataset: DatasetReader) -> Iterator[Window]:
+    for row in range(0, dataset.height, TILE):
+        yield Window(0, row, dataset.width, min(TILE, dataset.height - row))

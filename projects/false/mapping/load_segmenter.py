@@ -1,0 +1,149 @@
+"""From a config and a checkpoint to a segmenter."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from mmcv.cnn.utils import fuse_conv_bn
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.utils import import_modules_from_strings
+
+from projects.false.datasets.palettes import Palette, load_palette
+from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.launch import load_config
+from projects.false.errors import InputError
+
+from .pixel_rule import recorded_rule
+from .segmenter import PRECISIONS, TorchSegmenter, check_classes, palette_of
+
+_PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')
+
+
+def load_segmenter(
+    config: str,
+    checkpoint: str,
+    options: dict | None = None,
+    device: str | None = None,
+    precision: str | None = None,
+    fused: bool = True,
+) -> TorchSegmenter:
+    """Build a fine-tuned model and load every weight of it.
+
+    Args:
+        config: The config that it was trained with.
+        checkpoint: What ``tools/train.py`` wrote.
+        options: ``--cfg-options``.
+        device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``; None takes a GPU if there is one.
+        precision: A key of :data:`PRECISIONS`; None is float16 on a GPU and float32 on a CPU.
+        fused: Merge batch normalisation into the convolutions: the same up to rounding, and faster.
+
+    Raises:
+        InputError: Config and checkpoint do not fit, or prepare pixels in a way that mapping does not know.
+    """
+    cfg = load_config(config, options)
+    if 'model' not in cfg or 'test_dataloader' not in cfg:
+        raise InputError(
+            f'{config}: has no segmentation model to test; give a fine-tuning recipe, such as upernet_r18_*'
+        )
+    place = _device(device)
+    precision = precision or ('float16' if place.type == 'cuda' else 'float32')
+    if precision not in PRECISIONS:
+        raise InputError(f'precision is {precision!r}; give one of {", ".join(PRECISIONS)}')
+    import_modules_from_strings(**cfg.get('custom_imports', {'imports': []}))
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    loaded = read_checkpoint(checkpoint)
+    model = _build(cfg, config)
+    _load(model, loaded, checkpoint)
+    palette = _palette(cfg, loaded)
+    check_classes(palette, model.decode_head.out_channels, checkpoint)
+    model.auxiliary_head = None  # speaks in training only
+    model = fuse_conv_bn(model.eval()) if fused else model.eval()
+    model = model.to(place, memory_format=torch.channels_last)
+    root = Path(cfg.test_dataloader.dataset.get('data_root') or '.')
+    recorded = recorded_rule(root) if (root / 'dataset.json').is_file() else None
+    digest = hashlib.sha256(Path(checkpoint).expanduser().read_bytes()).hexdigest()[:16]
+    identity = f'{Path(checkpoint).name} {digest}'
+    return TorchSegmenter(model, palette, _bands(cfg, config), _window(cfg), precision, identity, recorded)
+
+
+def _device(name: str | None) -> torch.device:
+    try:
+        place = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f'--device {name}: not here ({str(error).splitlines()[0]}); give cpu, or leave it out'
+        ) from error
+    return place
+
+
+def _build(cfg: Config, path: str) -> torch.nn.Module:
+    settings = cfg.model.copy()
+    settings.backbone = {**settings.backbone, 'init_cfg': None}  # weights come from the checkpoint
+    # What runs on one process needs no statistics from others, and a CPU cannot ask for them.
+    model = MODELS.build(_without_sync(settings))
+    if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
+        raise InputError(f'{path}: {settings.type} cannot be mapped with; give a config of an EncoderDecoder')
+    if getattr(model.decode_head, 'out_channels', 0) < 2:
+        raise InputError(f'{path}: the model has a single output; give one with an output for every class')
+    return model
+
+
+def _without_sync(settings):
+    if isinstance(settings, dict):
+        return {
+            key: 'BN' if (key, value) == ('type', 'SyncBN') else _without_sync(value) for key, value in settings.items()
+        }
+    return [_without_sync(value) for value in settings] if isinstance(settings, list) else settings
+
+
+def _load(model: torch.nn.Module, loaded: dict, checkpoint: str) -> None:
+    state = loaded.get('state_dict') if isinstance(loaded, dict) else None
+    if not isinstance(state, dict):
+        raise InputError(f'{checkpoint}: holds no weights; give a checkpoint that tools/train.py wrote')
+    expected = model.state_dict()
+    wrong = sorted(expected.keys() ^ state.keys())
+    wrong += [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
+    if wrong:
+        raise InputError(
+            f'{checkpoint}: not a checkpoint of this model: {len(wrong)} weights are missing, unexpected or of another '
+            f'shape (first: {wrong[0]}); give the config it was trained with'
+        )
+    model.load_state_dict(state)
+
+
+def _palette(cfg: Config, loaded: dict) -> Palette:
+    known = loaded.get('meta', {}).get('dataset_meta') or {}
+    if not known.get('classes') or not known.get('palette'):
+        dataset = cfg.test_dataloader.dataset
+        if 'palette' not in dataset:
+            raise InputError(
+                f'{cfg.filename}: neither checkpoint nor test_dataloader.dataset.palette names the classes'
+            )
+        named = load_palette(dataset.palette)
+        known = {'classes': named.classes, 'palette': named.colors, **(dataset.get('metainfo') or {})}
+    return palette_of(known['classes'], known['palette'])
+
+
+def _bands(cfg: Config, path: str) -> int:
+    steps = cfg.test_dataloader.dataset.get('pipeline', [])
+    other = [step.type for step in steps if step.type not in _PIXELS_ONLY]
+    if other or not steps or steps[0].type != 'LoadPatch':
+        raise InputError(
+            f'{path}: the test pipeline does {", ".join(other) or "not load patches"}, which mapping cannot repeat; '
+            f'test_dataloader.dataset.pipeline may have {", ".join(_PIXELS_ONLY)}'
+        )
+    return steps[0].get('bands', 3)
+
+
+def _window(cfg: Config) -> int:
+    size = cfg.model.data_preprocessor.get('size') or cfg.model.get('test_cfg', {}).get('crop_size') or 256
+    return min(size) if isinstance(size, list | tuple) else size
+
+
+def find_test_images(config: str, options: dict | None) -> list[Path]:
+    """The folder of the test patches of a config, if it is here."""
+    dataset = load_config(config, options).test_dataloader.dataset
+    folder = Path(dataset.get('data_root') or '.', (dataset.get('data_prefix') or {}).get('img_path', 'images'))
+    return [folder] if folder.is_dir() else []

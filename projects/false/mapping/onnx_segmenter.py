@@ -1,0 +1,79 @@
+"""A model from an ONNX file: mapping without the framework that trained it."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor
+
+from projects.false.errors import InputError
+
+from .pixel_rule import PixelRule
+from .segmenter import palette_of
+
+KEY = 'false_mapping'  # of the facts in the file's metadata
+
+
+class OnnxSegmenter:
+    """A segmenter as ``tools/export.py`` writes it, see :class:`.segmenter.Segmenter`.
+
+    Args:
+        path: The file.
+        device: ``'cpu'``, or ``'cuda'`` with an onnxruntime that has it; None takes what is there.
+
+    Raises:
+        InputError: The file is missing, damaged or from elsewhere, or the device is not there.
+    """
+
+    device = torch.device('cpu')  # where the logits are, wherever they are computed
+
+    def __init__(self, path: str | Path, device: str | None = None) -> None:
+        if not Path(path).is_file():
+            raise InputError(f'{path}: no such file; make it with tools/export.py')
+        providers = _providers(device)
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = torch.get_num_threads()
+        settings.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), settings, providers=providers)
+        except Exception as error:  # onnxruntime's own exceptions have no class in common
+            raise InputError(
+                f'{path}: cannot be loaded as ONNX ({str(error).splitlines()[0]}); export it again'
+            ) from error
+        stored = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        if stored is None:
+            raise InputError(f'{path}: says nothing about its classes; give a file from tools/export.py')
+        facts = json.loads(stored)
+        self.palette = palette_of(facts['classes'], facts['colors'])
+        self.bands, self.window, self._path = facts['bands'], facts['window'], path
+        rule = facts['recorded']
+        self.recorded = rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))
+        self.identity = f'{Path(path).name} {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}'
+
+    def check_window(self, window: int) -> None:
+        """Its windows have one side."""
+        if window != self.window:
+            raise InputError(
+                f'{self._path}: takes windows of {self.window} pixels, not {window}; leave --window out, or export '
+                f'with --window {window}'
+            )
+
+    def __call__(self, pixels: np.ndarray) -> Tensor:
+        """Logits of windows."""
+        (logits,) = self._session.run(None, {'pixels': np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))})
+        return torch.from_numpy(logits)
+
+
+def _providers(device: str | None) -> list[str]:
+    available = onnxruntime.get_available_providers()
+    if device is None:
+        return [name for name in ('CUDAExecutionProvider', 'CPUExecutionProvider') if name in available]
+    name = 'CPUExecutionProvider' if device == 'cpu' else 'CUDAExecutionProvider'
+    if name not in available:
+        raise InputError(
+            f'--device {device}: this onnxruntime has {", ".join(available)}; give cpu, or install another'
+        )
+    return [name]

@@ -1,0 +1,87 @@
+"""How the values of a raster become the 8-bit pixels that the model was fine-tuned on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from projects.false.datasets.dataset_json import read_description
+from projects.false.datasets.raster_files import Raster
+from projects.false.errors import InputError
+
+
+class PixelRule(NamedTuple):
+    """Which bands, and which of their values become 0 and 255.
+
+    Args:
+        bands: From 1, red first.
+        ranges: Lowest and highest value of every band; None takes 8-bit pixels as they are.
+    """
+
+    bands: tuple[int, ...]
+    ranges: tuple[tuple[float, float], ...] | None
+
+
+def recorded_rule(data_root: str | Path) -> PixelRule | None:
+    """The rule by which ``tools/dataset_converters/rasters.py`` made a data set; None if another converter made it.
+
+    Raises:
+        InputError: The folder has no readable dataset.json.
+    """
+    description = read_description(data_root)
+    if 'ranges' not in description:
+        return None
+    ranges, bands = description['ranges'], description['arguments']['bands']
+    count = description['bands']['count']
+    return PixelRule(
+        tuple(bands) if bands else tuple(range(1, count + 1)), ranges and tuple((low, high) for low, high in ranges)
+    )
+
+
+def choose_rule(
+    raster: Raster,
+    wanted: int,
+    bands: Sequence[int] | None = None,
+    value_range: Sequence[float] | None = None,
+    recorded: PixelRule | None = None,
+) -> PixelRule:
+    """Find the rule for a raster.
+
+    Args:
+        raster: The image.
+        wanted: How many bands the model takes.
+        bands: ``--bands``; None stands for the recorded ones, or else the first bands of a raster that has as many as
+            the model takes, an alpha band not counted.
+        value_range: ``--range``, for every band alike; None stands for the recorded ranges, or else 8 bit as it is.
+        recorded: How the model's data was made, where that is known.
+
+    Raises:
+        InputError: The raster lacks a band, their number does not fit, or values need a range and there is none.
+    """
+    chosen = tuple(bands or (recorded.bands if recorded else range(1, wanted + 1)))
+    if len(chosen) != wanted:
+        raise InputError(f'--bands {" ".join(map(str, chosen))}: the model takes {wanted} band(s); give as many')
+    absent = [band for band in chosen if not 1 <= band <= raster.count]
+    if absent:
+        raise InputError(
+            f'{raster.path}: has {raster.count} band(s), no band {absent[0]}, and the model takes {wanted}; '
+            'give --bands that it has, or another model'
+        )
+    if not bands and not recorded and raster.count - raster.alpha != wanted:
+        raise InputError(
+            f'{raster.path}: has {raster.count} bands, the model takes {wanted}; say which, red first: '
+            f'--bands {" ".join(map(str, chosen))}'
+        )
+    if value_range is not None:
+        low, high = value_range
+        if not low < high:
+            raise InputError(f'--range {low:g} {high:g}: give the lower value first')
+        return PixelRule(chosen, ((low, high),) * wanted)
+    ranges = recorded.ranges if recorded else None
+    if ranges is None and raster.dtype != 'uint8':
+        raise InputError(
+            f'{raster.path}: pixels are {raster.dtype}, the model takes 8 bit; give --range LOW HIGH, the values that '
+            'become 0 and 255, or --data FOLDER of the data set that was scaled alike'
+        )
+    if ranges is not None and len(ranges) != wanted:
+        raise InputError(f'the data set has ranges of {len(ranges)} band(s), the model takes {wanted}; give --range')
+    return PixelRule(chosen, ranges)

@@ -1,0 +1,72 @@
+"""The blender against sums over the whole image."""
+
+import numpy as np
+import pytest
+import torch
+
+from projects.false.mapping.blending import Blender
+from projects.false.mapping.window_plan import WindowPlan
+
+SIZES = [(40, 50), (16, 16), (17, 90), (90, 33), (7, 5), (16, 3)]
+
+
+def whole(plan, logits):
+    """Weighted mean of the logits of every pixel: (classes, H, W), in float64."""
+    weight = np.outer(plan.profile(), plan.profile()).astype(np.float64)
+    height, width = max(plan.height, plan.window), max(plan.width, plan.window)
+    total, weights = np.zeros((logits.shape[2], height, width)), np.zeros((height, width))
+    for i, row in enumerate(plan.rows):
+        for j, column in enumerate(plan.columns):
+            part = np.s_[..., row : row + plan.window, column : column + plan.window]
+            total[part] += weight * logits[i, j].double().numpy()
+            weights[part] += weight
+    return (total / weights)[:, : plan.height, : plan.width]
+
+
+def blend(plan, logits, group):
+    """All strips under each other; ``group`` windows of a row are added at a time."""
+    blender, strips = Blender(plan, logits.shape[2], 'cpu', confidence=True), []
+    for row in range(len(plan.rows)):
+        for first in range(0, len(plan.columns), group):
+            columns = list(range(len(plan.columns)))[first : first + group]
+            strips += blender.add(row, columns, logits[row, columns])
+    strips += blender.finish()
+    return [torch.cat(parts).numpy() for parts in zip(*strips, strict=True)]
+
+
+@pytest.mark.parametrize('group', [1, 3, 100])
+@pytest.mark.parametrize('overlap', [0, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize('size', SIZES)
+def test_strips_are_the_whole_image(size, overlap, group):
+    for name in ('smooth', 'uniform'):
+        plan = WindowPlan(*size, 16, overlap, name)
+        logits = torch.randn(len(plan.rows), len(plan.columns), 4, 16, 16, generator=torch.Generator().manual_seed(0))
+        classes, confidence = blend(plan, logits, group)
+        mean = whole(plan, logits)
+        assert classes.shape == confidence.shape == size
+        clear = np.diff(np.sort(mean, axis=0)[-2:], axis=0)[0] > 1e-5
+        assert clear.mean() > 0.99
+        assert (classes == mean.argmax(0))[clear].all()
+        share = np.exp(mean - mean.max(0))
+        assert np.abs(confidence - 100 / share.sum(0)).max() < 0.501
+
+
+def test_windows_may_be_left_out():
+    plan = WindowPlan(48, 64, 16, 0.5)
+    logits = torch.randn(len(plan.rows), len(plan.columns), 3, 16, 16)
+    expected = blend(plan, logits, 100)[0]
+    blender, strips = Blender(plan, 3, 'cpu'), []
+    for row in (0, 2, 3):  # of 0 to 4
+        columns = [0, 1, 4, 5] if row == 0 else list(range(len(plan.columns)))
+        strips += blender.add(row, columns, logits[row, columns])
+    strips += blender.finish()
+    classes = torch.cat([strip.classes for strip in strips]).numpy()
+    assert classes.shape == (48, 64)
+    assert (classes[:8, :16] == expected[:8, :16]).all()  # only of windows that were added
+    assert (classes[:8, 40:48] == expected[:8, 40:48]).all()
+    assert (classes[24:32] == expected[24:32]).all()
+
+
+def test_what_is_kept_depends_on_the_width_only():
+    low, tall = (Blender(WindowPlan(height, 500, 32, 0.5), 4, 'cpu') for height in (64, 64_000))
+    assert low._carried.shape == tall._carried.shape == (4, 16, 500)

@@ -1,0 +1,51 @@
+"""Export a fine-tuned model to ONNX: python tools/export.py CONFIG CHECKPOINT OUT.onnx.
+
+The file takes windows (n, bands, H, W) of 8-bit pixels, red first, any number at a time, and gives logits of shape
+(n, classes, H, W). Before it takes its name it is compared with the model, on patches of the test data of the config
+where they are here.
+
+Example:
+    python tools/export.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth model.onnx
+    python tools/infer.py --onnx model.onnx scene.tif --out maps
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
+
+from mmengine.config import DictAction
+
+from projects.false.command_line import report_input_errors
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Export, and print how well file and model agree."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config that the model was fine-tuned with')
+    parser.add_argument('checkpoint', help='what tools/train.py wrote')
+    parser.add_argument('out', metavar='OUT.onnx', help='file to write')
+    parser.add_argument('--window', type=int, help="side of the windows (default: that of the model's training)")
+    parser.add_argument('--images', nargs='+', help='images to compare on (default: those of the test data)')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    options = parser.parse_args(arguments)
+    from projects.false.mapping.load_segmenter import find_test_images, load_segmenter  # takes seconds, so after --help
+    from projects.false.mapping.onnx_export import export_onnx
+    from projects.false.mapping.sample_windows import made_windows, sample_windows
+
+    segmenter = load_segmenter(options.config, options.checkpoint, options.cfg_options, 'cpu', 'float32')
+    window = options.window or segmenter.window
+    images = options.images or find_test_images(options.config, options.cfg_options)
+    patches = sample_windows(images, segmenter, window) if images else made_windows(segmenter.bands, window)
+    found = export_onnx(segmenter, options.out, window, patches)
+    print(
+        f'wrote {options.out}: {Path(options.out).stat().st_size / 1e6:.1f} MB, windows of {window} pixels; on '
+        f'{found.patches} {"" if images else "made "}patches logits differ by {found.difference:.1g} of the largest, '
+        f'{found.same:.4%} of pixels have the same class'
+    )
+
+
+if __name__ == '__main__':
+    sys.exit(main())

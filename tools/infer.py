@@ -1,0 +1,70 @@
+"""Map whole images with a fine-tuned model: python tools/infer.py CONFIG CHECKPOINT INPUT... --out DIR.
+
+Every INPUT, a GeoTIFF, VRT, JPEG, PNG or a folder of them, becomes DIR/NAME_classes.tif: tiled, compressed, in the same
+place, with the colours and names of the classes.
+
+Example:
+    python tools/infer.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth scene.tif --out maps
+    python tools/infer.py --onnx model.onnx scene.tif --out maps
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
+
+from mmengine.config import DictAction
+
+from projects.false.command_line import report_input_errors
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    forms = ('CONFIG CHECKPOINT', '--onnx FILE')
+    usage = '\n       '.join(f'%(prog)s {form} INPUT... --out DIR [options]' for form in forms)
+    style = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(usage=usage, description=__doc__, formatter_class=style)
+    add = parser.add_argument
+    add('given', nargs='+', metavar='CONFIG CHECKPOINT INPUT', help='with --onnx only INPUT...')
+    add('--out', required=True, metavar='DIR', help='folder for the maps')
+    add('--onnx', metavar='FILE', help='a model from tools/export.py, in the place of config and checkpoint')
+    add('--window', type=int, help="side of the windows in pixels (default: that of the model's training)")
+    add('--overlap', type=float, default=0.5, help='share that neighbouring windows have in common (default: 0.5)')
+    add('--blend', default='smooth', help="smooth or uniform weights of a window's pixels (default: smooth)")
+    add('--flip', action='store_true', help='mean over mirrored windows: four times the time')
+    add('--bands', type=int, nargs='+', help='bands to take, from 1, red first')
+    add('--range', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='values that become 0 and 255, of all bands')
+    add('--data', metavar='DIR', help='data set of rasters.py whose bands and ranges to take')
+    add('--confidence', action='store_true', help='also NAME_confidence.tif, per cent')
+    add('--preview', action='store_true', help='also NAME_preview.png, image and map with a legend')
+    add('--areas', action='store_true', help='also NAME_areas.csv, pixels, per cent and hectares of every class')
+    add('--overwrite', action='store_true', help='replace maps made from another image, model or window')
+    add('--batch-size', type=int, help='windows a call of the model (default: 8 on a CPU, 32 on a GPU)')
+    add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
+    add('--device', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
+    add('--precision', help='float32, bfloat16, float16 (default: float16 on a GPU, float32 on a CPU)')
+    add('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Map, a line for every map."""
+    options = parse_arguments(arguments)
+    from projects.false.mapping.commands import load_model, map_options, report  # takes seconds, so after --help
+    from projects.false.mapping.map_run import map_rasters
+
+    segmenter, inputs = load_model(options)
+    started, total = time.perf_counter(), 0
+    for mapped in map_rasters(segmenter, inputs, options.out, map_options(options, segmenter)):
+        print(report(mapped), flush=True)
+        total += 0 if mapped.counts is None else int(mapped.counts.sum())
+    seconds = time.perf_counter() - started
+    if total:
+        print(f'{total / 1e6:.1f} megapixels in {seconds:.1f} s, {total / 1e6 / seconds:.2f} a second')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
