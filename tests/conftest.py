@@ -9,8 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
+from mmengine.utils import ManagerMixin
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, a core for each
@@ -24,9 +23,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(autouse=True)
 def _fresh_process():
-    """Leave no logger behind, which would write to the captured stream of this test, and no scope of this run."""
+    """Leave nothing behind that writes to this test's folder or captured stream, and no scope of its run."""
     yield
-    for kind in (MMLogger, DefaultScope):
+    kinds = [ManagerMixin]
+    for kind in kinds:  # loggers, visualizers, scopes: named by the second, so that two runs may share one
+        kinds += kind.__subclasses__()
         kind._instance_dict.clear()
 
 

@@ -34,6 +34,10 @@ VERSIONS = {
     'matplotlib': '3.11.2',
     'rich': '15.0.0',
     'safetensors': '0.8.0',
+    'scipy': '1.17.1',
+    'onnx': '1.23.2',
+    'onnxscript': '0.7.2',
+    'onnxruntime': '1.32.0',
     'ftfy': '6.3.1',
     'regex': '2026.11.15',
 }

@@ -5,7 +5,7 @@ import pytest
 import rasterio
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
+from mmengine.registry import MODELS, DefaultScope
 
 from projects.false.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
@@ -26,7 +26,8 @@ def plain_model(config, checkpoint):
     cfg = Config.fromfile(config)
     cfg.model.backbone.init_cfg = None
     cfg.model.test_cfg = dict(mode='slide', crop_size=(64, 64), stride=(32, 32))
-    model = MODELS.build(cfg.model).eval()
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model).eval()
     model.load_state_dict(torch.load(checkpoint, weights_only=True)['state_dict'])
     return model
 
