@@ -48,7 +48,8 @@ def test_import_by_the_editable_install(tmp_path):
     find = 'import importlib.metadata as m; print(*[d.name for d in m.distributions() if d.name == "false-rs"])'
     if not run_python(find, tmp_path):
         pytest.skip('false-rs is not installed here; make setup installs it')
-    run_python('import projects.false, projects.other_project', tmp_path)
+    code = 'import projects.false, projects.other_project; print(projects.false.__name__)'
+    assert run_python(code, tmp_path) == ['projects.false']
 
 
 def test_import_of_the_package_loads_nothing_heavy(tmp_path):

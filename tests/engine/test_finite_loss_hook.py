@@ -112,7 +112,11 @@ def test_nothing_but_the_logged_number_is_read(tiny_runner) -> None:
     runner = tiny_runner('run', custom_hooks=[{'type': 'FiniteLossHook'}])
     hook = next(hook for hook in runner.hooks if type(hook).__name__ == 'FiniteLossHook')
     runner.message_hub.update_scalar('train/loss', 1.0)
-    hook.after_train_iter(runner, 0, outputs={'loss': Unreadable(), 'loss_unlogged': Unreadable()})
+    outputs = {'loss': Unreadable(), 'loss_unlogged': Unreadable()}
+    hook.after_train_iter(runner, 0, outputs=outputs)
+    assert not list(Path(runner.work_dir).glob('non_finite*'))
+    with pytest.raises(AssertionError, match='item of the tensor was read'):
+        outputs['loss'].item()
 
 
 def test_not_finite() -> None:

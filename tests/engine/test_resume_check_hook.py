@@ -252,3 +252,4 @@ def run_in_a_process(rank: int, folder: str) -> None:
 def test_two_processes_go_on_where_one_was(tmp_path: Path, train) -> None:
     train('whole', 4)
     torch.multiprocessing.start_processes(run_in_a_process, (str(tmp_path),), nprocs=2, start_method='spawn')
+    assert (tmp_path / 'resumed' / 'epoch_6.pth').exists()

@@ -178,7 +178,7 @@ def test_a_folder_is_tested_while_a_run_writes_there(tmp_path: Path, tiny_runner
     loop = {'val_dataloader': 'test_dataloader', 'val_cfg': 'test_cfg', 'val_evaluator': 'test_evaluator'}
     tests = {loop[name]: value for name, value in with_validation.items()}
     with holder(tmp_path / 'run'):
-        tiny_runner('run', default_hooks=safe(), **tests).test()
+        assert tiny_runner('run', default_hooks=safe(), **tests).test() == {'score': 16.0}
 
 
 def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, tiny_runner, monkeypatch) -> None:

@@ -45,6 +45,8 @@ def test_what_is_held_is_held_once(tmp_path: Path, monkeypatch, holder) -> None:
     monkeypatch.chdir(tmp_path)
     with work_dir_locked('run'):
         lock_work_dir(tmp_path / 'run')
+        assert Path('run', '.lock').read_text().startswith(f'{os.getpid()} ')
+    assert Path('run', '.lock').read_text() == ''
     unlock_work_dir('run')
     with holder(tmp_path / 'run'):
         pass
@@ -67,6 +69,7 @@ def test_a_forked_child_that_is_left_over_does_not_hold_it(tmp_path: Path) -> No
         process.wait()
         os.kill(child, 0)
         lock_work_dir(tmp_path, patience=0)
+        assert (tmp_path / '.lock').read_text().startswith(f'{os.getpid()} ')
     finally:
         os.kill(child, signal.SIGKILL)
         unlock_work_dir(tmp_path)
@@ -76,6 +79,8 @@ def test_waits_for_a_run_that_is_ending(tmp_path: Path, holder) -> None:
     with holder(tmp_path) as process:
         subprocess.Popen(['sh', '-c', f'sleep 0.5; kill -9 {process.pid}'])
         lock_work_dir(tmp_path, patience=20)
+        assert (tmp_path / '.lock').read_text().startswith(f'{os.getpid()} ')
+        assert process.wait(20) == -signal.SIGKILL
     unlock_work_dir(tmp_path)
 
 
