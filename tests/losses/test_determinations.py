@@ -59,6 +59,27 @@ def test_oracle(queued):
     assert any(expected)
 
 
+@pytest.mark.parametrize('level', [0.0, 0.5, 0.8])
+def test_oracle_of_views(level):
+    first, second = views(5)
+    shares = torch.tensor([[1, 0, 0], [0.875, 0.125, 0], [0.5, 0.5, 0], [0, 0.125, 0.875], [0, 0, 0]] * 2)
+    shares[5] = torch.tensor([0.0, 0.0, 1.0])  # the second view of the first image shows something else
+    found = FALSELoss(0.5, 1.0, -1.0, dict(type='oracle', overlap=level)).determined(first, second, labels=shares)
+    for i in range(10):
+        for j in range(10):
+            common = sum(min(a, b) for a, b in zip(shares[i].tolist(), shares[j].tolist(), strict=True))
+            assert found[i, j] == (common > level and i % 5 != j % 5), (i, j)
+    assert found.any()
+
+
+def test_oracle_refuses_labels_that_do_not_fit():
+    first, second = views(5)
+    with pytest.raises(InputError, match=r'labels of views .*\(5, 3\)'):
+        FALSELoss(determination='oracle')(first, second, labels=torch.ones(5, 3))
+    with pytest.raises(InputError, match='overlap of determination oracle'):
+        build_determination(dict(type='oracle', overlap=1.5))
+
+
 @settings(max_examples=15, deadline=None)
 @given(n=st.integers(2, 8), seed=st.integers(0, 1000), case=st.sampled_from([c for c in IN_BATCH if c != 'released']))
 def test_order_and_directions_do_not_matter(n, seed, case):

@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.model import BaseModel
@@ -56,3 +57,8 @@ def test_land_cover_of_all_samples_or_none():
     assert land_cover(samples).tolist() == [3, 0]
     assert land_cover([*samples, SimpleNamespace()]) is None
     assert land_cover(None) is None
+
+
+def test_land_cover_of_views_is_ordered_like_the_projections():
+    samples = [SimpleNamespace(land_cover=np.array([[n, 0.0], [n, 1.0]], np.float32)) for n in range(3)]
+    assert land_cover(samples).tolist() == [[0, 0], [1, 0], [2, 0], [0, 1], [1, 1], [2, 1]]

@@ -3,7 +3,7 @@
 ``land_cover`` needs mmseg and is imported by the segmentation configs only.
 """
 
-from .dominant_class import DominantClass
+from .known_land_cover import DominantClass, ViewLandCover
 from .patches import UnlabelledPatches
 from .raster_windows import RasterWindows
 from .seeding import SeededSampler
@@ -18,4 +18,5 @@ __all__ = [
     'RasterWindows',
     'SeededSampler',
     'UnlabelledPatches',
+    'ViewLandCover',
 ]

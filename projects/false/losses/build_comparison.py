@@ -26,7 +26,7 @@ def in_batch_comparison(
         temperature: tau > 0.
         gather: Compare with the rows of all processes; else with this process's own.
         chunk_size: Anchors a block; None chooses.
-        labels: Labels of the images, shape (N,).
+        labels: Labels of the images, shape (N,); or shares of classes of the views, view 1 first, shape (2N, classes).
 
     Returns:
         Comparison of 2N rows with 2NW columns. Half precision is raised to float32 first, float64 is kept.
@@ -40,7 +40,7 @@ def in_batch_comparison(
         rows = _unit(torch.cat([view1, view2]))
         agreement = (rows[:n] * rows[n:]).sum(1, keepdim=True) / temperature
         positive_logits = torch.cat([agreement, agreement])
-    row_labels = None if labels is None else _checked_labels(labels, n, 'labels').repeat(2)
+    row_labels = None if labels is None else _labels_of_views(labels, n)
     total = n * processes
     runs = ((0, rank * n, n), (n, total + rank * n, n)) if processes > 1 else ((0, 0, 2 * n),)
     return Comparison(
@@ -126,6 +126,16 @@ def _check_views(view1: Tensor, view2: Tensor) -> None:
             'a contrastive loss takes two views of one shape (N, D) with N >= 1, '
             f'got {tuple(view1.shape)} and {tuple(view2.shape)}'
         )
+
+
+def _labels_of_views(labels: Tensor, images: int) -> Tensor:
+    if labels.ndim == 2:
+        if len(labels) != 2 * images:
+            raise InputError(
+                f'labels of views are shares of classes, shape {(2 * images, "classes")}; got {tuple(labels.shape)}'
+            )
+        return labels
+    return _checked_labels(labels, images, 'labels').repeat(2)
 
 
 def _checked_labels(labels: Tensor, count: int, name: str) -> Tensor:

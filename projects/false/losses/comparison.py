@@ -53,7 +53,8 @@ class Comparison:
         images: N, images of the batch over all processes; None with a queue.
         runs: Where this process's anchors are among the rows of the batch: (first anchor, its place, length).
         excluded: True where a place of the queue is no negative, shape (R, C) or (C,); None excludes nothing.
-        labels: Labels of the rows, shape (R,), and of the columns, shape (C,); None without labels.
+        labels: Labels of the rows, shape (R,), and of the columns, shape (C,), or shares of classes, shapes
+            (R, classes) and (C, classes); None without labels.
         spread: The anchors are spread over several processes.
         chunk_size: Anchors a block; None chooses.
     """

@@ -28,8 +28,8 @@ class ContrastiveLoss(nn.Module):
     Shape:
         view1, view2: (N, D) projections, not normalised, row i of both from the same image; with ``queue`` they are
         queries and keys. queue: (K, D), past keys. excluded: (N, K) or (K,), bool, places of the queue that are no
-        negatives. labels: (N,) and queue_labels: (K,), for determination ``oracle`` alone. Output: scalar, float32
-        (float64 for float64 input), differentiable once.
+        negatives. labels: (N,), or (2N, classes) for shares of classes of each view; queue_labels: (K,); both for
+        determination ``oracle`` alone. Output: scalar, float32 (float64 for float64 input), differentiable once.
 
     Raises:
         InputError: An argument is out of range, or the shapes do not fit.

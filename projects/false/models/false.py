@@ -18,8 +18,9 @@ class FALSE(ContrastiveAlgorithm):
         backbone, neck, head, data_preprocessor, init_cfg: As of :class:`ContrastiveAlgorithm`.
 
     Shape:
-        As of :class:`ContrastiveAlgorithm`. If every one of ``data_samples`` has a ``land_cover``, a number, the loss
-        gets it as the label of the image; only determination ``oracle`` looks at it.
+        As of :class:`ContrastiveAlgorithm`. If every one of ``data_samples`` has a ``land_cover``, the loss gets it
+        as the label of the image, a number, or of its views, shares of classes of shape (2, classes); only
+        determination ``oracle`` looks at it.
     """
 
     def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
@@ -32,6 +33,12 @@ class FALSE(ContrastiveAlgorithm):
 
 
 def land_cover(data_samples: list | None) -> Tensor | None:
-    """The land cover of every sample's image, shape (N,); None unless all data samples say it."""
+    """The land cover of every sample's image, shape (N,), or of all first views, then all second ones, (2N, classes).
+
+    None unless all data samples say it.
+    """
     found = [getattr(sample, 'land_cover', None) for sample in data_samples or ()]
-    return torch.tensor([int(label) for label in found]) if found and None not in found else None
+    if not found or any(label is None for label in found):
+        return None
+    labels = torch.stack([torch.as_tensor(label) for label in found])
+    return labels if labels.ndim == 1 else labels.transpose(0, 1).flatten(0, 1)

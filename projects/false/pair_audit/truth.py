@@ -6,6 +6,8 @@ Shapes: row_classes (R, classes) and column_classes (C, classes) are pixel count
 import torch
 from torch import Tensor
 
+from projects.false.losses.determinations.oracle import share_overlap
+
 CRITERIA = ('dominant', 'overlap')
 UNLABELLED = -1
 
@@ -32,11 +34,7 @@ def histogram_overlap(row_classes: Tensor, column_classes: Tensor) -> Tensor:
     Returns:
         Shape (R, C), float32 in [0, 1]; 0 for views without a label.
     """
-    rows, columns = (classes / classes.sum(1, keepdim=True).clamp(min=1) for classes in (row_classes, column_classes))
-    overlap = rows.new_zeros(len(rows), len(columns))
-    for row_share, column_share in zip(rows.T, columns.T, strict=True):  # never an array of rows x columns x classes
-        overlap += torch.minimum(row_share[:, None], column_share)
-    return overlap
+    return share_overlap(*(n / n.sum(1, keepdim=True).clamp(min=1) for n in (row_classes, column_classes)))
 
 
 def truth(row_classes: Tensor, column_classes: Tensor, level: float) -> dict[str, Tensor]:

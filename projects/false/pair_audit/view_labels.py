@@ -4,6 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
+from projects.false.datasets.known_land_cover import window_counts
 from projects.false.errors import InputError
 from projects.false.watching.labelled_patches import class_counts
 
@@ -46,10 +47,5 @@ class CountViewLabels(BaseTransform):
                 'the pipeline does not tell which part of a patch a view shows; make views with ContrastiveViews, or '
                 'give --labels patch'
             )
-        results['view_classes'] = np.array(
-            [
-                class_counts(mask[top : top + height, left : left + width], self.classes)
-                for top, left, height, width in results['view_windows']
-            ]
-        )
+        results['view_classes'] = window_counts(mask, results['view_windows'], self.classes)
         return results

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets import DominantClass
+from projects.false.datasets import DominantClass, ViewLandCover
 
 
 @pytest.fixture
@@ -45,3 +45,21 @@ def test_no_mask(patch):
 def test_patches_that_are_no_files(tmp_path):
     with pytest.raises(InputError, match='set packed=False'):
         DominantClass()({'img_path': f'{tmp_path}/packed/images.npy/a', 'sample_idx': 0})
+
+
+def test_shares_of_every_view(patch):
+    results = patch('a', filled(c0=2, c1=4))  # two rows of class 0, four of 1, two without a label
+    results['view_windows'] = np.array([[0, 0, 8, 8], [1, 2, 2, 3], [6, 0, 2, 8]])
+    found = ViewLandCover(classes=3)(results)['land_cover']
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [[1 / 3, 2 / 3, 0], [0.5, 0.5, 0], [0, 0, 0]], rtol=1e-6)
+
+
+def test_view_land_cover_refuses(patch):
+    with pytest.raises(InputError, match='put it after ContrastiveViews'):
+        ViewLandCover(classes=3)(patch('a', filled(c0=2)))
+    with pytest.raises(InputError, match='classes of ViewLandCover'):
+        ViewLandCover(classes=0)
+    results = patch('b', filled(c4=2)) | {'view_windows': np.array([[0, 0, 8, 8]])}
+    with pytest.raises(InputError, match=r'masks/b\.png'):
+        ViewLandCover(classes=3)(results)
