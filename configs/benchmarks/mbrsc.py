@@ -38,17 +38,32 @@ methods = dict(
     false_mocov2=dict(config='configs/false_mocov2_r18_mbrsc.py'),
     fnc_elimination=simclr(type='FNCLoss', mode='elimination'),
     fnc_attraction=simclr(type='FNCLoss', mode='attraction'),
+    eliminate30=simclr(type='FNCLoss', mode='elimination', determination=dict(type='topk', k=30, floor=-1.0)),
     debiased=simclr(type='DebiasedLoss'),
     hard=simclr(type='HardNegativeLoss'),
 )
 tiers = dict(
     A=['random', 'simclr', 'mocov2', 'released', 'anchor_nearest', 'topk', 'oracle'],
-    B=['batch_nearest', 'margin', 'mutual', 'false_mocov2', 'fnc_elimination', 'fnc_attraction', 'debiased', 'hard'],
-)
+    B=[
+        'batch_nearest', 'margin', 'mutual', 'false_mocov2', 'fnc_elimination', 'fnc_attraction', 'eliminate30',
+        'debiased', 'hard',
+    ],
+)  # fmt: skip
 baseline = 'simclr'
 seeds = [1, 2, 3]
 draws = [1, 2, 3, 4, 5]
 fractions = [0.01]
-protocols = dict(upernet=dict(config='configs/upernet_r18_mbrsc.py'))
-budget = dict(epochs=20, iterations=200)
+protocols = dict(
+    linear=dict(
+        config='configs/linear_r18_mbrsc.py',
+        options={
+            'model.decode_head.in_index': 3,  # deep features alone: shallow ones are good without training, too
+            'model.decode_head.in_channels': 512,
+            'optim_wrapper.optimizer.lr': 5e-3,
+            'train_cfg.max_iters': 100,
+        },
+    ),
+    upernet=dict(config='configs/upernet_r18_mbrsc.py'),
+)
+budget = dict(epochs=10)
 part = 'val'

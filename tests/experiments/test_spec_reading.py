@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark_spec import Recipe, choose_methods
+from projects.false.experiments.benchmark_spec import Recipe, choose_methods, choose_protocols
 from projects.false.experiments.spec_reading import read_spec
 from tests.conftest import REPOSITORY
 from tests.experiments.tiny_benchmark import write_spec
@@ -35,6 +35,10 @@ def test_the_study_has_its_tiers():
     assert choose_methods(spec, ['hard', 'random']) == ('random', 'simclr', 'hard')  # with the baseline
     with pytest.raises(InputError, match='--methods C: no method and no tier of mbrsc; choose from random, simclr'):
         choose_methods(spec, ['C'])
+    assert list(choose_protocols(spec, ['upernet']).protocols) == ['upernet']
+    assert choose_protocols(spec, []) == spec
+    with pytest.raises(InputError, match='--protocols uper: no protocol of mbrsc; choose from '):
+        choose_protocols(spec, ['uper'])
 
 
 def test_values_and_places(tmp_path):

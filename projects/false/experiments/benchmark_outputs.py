@@ -13,6 +13,7 @@ from projects.false.reports.benchmark_tables import csv_table, json_table, markd
 
 from .benchmark import Benchmark, run_key
 from .benchmark_facts import benchmark_facts, benchmark_lead
+from .benchmark_spec import choose_protocols
 from .spec_reading import read_spec
 
 
@@ -21,6 +22,7 @@ def run_benchmark(
     work_dir: Path | None = None,
     part: str | None = None,
     methods: Sequence[str] = (),
+    protocols: Sequence[str] = (),
     jobs: int | None = None,
     dry_run: bool = False,
     report_only: bool = False,
@@ -32,7 +34,7 @@ def run_benchmark(
     Raises:
         InputError: Spec, data or folder do not do, another runner is at work, a step failed, or nothing is finished.
     """
-    chosen = read_spec(spec, cfg_options)
+    chosen = choose_protocols(read_spec(spec, cfg_options), protocols)
     folder = work_dir or Path('work_dirs', 'benchmarks', chosen.name)
     console = Console(highlight=False, soft_wrap=True, markup=False)
     with Benchmark(chosen, folder, part, methods, jobs) as benchmark:

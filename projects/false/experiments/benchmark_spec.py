@@ -86,3 +86,17 @@ def choose_methods(spec: Spec, chosen: Sequence[str]) -> tuple[str, ...]:
             raise InputError(f'--methods {name}: no method and no tier of {spec.name}; choose from {known}')
         wanted.update(spec.tiers.get(name, (name,)))
     return tuple(name for name in spec.methods if name in wanted)
+
+
+def choose_protocols(spec: Spec, chosen: Sequence[str]) -> Spec:
+    """The spec with the protocols that the command line names, in its own order; none means all.
+
+    Raises:
+        InputError: A name is no protocol.
+    """
+    for name in chosen:
+        if name not in spec.protocols:
+            known = ', '.join(spec.protocols)
+            raise InputError(f'--protocols {name}: no protocol of {spec.name}; choose from {known}')
+    wanted = set(chosen or spec.protocols)
+    return replace(spec, protocols={name: recipe for name, recipe in spec.protocols.items() if name in wanted})
