@@ -72,12 +72,28 @@ def test_oracle_of_views(level):
     assert found.any()
 
 
+@pytest.mark.parametrize('queued', [False, True])
+def test_oracle_of_the_most_similar(queued):
+    first, second = views(6)
+    labels, queue_labels = torch.tensor([0, 1, 0, 2, 1, 0]), torch.arange(8) % 3
+    if queued:
+        anchors = slow.with_queue(first, second, queue_of(8))
+        known, named = (labels.tolist(), queue_labels.tolist()), dict(queue=queue_of(8), queue_labels=queue_labels)
+    else:
+        anchors, known, named = slow.in_batch(first, second), (labels.repeat(2).tolist(),) * 2, {}
+    found = FALSELoss(0.5, 1.0, -1.0, dict(type='oracle', most=3)).determined(first, second, labels=labels, **named)
+    for anchor, chosen, shared in zip(anchors, as_sets(found), slow.oracle(anchors, *known), strict=True):
+        assert chosen == set(sorted(shared, key=lambda j: -anchor.negatives[j])[:3])
+
+
 def test_oracle_refuses_labels_that_do_not_fit():
     first, second = views(5)
     with pytest.raises(InputError, match=r'labels of views .*\(5, 3\)'):
         FALSELoss(determination='oracle')(first, second, labels=torch.ones(5, 3))
     with pytest.raises(InputError, match='overlap of determination oracle'):
         build_determination(dict(type='oracle', overlap=1.5))
+    with pytest.raises(InputError, match='most of determination oracle'):
+        build_determination(dict(type='oracle', most=0))
 
 
 @settings(max_examples=15, deadline=None)

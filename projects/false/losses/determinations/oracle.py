@@ -9,18 +9,21 @@ from projects.false.errors import InputError
 
 from ..comparison import Block, Comparison
 from ..pairs import Pairs
-from ..ranges import check_range
+from ..ranges import check_count, check_range
+from .extremes import largest
 from .registry import DETERMINATIONS, Determination
 
 
 @torch.no_grad()
-def oracle(comparison: Comparison, overlap: float = 0.8) -> Callable[[Block], Pairs]:
-    """Every negative that shares the land cover of its anchor.
+def oracle(comparison: Comparison, overlap: float = 0.8, most: int | None = None) -> Callable[[Block], Pairs]:
+    """Negatives that share the land cover of their anchor.
 
     Args:
         comparison: Anchors against their columns, with labels. Two classes are shared if they are the same; two rows
             of shares of classes if they overlap by more than ``overlap``.
         overlap: In [0, 1].
+        most: Only so many an anchor, the most similar ones, at least 1: what a rule would find that looks at
+            similarities and makes no mistake. None is all of them.
 
     Returns:
         The function that determines the pairs of a block.
@@ -40,7 +43,10 @@ def oracle(comparison: Comparison, overlap: float = 0.8) -> Callable[[Block], Pa
             shared = rows[block.anchors, None] == columns
         else:
             shared = share_overlap(rows[block.anchors], columns) > overlap
-        return Pairs(shared & (block.logits > -torch.inf))
+        if most is None:
+            return Pairs(shared & (block.logits > -torch.inf))
+        logits, places = largest(block.logits.masked_fill(~shared, -torch.inf), most)
+        return Pairs(logits > -torch.inf, places)
 
     return pairs
 
@@ -66,12 +72,14 @@ class Oracle(Determination):
     """:func:`oracle` as a registered module.
 
     Raises:
-        InputError: ``overlap`` is not in [0, 1].
+        InputError: ``overlap`` is not in [0, 1], or ``most`` no positive integer.
     """
 
-    def __init__(self, overlap: float = 0.8) -> None:
+    def __init__(self, overlap: float = 0.8, most: int | None = None) -> None:
         check_range('overlap of determination oracle', overlap, 0, 1)
-        self.overlap = overlap
+        if most is not None:
+            check_count('most of determination oracle', most)
+        self.overlap, self.most = overlap, most
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        return oracle(comparison, self.overlap)
+        return oracle(comparison, self.overlap, self.most)
