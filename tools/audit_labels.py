@@ -16,11 +16,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 from rich.console import Console
 
 from projects.false.atomic_write import atomic_write
-from projects.false.audit.audit_picture import audit_picture
-from projects.false.audit.audit_report import audit_json, print_audit
-from projects.false.audit.label_audit import audit_labels
 from projects.false.command_line import report_input_errors
 from projects.false.errors import InputError
+from projects.false.label_audit.audit_picture import audit_picture
+from projects.false.label_audit.audit_report import audit_json, print_audit
+from projects.false.label_audit.label_audit import audit_labels
 
 
 @report_input_errors

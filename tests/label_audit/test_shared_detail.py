@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.audit.near_duplicates import SAME_PLACE
-from projects.false.audit.picture_hash import grey_of_bands
-from projects.false.audit.shared_detail import shared_detail
 from projects.false.datasets.scenes.scene import draw_scene
+from projects.false.label_audit.near_duplicates import SAME_PLACE
+from projects.false.label_audit.picture_hash import grey_of_bands
+from projects.false.label_audit.shared_detail import shared_detail
 
 
 @pytest.fixture(scope='module')

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.false.audit import code_search
-from projects.false.audit.code_search import nearest_codes
 from projects.false.errors import InputError
+from projects.false.label_audit import code_search
+from projects.false.label_audit.code_search import nearest_codes
 
 
 def flipped(code, positions):

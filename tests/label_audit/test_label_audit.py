@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.audit.label_audit import audit_labels
 from projects.false.errors import InputError
+from projects.false.label_audit.label_audit import audit_labels
 
 
 def found(audit):

@@ -4,10 +4,10 @@ import json
 import pytest
 from rich.console import Console
 
-from projects.false.audit.audit_report import audit_json, print_audit, verdict
-from projects.false.audit.findings import KINDS, Finding, by_kind
-from projects.false.audit.label_audit import audit_labels
 from projects.false.errors import InputError
+from projects.false.label_audit.audit_report import audit_json, print_audit, verdict
+from projects.false.label_audit.findings import KINDS, Finding, by_kind
+from projects.false.label_audit.label_audit import audit_labels
 
 
 def text_of(audit):
