@@ -19,6 +19,12 @@ def determined(**options):
     return dict(config='configs/false_simclr_r18_mbrsc.py', options=changed)
 
 
+def told(**options):
+    """The upper bound with changes to its loss."""
+    changed = {f'model.head.loss.{name}': value for name, value in options.items()}
+    return dict(config='configs/false_simclr_r18_mbrsc_oracle.py', options=changed)
+
+
 def simclr(**options):
     """SimCLR's recipe with another loss."""
     return dict(config='configs/simclr_r18_mbrsc.py', options={f'model.head.loss.{k}': v for k, v in options.items()})
@@ -41,6 +47,21 @@ methods = dict(
     eliminate30=simclr(type='FNCLoss', mode='elimination', determination=dict(type='topk', k=30, floor=-1.0)),
     debiased=simclr(type='DebiasedLoss'),
     hard=simclr(type='HardNegativeLoss'),
+    oracle_full=told(confidence_weight=1.0),
+    oracle_few=told(determination=dict(type='oracle', most=5)),
+    oracle_elimination=dict(
+        config='configs/false_simclr_r18_mbrsc_oracle.py',
+        options={
+            'model.head.loss': dict(
+                _delete_=True,
+                type='FNCLoss',
+                mode='elimination',
+                temperature=0.2,
+                positive_threshold=-1.0,
+                determination=dict(type='oracle'),
+            )
+        },
+    ),
 )
 tiers = dict(
     A=['random', 'simclr', 'mocov2', 'released', 'anchor_nearest', 'topk', 'oracle'],
@@ -48,6 +69,7 @@ tiers = dict(
         'batch_nearest', 'margin', 'mutual', 'false_mocov2', 'fnc_elimination', 'fnc_attraction', 'eliminate30',
         'debiased', 'hard',
     ],
+    C=['oracle_full', 'oracle_few', 'oracle_elimination'],  # what the upper bound owes its gain to
 )  # fmt: skip
 baseline = 'simclr'
 seeds = [1, 2, 3]
