@@ -5,8 +5,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from projects.false.engine.checkpoints import read_checkpoint
-from projects.false.engine.weights.key_report import compare_keys, shapes_of
-from projects.false.errors import InputError
+from projects.false.engine.weights.exact_weights import exact_weights
 
 from .confusion import scores
 from .tables import class_scores
@@ -18,19 +17,8 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
     Raises:
         InputError: The file is missing, unsafe, or of another model.
     """
-    loaded = read_checkpoint(checkpoint)
-    state = loaded.get('state_dict') if isinstance(loaded, dict) else None
-    if not isinstance(state, dict):
-        raise InputError(f'{checkpoint}: holds no weights; give a checkpoint that tools/train.py wrote')
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
-    report = compare_keys(shapes_of(state), shapes_of(model.state_dict()))
-    wrong = [*report.missing, *report.unexpected, *(name for name, _, _ in report.reshaped)]
-    if wrong:
-        raise InputError(
-            f'{checkpoint}: not a checkpoint of this model: {len(report.missing)} weights missing, '
-            f'{len(report.unexpected)} unexpected, {len(report.reshaped)} of another shape (first: {wrong[0]}); '
-            'give the config it was trained with'
-        )
+    exact_weights(read_checkpoint(checkpoint), model, checkpoint)
     runner.load_checkpoint(checkpoint)
 
 

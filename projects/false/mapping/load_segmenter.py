@@ -12,6 +12,7 @@ from mmengine.utils import import_modules_from_strings
 from projects.false.datasets.palettes import Palette, load_palette
 from projects.false.engine.checkpoints import read_checkpoint
 from projects.false.engine.launch import load_config
+from projects.false.engine.weights.exact_weights import exact_weights
 from projects.false.errors import InputError
 
 from .pixel_rule import recorded_rule
@@ -54,7 +55,7 @@ def load_segmenter(
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     loaded = read_checkpoint(checkpoint)
     model = _build(cfg, config)
-    _load(model, loaded, checkpoint)
+    model.load_state_dict(exact_weights(loaded, model, checkpoint))
     palette = _palette(cfg, loaded)
     check_classes(palette, model.decode_head.out_channels, checkpoint)
     model.auxiliary_head = None  # speaks in training only
@@ -96,21 +97,6 @@ def _without_sync(settings):
             key: 'BN' if (key, value) == ('type', 'SyncBN') else _without_sync(value) for key, value in settings.items()
         }
     return [_without_sync(value) for value in settings] if isinstance(settings, list) else settings
-
-
-def _load(model: torch.nn.Module, loaded: dict, checkpoint: str) -> None:
-    state = loaded.get('state_dict') if isinstance(loaded, dict) else None
-    if not isinstance(state, dict):
-        raise InputError(f'{checkpoint}: holds no weights; give a checkpoint that tools/train.py wrote')
-    expected = model.state_dict()
-    wrong = sorted(expected.keys() ^ state.keys())
-    wrong += [name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape]
-    if wrong:
-        raise InputError(
-            f'{checkpoint}: not a checkpoint of this model: {len(wrong)} weights are missing, unexpected or of another '
-            f'shape (first: {wrong[0]}); give the config it was trained with'
-        )
-    model.load_state_dict(state)
 
 
 def _palette(cfg: Config, loaded: dict) -> Palette:

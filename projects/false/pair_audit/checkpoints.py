@@ -11,6 +11,7 @@ from mmengine.runner import set_random_seed
 from torch import nn
 
 from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.weights.exact_weights import exact_weights
 from projects.false.errors import InputError
 
 UNTRAINED = 'untrained'
@@ -67,18 +68,6 @@ def load_stage(model: nn.Module, path: str) -> Stage:
     if path == UNTRAINED:
         return Stage(path, 0, 0)
     loaded = read_checkpoint(path)
-    state = loaded.get('state_dict') if isinstance(loaded, dict) else None
-    expected = model.state_dict()
-    if not isinstance(state, dict):
-        raise InputError(f'{path}: holds no weights; give a checkpoint that tools/train.py wrote')
-    missing, unexpected = sorted(expected.keys() - state.keys()), sorted(state.keys() - expected.keys())
-    other = sorted(name for name in expected.keys() & state.keys() if expected[name].shape != state[name].shape)
-    wrong = [*missing, *unexpected, *other]
-    if wrong:
-        raise InputError(
-            f'{path}: not a checkpoint of this model: {len(missing)} weights missing, {len(unexpected)} unexpected, '
-            f'{len(other)} of another shape (first: {wrong[0]}); give the config that it was trained with'
-        )
-    model.load_state_dict(state)
+    model.load_state_dict(exact_weights(loaded, model, path))
     meta = loaded.get('meta') or {}
     return Stage(path, int(meta.get('epoch', 0)), int(meta.get('iter', 0)))
