@@ -90,7 +90,7 @@ def measured():
         column = header.index(method)
         values = {f'mIoU (seed {row[0]})': float(row[column]) for row in seeds if row[column] != '-'}
         found |= dict.fromkeys(names, values)
-    header, _, *starts = rows('MBRSC')
+    header, _, *starts = rows('UPerNet on MBRSC')
     recipes = {'FALSE': 'false_simclr', 'SimCLR': 'simclr', 'FALSE, MoCo v2 form': 'false_mocov2', 'MoCo v2': 'mocov2'}
     for start, *values in starts:
         if start in recipes:

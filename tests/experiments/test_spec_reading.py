@@ -33,8 +33,8 @@ def test_the_study_has_its_tiers():
     assert choose_methods(spec, ['A']) == first
     assert choose_methods(spec, []) == tuple(spec.methods)
     assert choose_methods(spec, ['hard', 'random']) == ('random', 'simclr', 'hard')  # with the baseline
-    with pytest.raises(InputError, match='--methods C: no method and no tier of mbrsc; choose from random, simclr'):
-        choose_methods(spec, ['C'])
+    with pytest.raises(InputError, match='--methods D: no method and no tier of mbrsc; choose from random, simclr'):
+        choose_methods(spec, ['D'])
     assert list(choose_protocols(spec, ['upernet']).protocols) == ['upernet']
     assert choose_protocols(spec, []) == spec
     with pytest.raises(InputError, match='--protocols uper: no protocol of mbrsc; choose from '):
