@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 
 
 @report_input_errors
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('out', metavar='OUT.onnx', help='file to write')
     parser.add_argument('--window', type=int, help="side of the windows (default: that of the model's training)")
     parser.add_argument('--images', nargs='+', help='images to compare on (default: those of the test data)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     options = parser.parse_args(arguments)
     from projects.false.mapping.load_segmenter import find_test_images, load_segmenter  # takes seconds, so after --help
     from projects.false.mapping.onnx_export import export_onnx

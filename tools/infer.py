@@ -15,9 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -45,7 +45,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
     add('--device', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     add('--precision', help='float32, bfloat16, float16 (default: float16 on a GPU, float32 on a CPU)')
-    add('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    add('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     return parser.parse_args(arguments)
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 from projects.false.experiments.benchmark_outputs import run_benchmark
 
 
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--dry-run', action='store_true', help='check everything, say what would run, and stop')
     parser.add_argument('--report-only', action='store_true', help='tables and report of what is finished')
     parser.add_argument('--audit', type=Path, help='folder of an audit of false negatives, for the report')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override values of the spec, KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override values of the spec, KEY=VALUE')
     run_benchmark(**vars(parser.parse_args(arguments)))
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
+from projects.false.config_options import ConfigOptions
 from projects.false.launcher_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
-from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
 from projects.false.engine.launch import (
@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on a CPU)')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the global batch')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()

@@ -14,10 +14,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from mmengine.config import DictAction
 
 from projects.false.atomic_write import write_text
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 from projects.false.engine.launch import load_config
 from projects.false.errors import InputError
 from projects.false.pair_audit.audit import audit_pairs
@@ -44,7 +44,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument('--examples', type=int, default=4, help='right and wrong pairs shown of each (4)')
     parser.add_argument('--seed', type=int, help='of order, views and draws (that of the config)')
     parser.add_argument('--out', type=Path, help='folder of the results (work_dirs/<config>_false_negatives)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     return parser.parse_args(arguments)
 
 

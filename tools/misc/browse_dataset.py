@@ -14,9 +14,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 import cv2
-from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 from projects.false.engine.launch import load_config
 from projects.false.errors import InputError
 from projects.false.reports.samples import build_dataset, sample_sheets
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--number', type=int, default=12, help='samples, spread over the data set (12)')
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='whose data loader (train)')
     parser.add_argument('--seed', type=int, default=0, help='of the augmentation (0)')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     options = parser.parse_args(arguments)
     if options.seed < 0:
         raise InputError(f'--seed is {options.seed}; give 0 or more')

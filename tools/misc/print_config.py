@@ -6,9 +6,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from mmengine.config import DictAction
 
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 from projects.false.engine.launch import load_config
 
 
@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Print it as it would be written down in one file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
-    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='override config values, KEY=VALUE')
+    parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     options = parser.parse_args(arguments)
     print(load_config(options.config, options.cfg_options).pretty_text, end='')
 

@@ -8,7 +8,6 @@ from typing import NamedTuple
 from mmengine.config import Config
 
 from projects.false.datasets.splits import read_list
-from projects.false.errors import InputError
 
 from .benchmark_checks import BenchmarkData, check_fine_tuning, check_pretraining
 from .benchmark_spec import Recipe, Spec
@@ -80,8 +79,6 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
     Raises:
         InputError: A recipe does not fit the data or the benchmark.
     """
-    if ',' in str(folder.resolve()) or ',' in str(data.root):
-        raise InputError(f'{folder}, {data.root}: --cfg-options takes a comma for a list; choose folders without one')
     pretraining = {
         name: pretraining_recipe(spec.methods[name], spec.epochs)
         for name in methods

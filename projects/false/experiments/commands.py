@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from projects.false.config_options import as_option
+
 from .step import Step, python, resume_if_begun
 
 
@@ -22,7 +24,7 @@ def pretraining_step(
     """
     options = (
         f'randomness.seed={seed}',
-        f'train_dataloader.dataset.data_root={data}',
+        as_option('train_dataloader.dataset.data_root', data),
         f'train_cfg.max_epochs={epochs}',
     )
     command = python('train.py', recipe, '--work-dir', work, '--cfg-options', *options)
@@ -48,11 +50,11 @@ def fine_tuning_step(
         labelled: Name of the list.
         options: More ``--cfg-options``.
     """
-    start = 'init_cfg=None' if backbone is None else f'init_cfg.checkpoint={backbone}'
+    start = 'model.backbone.init_cfg'
     every = (
         f'randomness.seed={seed}',
-        f'model.backbone.{start}',
-        f'train_dataloader.dataset.data_root={data}',
+        f'{start}=None' if backbone is None else as_option(f'{start}.checkpoint', backbone),
+        as_option('train_dataloader.dataset.data_root', data),
         f'train_dataloader.dataset.ann_file=splits/{labelled}.txt',
         *options,
     )
@@ -69,7 +71,7 @@ def test_step(
         *(recipe, checkpoint, '--work-dir', out, '--out', out / 'scores.json'),
         *(('--predictions', out / 'predictions') if predictions else ()),
         '--cfg-options',
-        f'test_dataloader.dataset.data_root={data}',
+        as_option('test_dataloader.dataset.data_root', data),
         f'test_dataloader.dataset.ann_file=splits/{part}.txt',
     )
     return Step(name, command, needs=tuple(needs))

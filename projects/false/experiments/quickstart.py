@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
+from projects.false.config_options import as_option
 from projects.false.datasets.palettes import load_palette
 from projects.false.errors import InputError
 from projects.false.reports.quickstart_report import Run, write_report
@@ -49,8 +50,6 @@ def claim(folder: Path, settings: Settings) -> None:
         InputError: The folder holds a run with other settings, or something else.
     """
     stored = folder / 'settings.json'
-    if ',' in str(folder):
-        raise InputError(f'{folder}: --cfg-options takes a comma for a list; choose a --work-dir without one')
     if stored.is_file():
         try:
             before = json.loads(stored.read_text())
@@ -107,7 +106,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
     every = (
         f'train_cfg.max_iters={end}',
         'default_hooks.logger.interval=10',
-        f'val_dataloader.dataset.data_root={data}',
+        as_option('val_dataloader.dataset.data_root', data),
     )
     fine_tuning = [
         fine_tuning_step(
