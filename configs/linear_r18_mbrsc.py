@@ -6,8 +6,8 @@ The last stage alone: --cfg-options model.decode_head.in_index=3 model.decode_he
 Other initialisations: --cfg-options model.backbone.init_cfg.checkpoint=PATH/backbone.pth (or ImageNet weights), or
     --cfg-options model.backbone.init_cfg=None for random weights, which stay random here.
 Global batch: 8 on one process. Hardware: two CPU cores.
-The last iteration is the result. Result: docs/results.md (the last stage alone, 100 iterations at 5e-3: the protocol `linear`
-    of configs/benchmarks/mbrsc.py).
+The last iteration is the result. Result: docs/results.md (the last stage alone, 100 iterations at 5e-3: the protocol
+    `linear` of configs/benchmarks/mbrsc.py).
 """
 
 _base_ = [

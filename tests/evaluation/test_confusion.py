@@ -70,6 +70,11 @@ def test_kappa_by_its_definition():
     assert scores(confusion_matrix(label, label, 3)).kappa == 1
 
 
+def test_kappa_of_billions_of_pixels():
+    matrix = np.array([[1_200_000_000, 900_000_000], [800_000_000, 400_000_000]])
+    assert scores(matrix).kappa == pytest.approx(scores(matrix // 1_000_000).kappa)
+
+
 def test_known_matrix():
     found = scores(np.array([[3, 1, 0], [1, 3, 0], [0, 0, 0]]))
     np.testing.assert_allclose(found.iou, [0.6, 0.6, np.nan])

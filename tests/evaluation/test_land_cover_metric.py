@@ -46,6 +46,13 @@ def test_predictions_are_written(tmp_path):
     assert cv2.imread(str(tmp_path / 'out' / 'tile_0.png'), -1).tolist() == [[0, 2]]
 
 
+def test_predictions_of_one_name_are_not_mixed(tmp_path):
+    made = metric(output_dir=str(tmp_path))
+    made.process({}, [sample([[0]], [[0]], 'a/1.png'), sample([[0]], [[0]], 'a/1.png')])
+    with pytest.raises(InputError, match=r'1\.png: would be the prediction of images/a/1\.png and of images/b/1\.png'):
+        made.process({}, [sample([[1]], [[0]], 'b/1.png')])
+
+
 @pytest.mark.parametrize(
     ('prediction', 'label', 'text'),
     [

@@ -47,11 +47,17 @@ def data(patches, tmp_path):
 
 @pytest.fixture
 def opened(data, tmp_path):
-    """``opened(changes, ...)``: a benchmark with everything checked and planned."""
+    """``opened(changes, begun, ...)``: a benchmark with everything checked and planned, and maybe all steps begun."""
 
-    def open_it(changes='dict()', **arguments):
+    def open_it(changes='dict()', begun=False, **arguments):
         spec = read_spec(str(write_spec(tmp_path / 'tiny.py', data, changes)))
         with Benchmark(spec, tmp_path / 'out', **arguments) as benchmark:
+            if begun:
+                benchmark.claim()
+                for name in by_name(benchmark):
+                    log = tmp_path / 'out' / 'logs' / f'{name}.log'
+                    log.parent.mkdir(parents=True, exist_ok=True)
+                    log.touch()
             return benchmark
 
     return open_it
@@ -76,7 +82,7 @@ def test_every_run_has_its_steps_in_order(opened):
 
 
 def test_commands(opened, data, tmp_path):
-    steps = by_name(opened('dict(seeds=[7], draws=[3])'))
+    steps = by_name(opened('dict(seeds=[7], draws=[3])', begun=True))
     place = 'upernet/50pct/simclr/seed7_draw3'
     work = tmp_path / 'out'
     options = steps[f'finetune/{place}'].command
@@ -115,16 +121,16 @@ def test_what_was_chosen_is_tested_without_training_again(opened, data):
 
 
 def test_a_changed_recipe_is_used_for_new_seeds(opened, tmp_path):
-    opened()
+    opened(begun=True)
     recipe = tmp_path / 'out' / 'recipes' / 'pretrain_simclr.py'
     before = recipe.read_text()
-    opened('dict(seeds=[2], budget=dict(epochs=3, iterations=11))')
+    opened('dict(seeds=[2], budget=dict(epochs=3, iterations=11))', begun=True)
     assert recipe.read_text() == before.replace('max_epochs=2', 'max_epochs=3') != before
 
 
 def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_path):
-    before = opened().plan.fingerprints
-    grown = opened('dict(seeds=[1, 2], draws=[1, 2])').plan.fingerprints
+    before = opened(begun=True).plan.fingerprints
+    grown = opened('dict(seeds=[1, 2], draws=[1, 2])', begun=True).plan.fingerprints
     assert before.items() < grown.items()
     assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == grown
     with pytest.raises(InputError, match='pretrain/simclr/seed1 was run with other settings, data or recipe; choose'):
@@ -133,8 +139,22 @@ def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_pat
         opened('dict(budget=dict(epochs=2, iterations=12))')
 
 
+def test_what_has_not_begun_may_still_change(opened, tmp_path):
+    opened(begun=True)
+    shutil.rmtree(tmp_path / 'out' / 'logs')
+    changed = opened('dict(budget=dict(epochs=3, iterations=12))', begun=True).plan.fingerprints
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == changed
+
+
+def test_a_recipe_of_other_classes_is_refused(opened):
+    changes = "dict(protocols=dict(upernet=dict(config='configs/upernet_r18_mbrsc.py', options={"
+    changes += "'model.decode_head.num_classes': 7, 'model.auxiliary_head.num_classes': 7})))"
+    with pytest.raises(InputError, match=r"palette is 'mbrsc', of other classes than the data \(road, "):
+        opened(changes)
+
+
 def test_other_lists_are_other_runs(opened, data):
-    opened()
+    opened(begun=True)
     names = (data / 'splits' / 'test.txt').read_text().split()
     (data / 'splits' / 'test.txt').write_text(names[0] + '\n')
     with pytest.raises(InputError, match='scores/test/upernet/50pct/random/seed1_draw1 was run with other settings'):

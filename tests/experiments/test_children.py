@@ -37,8 +37,9 @@ def scripts(folder, **texts):
         (folder / f'{name}.py').write_text(textwrap.dedent(text))
 
 
-def forking(folder, *names):
-    command = [sys.executable, '-c', FORKING, str(folder), *names]
+def forking(folder, *names, preloaded=True):
+    text = FORKING if preloaded else FORKING.replace('assert children.preload()', '')
+    command = [sys.executable, '-c', text, str(folder), *names]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
 
 
@@ -65,11 +66,14 @@ def test_forked_children_behave_like_programs(tmp_path):
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='only Linux tells of a death')
-def test_forked_children_die_with_their_parent(tmp_path):
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='only Linux ends children with their parent')
+@pytest.mark.parametrize('how', [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize('preloaded', [True, False])
+def test_children_die_with_their_parent(tmp_path, preloaded, how):
     scripts(tmp_path, sleeper='import time; time.sleep(60)')
-    parent = forking(tmp_path, 'sleeper.py')
+    parent = forking(tmp_path, 'sleeper.py', preloaded=preloaded)
     pid = int(parent.stdout.readline())
-    parent.send_signal(signal.SIGKILL)
+    parent.send_signal(how)
     parent.wait()
     deadline = time.monotonic() + 10
     while os.path.exists(f'/proc/{pid}') and time.monotonic() < deadline:

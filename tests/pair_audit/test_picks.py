@@ -67,6 +67,20 @@ def test_the_recipes_rule_picks_what_its_loss_determines():
     assert found.any()
 
 
+def test_a_recipe_that_reads_labels_keeps_its_own():
+    loss = FALSELoss(temperature=0.5, determination=dict(type='oracle', overlap=0.8))
+    torch.manual_seed(0)
+    views, shares = torch.randn(32, 8), torch.rand(64, 5).mul(9).softmax(1)
+    views = (views, torch.randn(32, 8))
+    audited = made_comparison()._replace(comparison=loss.compare(*views, labels=shares))
+    known = torch.zeros(64, 64, dtype=torch.bool)
+    found = picked(audited, determinations(loss, True, 0, ['recipe', 'oracle']), known, CPU)
+    own = choice(audited.comparison, loss.determination.prepare(audited.comparison))
+    assert torch.equal(found['recipe'], own)
+    assert own.any()
+    assert not torch.equal(found['recipe'], found['oracle'])
+
+
 def test_every_rule_is_there_side_by_side():
     in_batch = determinations(FALSELoss(), True, 0)
     assert set(in_batch) == {'recipe', *DETERMINATIONS.module_dict, 'random', 'oracle', 'oracle_overlap'}

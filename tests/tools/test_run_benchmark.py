@@ -29,7 +29,8 @@ def test_a_dry_run_says_what_there_is_to_do(call, tmp_path):
         'tiny: 2 methods, 2 pretrainings on 8 patches, 12 fine-tunings, each tested on 8 patches (test); '
         '0 finished, 3 at a time' in out
     )
-    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['.lock', 'recipes', 'settings.json']
+    assert sorted(path.name for path in (tmp_path / 'out').iterdir()) == ['.lock']
+    assert call('--dry-run', '--cfg-options', 'budget.epochs=3')[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def scores(matrix: np.ndarray) -> Scores:
     Raises:
         InputError: The matrix is empty: there was no labelled pixel.
     """
-    total = matrix.sum()
+    total = float(matrix.sum())  # its square would overflow an integer from 3e9 pixels on
     if total == 0:
         raise InputError('no labelled pixel to evaluate on; check the masks and the list of the evaluated split')
     hit, labelled, predicted = matrix.diagonal().astype(float), matrix.sum(1).astype(float), matrix.sum(0).astype(float)

@@ -36,6 +36,7 @@ class LandCoverMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.output_dir = Path(output_dir) if output_dir else None
         self.matrix: np.ndarray | None = None
+        self._written: dict[str, str] = {}  # image of every prediction
 
     def process(self, data_batch: dict, data_samples: list[dict]) -> None:
         """Add the confusion matrices of a batch."""
@@ -68,5 +69,10 @@ class LandCoverMetric(BaseMetric):
     def _write(self, prediction: np.ndarray, image_path: str) -> None:
         self.output_dir.mkdir(parents=True, exist_ok=True)
         path = self.output_dir / f'{Path(image_path).stem}.png'
+        if self._written.setdefault(path.name, image_path) != image_path:
+            raise InputError(
+                f'{path}: would be the prediction of {self._written[path.name]} and of {image_path}; '
+                'rename one, or test them by lists of their own'
+            )
         if not cv2.imwrite(str(path), prediction.astype(np.uint8)):
             raise InputError(f'{path}: cannot be written; check space and permissions')

@@ -56,7 +56,7 @@ class Benchmark:
             self._prepare()
             self.data = check_data(self.spec, self.part)
             self.plan = make_plan(self.spec, self.methods, self.part, self.data, self.folder)
-            self._claim()
+            self._claimed()
         except BaseException:
             self.__exit__()
             raise
@@ -72,6 +72,7 @@ class Benchmark:
         Raises:
             InputError: A step failed.
         """
+        self.claim()
         self._record_finished()
         recorded = self._recorded()
         left = [run for run in self.plan.runs if run.key not in recorded]
@@ -156,8 +157,15 @@ class Benchmark:
         ]
         run_steps(steps, self.folder, self.slots[:1])
 
-    def _claim(self) -> None:
-        """Note what every step depends on, so that none is taken for done that was run otherwise.
+    def claim(self) -> None:
+        """Note what every step depends on, so that none is taken for done that was run otherwise."""
+        fingerprints = self._claimed() | self.plan.fingerprints
+        write_text(self.folder / 'settings.json', json.dumps(fingerprints, indent=1))
+        for name, config in self.plan.recipes.items():
+            write_text(self.folder / 'recipes' / name, config.pretty_text)
+
+    def _claimed(self) -> dict[str, str]:
+        """What the steps that have begun depended on.
 
         Raises:
             InputError: The folder holds a run of the same name and other settings.
@@ -168,15 +176,18 @@ class Benchmark:
                 before = dict(json.loads(path.read_text()))
             except ValueError as error:
                 raise InputError(f'{path}: is damaged; choose another --work-dir, or remove {self.folder}') from error
+        begun = {
+            name: fingerprint
+            for name, fingerprint in before.items()
+            if (self.folder / 'logs' / f'{name}.log').exists() or mark_of(self.folder, name).exists()
+        }
         for name, fingerprint in self.plan.fingerprints.items():
-            if before.get(name, fingerprint) != fingerprint:
+            if begun.get(name, fingerprint) != fingerprint:
                 raise InputError(
                     f'{self.folder}: {name} was run with other settings, data or recipe; choose another --work-dir, or '
                     f'remove {self.folder}'
                 )
-        write_text(path, json.dumps(before | self.plan.fingerprints, indent=1))
-        for name, config in self.plan.recipes.items():
-            write_text(self.folder / 'recipes' / name, config.pretty_text)
+        return begun
 
 
 _KINDS = ('pretrain', 'finetune', 'test')

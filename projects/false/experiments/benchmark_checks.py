@@ -10,6 +10,7 @@ from mmengine.config import Config
 from projects.false.datasets.dataset_json import read_labelled_description
 from projects.false.datasets.palette import Palette
 from projects.false.datasets.palette_files import described_palette
+from projects.false.datasets.palettes import load_palette
 from projects.false.datasets.resplit import write_lists
 from projects.false.datasets.splits import read_list
 from projects.false.engine.start_checks_hook import check_batches, check_classes, check_queue
@@ -86,8 +87,16 @@ def check_fine_tuning(name: str, config: Config, data: BenchmarkData) -> None:
     """Compare the classes of a protocol with those of the data.
 
     Raises:
-        InputError: Their numbers differ.
+        InputError: They differ.
     """
+    for loader in ('train_dataloader', 'test_dataloader'):
+        palette = config[loader].dataset.get('palette')
+        if palette is not None and load_palette(palette).classes != data.palette.classes:
+            raise InputError(
+                f'protocols.{name} ({config.filename}): {loader}.dataset.palette is {palette!r}, of other classes than '
+                f'the data ({", ".join(data.palette.classes)}); set it by options to the palette that the data was '
+                'converted with'
+            )
     heads = {key: config.model[key] for key in ('decode_head', 'auxiliary_head') if config.model.get(key)}
     try:
         check_classes({key: head.get('num_classes') for key, head in heads.items()}, list(data.palette.classes))

@@ -75,9 +75,14 @@ class Child:
             if _preloaded and command[0] == sys.executable and command[1:] and command[1].endswith('.py'):
                 self.pid = _fork(command, file.fileno(), environment)
                 return
-            everything = {**os.environ, 'PYTHONUNBUFFERED': '1', **environment}
+            everything, parent = {**os.environ, 'PYTHONUNBUFFERED': '1', **environment}, os.getpid()
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=everything
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=everything,
+                preexec_fn=(lambda: die_with_parent(parent)) if sys.platform.startswith('linux') else None,
             )
             self.pid = self._process.pid
 

@@ -82,12 +82,15 @@ def picked(
         device: Where the comparison is.
     """
     labels = tuple(dominant_class(classes).to(device) for classes in (audited.row_classes, audited.column_classes))
-    comparison = replace(audited.comparison, labels=labels)
+    dominant = replace(audited.comparison, labels=labels)
+    found = {}
     with torch.no_grad():
-        return {
-            name: choice(comparison, (rule or KnownPicks(overlapping.to(device))).prepare(comparison)).cpu()
-            for name, rule in rules.items()
-        }
+        for name, rule in rules.items():
+            # a recipe that reads labels keeps those that it trains with
+            own = name == RECIPE and audited.comparison.labels is not None
+            comparison = audited.comparison if own else dominant
+            found[name] = choice(comparison, (rule or KnownPicks(overlapping.to(device))).prepare(comparison)).cpu()
+    return found
 
 
 def choice(comparison: Comparison, determine: Callable[[Block], Pairs]) -> Tensor:

@@ -95,5 +95,6 @@ def palette_of(dataset: BaseDataset) -> Palette:
 
 
 def image_of(tensor: Tensor) -> np.ndarray:
-    """A packed image, (C, H, W), as a picture, (H, W, 3), uint8; bands beyond the third are left out."""
-    return np.ascontiguousarray(np.clip(tensor[:3].numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+    """A packed image, (C, H, W), as a picture, (H, W, 3), uint8: the first three bands, or the first one in grey."""
+    bands = tensor[:3] if len(tensor) >= 3 else tensor[:1].repeat(3, 1, 1)
+    return np.ascontiguousarray(np.clip(bands.numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))
