@@ -8,6 +8,7 @@ import pytest
 
 from projects.false import InputError
 from projects.false.experiments.benchmark import Benchmark
+from projects.false.experiments.benchmark_outputs import shown_runs
 from projects.false.experiments.spec_reading import read_spec
 from tests.experiments.tiny_benchmark import write_spec
 
@@ -151,6 +152,20 @@ def test_a_recipe_of_other_classes_is_refused(opened):
     changes += "'model.decode_head.num_classes': 7, 'model.auxiliary_head.num_classes': 7})))"
     with pytest.raises(InputError, match=r"palette is 'mbrsc', of other classes than the data \(road, "):
         opened(changes)
+
+
+def test_the_pictures_are_of_runs_whose_predictions_were_kept(opened, tmp_path):
+    """Kept for the first seed and draw of the spec as it was, which a later call may order otherwise or leave out."""
+    benchmark = opened('dict(seeds=[2, 1], draws=[1])')
+    results = [{'run': run.key._asdict()} for run in benchmark.plan.runs]
+    assert shown_runs(benchmark, results) == {}
+    for run in benchmark.plan.runs:
+        if run.key.seed == 1:
+            (tmp_path / 'out' / run.names[2] / 'predictions').mkdir(parents=True)
+    shown = shown_runs(benchmark, results)
+    assert set(shown) == {('upernet', 0.5, 'random'), ('upernet', 0.5, 'simclr')}
+    for entry in shown.values():
+        assert entry.predictions.parent.name == 'seed1_draw1'
 
 
 def test_other_lists_are_other_runs(opened, data):

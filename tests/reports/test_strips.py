@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
+from projects.false.datasets.patch_files import write_patch
+from projects.false.reports.pictures import embedded
 from projects.false.reports.strips import choose_patches, strip
 
 
@@ -49,6 +51,17 @@ def test_other_prediction(finished, pixels, text):
     cv2.imwrite(str(finished.runs[0].predictions / 'tile_4.png'), pixels.astype(np.uint8))
     with pytest.raises(InputError, match=text):
         strip('tile_4', finished.runs, finished.data_root, finished.palette)
+
+
+@pytest.mark.parametrize('bands', [1, 2, 4])
+def test_other_bands(finished, bands):
+    image, rng = finished.data_root / 'images' / 'tile_4.png', np.random.default_rng(0)
+    image.unlink()
+    pixels = rng.integers(0, 256, (32, 32, bands), np.uint8)
+    write_patch(image.with_suffix(''), pixels.squeeze())
+    shown = pixels[..., :3] if bands > 3 else pixels[..., :1].repeat(3, 2)
+    text = strip('tile_4', finished.runs, finished.data_root, finished.palette)
+    assert embedded(shown, 'image of patch tile_4') in text
 
 
 @pytest.mark.parametrize('folder', ['images', 'masks'])

@@ -79,7 +79,7 @@ def write_outputs(
             lead=benchmark_lead(benchmark),
             baseline=baseline,
             comparisons=found,
-            shown=_shown(benchmark, results),
+            shown=shown_runs(benchmark, results),
             data_root=benchmark.data.root,
             part=benchmark.part,
             palette=benchmark.data.palette,
@@ -90,14 +90,20 @@ def write_outputs(
     return text
 
 
-def _shown(benchmark: Benchmark, results: Sequence[dict]) -> dict[tuple[str, float, str], Shown]:
+def shown_runs(benchmark: Benchmark, results: Sequence[dict]) -> dict[tuple[str, float, str], Shown]:
+    """One run of every method, of the seed and draw whose predictions were kept when most methods were tested."""
     finished = {run_key(result) for result in results}
-    shown = {}
+    kept: dict[tuple[str, float], dict[tuple[int, int], dict[str, Shown]]] = {}
     for run in benchmark.plan.runs:
-        if run.shown and run.key in finished:
-            pretraining, tuning, test = (name and benchmark.folder / name for name in run.names)
-            shown[run.key.protocol, run.key.fraction, run.key.method] = Shown(test / 'predictions', tuning, pretraining)
-    return shown
+        pretraining, tuning, test = (name and benchmark.folder / name for name in run.names)
+        if run.key in finished and (test / 'predictions').is_dir():
+            of_pair = kept.setdefault(run.key[:2], {}).setdefault((run.key.seed, run.key.draw), {})
+            of_pair[run.key.method] = Shown(test / 'predictions', tuning, pretraining)
+    return {
+        (*comparison, method): shown
+        for comparison, pairs in kept.items()
+        for method, shown in max(pairs.values(), key=len).items()
+    }
 
 
 def _amount(benchmark: Benchmark) -> str:

@@ -87,7 +87,7 @@ def write_benchmark_report(path: Path, content: BenchmarkPage) -> None:
         sections.append((f'Confusion{name}', _confusion(runs, content.palette)))
         curves = ''.join(loss_curves(group) for group in _groups(runs, content.baseline, once=True))
         if curves:
-            sections.append((f'Training{name}', f'<p>One run of every method, the first seed and draw.</p>{curves}'))
+            sections.append((f'Training{name}', f'<p>One run of every method, of the same seed and draw.</p>{curves}'))
     if content.audit is not None:
         sections.append(('Audit of false negatives', _audit(content.audit)))
     sections.append(('Facts', facts_table(dict(content.facts))))
@@ -165,10 +165,12 @@ def _strips(runs: Sequence[Run], content: BenchmarkPage) -> str:
     shown = [run for run in runs if run.predictions is not None]
     if not shown:
         return ''
+    if not (content.data_root / 'images').is_dir():
+        return '<p>No pictures: the patches are packed, and the folder images was removed.</p>'
     names = choose_patches(content.data_root, STRIPS, content.part)
     rows = '\n'.join(strip(name, shown, content.data_root, content.palette) for name in names)
     return (
-        '<p>The patches with most classes: image, label, and what the first run (first seed, first draw) of every '
+        '<p>The patches with most classes: image, label, and what one run of every '
         f'method made of it. Chosen by their labels alone, not by the result.</p>{class_legend(content.palette)}{rows}'
     )
 

@@ -2,10 +2,14 @@
 
 import html
 import json
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 
 from projects.false.datasets.palettes import IGNORE_INDEX, Palette
 from projects.false.datasets.reading import read_image, read_index_mask
@@ -53,7 +57,7 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
     Raises:
         InputError: An image, mask or prediction is missing, damaged or of another size.
     """
-    image = read_image(Path(data_root) / 'images' / f'{name}.png')
+    image = _picture(Path(data_root) / 'images' / name)
     label = read_index_mask(Path(data_root) / 'masks' / f'{name}.png', len(palette.classes))
     title = html.escape(name)
     present = len(np.unique(label[label != IGNORE_INDEX]))
@@ -71,6 +75,22 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
         note = f'{who} <span class="right">{right}</span>'
         cells.append(_figure(embedded(mask_picture(prediction, palette), alt), note))
     return f'<div class="strip long">{heading}<div class="cells">{"".join(cells)}</div></div>'
+
+
+def _picture(stem: Path) -> np.ndarray:
+    """A patch as (H, W, 3): its first three bands, or the first one in grey."""
+    path, bands = stem.with_name(f'{stem.name}.tif'), 3
+    if path.is_file():
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', NotGeoreferencedWarning)
+            with rasterio.open(path) as raster:
+                bands = raster.count
+    else:
+        path = stem.with_name(f'{stem.name}.png')
+        found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
+        bands = 1 if found is not None and found.ndim == 2 else 3
+    image = read_image(path, bands)
+    return np.ascontiguousarray(image[..., :3] if bands >= 3 else image[..., :1].repeat(3, axis=2))
 
 
 def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -> np.ndarray:
