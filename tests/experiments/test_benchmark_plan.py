@@ -9,6 +9,7 @@ import pytest
 from projects.false import InputError
 from projects.false.experiments.benchmark import Benchmark
 from projects.false.experiments.benchmark_outputs import shown_runs
+from projects.false.experiments.recipes import digest
 from projects.false.experiments.spec_reading import read_spec
 from tests.experiments.tiny_benchmark import write_spec
 
@@ -145,6 +146,19 @@ def test_what_has_not_begun_may_still_change(opened, tmp_path):
     shutil.rmtree(tmp_path / 'out' / 'logs')
     changed = opened('dict(budget=dict(epochs=3, iterations=12))', begun=True).plan.fingerprints
     assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == changed
+
+
+def test_data_made_by_other_commands_is_refused(opened, data, tmp_path):
+    shutil.copytree(data, tmp_path / 'out' / 'data')
+    made = "dict(data=dict(root='{{work}}/data', prepare=['a.py {{data}} --seed {}']))"
+    assert opened(made.format(1), begun=True).data.root == tmp_path / 'out' / 'data'
+    stored = tmp_path / 'out' / 'settings.json'
+    stored.write_text(
+        json.dumps(json.loads(stored.read_text()) | {'prepare': digest((('a.py', '{data}', '--seed', '1'),))})
+    )
+    opened(made.format(1))
+    with pytest.raises(InputError, match=r'out/data: was made, or begun, by other commands than data\.prepare has now'):
+        opened(made.format(2))
 
 
 def test_a_recipe_of_other_classes_is_refused(opened):

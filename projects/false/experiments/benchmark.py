@@ -14,6 +14,7 @@ from .benchmark_plan import Plan, Run, make_plan
 from .benchmark_spec import Spec, choose_methods
 from .children import preload
 from .finished_weights import keep_weights_alone
+from .recipes import digest
 from .results_file import append_result, read_results
 from .step import Step, mark_of, python, step_facts
 from .steps import job_slots, run_steps
@@ -43,6 +44,7 @@ class Benchmark:
     ) -> None:
         self.spec, self.folder, self.part = spec.located(folder), folder, part or spec.part
         self.methods = choose_methods(spec, methods)
+        self._preparation = digest(spec.prepare)  # before places are filled in: the folder may move
         self.slots = job_slots(jobs)
         self.data: BenchmarkData
         self.plan: Plan
@@ -145,8 +147,17 @@ class Benchmark:
 
     def _prepare(self) -> None:
         root = Path(self.spec.data_root)
-        if (root / 'dataset.json').is_file() or not self.spec.prepare:
+        if not self.spec.prepare:
             return
+        before, inside = self._settings(), root.resolve().is_relative_to(self.folder.resolve())
+        if inside and before.get(_PREPARED, self._preparation) != self._preparation:
+            raise InputError(
+                f'{root}: was made, or begun, by other commands than data.prepare has now; choose another --work-dir, '
+                f'or remove {self.folder}'
+            )
+        if (root / 'dataset.json').is_file():
+            return
+        write_text(self.folder / 'settings.json', json.dumps(before | {_PREPARED: self._preparation}, indent=1))
         names = [f'prepare/{number}' for number in range(1, len(self.spec.prepare) + 1)]
         if all(step_facts(self.folder, name) for name in names):  # the data was removed since
             for name in names:
@@ -170,16 +181,12 @@ class Benchmark:
         Raises:
             InputError: The folder holds a run of the same name and other settings.
         """
-        path, before = self.folder / 'settings.json', {}
-        if path.is_file():
-            try:
-                before = dict(json.loads(path.read_text()))
-            except ValueError as error:
-                raise InputError(f'{path}: is damaged; choose another --work-dir, or remove {self.folder}') from error
         begun = {
             name: fingerprint
-            for name, fingerprint in before.items()
-            if (self.folder / 'logs' / f'{name}.log').exists() or mark_of(self.folder, name).exists()
+            for name, fingerprint in self._settings().items()
+            if name == _PREPARED
+            or (self.folder / 'logs' / f'{name}.log').exists()
+            or mark_of(self.folder, name).exists()
         }
         for name, fingerprint in self.plan.fingerprints.items():
             if begun.get(name, fingerprint) != fingerprint:
@@ -189,7 +196,17 @@ class Benchmark:
                 )
         return begun
 
+    def _settings(self) -> dict[str, str]:
+        path = self.folder / 'settings.json'
+        if not path.is_file():
+            return {}
+        try:
+            return dict(json.loads(path.read_text()))
+        except ValueError as error:
+            raise InputError(f'{path}: is damaged; choose another --work-dir, or remove {self.folder}') from error
 
+
+_PREPARED = 'prepare'
 _KINDS = ('pretrain', 'finetune', 'test')
 
 
