@@ -185,6 +185,10 @@ def test_arguments_and_data_are_checked(patches, tmp_path):
     )
     with pytest.raises(InputError, match=r'splits/none\.txt: no such list'):
         RUNNERS.build(config).train()
+    both = {**PROBE, 'tested': 'splits/train.txt'}
+    config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'both', both)
+    with pytest.raises(InputError, match=r'splits/train\.txt: 8 patches, such as .*, are in splits/train\.txt, too'):
+        RUNNERS.build(config).train()
 
 
 def one_of_two(rank, data, folder, port):

@@ -40,7 +40,7 @@ class ProbeHook(Hook):
         batch_size: Patches that are encoded at a time.
 
     Raises:
-        InputError: An argument is out of range, or there are no labelled patches.
+        InputError: An argument is out of range, there are no labelled patches, or some are in both lists.
 
     Example:
         >>> custom_hooks = [dict(type='ProbeHook', interval=5, known='splits/train.txt', tested='splits/val.txt')]
@@ -76,6 +76,13 @@ class ProbeHook(Hook):
         bands = next((step.bands for step in dataset.pipeline.transforms if hasattr(step, 'bands')), 3)
         self._known = ProbePatches(root, self.known, self.most, bands)
         self._tested = None if self.tested is None else ProbePatches(root, self.tested, self.most, bands)
+        shared = set(self._known.names()).intersection(self._tested.names() if self._tested else ())
+        if shared:
+            raise InputError(
+                f'{os.path.join(root, self.tested)}: {len(shared)} patches, such as {min(shared)!r}, are in '
+                f'{self.known}, too, and would be predicted from themselves; set known and tested of ProbeHook to '
+                'lists without common patches, or tested=None'
+            )
         if self._tested is None and len(self._known) < 2:
             raise InputError(f'{os.path.join(root, self.known)}: a single labelled patch has no neighbours; list more')
         if runner.iter == 0:

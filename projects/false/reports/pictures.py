@@ -23,6 +23,11 @@ def photo(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
 
 
+def three_bands(image: np.ndarray) -> np.ndarray:
+    """An image of any bands, (H, W, bands), as a picture, (H, W, 3): the first three, or the first one in grey."""
+    return np.ascontiguousarray(image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2))
+
+
 def mask_picture(index: np.ndarray, palette: Palette) -> np.ndarray:
     """A mask in the colours of its classes, brought to about :data:`SIDE` pixels by repeating or leaving out pixels.
 

@@ -16,7 +16,7 @@ from projects.false.errors import InputError
 from projects.false.models.device_views import apply_steps
 
 from .contact_sheet import contact_sheet, enlarged
-from .pictures import mask_picture
+from .pictures import mask_picture, three_bands
 
 ROWS = 6  # of a sheet
 
@@ -77,7 +77,7 @@ def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
         rgb = (view[None, [2, 1, 0]].float() for view in views)
         views = [apply_steps(view, row[None])[0, [2, 1, 0]].round() for view, row in zip(rgb, steps, strict=True)]
     headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
-    return headings, [enlarged(patch), *(enlarged(image_of(view)) for view in views)]
+    return headings, [enlarged(three_bands(patch)), *(enlarged(image_of(view)) for view in views)]
 
 
 def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np.ndarray]:
@@ -96,5 +96,4 @@ def palette_of(dataset: BaseDataset) -> Palette:
 
 def image_of(tensor: Tensor) -> np.ndarray:
     """A packed image, (C, H, W), as a picture, (H, W, 3), uint8: the first three bands, or the first one in grey."""
-    bands = tensor[:3] if len(tensor) >= 3 else tensor[:1].repeat(3, 1, 1)
-    return np.ascontiguousarray(np.clip(bands.numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))
+    return three_bands(np.clip(tensor[:3].numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))

@@ -16,7 +16,7 @@ from projects.false.datasets.reading import read_image, read_index_mask
 from projects.false.datasets.splits import read_list
 from projects.false.errors import InputError
 
-from .pictures import embedded, mask_picture, photo
+from .pictures import embedded, mask_picture, photo, three_bands
 from .runs import Run
 
 _REMEDY = 'convert the data again with tools/dataset_converters/color_masks.py'
@@ -89,8 +89,7 @@ def _picture(stem: Path) -> np.ndarray:
         path = stem.with_name(f'{stem.name}.png')
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
         bands = 1 if found is not None and found.ndim == 2 else 3
-    image = read_image(path, bands)
-    return np.ascontiguousarray(image[..., :3] if bands >= 3 else image[..., :1].repeat(3, axis=2))
+    return three_bands(read_image(path, bands))
 
 
 def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -> np.ndarray:

@@ -53,6 +53,10 @@ class ProbePatches:
     def __len__(self) -> int:
         return len(self.places)
 
+    def names(self) -> list[str]:
+        """Their names, without suffix."""
+        return [Path(self.dataset.get_data_info(place)['img_path']).stem for place in self.places]
+
     def image(self, number: int) -> Tensor:
         """One patch as :class:`~projects.false.models.ViewPreprocessor` takes it, (C, H, W), uint8."""
         pixels = self.dataset[self.places[number]]['img']
