@@ -15,7 +15,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-
 from projects.false.command_line import report_input_errors
 from projects.false.config_options import ConfigOptions
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.config_options import ConfigOptions
 from projects.false.launcher_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
@@ -15,6 +14,7 @@ end_with_launcher()  # before the imports that take seconds
 from mmengine.dist import is_main_process
 
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 from projects.false.engine.launch import build_runner, is_first_process, load_config
 from projects.false.evaluation.examples import example_sheet
 from projects.false.evaluation.saved_results import check_outputs, is_folder, write_folder, write_scores

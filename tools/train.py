@@ -7,13 +7,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.config_options import ConfigOptions
 from projects.false.launcher_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
-
 from projects.false.command_line import report_input_errors
+from projects.false.config_options import ConfigOptions
 from projects.false.engine.launch import (
     allow_other_batch,
     alone_in_work_dir,
