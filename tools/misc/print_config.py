@@ -1,6 +1,7 @@
 """Print a recipe with all that its bases set: python tools/misc/print_config.py CONFIG [--cfg-options KEY=VALUE ...]"""
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 
@@ -18,7 +19,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     options = parser.parse_args(arguments)
-    print(load_config(options.config, options.cfg_options).pretty_text, end='')
+    with contextlib.redirect_stdout(sys.stderr):  # mmseg prints when it is imported
+        config = load_config(options.config, options.cfg_options)
+    print(config.pretty_text, end='')
 
 
 if __name__ == '__main__':
