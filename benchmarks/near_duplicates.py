@@ -18,12 +18,12 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from projects.false.datasets.reading import read_image
 from projects.false.datasets.splits import read_list
-from projects.false.label_audit.code_search import RADIUS, nearest_codes
+from projects.false.imagery.images import read_image
 from projects.false.label_audit.near_duplicates import SAME_PLACE
 from projects.false.label_audit.picture_hash import grey_of_bands, orientation_codes
 from projects.false.label_audit.shared_detail import shared_detail
+from projects.false.label_audit.similar_pictures import RADIUS, nearest_codes
 
 
 def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:

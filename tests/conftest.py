@@ -15,8 +15,8 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, a core for each
     os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-from projects.false.datasets.color_masks import convert_color_masks
-from projects.false.datasets.palettes import load_palette
+from projects.false.converters.color_masks import convert_color_masks
+from projects.false.imagery.palettes import load_palette
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -90,7 +90,7 @@ sys.stdin.read()
 @pytest.fixture
 def holder(monkeypatch):
     """``with holder(folder) as process``: another process has the folder."""
-    monkeypatch.setattr('projects.false.engine.work_lock.lock_work_dir.__defaults__', (0.2,))
+    monkeypatch.setattr('projects.false.common.work_lock.lock_work_dir.__defaults__', (0.2,))
 
     @contextmanager
     def hold(folder: Path):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mmengine.config import DictAction
 
 from projects.false import InputError
-from projects.false.config_options import ConfigOptions, as_option, parse_value
+from projects.false.common.command_line import ConfigOptions, as_option, parse_value
 
 scalars = st.one_of(
     st.integers().map(str),

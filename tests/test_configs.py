@@ -10,8 +10,8 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.datasets.packing import pack
 from projects.false.losses import Released
+from projects.false.patch_folder.packing import pack
 
 CONFIGS = sorted((Path(__file__).parents[1] / 'configs').glob('*.py'))
 FINE_TUNING = [path for path in CONFIGS if path.stem.startswith(('upernet', 'linear', 'deeplabv3plus'))]
@@ -120,7 +120,7 @@ def backbone_of_depth(config, tmp_path):
     import mmseg.models  # noqa: F401
     from mmengine.registry import MODELS
 
-    from projects.false.engine.export_backbone import export_backbone
+    from projects.false.engine.weights.backbone import export_backbone
 
     init_default_scope('mmseg')
     backbone = MODELS.build(dict(type='ResNet', depth=config.model.backbone.depth))

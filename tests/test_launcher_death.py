@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from projects.false import launcher_death
-from projects.false.launcher_death import end_with_launcher
+from projects.false.common import parent_death as launcher_death
+from projects.false.common.parent_death import end_with_launcher
 from tests.conftest import REPOSITORY
 
 WORKER = """

@@ -16,7 +16,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torchvision.models import resnet18
 
-from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint
 
 if find_spec('mmselfsup') is None:
     pytest.skip('mmselfsup has an environment of its own: make test-mmselfsup', allow_module_level=True)

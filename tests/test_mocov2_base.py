@@ -65,7 +65,7 @@ def test_loader_and_views():
         assert ours[key] == theirs[key], key
     crop, jitter, grey, blur, flip = theirs.dataset.pipeline[1].transforms[0]
     strengths = tuple(jitter.transforms[0][name] for name in ('brightness', 'contrast', 'saturation', 'hue'))
-    from projects.false.datasets.views import ContrastiveViews
+    from projects.false.datasets.views.views import ContrastiveViews
 
     views = {key: value for key, value in ours.dataset.pipeline[1].items() if key != 'type'}
     made = ContrastiveViews(**views)

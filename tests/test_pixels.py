@@ -12,8 +12,9 @@ from mmengine.dataset import Compose, default_collate, pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.datasets.color_masks import convert_color_masks
-from projects.false.datasets.palettes import index_to_colors, load_palette
+from projects.false.converters.color_masks import convert_color_masks
+from projects.false.datasets.color_codes import index_to_colors
+from projects.false.imagery.palettes import load_palette
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 
@@ -143,7 +144,7 @@ def test_every_class_keeps_its_index_to_the_map(name, tmp_path):
 def test_a_map_sees_the_same(image_file, tmp_path):
     """The pixels that reach the backbone while an image is mapped are those of the test pipeline."""
     from projects.false.mapping.load_segmenter import load_segmenter
-    from projects.false.mapping.map_run import map_rasters
+    from projects.false.mapping.map_rasters import map_rasters
     from tests.mapping.fine_tuned import save_fine_tuned
 
     path, _ = image_file

@@ -127,7 +127,7 @@ def test_by_config_into_tensorboard(patches, tmp_path):
 
 
 def test_tensorboard_that_is_not_installed_is_told_in_a_line(monkeypatch):
-    from projects.false.engine.launch import check_tensorboard
+    from projects.false.engine.config import check_tensorboard
 
     config = Config(dict(visualizer=dict(vis_backends=[dict(type='TensorboardVisBackend')])))
     check_tensorboard(config)
@@ -139,7 +139,7 @@ def test_tensorboard_that_is_not_installed_is_told_in_a_line(monkeypatch):
 
 @pytest.mark.slow
 def test_measures_are_those_of_the_projections_that_the_loss_gets(patches, tmp_path):
-    from projects.false.watching.embedding_measures import measure
+    from projects.false.monitoring.embeddings import measure
 
     alone = {**PROBE, 'tested': None}
     config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'run', MONITOR, alone)
@@ -216,7 +216,7 @@ def one_of_two(rank, data, folder, port):
 
 @pytest.mark.slow
 def test_two_processes_watch_as_one_and_leave_no_trace(patches, tmp_path):
-    from projects.false.watching.labelled_patches import ProbePatches
+    from projects.false.datasets.labelled_patches import ProbePatches
 
     data = patches('synthetic', 64, 16)
     multiprocessing.start_processes(one_of_two, (str(data), str(tmp_path), free_port()), nprocs=2, start_method='spawn')

@@ -18,9 +18,9 @@ from rich.console import Console
 from projects.false.atomic_write import atomic_write
 from projects.false.command_line import report_input_errors
 from projects.false.errors import InputError
-from projects.false.label_audit.audit_picture import audit_picture
-from projects.false.label_audit.audit_report import audit_json, print_audit
-from projects.false.label_audit.label_audit import audit_labels
+from projects.false.label_audit.audit import audit_labels
+from projects.false.label_audit.picture import audit_picture
+from projects.false.label_audit.report import audit_json, print_audit
 
 
 @report_input_errors

@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
 from projects.false.command_line import report_input_errors
-from projects.false.config_options import ConfigOptions
+from projects.false.common.command_line import ConfigOptions
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -52,8 +52,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Map, a line for every map."""
     options = parse_arguments(arguments)
-    from projects.false.mapping.commands import load_model, map_options, report  # takes seconds, so after --help
-    from projects.false.mapping.map_run import map_rasters
+    from projects.false.mapping.command import (
+        load_model,  # takes seconds, so after --help
+        map_options,  # takes seconds, so after --help
+        report,  # takes seconds, so after --help
+    )
+    from projects.false.mapping.map_rasters import map_rasters
 
     segmenter, inputs = load_model(options)
     started, total = time.perf_counter(), 0

@@ -16,7 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
 
 from projects.false.command_line import report_input_errors
-from projects.false.datasets.packing import pack
+from projects.false.patch_folder.packing import pack
 
 
 @report_input_errors

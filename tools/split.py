@@ -19,8 +19,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from projects.false.command_line import report_input_errors
-from projects.false.datasets.published_lists import PUBLISHED_LISTS
-from projects.false.datasets.resplit import NewList, write_lists
+from projects.false.patch_folder.labelled_lists import NewList, write_lists
+from projects.false.patch_folder.published_lists import PUBLISHED_LISTS
 
 
 @report_input_errors

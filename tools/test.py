@@ -7,17 +7,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.launcher_death import end_with_launcher
+from projects.false.common.parent_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
 from mmengine.dist import is_main_process
 
 from projects.false.command_line import report_input_errors
-from projects.false.config_options import ConfigOptions
-from projects.false.engine.launch import build_runner, is_first_process, load_config
+from projects.false.common.command_line import ConfigOptions
+from projects.false.engine.config import build_runner, is_first_process, load_config
+from projects.false.evaluation.evaluate import check_outputs, is_folder, write_folder, write_scores
 from projects.false.evaluation.examples import example_sheet
-from projects.false.evaluation.saved_results import check_outputs, is_folder, write_folder, write_scores
 from projects.false.evaluation.test_run import test
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.launcher_death import end_with_launcher
+from projects.false.common.parent_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
 from projects.false.command_line import report_input_errors
-from projects.false.config_options import ConfigOptions
-from projects.false.engine.launch import (
+from projects.false.common.command_line import ConfigOptions
+from projects.false.engine.config import (
     allow_other_batch,
     alone_in_work_dir,
     enable_amp,

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
+from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.segmenter import palette_of
 
 from .measuring import REPOSITORY, peak_bytes, reset_peak

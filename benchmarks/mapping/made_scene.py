@@ -7,7 +7,7 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from projects.false.datasets.scenes.scene import draw_scene
+from projects.false.converters.scenes.scene import draw_scene
 
 DRAWN = 1024  # side of the drawn scene in pixels
 

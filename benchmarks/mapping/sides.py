@@ -12,7 +12,7 @@ from mmseg.structures import SegDataSample
 
 from projects.false.mapping.load_segmenter import load_segmenter
 from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
+from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.segmenter import TorchSegmenter
 
 OURS, MIXED, SLIDE, REMOTE, WHOLE = 'ours', 'ours, bfloat16', 'slide mode', 'RSInferencer', 'whole image'

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from projects.false.datasets.packing import pack
+from projects.false.patch_folder.packing import pack
 
 STORAGES = ('PNG', 'JPEG', 'packed')
 

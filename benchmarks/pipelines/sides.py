@@ -15,7 +15,7 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 
 from projects.false.datasets import UnlabelledPatches
-from projects.false.datasets.packed import PackedPatches
+from projects.false.patch_folder.packed import PackedPatches
 
 JITTER = (0.8, 0.8, 0.8, 0.2)  # and crop scale, probabilities and sigma: as released, the defaults everywhere here
 STOCK, TORCHVISION, LOADER, DEVICE = 'mmpretrain stock', 'torchvision v2', 'loader path', 'device path'

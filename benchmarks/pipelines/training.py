@@ -11,7 +11,7 @@ from mmengine.utils import import_modules_from_strings
 from torch import nn
 from torch.utils.data import Dataset
 
-from projects.false.engine.channels_last_hook import to_channels_last
+from projects.false.engine.precision import to_channels_last
 
 from .loading import loader
 from .sides import ours, stock, stock_view

@@ -10,7 +10,7 @@ custom_imports = dict(
         'projects.false.evaluation',
         'projects.false.engine',
         'projects.false.models.band_preprocessor',
-        'projects.false.models.linear_head',
+        'projects.false.models.segmentation',
     ],
     allow_failed_imports=False,
 )

@@ -21,7 +21,7 @@ _HOMES = {
     'InputError': 'projects.false.errors',
     'MapOptions': 'projects.false.mapping.map_options',
     'load_segmenter': 'projects.false.mapping.load_segmenter',
-    'map_rasters': 'projects.false.mapping.map_run',
+    'map_rasters': 'projects.false.mapping.map_rasters',
 }
 __all__ = [*_HOMES, '__version__']
 

@@ -9,7 +9,7 @@ from benchmarks.pipeline import SIDES, main
 from benchmarks.pipelines.content import STORAGES, make_content
 from benchmarks.pipelines.report import goal, ratio
 from benchmarks.pipelines.sides import DEVICE, build
-from projects.false.datasets.packed import PackedPatches
+from projects.false.patch_folder.packed import PackedPatches
 
 SIZES = {'patches': 4, 'patch-size': 48, 'size': 24, 'batch': 2, 'batches': 1, 'rounds': 1, 'workers': 1}
 SMALL = [*SIZES.items(), ('train-size', 24), ('train-batch', 2), ('train-steps', 1)]

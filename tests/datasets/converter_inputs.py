@@ -8,7 +8,8 @@ import numpy as np
 import rasterio
 from rasterio.io import MemoryFile
 
-from projects.false.datasets.palettes import PALETTES, index_to_colors
+from projects.false.datasets.color_codes import index_to_colors
+from projects.false.imagery.palettes import PALETTES
 
 
 def tiff(pixels: np.ndarray, **options) -> bytes:

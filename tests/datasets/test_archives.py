@@ -3,7 +3,7 @@ import zipfile
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.archives import by_name, list_files
+from projects.false.imagery.archives import by_name, list_files
 
 from .converter_inputs import write_files, write_zip
 

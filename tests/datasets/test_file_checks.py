@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.file_checks import check_complete
+from projects.false.imagery.file_checks import check_complete
 
 from .converter_inputs import jpeg, png, tiff
 

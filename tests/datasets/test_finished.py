@@ -3,7 +3,7 @@ import json
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.finished import finished_before
+from projects.false.patch_folder.description import finished_before
 
 ARGUMENTS = {'seed': 0, 'bands': ('red', 'green')}
 

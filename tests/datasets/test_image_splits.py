@@ -1,7 +1,7 @@
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.image_splits import assign_splits, draw_test_images
+from projects.false.converters.image_splits import assign_splits, draw_test_images
 
 STEMS = [f'image_{number:03}' for number in range(803)]
 

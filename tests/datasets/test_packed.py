@@ -16,10 +16,10 @@ from torch.utils.data import DataLoader
 
 from projects.false import InputError
 from projects.false.datasets.land_cover import LandCoverPatches
-from projects.false.datasets.packed import PackedPatches
-from projects.false.datasets.packing import pack
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.datasets.seeding import SeededSampler
+from projects.false.patch_folder.packed import PackedPatches
+from projects.false.patch_folder.packing import pack
 
 VIEWS = [{'type': 'LoadPatch'}, {'type': 'ContrastiveViews', 'size': 16}]
 LABELS = [

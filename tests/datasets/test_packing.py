@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.packing import pack
 from projects.false.datasets.patch_files import write_patch
-from projects.false.datasets.reading import read_image
+from projects.false.imagery.images import read_image
+from projects.false.patch_folder.packing import pack
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.cut_options import CutOptions
-from projects.false.datasets.palettes import PALETTES
-from projects.false.datasets.potsdam import TEST_TILES, TILE_SIDE, TRAIN_TILES, _tiles, convert_potsdam
-from projects.false.datasets.reading import read_image
-from projects.false.datasets.windows import grid
+from projects.false.converters.options import CutOptions
+from projects.false.converters.potsdam import TEST_TILES, TILE_SIDE, TRAIN_TILES, _tiles, convert_potsdam
+from projects.false.imagery.images import read_image
+from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.windows import grid
 from tests.conftest import REPOSITORY
 
 from .converter_inputs import blocks, potsdam_label, tiff, write_files, write_zip

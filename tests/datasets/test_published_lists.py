@@ -1,8 +1,8 @@
 import pytest
 
-from projects.false.datasets.potsdam import TEST_TILES, TRAIN_TILES
-from projects.false.datasets.published_lists import PUBLISHED_LISTS, WINDOWS, published_patches, read_published
+from projects.false.converters.potsdam import TEST_TILES, TRAIN_TILES
 from projects.false.errors import InputError
+from projects.false.patch_folder.published_lists import PUBLISHED_LISTS, WINDOWS, published_patches, read_published
 
 
 def potsdam(stem='top_potsdam_{}', leave_out=(), windows=WINDOWS):

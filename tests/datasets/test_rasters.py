@@ -8,11 +8,11 @@ import rasterio
 from PIL import Image
 
 from projects.false import InputError
+from projects.false.converters.rasters import convert_rasters
 from projects.false.datasets.georeference import patch_transform
 from projects.false.datasets.patches import UnlabelledPatches
-from projects.false.datasets.rasters import convert_rasters
-from projects.false.datasets.reading import read_image
-from projects.false.datasets.stretching import to_8_bit
+from projects.false.imagery.images import read_image
+from projects.false.imagery.levels import to_8_bit
 from tests.conftest import REPOSITORY
 
 from .converter_inputs import jpeg, png, tiff, write_files
@@ -137,7 +137,7 @@ def test_bands_are_taken_in_the_given_order(tmp_path):
 
 
 def test_wide_rasters_are_read_in_strips_and_pieces(tmp_path, monkeypatch):
-    from projects.false.datasets import raster_cutting
+    from projects.false.converters import cutting as raster_cutting
 
     pixels = noise((90, 200, 3))
     write_files(tmp_path / 'in', {'a.tif': tiff(pixels, tiled=True, blockxsize=16, blockysize=16)})

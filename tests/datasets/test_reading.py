@@ -5,7 +5,7 @@ import rasterio
 from rasterio.transform import from_origin
 
 from projects.false import InputError
-from projects.false.datasets.reading import read_image, read_index_mask
+from projects.false.imagery.images import read_image, read_index_mask
 
 
 @pytest.fixture

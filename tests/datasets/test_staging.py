@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from projects.false.datasets.staging import check_apart, staged_folder
+from projects.false.common.files import check_apart, staged_folder
 from projects.false.errors import InputError
 
 

@@ -7,9 +7,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.datasets.scenes import draw_scene
-from projects.false.engine.channels_last_hook import to_channels_last
-from projects.false.evaluation.confusion import confusion_matrix, scores
+from projects.false.converters.scenes import draw_scene
+from projects.false.engine.precision import to_channels_last
+from projects.false.evaluation.scores import confusion_matrix, scores
 from tests.conftest import REPOSITORY
 
 CLASSES = 7

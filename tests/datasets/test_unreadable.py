@@ -10,9 +10,9 @@ from torch.utils.data import DataLoader
 from projects.false import InputError
 from projects.false.datasets import unreadable
 from projects.false.datasets.land_cover import LandCoverPatches
-from projects.false.datasets.packing import pack
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.datasets.seeding import SeededSampler
+from projects.false.patch_folder.packing import pack
 
 
 @pytest.fixture

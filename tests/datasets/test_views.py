@@ -7,11 +7,17 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from projects.false import InputError
-from projects.false.datasets.color_jitter import adjust_brightness, adjust_contrast, adjust_saturation, blur, grey_of
 from projects.false.datasets.crop_views import crop_window, resize
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.datasets.seeding import SeededSampler, seeded
-from projects.false.datasets.views import ContrastiveViews
+from projects.false.datasets.views.color_loader import (
+    adjust_brightness,
+    adjust_contrast,
+    adjust_saturation,
+    blur,
+    grey_of,
+)
+from projects.false.datasets.views.views import ContrastiveViews
 
 
 @pytest.fixture(scope='module')

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from projects.false.datasets.seeding import seeded
-from projects.false.datasets.views import ContrastiveViews
+from projects.false.datasets.views.views import ContrastiveViews
 from projects.false.models.preprocessor import ViewPreprocessor
 
 pytestmark = pytest.mark.slow

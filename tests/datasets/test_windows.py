@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects.false.datasets.windows import grid
 from projects.false.errors import InputError
+from projects.false.imagery.windows import grid
 
 
 @given(data=st.data(), size=st.integers(1, 12))

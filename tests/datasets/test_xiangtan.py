@@ -1,8 +1,8 @@
 import numpy as np
 
-from projects.false.datasets.cut_options import CutOptions
+from projects.false.converters.options import CutOptions
+from projects.false.converters.xiangtan import IMAGES, TEST_IMAGES, convert_xiangtan
 from projects.false.datasets.drawn_split import split_images
-from projects.false.datasets.xiangtan import IMAGES, TEST_IMAGES, convert_xiangtan
 
 from .converter_inputs import blocks, png, tiff, write_zip
 

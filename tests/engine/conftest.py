@@ -3,6 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import projects.false.engine.resume.exact_hook
+import projects.false.engine.released_optim
+import projects.false.engine.checkpoints.plain_hook
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
@@ -11,11 +14,8 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-import projects.false.engine.checkpoints
-import projects.false.engine.exact_resume_hook
+import projects.false.engine.checkpoints.files
 import projects.false.engine.export_backbone_hook
-import projects.false.engine.larc
-import projects.false.engine.plain_checkpoint_hook
 import projects.false.engine.released_schedule  # noqa: F401
 
 

@@ -5,7 +5,7 @@ import torch
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import MODELS, init_default_scope
 
-from projects.false.engine.channels_last_hook import ChannelsLastHook, in_channels_last, to_channels_last
+from projects.false.engine.precision import ChannelsLastHook, in_channels_last, to_channels_last
 
 
 class Wrapper(MMDistributedDataParallel):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from projects.false.engine.checkpoints import write_checkpoint
-from projects.false.engine.latest_checkpoint import (
+from projects.false.engine.checkpoints.files import write_checkpoint
+from projects.false.engine.checkpoints.latest import (
     Found,
     agree_on_checkpoint,
     choose_after_restart,
@@ -185,7 +185,7 @@ def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: 
 def test_a_damaged_file_is_told_once_however_it_is_spelt(folder: Path, monkeypatch, spelling: str) -> None:
     cut(f'{folder}/iter_11.pth')
     monkeypatch.chdir(folder.parent)
-    monkeypatch.setattr('projects.false.engine.latest_checkpoint.pointed_to', lambda folder: spelling.format('run'))
+    monkeypatch.setattr('projects.false.engine.checkpoints.latest.pointed_to', lambda folder: spelling.format('run'))
     for place in (folder, 'run', './run/'):
         assert len(find_latest_checkpoint(place).skipped) == 1
 

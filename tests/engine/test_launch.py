@@ -5,8 +5,8 @@ import pytest
 from mmengine.config import Config
 
 from projects.false import InputError
-from projects.false.engine.checkpoints import write_checkpoint
-from projects.false.engine.launch import (
+from projects.false.engine.checkpoints.files import write_checkpoint
+from projects.false.engine.config import (
     allow_other_batch,
     alone_in_work_dir,
     build_runner,
@@ -94,7 +94,7 @@ def resumable(tmp_path):
 def said(monkeypatch):
     """Lines of the log."""
     lines = []
-    monkeypatch.setattr('projects.false.engine.launch.print_log', lambda text, *where: lines.append(text))
+    monkeypatch.setattr('projects.false.engine.config.print_log', lambda text, *where: lines.append(text))
     return lines
 
 

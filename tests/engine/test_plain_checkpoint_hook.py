@@ -9,7 +9,7 @@ import torch
 from mmengine.config import ConfigDict
 from mmengine.logging import HistoryBuffer
 
-from projects.false.engine.plain_checkpoint_hook import from_plain, pack_log, to_plain, unpack_log
+from projects.false.engine.checkpoints.plain_hook import from_plain, pack_log, to_plain, unpack_log
 
 
 class Level(IntEnum):

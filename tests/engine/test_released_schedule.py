@@ -5,7 +5,7 @@ import torch
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
 
-from projects.false.engine.larc import LARC
+from projects.false.engine.released_optim import LARC
 from projects.false.engine.released_schedule import ReleasedLR, released_lr
 from projects.false.errors import InputError
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
 from projects.false.errors import InputError
 from tests.engine.conftest import Points, build_runner
 

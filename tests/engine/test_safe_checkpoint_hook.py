@@ -11,8 +11,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from projects.false.engine.checkpoints import read_checkpoint, verify_checkpoint
-from projects.false.engine.safe_checkpoint_hook import SafeCheckpointHook, not_finite, split_kept
+from projects.false.engine.checkpoints.files import read_checkpoint, verify_checkpoint
+from projects.false.engine.checkpoints.safe_hook import SafeCheckpointHook, not_finite, split_kept
 from projects.false.errors import InputError
 from tests.engine.conftest import Careless
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from projects.false.engine.checkpoints import DamagedCheckpoint, read_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.engine.damaged_checkpoint import DamagedCheckpoint
 from projects.false.engine.safetensors_files import write_safetensors
 from projects.false.errors import InputError
 

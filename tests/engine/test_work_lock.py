@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from projects.false.engine.work_lock import lock_work_dir, unlock_work_dir, work_dir_locked
+from projects.false.common.work_lock import lock_work_dir, unlock_work_dir, work_dir_locked
 from projects.false.errors import InputError
 from tests.conftest import REPOSITORY
 
@@ -90,7 +90,7 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch) -> None:
 
     said = []
     monkeypatch.setattr('fcntl.lockf', unsupported)
-    monkeypatch.setattr('projects.false.engine.work_lock.print_log', lambda text, **where: said.append(text))
+    monkeypatch.setattr('projects.false.common.work_lock.print_log', lambda text, **where: said.append(text))
     lock_work_dir(tmp_path)
     assert said == [f'{tmp_path}: no locks here (No locks available); let no second run write to it']
 

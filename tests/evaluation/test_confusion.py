@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.false import InputError
-from projects.false.evaluation.confusion import confusion_matrix, scores
+from projects.false.evaluation.scores import confusion_matrix, scores
 
 
 def slow_scores(label, prediction, classes):

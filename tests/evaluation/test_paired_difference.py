@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from projects.false import InputError
-from projects.false.evaluation.paired_difference import bootstrap_differences, paired_difference
+from projects.false.experiments.benchmark.paired_difference import bootstrap_differences, paired_difference
 
 SCORES = st.floats(0, 100, width=32)
 

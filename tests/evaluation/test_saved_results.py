@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from projects.false.errors import InputError
-from projects.false.evaluation.saved_results import check_outputs, is_folder, write_folder, write_scores
+from projects.false.evaluation.evaluate import check_outputs, is_folder, write_folder, write_scores
 
 FOUND = {
     'checkpoint': 'iter_1.pth',

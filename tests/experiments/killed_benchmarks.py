@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from projects.false.engine import work_lock
-from projects.false.experiments import benchmark, children, results_file
+from projects.false.common import work_lock
+from projects.false.experiments import children, results_file
+from projects.false.experiments.benchmark import runner as benchmark
 from tests.tools.loading import main_of
 
 

@@ -7,10 +7,10 @@ import shutil
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark import Benchmark
-from projects.false.experiments.benchmark_outputs import shown_runs
-from projects.false.experiments.recipes import digest
-from projects.false.experiments.spec_reading import read_spec
+from projects.false.experiments.benchmark.outputs import shown_runs
+from projects.false.experiments.benchmark.recipes import digest
+from projects.false.experiments.benchmark.runner import Benchmark
+from projects.false.experiments.benchmark.spec import read_spec
 from tests.experiments.tiny_benchmark import write_spec
 
 

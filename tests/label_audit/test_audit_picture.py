@@ -3,11 +3,11 @@ import json
 import cv2
 import numpy as np
 
-from projects.false.datasets.palettes import load_palette
-from projects.false.label_audit.audit_picture import audit_picture
+from projects.false.imagery.palettes import load_palette
+from projects.false.label_audit.audit import audit_labels
 from projects.false.label_audit.finding_pictures import GAP, SIDE, chosen_findings, finding_picture
 from projects.false.label_audit.findings import Finding
-from projects.false.label_audit.label_audit import audit_labels
+from projects.false.label_audit.picture import audit_picture
 
 
 def decoded(png):

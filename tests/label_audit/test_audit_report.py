@@ -5,9 +5,9 @@ import pytest
 from rich.console import Console
 
 from projects.false.errors import InputError
-from projects.false.label_audit.audit_report import audit_json, print_audit, verdict
+from projects.false.label_audit.audit import audit_labels
 from projects.false.label_audit.findings import KINDS, Finding, by_kind
-from projects.false.label_audit.label_audit import audit_labels
+from projects.false.label_audit.report import audit_json, print_audit, verdict
 
 
 def text_of(audit):

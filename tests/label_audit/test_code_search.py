@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.false.errors import InputError
-from projects.false.label_audit import code_search
-from projects.false.label_audit.code_search import nearest_codes
+from projects.false.label_audit import similar_pictures as code_search
+from projects.false.label_audit.similar_pictures import nearest_codes
 
 
 def flipped(code, positions):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from projects.false.errors import InputError
-from projects.false.label_audit.label_audit import audit_labels
+from projects.false.label_audit.audit import audit_labels
 
 
 def found(audit):

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.datasets.scenes.scene import draw_scene
+from projects.false.converters.scenes.scene import draw_scene
 from projects.false.label_audit.near_duplicates import find_duplicates
-from projects.false.label_audit.patch_facts import PatchFacts
+from projects.false.label_audit.patch_checks import PatchFacts
 from projects.false.label_audit.picture_hash import grey_of_bands, orientation_codes
 from projects.false.label_audit.shared_detail import shared_detail
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.label_audit.patch_facts import read_facts
+from projects.false.label_audit.patch_checks import read_facts
 
 CLASSES = ['roof', 'ground', 'water']
 

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.datasets.scenes.scene import draw_scene
+from projects.false.converters.scenes.scene import draw_scene
 from projects.false.errors import InputError
 from projects.false.label_audit.picture_hash import grey_of_bands, orientation_codes
 

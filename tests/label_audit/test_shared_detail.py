@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.datasets.scenes.scene import draw_scene
+from projects.false.converters.scenes.scene import draw_scene
 from projects.false.label_audit.near_duplicates import SAME_PLACE
 from projects.false.label_audit.picture_hash import grey_of_bands
 from projects.false.label_audit.shared_detail import shared_detail

@@ -1,7 +1,7 @@
 import pytest
 
 from projects.false.errors import InputError
-from projects.false.label_audit.split_lists import read_lists, sides
+from projects.false.patch_folder.lists import read_lists, sides
 
 
 def write(root, **lists):

@@ -1,6 +1,6 @@
 import numpy as np
 
-from projects.false.datasets.windows import grid
+from projects.false.imagery.windows import grid
 from projects.false.label_audit.window_overlap import overlapping_windows
 
 

@@ -5,7 +5,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.datasets.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES
 from tests.conftest import REPOSITORY
 
 

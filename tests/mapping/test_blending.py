@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from projects.false.mapping.blending import Blender
-from projects.false.mapping.window_plan import WindowPlan
+from projects.false.mapping.windows import WindowPlan
 
 SIZES = [(40, 50), (16, 16), (17, 90), (90, 33), (7, 5), (16, 3)]
 

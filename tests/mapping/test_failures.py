@@ -14,7 +14,7 @@ import rasterio
 
 from projects.false.errors import InputError
 from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
+from projects.false.mapping.map_rasters import map_rasters
 from tests.conftest import REPOSITORY
 
 from .colour_threshold import ColourThreshold, expected_classes

@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, DefaultScope
 from projects.false.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
 from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
+from projects.false.mapping.map_rasters import map_rasters
 
 from .conftest import checkerboard
 from .fine_tuned import save_fine_tuned

@@ -14,7 +14,7 @@ from rasterio.shutil import copy as copy_raster
 
 from projects.false.errors import InputError
 from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
+from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.pixel_rule import PixelRule
 
 from .colour_threshold import ColourThreshold, expected_classes

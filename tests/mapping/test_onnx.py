@@ -9,7 +9,7 @@ import torch
 from projects.false.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
 from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
+from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.onnx_export import export_onnx
 from projects.false.mapping.onnx_segmenter import OnnxSegmenter
 from projects.false.mapping.pixel_rule import PixelRule

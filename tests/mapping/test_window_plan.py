@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from projects.false.mapping.window_plan import WindowPlan
+from projects.false.mapping.windows import WindowPlan
 
 PLANS = [WindowPlan(100, 70, 32, overlap, blend) for overlap in (0, 0.25, 0.5, 0.9) for blend in ('smooth', 'uniform')]
 

@@ -7,9 +7,9 @@ import torch
 
 from projects.false import InputError
 from projects.false.datasets.seeding import seeded
-from projects.false.datasets.view_steps import HUE, NEUTRAL, ViewSteps
-from projects.false.datasets.views import ContrastiveViews
-from projects.false.models.device_views import apply_steps, blur
+from projects.false.datasets.views.color_device import apply_steps, blur
+from projects.false.datasets.views.steps import HUE, NEUTRAL, ViewSteps
+from projects.false.datasets.views.views import ContrastiveViews
 from projects.false.models.preprocessor import ViewPreprocessor
 
 ORDER = (0, 1, 2, 3)

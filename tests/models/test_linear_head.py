@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from projects.false.errors import InputError
-from projects.false.models.linear_head import LinearSegmentationHead
+from projects.false.models.segmentation import LinearSegmentationHead
 
 CHANNELS = [3, 5, 7, 9]
 

@@ -7,10 +7,10 @@ import torch
 from mmengine.config import Config
 from torch.nn.functional import normalize
 
-from projects.false.pair_audit.batches import audited_batches, build_loader
+from projects.false.datasets.labelled_patches import class_counts
 from projects.false.pair_audit.checkpoints import build_model
 from projects.false.pair_audit.comparisons import audited_comparisons
-from projects.false.watching.labelled_patches import class_counts
+from projects.false.pair_audit.replay import audited_batches, build_loader
 from tests.conftest import REPOSITORY
 
 

@@ -5,7 +5,7 @@ import pytest
 from projects.false import InputError
 from projects.false.datasets.crop_views import resize
 from projects.false.datasets.seeding import seeded
-from projects.false.datasets.views import ContrastiveViews
+from projects.false.datasets.views.views import ContrastiveViews
 from projects.false.pair_audit.view_labels import CountViewLabels
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from finished_quickstart import PALETTE, SIZE, Finished, draw_label, write_log
 
-from projects.false.evaluation.confusion import confusion_matrix, scores
+from projects.false.evaluation.scores import confusion_matrix, scores
 from projects.false.reports import Run
 
 

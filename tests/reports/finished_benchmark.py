@@ -3,9 +3,9 @@
 import numpy as np
 from finished_quickstart import PALETTE, Finished
 
-from projects.false.evaluation.confusion import scores
-from projects.false.reports.benchmark_report import BenchmarkPage, Shown
-from projects.false.reports.benchmark_summary import compare
+from projects.false.evaluation.scores import scores
+from projects.false.experiments.benchmark.page import BenchmarkPage, Shown
+from projects.false.experiments.benchmark.summary import compare
 
 MATRIX = np.array([[50, 5, 5, 0], [4, 60, 6, 0], [3, 7, 40, 0], [0, 0, 0, 0]])
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
 from projects.false.reports import Run
 
 SIZE = 32

@@ -4,8 +4,8 @@ import pytest
 from finished_benchmark import all_results, content
 
 from projects.false import InputError
-from projects.false.reports.benchmark_report import write_benchmark_report
-from projects.false.reports.benchmark_summary import compare
+from projects.false.experiments.benchmark.page import write_benchmark_report
+from projects.false.experiments.benchmark.summary import compare
 from projects.false.reports.page import page, write_page
 from tests.reports.html_elements import elements
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from finished_benchmark import content
 
+from projects.false.experiments.benchmark.page import write_benchmark_report
 from projects.false.reports import write_report
-from projects.false.reports.benchmark_report import write_benchmark_report
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 

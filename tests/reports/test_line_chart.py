@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from projects.false.reports.line_chart import MOST_POINTS, Curve, line_chart
+from projects.false.reports.charts import MOST_POINTS, Curve, line_chart
 
 
 def paths(svg):

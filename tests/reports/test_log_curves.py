@@ -4,7 +4,7 @@ import pytest
 from finished_quickstart import write_log
 
 from projects.false import InputError
-from projects.false.reports.log_curves import logged_curve, plot_curves
+from projects.false.reports.curves import logged_curve, plot_curves
 from projects.false.reports.training_logs import LossCurve, read_training_log
 
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.datasets.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES
 from projects.false.reports.contact_sheet import enlarged
 from tests.conftest import REPOSITORY
 from tests.tools.loading import main_of

@@ -6,7 +6,7 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 
-from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint
 from tests.conftest import REPOSITORY
 from tests.tools.test_train_and_test import SMALL, call
 

@@ -70,7 +70,7 @@ def test_errors_are_one_line(fine_tuned, make_raster, tmp_path, capsys):  # noqa
 def test_sixteen_bit_with_the_ranges_of_a_data_set(fine_tuned, make_raster, tmp_path, capsys):  # noqa: F811
     pixels = checkerboard(140, 140).astype('uint16') * 30
     source = str(make_raster(pixels, 'sixteen/scene.tif'))
-    from projects.false.datasets.rasters import convert_rasters
+    from projects.false.converters.rasters import convert_rasters
 
     convert_rasters([source], tmp_path / 'data', 64, workers=1)
     arguments = [*fine_tuned, source, '--out', str(tmp_path / 'maps'), '--data', str(tmp_path / 'data')]

@@ -2,7 +2,7 @@
 
 from mmengine.config import Config
 
-from projects.false.engine.launch import load_config
+from projects.false.engine.config import load_config
 from tests.conftest import REPOSITORY
 from tests.tools.loading import main_of
 

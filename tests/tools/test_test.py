@@ -12,9 +12,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.datasets.palettes import PALETTES
-from projects.false.engine.checkpoints import write_checkpoint
+from projects.false.engine.checkpoints.files import write_checkpoint
 from projects.false.engine.weights.conversion import convert_weights
+from projects.false.imagery.palettes import PALETTES
 from projects.false.reports.pictures import mask_picture
 from tests.conftest import REPOSITORY
 from tests.tools.test_train_and_test import call

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from projects.false.engine.export_backbone import export_backbone
+from projects.false.engine.weights.backbone import export_backbone
 from tests.conftest import REPOSITORY
 
 PRETRAIN = REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py'

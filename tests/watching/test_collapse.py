@@ -1,7 +1,7 @@
 import pytest
 
-from projects.false.watching.collapse import collapse_signs
-from projects.false.watching.embedding_measures import EmbeddingMeasures
+from projects.false.monitoring.collapse import collapse_signs
+from projects.false.monitoring.embeddings import EmbeddingMeasures
 
 
 @pytest.mark.parametrize(

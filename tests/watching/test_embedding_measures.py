@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.false.watching.embedding_measures import alignment, effective_rank, measure, relative_std, uniformity
+from projects.false.monitoring.embeddings import alignment, effective_rank, measure, relative_std, uniformity
 
 
 def rows(count, length, seed=0):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from projects.false import InputError
-from projects.false.datasets.packing import pack
-from projects.false.watching.labelled_patches import ProbePatches
+from projects.false.datasets.labelled_patches import ProbePatches
+from projects.false.patch_folder.packing import pack
 
 
 @pytest.fixture

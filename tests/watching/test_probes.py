@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from projects.false.watching.accuracy import accuracies
-from projects.false.watching.linear_probe import linear_predict
-from projects.false.watching.nearest_neighbours import knn_predict
+from projects.false.monitoring.accuracy import accuracies
+from projects.false.monitoring.nearest_neighbours import knn_predict
+from projects.false.monitoring.probes import linear_predict
 
 
 def clusters(count, seed=0):

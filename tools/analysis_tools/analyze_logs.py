@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from
 
 from projects.false.command_line import report_input_errors
 from projects.false.errors import InputError
-from projects.false.reports.log_curves import logged_curve, plot_curves
+from projects.false.reports.curves import logged_curve, plot_curves
 from projects.false.reports.training_logs import read_training_log
 from projects.false.reports.training_time import training_time
 

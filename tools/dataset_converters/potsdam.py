@@ -14,8 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.command_line import report_input_errors
+from projects.false.converters.potsdam import BANDS, LABELS, convert_potsdam, geometry_notes
 from projects.false.datasets.converter_command import add_cut_options, print_conversion, take_cut_options
-from projects.false.datasets.potsdam import BANDS, LABELS, convert_potsdam, geometry_notes
 
 
 @report_input_errors

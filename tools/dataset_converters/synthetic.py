@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.command_line import report_input_errors
-from projects.false.datasets.synthetic import write_synthetic_tiles
+from projects.false.converters.synthetic import write_synthetic_tiles
 
 
 @report_input_errors

@@ -3,12 +3,12 @@
 ``land_cover`` needs mmseg and is imported by the segmentation configs only.
 """
 
-from .known_land_cover import DominantClass, ViewLandCover
+from .loading import LoadIndexMask, LoadPatch
 from .patches import UnlabelledPatches
 from .raster_windows import RasterWindows
 from .seeding import SeededSampler
-from .transforms import LoadIndexMask, LoadPatch
-from .views import ContrastiveViews
+from .view_labels import DominantClass, ViewLandCover
+from .views.views import ContrastiveViews
 
 __all__ = [
     'ContrastiveViews',

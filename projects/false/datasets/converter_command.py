@@ -4,9 +4,10 @@ import argparse
 
 from rich.console import Console
 
-from .cut_options import CutOptions
+from projects.false.converters.options import CutOptions
+from projects.false.patch_folder.description import Conversion
+
 from .description import summary_table
-from .finished import Conversion
 
 _CUT = ('patch_size', 'stride', 'label_fractions', 'seed', 'workers', 'overwrite')
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from .view_steps import uniform
+from .views.steps import uniform
 
 
 def crop_window(

@@ -8,15 +8,16 @@ import rasterio
 from rasterio.errors import RasterioError
 
 from projects.false.errors import InputError
+from projects.false.imagery.images import read_image
+from projects.false.imagery.windows import grid
 
 from .band_statistics import count_levels
+from .color_codes import IGNORE_INDEX
 from .georeference import georeference
 from .mask_reading import read_mask
 from .pairs import Pair
-from .palettes import IGNORE_INDEX, Palette
+from .palette import Palette
 from .patch_files import write_patch
-from .reading import read_image
-from .windows import grid
 
 
 class Cut(NamedTuple):

@@ -8,9 +8,11 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from projects.false.converters.options import CutOptions
+
 from .band_statistics import mean_and_std
-from .cut_options import CutOptions
-from .palettes import IGNORE_INDEX, Palette, to_hex
+from .color_codes import IGNORE_INDEX
+from .palette import Palette, to_hex
 
 
 def describe(

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from projects.false.converters.image_splits import assign_splits, draw_test_images
 from projects.false.errors import InputError
-
-from .image_splits import assign_splits, draw_test_images
 
 
 def split_images(

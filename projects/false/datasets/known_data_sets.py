@@ -2,8 +2,9 @@
 
 from mmengine.registry import DATASETS
 
+from projects.false.imagery.palettes import PALETTES
+
 from .land_cover import LandCoverPatches
-from .palettes import PALETTES
 
 
 def _metainfo(name: str) -> dict:

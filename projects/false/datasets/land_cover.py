@@ -8,10 +8,11 @@ from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
 from projects.false.errors import InputError
+from projects.false.imagery.palettes import load_palette
+from projects.false.patch_folder.packed import way_out
 
-from .packed import way_out
-from .packed_samples import PackedSamples
-from .palettes import Palette, load_palette
+from .mixins import PackedSamples
+from .palette import Palette
 from .patches import list_images
 from .seeding import SeededSamples
 from .unreadable import SkipUnreadable

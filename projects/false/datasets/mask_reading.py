@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 
 from projects.false.errors import InputError
+from projects.false.imagery.file_checks import check_complete
+from projects.false.imagery.images import RASTER_SUFFIXES, read_image, read_index_mask
 
-from .file_checks import check_complete
-from .palettes import IGNORE_INDEX, Palette, colors_to_index
-from .reading import RASTER_SUFFIXES, read_image, read_index_mask
+from .color_codes import IGNORE_INDEX, colors_to_index
+from .palette import Palette
 
 
 def read_mask(path: Path, palette: Palette) -> np.ndarray:

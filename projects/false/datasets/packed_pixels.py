@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from projects.false.errors import InputError
+from projects.false.imagery.images import read_image, read_index_mask
 
 from .ahead import map_ahead
-from .reading import read_image, read_index_mask
 
 Pair = tuple[Path, Path | None]
 _SHOWN = 5

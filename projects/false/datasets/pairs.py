@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projects.false.errors import InputError
-
-from .archives import SourceFile
+from projects.false.imagery.archives import SourceFile
 
 LOSSY_SUFFIXES = ('.jpg', '.jpeg')
 PAIR_SUFFIXES = ('.png', *LOSSY_SUFFIXES, '.tif', '.tiff')

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from projects.false.errors import InputError
-
-from .reading import IMAGE_SUFFIXES
+from projects.false.imagery.images import IMAGE_SUFFIXES
 
 
 def list_folder(folder: Path) -> tuple[list[str], dict[str, int]]:

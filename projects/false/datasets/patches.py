@@ -6,10 +6,10 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
 from projects.false.errors import InputError
+from projects.false.imagery.images import IMAGE_SUFFIXES
 
-from .packed_samples import PackedSamples
+from .mixins import PackedSamples
 from .patch_names import list_folder, read_names
-from .reading import IMAGE_SUFFIXES
 from .seeding import SeededSamples
 from .unreadable import SkipUnreadable
 

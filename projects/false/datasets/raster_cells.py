@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from projects.false.errors import InputError
+from projects.false.imagery.windows import grid
 
 from .raster_reader import RasterReader
-from .windows import grid
 
 _POINTS = 8  # of the coarse look, along a side of a window
 

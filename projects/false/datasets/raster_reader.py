@@ -11,7 +11,7 @@ import numpy as np
 
 from projects.false.errors import InputError
 
-if TYPE_CHECKING:  # rasterio is imported on use: patches are read without it
+if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 MAX_OPEN = 64  # handles a process
@@ -48,7 +48,7 @@ class RasterReader:
         import rasterio
         from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-        from .raster_files import DRIVERS
+        from projects.false.imagery.rasters import DRIVERS
 
         key = os.getpid(), path  # a handle must not be used on the other side of a fork
         if path.suffix.lower() not in DRIVERS:

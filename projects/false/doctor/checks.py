@@ -6,12 +6,12 @@ import os
 import re
 import shlex
 
-from projects.false.doctor.clashes import check_numpy, check_opencv, check_torch_pair, check_twins
-from projects.false.doctor.facts import Facts
-from projects.false.doctor.findings import Finding, install, pip, reinstall
-from projects.false.doctor.machine import check_machine
-from projects.false.doctor.probe import DISTRIBUTIONS, MODULES
-from projects.false.doctor.versions import broken_bounds
+from .clashes import check_numpy, check_opencv, check_torch_pair, check_twins
+from .facts import Facts
+from .findings import Finding, install, pip, reinstall
+from .machine import check_machine
+from .probe import DISTRIBUTIONS, MODULES
+from .versions import broken_bounds
 
 LEVELS = ('error', 'warning', 'info')
 

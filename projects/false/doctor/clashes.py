@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from projects.false.doctor.facts import Facts
-from projects.false.doctor.findings import Finding, install, pip, reinstall
-from projects.false.doctor.probe import DISTRIBUTIONS
-from projects.false.doctor.versions import version_key
+from .facts import Facts
+from .findings import Finding, install, pip, reinstall
+from .probe import DISTRIBUTIONS
+from .versions import version_key
 
 OVERWRITTEN = {  # they install into the same folders, so whichever came last has overwritten half of the other
     'onedl-mmengine': ('mmengine', 'mmengine-lite'),

@@ -10,8 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-from projects.false.doctor.probe import MODULES, Outcome, run_probe
-from projects.false.doctor.versions import Requirement, normalise, parse_requirements
+from .probe import MODULES, Outcome, run_probe
+from .versions import Requirement, normalise, parse_requirements
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import NamedTuple
 
-from projects.false.doctor.facts import Facts
+from .facts import Facts
 
 
 class Finding(NamedTuple):

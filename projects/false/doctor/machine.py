@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from projects.false.doctor.facts import Facts
-from projects.false.doctor.findings import Finding
+from .facts import Facts
+from .findings import Finding
 
 GIB = 1 << 30
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from projects.false.doctor.facts import Facts
-from projects.false.doctor.findings import Finding
-from projects.false.doctor.probe import DISTRIBUTIONS, MODULES
+from .facts import Facts
+from .findings import Finding
+from .probe import DISTRIBUTIONS, MODULES
 
 COLUMNS = ('package', 'version', 'from', 'import')
 

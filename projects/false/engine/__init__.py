@@ -1,22 +1,24 @@
 """Hooks, optimizer, schedules and checkpoints. Importing registers them, and makes every checkpoint load a safe one."""
 
-from . import checkpoint_loader, checkpoints
+from projects.false.common.random_state import ExactResumeHook
+from projects.false.monitoring.collapse_hook import CollapseHook
+from projects.false.monitoring.probe_hook import ProbeHook
+
 from .autocast_optim_wrapper import AutocastOptimWrapper
-from .channels_last_hook import ChannelsLastHook
-from .collapse_hook import CollapseHook
+from .checkpoints import files as checkpoints
+from .checkpoints import mmengine_loader as checkpoint_loader
+from .checkpoints.plain_hook import PlainCheckpointHook
+from .checkpoints.safe_hook import SafeCheckpointHook
 from .confidence_schedule_hook import ConfidenceScheduleHook
-from .exact_resume_hook import ExactResumeHook
 from .export_backbone_hook import ExportBackboneHook
 from .finite_loss_hook import FiniteLossHook
-from .larc import LARC
-from .plain_checkpoint_hook import PlainCheckpointHook
-from .pretrained_backbone import PretrainedBackbone
-from .probe_hook import ProbeHook
+from .precision import ChannelsLastHook
+from .released_optim import LARC
 from .released_schedule import ReleasedLR
-from .resume_check_hook import ResumeCheckHook
+from .resume.check_hook import ResumeCheckHook
 from .runner import FALSERunner
-from .safe_checkpoint_hook import SafeCheckpointHook
 from .start_checks_hook import StartChecksHook
+from .weights.pretrained_backbone import PretrainedBackbone
 
 __all__ = [
     'LARC',

@@ -7,7 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 
-from projects.false.engine.export_backbone import export_backbone, method_name
+from .weights.backbone import export_backbone, method_name
 
 
 @HOOKS.register_module()

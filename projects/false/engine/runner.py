@@ -14,8 +14,8 @@ from torch import distributed, nn
 
 from projects.false.errors import InputError
 
-from .channels_last_hook import to_channels_last
-from .latest_checkpoint import agree_on_checkpoint, choose_resumed
+from .checkpoints.latest import agree_on_checkpoint, choose_resumed
+from .precision import to_channels_last
 
 _LAUNCHER_VARIABLES = {
     'slurm': {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'},

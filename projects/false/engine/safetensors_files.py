@@ -9,8 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from projects.false.atomic_write import atomic_write
-from projects.false.engine.damaged_checkpoint import DamagedCheckpoint
 from projects.false.errors import InputError
+
+from .damaged_checkpoint import DamagedCheckpoint
 
 SUFFIX = '.safetensors'
 _FACTS = 'facts'  # key of the header under which facts are kept, as JSON

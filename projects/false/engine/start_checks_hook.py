@@ -5,9 +5,10 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
-from projects.false.engine.global_batch import GlobalBatch, accumulation_of
 from projects.false.errors import InputError
 from projects.false.models.key_queue import KeyQueue
+
+from .resume.global_batch import GlobalBatch, accumulation_of
 
 
 def check_batches(images: int, batch_size: int, batches: int) -> None:

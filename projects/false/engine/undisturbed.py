@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import broadcast, get_world_size
 from torch import nn
 
-from .exact_resume_hook import random_state, set_random_state
+from projects.false.common.random_state import random_state, set_random_state
 
 
 @contextmanager

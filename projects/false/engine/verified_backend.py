@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.fileio import LocalBackend, register_backend
 
-from projects.false.engine.checkpoints import write_checkpoint_bytes
+from .checkpoints.files import write_checkpoint_bytes
 
 
 @register_backend('VerifiedBackend')

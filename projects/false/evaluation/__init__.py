@@ -1,6 +1,6 @@
 """From predictions to scores."""
 
-from .confusion import Scores, confusion_matrix, scores
 from .land_cover_metric import LandCoverMetric
+from .scores import Scores, confusion_matrix, scores
 
 __all__ = ['LandCoverMetric', 'Scores', 'confusion_matrix', 'scores']

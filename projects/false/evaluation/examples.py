@@ -5,7 +5,7 @@ import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 
-from projects.false.datasets.palettes import IGNORE_INDEX
+from projects.false.datasets.color_codes import IGNORE_INDEX
 from projects.false.reports.contact_sheet import contact_sheet, enlarged
 from projects.false.reports.pictures import mask_picture
 from projects.false.reports.samples import image_of, palette_of

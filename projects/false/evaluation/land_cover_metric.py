@@ -10,7 +10,7 @@ from mmengine.registry import METRICS
 
 from projects.false.errors import InputError
 
-from .confusion import confusion_matrix, scores
+from .scores import confusion_matrix, scores
 from .tables import score_table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .confusion import Scores
+from .scores import Scores
 
 
 def score_table(found: Scores, classes: Sequence[str]) -> str:

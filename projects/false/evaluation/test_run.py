@@ -4,10 +4,10 @@ import numpy as np
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.exact_weights import exact_weights
 
-from .confusion import scores
+from .scores import scores
 from .tables import class_scores
 
 

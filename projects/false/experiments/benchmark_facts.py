@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from .benchmark import Benchmark
+from .benchmark.runner import Benchmark
 from .benchmark_spec import Recipe
 from .step import step_facts
 from .surroundings import hardware

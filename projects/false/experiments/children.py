@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 
-from projects.false.launcher_death import die_with_parent
+from projects.false.common.parent_death import die_with_parent
 
 _HEAVY = (
     'torch._dynamo',

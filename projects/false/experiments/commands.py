@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from projects.false.config_options import as_option
+from projects.false.common.command_line import as_option
 
 from .step import Step, python, resume_if_begun
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from projects.false.atomic_write import atomic_write
-from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint
 
 
 def keep_weights_alone(folder: Path) -> None:

@@ -6,13 +6,14 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 
-from projects.false.config_options import as_option
-from projects.false.datasets.palettes import load_palette
+from projects.false.common.command_line import as_option
 from projects.false.errors import InputError
-from projects.false.reports.quickstart_report import Run, write_report
+from projects.false.imagery.palettes import load_palette
+from projects.false.reports.runs import Run
 
 from .children import preload
 from .commands import fine_tuning_step, pretraining_step, test_step
+from .quickstart_page import write_report
 from .step import Step, python
 from .steps import run_steps
 from .surroundings import hardware, software

@@ -3,13 +3,14 @@
 import cv2
 import numpy as np
 
-from projects.false.datasets.palettes import IGNORE_INDEX, Palette
-from projects.false.datasets.reading import read_image, read_index_mask
+from projects.false.datasets.color_codes import IGNORE_INDEX
+from projects.false.datasets.palette import Palette
 from projects.false.errors import InputError
+from projects.false.imagery.images import read_image, read_index_mask
 from projects.false.reports.pictures import mask_picture
 
+from .audit import Audit, mask_path
 from .findings import Finding, by_kind
-from .label_audit import Audit, mask_path
 
 SIDE, GAP = 160, 6  # pixels
 

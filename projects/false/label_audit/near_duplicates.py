@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from .code_search import nearest_codes
 from .findings import Finding
-from .patch_facts import PatchFacts
+from .patch_checks import PatchFacts
+from .similar_pictures import nearest_codes
 
 SAME_PLACE = 0.6  # shared detail from which two pictures count as one place
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from projects.false.errors import InputError
 
 from .comparison import Comparison
-from .processes import gather_views, process_count, process_rank
+from .distributed import gather_views, process_count, process_rank
 
 
 def in_batch_comparison(

@@ -6,12 +6,12 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor
 
+from projects.false.common.errors import check_range
 from projects.false.errors import InputError
 
+from .base import ContrastiveLoss
 from .comparison import Block
-from .contrastive import ContrastiveLoss
 from .logsumexp import logsumexp
-from .ranges import check_range
 
 
 def debiased(block: Block, tau_plus: float = 0.1, beta: float = 0.0) -> Tensor:

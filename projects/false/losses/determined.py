@@ -3,12 +3,13 @@
 import torch
 from torch import Tensor
 
+from projects.false.common.errors import check_range
+from projects.false.losses.determinations import build_determination
+
+from .base import ContrastiveLoss
 from .comparison import Block, Comparison
-from .contrastive import ContrastiveLoss
-from .determinations import build_determination
 from .observation import Observation
 from .pairs import Pairs
-from .ranges import check_range
 
 
 class DeterminedLoss(ContrastiveLoss):

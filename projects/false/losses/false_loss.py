@@ -3,11 +3,12 @@
 from mmengine.registry import MODELS
 from torch import Tensor
 
+from projects.false.common.errors import check_range
+
 from .calibration import calibrated_cross_entropy
 from .comparison import Block
 from .determined import DeterminedLoss
 from .pairs import Pairs
-from .ranges import check_range
 
 
 @MODELS.register_module()

@@ -3,9 +3,9 @@
 from mmengine.registry import MODELS
 from torch import Tensor
 
+from .base import ContrastiveLoss
 from .calibration import calibrated_cross_entropy
 from .comparison import Block
-from .contrastive import ContrastiveLoss
 
 
 @MODELS.register_module()

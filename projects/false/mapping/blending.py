@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .window_plan import WindowPlan
+from .windows import WindowPlan
 
 
 class Strip(NamedTuple):

@@ -15,10 +15,10 @@ from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
 from projects.false.atomic_write import atomic_path
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
 from projects.false.errors import InputError
 
-from .image_rows import GDAL_OPTIONS
+from .sources import GDAL_OPTIONS
 
 NODATA, TILE = 255, 256
 

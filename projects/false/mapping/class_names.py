@@ -2,7 +2,7 @@
 
 from xml.etree import ElementTree
 
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
 
 _COLUMNS = (('Value', 0, 5), ('Class', 2, 2), ('Red', 0, 6), ('Green', 0, 7), ('Blue', 0, 8))  # name, type, usage
 

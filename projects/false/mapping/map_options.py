@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from projects.false.datasets.parallel import count_workers
+from projects.false.common.threads import count_workers
 from projects.false.errors import InputError
 
 from .pixel_rule import PixelRule
 from .segmenter import Segmenter
-from .window_plan import WindowPlan
+from .windows import WindowPlan
 
 
 @dataclass(frozen=True)

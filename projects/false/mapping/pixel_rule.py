@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projects.false.datasets.dataset_json import read_description
-from projects.false.datasets.raster_files import Raster
 from projects.false.errors import InputError
+from projects.false.imagery.rasters import Raster
 
 
 class PixelRule(NamedTuple):

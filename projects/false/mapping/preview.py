@@ -8,10 +8,10 @@ import numpy as np
 import rasterio
 from PIL import Image, ImageDraw
 
-from projects.false.datasets.palettes import Palette
-from projects.false.datasets.raster_files import Raster, open_raster
+from projects.false.datasets.palette import Palette
 from projects.false.datasets.raster_pixels import read_window
-from projects.false.datasets.stretching import to_8_bit
+from projects.false.imagery.levels import to_8_bit
+from projects.false.imagery.rasters import Raster, open_raster
 from projects.false.reports.contact_sheet import font_of
 
 from .class_map_file import NODATA

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .image_rows import read_rows
 from .map_options import MapOptions
 from .pixel_rule import choose_rule
 from .segmenter import Segmenter
 from .source_files import find_sources
+from .sources import read_rows
 from .window_batches import WindowBatches
 
 

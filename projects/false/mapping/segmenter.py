@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
 from projects.false.errors import InputError
 
 from .pixel_rule import PixelRule

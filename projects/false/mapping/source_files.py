@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from projects.false.datasets.raster_files import DRIVERS, Raster, find_rasters, inspect_rasters
 from projects.false.errors import InputError
+from projects.false.imagery.rasters import DRIVERS, Raster, find_rasters, inspect_rasters
 
 MAP_DRIVERS = {**DRIVERS, '.vrt': 'VRT'}
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .pieces import Mosaic, Pixels
-from .window_plan import WindowPlan
+from .windows import WindowPlan
 
 
 class Batch(NamedTuple):

@@ -1,11 +1,12 @@
 """The algorithms, their neck and their head: they wire a backbone of the current scope to a loss."""
 
-from projects.false.losses import FALSELoss, NTXentLoss
+from projects.false.losses.false_loss import FALSELoss
+from projects.false.losses.nt_xent import NTXentLoss
 
 from .false import FALSE
 from .false_moco import FALSEMoCo
 from .head import FALSEHead
-from .neck import FALSENeck
 from .preprocessor import ViewPreprocessor
+from .projection import FALSENeck
 
 __all__ = ['FALSE', 'FALSEHead', 'FALSELoss', 'FALSEMoCo', 'FALSENeck', 'NTXentLoss', 'ViewPreprocessor']

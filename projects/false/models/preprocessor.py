@@ -6,9 +6,8 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import MODELS
 
+from projects.false.datasets.views.color_device import apply_steps
 from projects.false.errors import InputError
-
-from .device_views import apply_steps
 
 
 @MODELS.register_module()

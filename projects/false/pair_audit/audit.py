@@ -7,10 +7,10 @@ from mmengine.logging import print_log
 from torch import nn
 from torch.utils.data import DataLoader
 
-from .batches import build_loader
 from .checkpoints import Stage, build_model, load_stage
 from .examples import Examples
 from .judge import Finding, Judge
+from .replay import build_loader
 from .settings import Settings
 
 

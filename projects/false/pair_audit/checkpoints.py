@@ -10,7 +10,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import set_random_seed
 from torch import nn
 
-from projects.false.engine.checkpoints import read_checkpoint
+from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.exact_weights import exact_weights
 from projects.false.errors import InputError
 

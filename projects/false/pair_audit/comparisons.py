@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.losses.comparison import Comparison
 
-from .batches import AuditedBatch
+from .replay import AuditedBatch
 
 View = tuple[SampleIndex, int]
 """An image with the seed of its views, and which of the views."""

@@ -8,10 +8,11 @@ import torch
 from mmengine.dataset import default_collate
 from torch import Tensor, nn
 
-from projects.false.datasets.palettes import IGNORE_INDEX, Palette
+from projects.false.datasets.color_codes import IGNORE_INDEX
+from projects.false.datasets.labelled_patches import class_counts
+from projects.false.datasets.palette import Palette
 from projects.false.errors import InputError
 from projects.false.reports.pictures import embedded, mask_picture
-from projects.false.watching.labelled_patches import class_counts
 
 from .comparisons import View
 from .examples import Example

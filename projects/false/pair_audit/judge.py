@@ -11,12 +11,12 @@ from mmengine.optim import build_optim_wrapper
 from torch import nn
 from torch.utils.data import DataLoader
 
-from .batches import audited_batches
 from .checkpoints import Stage
 from .comparisons import AuditedComparison, audited_comparisons
 from .counts import PairCounts
 from .examples import Examples
 from .picks import cosines, determinations, gate, negatives, picked
+from .replay import audited_batches
 from .settings import Settings
 from .truth import CRITERIA, histogram_overlap, judged, truth
 

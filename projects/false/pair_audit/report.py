@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
+from projects.false.reports.charts import Curve, line_chart
 from projects.false.reports.legend import class_legend, run_legend
-from projects.false.reports.line_chart import Curve, line_chart
 from projects.false.reports.page import page
 
 from .audit import PairAudit

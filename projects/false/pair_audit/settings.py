@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from projects.false.losses.ranges import check_count, check_range
+from projects.false.common.errors import check_count, check_range
 
 
 class Settings(NamedTuple):

@@ -4,9 +4,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from projects.false.datasets.known_land_cover import window_counts
+from projects.false.datasets.labelled_patches import class_counts
+from projects.false.datasets.view_labels import window_counts
 from projects.false.errors import InputError
-from projects.false.watching.labelled_patches import class_counts
 
 SCOPES = ('view', 'patch')
 

@@ -1,6 +1,1 @@
-"""Pages about finished runs."""
-
-from .quickstart_report import write_report
-from .runs import Run
-
-__all__ = ['Run', 'write_report']
+"""A drawing kit for pages about runs: charts, tables, pictures and the page itself. It knows no experiment."""

@@ -6,7 +6,8 @@ import json
 import math
 from collections.abc import Sequence
 
-from .benchmark_summary import HEADLINE, Comparison, MethodSummary
+from projects.false.experiments.benchmark.summary import HEADLINE, Comparison, MethodSummary
+
 from .runs import MEANS
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
 
 from .pictures import SIDE, photo
 

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Sequence
 
-from projects.false.datasets.palettes import Palette, to_hex
+from projects.false.datasets.palette import Palette, to_hex
 
 
 def swatch(palette: Palette, index: int) -> str:

@@ -3,8 +3,8 @@
 import html
 from collections.abc import Sequence
 
+from .charts import Curve, line_chart
 from .legend import run_legend
-from .line_chart import Curve, line_chart
 from .runs import Run
 from .training_logs import LossCurve, read_loss_curve
 

@@ -5,7 +5,8 @@ import base64
 import cv2
 import numpy as np
 
-from projects.false.datasets.palettes import IGNORE_INDEX, Palette, index_to_colors
+from projects.false.datasets.color_codes import IGNORE_INDEX, index_to_colors
+from projects.false.datasets.palette import Palette
 
 SIDE = 256
 _IGNORED_GREYS = (150, 110)  # two greys in stripes: a plain grey may be the colour of a class

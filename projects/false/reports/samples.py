@@ -10,10 +10,11 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
-from projects.false.datasets.palettes import IGNORE_INDEX, Palette
+from projects.false.datasets.color_codes import IGNORE_INDEX
+from projects.false.datasets.palette import Palette
 from projects.false.datasets.seeding import SampleIndex
+from projects.false.datasets.views.color_device import apply_steps
 from projects.false.errors import InputError
-from projects.false.models.device_views import apply_steps
 
 from .contact_sheet import contact_sheet, enlarged
 from .pictures import mask_picture, three_bands

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from projects.false.datasets.palettes import Palette
+from projects.false.datasets.palette import Palette
 
 from .legend import swatch
 from .runs import BASELINE, MEANS, Run

@@ -11,10 +11,11 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from projects.false.datasets.palettes import IGNORE_INDEX, Palette
-from projects.false.datasets.reading import read_image, read_index_mask
+from projects.false.datasets.color_codes import IGNORE_INDEX
+from projects.false.datasets.palette import Palette
 from projects.false.datasets.splits import read_list
 from projects.false.errors import InputError
+from projects.false.imagery.images import read_image, read_index_mask
 
 from .pictures import embedded, mask_picture, photo, three_bands
 from .runs import Run

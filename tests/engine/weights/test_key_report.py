@@ -1,4 +1,4 @@
-from projects.false.engine.weights.key_report import compare_keys
+from projects.false.engine.weights.matching import compare_keys
 
 
 def test_every_name_is_told_once():

@@ -8,14 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from projects.false.engine.checkpoints import read_checkpoint, write_checkpoint
-from projects.false.engine.export_backbone import backbone_facts
-from projects.false.engine.resnet_layout import describe_backbone, resnet_layout
-from projects.false.engine.safetensors_files import SUFFIX, write_safetensors
 from projects.false.errors import InputError
 
-from .find_resnet import FoundResNet, find_resnet, tensors_of
-from .key_report import KeyReport, compare_keys, shapes_of
+from ..checkpoints.files import read_checkpoint, write_checkpoint
+from ..resnet_layout import describe_backbone, resnet_layout
+from ..safetensors_files import SUFFIX, write_safetensors
+from .backbone import backbone_facts
+from .matching import KeyReport, compare_keys, shapes_of
+from .resnet import FoundResNet, find_resnet, tensors_of
 from .resnet_shapes import DEPTHS, resnet_shapes
 
 FORMS = {

@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from projects.false.errors import InputError
 
-from .key_report import compare_keys, shapes_of
+from .matching import compare_keys, shapes_of
 
 
 def exact_weights(loaded: Any, model: nn.Module, path: str) -> Mapping[str, Tensor]:
     """The weights of a checkpoint, which are those of this model.
 
     Args:
-        loaded: What :func:`~projects.false.engine.checkpoints.read_checkpoint` gave.
+        loaded: What :func:`~projects.false.engine.checkpoints.files.read_checkpoint` gave.
         model: The model, not wrapped.
         path: Of the checkpoint, for messages.
 

@@ -1,11 +1,11 @@
 """False-negative self-determination (FNSD): one rule a file, and the registry by which a config names them."""
 
 from .anchor_nearest import AnchorNearest
+from .base import DETERMINATIONS, Determination, build_determination
 from .batch_nearest import BatchNearest
 from .margin import Margin
 from .mutual import Mutual
 from .oracle import Oracle
-from .registry import DETERMINATIONS, Determination, build_determination
 from .released import Released
 from .topk import TopK
 

@@ -3,12 +3,13 @@
 import torch
 import torch.nn.functional as F
 
+from projects.false.common.errors import check_count, check_range
+
 from ..comparison import Block
 from ..pairs import Pairs
-from ..ranges import check_count, check_range
-from .distances import gaps_above, gaps_below, log_distances
+from .base import DETERMINATIONS, Determination
 from .extremes import smallest
-from .registry import DETERMINATIONS, Determination
+from .search import gaps_above, gaps_below, log_distances
 
 
 @torch.no_grad()

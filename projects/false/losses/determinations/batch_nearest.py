@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from ..comparison import Block, Comparison
+from ..distributed import minimum_over_processes
 from ..pairs import Pairs
-from ..processes import minimum_over_processes
-from .distances import gaps_above, gaps_below, log_distances
-from .registry import DETERMINATIONS, Determination
+from .base import DETERMINATIONS, Determination
+from .search import gaps_above, gaps_below, log_distances
 
 
 @torch.no_grad()

@@ -2,11 +2,12 @@
 
 import torch
 
+from projects.false.common.errors import check_count, check_range
+
 from ..comparison import Block
 from ..pairs import Pairs
-from ..ranges import check_count, check_range
+from .base import DETERMINATIONS, Determination
 from .extremes import largest
-from .registry import DETERMINATIONS, Determination
 
 
 @torch.no_grad()

@@ -4,12 +4,13 @@ from collections.abc import Callable
 
 import torch
 
+from projects.false.common.errors import check_count
+
 from ..comparison import Block, Comparison
+from ..distributed import gather_views
 from ..pairs import Pairs
-from ..processes import gather_views
-from ..ranges import check_count
+from .base import DETERMINATIONS, Determination, refuse_queue
 from .extremes import largest
-from .registry import DETERMINATIONS, Determination, refuse_queue
 
 
 @torch.no_grad()

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from projects.false.common.errors import check_count, check_range
 from projects.false.errors import InputError
 
 from ..comparison import Block, Comparison
 from ..pairs import Pairs
-from ..ranges import check_count, check_range
+from .base import DETERMINATIONS, Determination
 from .extremes import largest
-from .registry import DETERMINATIONS, Determination
 
 
 @torch.no_grad()

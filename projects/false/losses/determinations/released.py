@@ -7,8 +7,8 @@ import torch
 
 from ..comparison import Block, Comparison
 from ..pairs import Pairs
+from .base import DETERMINATIONS, Determination, refuse_queue
 from .batch_nearest import least, pairs_at_minimum, row_minimum
-from .registry import DETERMINATIONS, Determination, refuse_queue
 
 RELEASED_SENTINEL = 3.0
 """What the released code writes where it does not look; a distance in units of e_ij = exp(s_ij)."""

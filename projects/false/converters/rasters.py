@@ -1,0 +1,148 @@
+"""Unlabelled imagery of any size, type and number of bands as patches for pretraining."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from projects.false.common.files import check_apart, staged_folder
+from projects.false.common.threads import count_workers, run_all
+from projects.false.datasets.description import describe_bands, write_description
+from projects.false.datasets.splits import write_list
+from projects.false.errors import InputError
+from projects.false.imagery.levels import choose_ranges
+from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters
+from projects.false.imagery.windows import grid
+from projects.false.patch_folder.description import Conversion, finished_before
+
+from .cutting import CutOut, cut_windows, pieces
+from .options import RGB
+
+
+def convert_rasters(
+    sources: Sequence[str | Path],
+    out: str | Path,
+    patch_size: int,
+    stride: int | None = None,
+    max_nodata: float = 0.1,
+    stretch: Sequence[float] | None = None,
+    value_range: Sequence[float] | None = None,
+    bands: Sequence[int] | None = None,
+    skip_small: bool = False,
+    workers: int | None = None,
+    overwrite: bool = False,
+) -> Conversion:
+    """Make ``out`` with ``images/``, ``splits/pretrain.txt`` and ``dataset.json``; it appears when it is complete.
+
+    Memory does not grow with the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
+
+    Args:
+        sources: GeoTIFF, JPEG or PNG files, and folders that are searched with all below them.
+        out: Output folder.
+        patch_size: Side of the patches in pixels.
+        stride: Distance of neighbouring patches in pixels; None stands for ``patch_size``.
+        max_nodata: Largest share of nodata pixels in a patch, 0 to 1; windows with more, and empty ones, are dropped
+            and counted. Nodata pixels become 0.
+        stretch: Percentiles that become 0 and 255. 16-bit imagery is stretched from 2 to 98 % unless given; 8-bit
+            imagery is not.
+        value_range: Values that become 0 and 255, instead of percentiles; needed for floating-point imagery.
+        bands: Bands to take, from 1, red first; None demands three.
+        skip_small: Leave out images that are smaller than a patch, and count them.
+        workers: Pieces of images cut at the same time; None takes the number of CPU cores, at most 8.
+        overwrite: Replace an earlier output.
+
+    Raises:
+        InputError: The input is unusable, nothing is left of it, or an argument is out of range.
+    """
+    stride = patch_size if stride is None else stride
+    workers = count_workers(workers)
+    grid(max(patch_size, 1), max(patch_size, 1), patch_size, stride)  # speaks up about the sizes
+    if not 0 <= max_nodata <= 1:
+        raise InputError(f'max nodata is {max_nodata}; give a share from 0 to 1')
+    check_apart(out, *sources)
+    paths = find_rasters(sources)
+    arguments = {
+        'converter': 'rasters',
+        'files': [str(path.resolve()) for path in paths],
+        'patch_size': patch_size,
+        'stride': stride,
+        'max_nodata': max_nodata,
+        'stretch': list(stretch) if stretch else None,
+        'range': list(value_range) if value_range else None,
+        'bands': list(bands) if bands else None,
+        'skip_small': skip_small,
+    }
+    earlier = finished_before(out, arguments, overwrite)
+    if earlier:
+        return earlier
+    rasters = inspect_rasters(paths)
+    chosen = choose_bands(rasters, bands)
+    rasters, small = _without_small(rasters, patch_size, skip_small)
+    ranges = choose_ranges(rasters, chosen, stretch, value_range)
+    with staged_folder(out, overwrite) as staged:
+        for folder in ('images', 'splits'):
+            (staged / folder).mkdir()
+        cut = partial(cut_windows, out=staged, bands=chosen, size=patch_size, max_nodata=max_nodata, ranges=ranges)
+        tasks = {
+            f'{raster.stem} {number}': partial(cut, raster, windows)
+            for raster in rasters
+            for number, windows in enumerate(pieces(raster, patch_size, stride))
+        }
+        results = list(run_all(tasks, workers, 'cutting', 'pieces of images').values())
+        names = [patch['name'] for result in results for patch in result.patches]
+        dropped = sum(result.dropped for result in results)
+        if not names:
+            raise InputError(
+                f'{out}: each of the {dropped} windows has more nodata than {max_nodata:g}; give a larger --max-nodata '
+                'or a smaller --patch-size'
+            )
+        write_list(staged / 'splits' / 'pretrain.txt', names)
+        description = {
+            'patch_size': patch_size,
+            'stride': stride,
+            **describe_bands(_names(rasters[0], chosen, bands), sum(result.levels for result in results)),
+            'ranges': ranges,
+            'dropped_windows': dropped,
+            'skipped_small': [str(raster.path) for raster in small],
+            'arguments': arguments,
+            'splits': {'pretrain': {'patches': len(names)}},
+            'sources': _sources(rasters, results),
+            'patches': [{**patch, 'split': 'pretrain'} for result in results for patch in result.patches],
+        }
+        write_description(staged / 'dataset.json', description)
+    return Conversion(description)
+
+
+def _without_small(rasters: list[Raster], size: int, skip: bool) -> tuple[list[Raster], list[Raster]]:
+    small = [raster for raster in rasters if min(raster.height, raster.width) < size]
+    if small and (not skip or len(small) == len(rasters)):
+        named = ', '.join(f'{raster.path} ({raster.height} x {raster.width})' for raster in small[:5])
+        least = min(min(raster.height, raster.width) for raster in small)
+        way_out = '' if len(small) == len(rasters) else ', or leave them out with --skip-small'
+        raise InputError(
+            f'{len(small)} of {len(rasters)} images are smaller than the patch size {size}: {named}'
+            f'{", ..." if len(small) > 5 else ""}; give a patch size of at most {least}{way_out}'
+        )
+    return [raster for raster in rasters if raster not in small], small
+
+
+def _names(raster: Raster, chosen: Sequence[int], bands: Sequence[int] | None) -> list[str]:
+    if bands is None and not any(raster.names):
+        return list(RGB)
+    return [raster.names[band - 1] or f'band {band}' for band in chosen]
+
+
+def _sources(rasters: Sequence[Raster], results: Sequence[CutOut]) -> dict[str, dict]:
+    kept: dict[str, int] = {}
+    for result in results:
+        for patch in result.patches:
+            kept[patch['source']] = kept.get(patch['source'], 0) + 1
+    return {
+        raster.stem: {
+            'image': raster.path.as_posix(),
+            **raster.place,
+            'height': raster.height,
+            'width': raster.width,
+            'patches': kept.get(raster.stem, 0),
+        }
+        for raster in rasters
+    }

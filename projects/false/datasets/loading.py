@@ -1,0 +1,60 @@
+"""Loading steps of the pipelines; the same classes serve pretraining, fine-tuning and test."""
+
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+from projects.false.errors import InputError
+from projects.false.imagery.images import check_index_values, read_image, read_index_mask
+
+
+@TRANSFORMS.register_module()
+class LoadPatch(BaseTransform):
+    """Read ``results['img_path']`` into ``results['img']``, shape (H, W, bands), uint8, BGR first.
+
+    A data set whose pixels are in no file of their own, packed or cut from a raster, gives ``results['read_image']``.
+
+    Args:
+        bands: Number of bands that every image has.
+    """
+
+    def __init__(self, bands: int = 3) -> None:
+        self.bands = bands
+
+    def transform(self, results: dict) -> dict:
+        """Read the image and note its size."""
+        read = results.pop('read_image', None)
+        image = read_image(results['img_path'], self.bands) if read is None else read()
+        if image.shape[2] != self.bands:
+            raise InputError(
+                f'{results["img_path"]}: has {image.shape[2]} band(s), {self.bands} are needed; '
+                f'set LoadPatch(bands={image.shape[2]}) in the pipeline, and a model that takes as many'
+            )
+        results['img'] = image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+
+@TRANSFORMS.register_module()
+class LoadIndexMask(BaseTransform):
+    """Read ``results['seg_map_path']`` into ``results['gt_seg_map']``, shape (H, W), uint8.
+
+    Checks values against ``results['num_classes']`` and the size against the image, and names the file. A data
+    set of packed patches gives ``results['read_mask']``.
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Read and check the mask."""
+        read, expected = results.pop('read_mask', None), (results['num_classes'], results['ignore_index'])
+        if read is None:
+            mask = read_index_mask(results['seg_map_path'], *expected)
+        else:
+            mask = read()
+            check_index_values(mask, results['seg_map_path'], *expected)
+        if 'ori_shape' in results and mask.shape != tuple(results['ori_shape']):
+            raise InputError(
+                f'{results["seg_map_path"]}: mask of {mask.shape[1]}x{mask.shape[0]} pixels for an image of '
+                f'{results["ori_shape"][1]}x{results["ori_shape"][0]} ({results["img_path"]}); convert the pair again'
+            )
+        results['gt_seg_map'] = mask
+        results['seg_fields'].append('gt_seg_map')
+        return results

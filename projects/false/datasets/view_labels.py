@@ -1,0 +1,105 @@
+"""What land cover is really there: labels for determination ``oracle``, for analysis and upper bounds only."""
+
+from pathlib import Path
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+from projects.false.errors import InputError
+from projects.false.imagery.images import read_index_mask
+
+from .color_codes import IGNORE_INDEX
+from .palette import MAX_CLASSES
+
+
+@TRANSFORMS.register_module()
+class DominantClass(BaseTransform):
+    """Look up the mask beside a patch, and note its commonest class as ``results['land_cover']``.
+
+    The patch must be a file ``.../images/NAME``, its mask ``.../masks/NAME.png``. A patch without a labelled pixel gets
+    a negative number of its own, so that it shares its land cover with no other.
+
+    Example:
+        ``pipeline=[..., dict(type='DominantClass'), dict(type='PackInputs', algorithm_keys=['land_cover'])]``
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Read the mask and count.
+
+        Raises:
+            InputError: The patch is no file in a folder ``images``, or its mask is missing or damaged.
+        """
+        index = mask_of_patch(results['img_path'], type(self).__name__, MAX_CLASSES)
+        counts = np.bincount(index[index != IGNORE_INDEX], minlength=1)
+        results['land_cover'] = int(counts.argmax()) if counts.any() else -1 - int(results['sample_idx'])
+        return results
+
+
+@TRANSFORMS.register_module()
+class ViewLandCover(BaseTransform):
+    """Look up the mask beside a patch, and note what each view shows as ``results['land_cover']``.
+
+    Comes after :class:`ContrastiveViews`, whose ``results['view_windows']`` it reads. The patch must be a file
+    ``.../images/NAME``, its mask ``.../masks/NAME.png``.
+
+    Args:
+        classes: Number of classes.
+
+    Shape:
+        - ``land_cover``: (views, classes), float32, shares of the labelled pixels in the window of each view; all 0
+          where there is none, which shares its land cover with no other.
+
+    Example:
+        ``pipeline=[..., dict(type='ContrastiveViews', ...), dict(type='ViewLandCover', classes=5),
+        dict(type='PackInputs', algorithm_keys=['land_cover'])]``
+    """
+
+    def __init__(self, classes: int) -> None:
+        if not isinstance(classes, int) or not 1 <= classes <= MAX_CLASSES:
+            raise InputError(f'classes of ViewLandCover is a number from 1 to {MAX_CLASSES}, got {classes!r}')
+        self.classes = classes
+
+    def transform(self, results: dict) -> dict:
+        """Read the mask and count.
+
+        Raises:
+            InputError: The patch is no file in a folder ``images``, its mask is missing, damaged or has other classes,
+                or no step before it says which windows the views show.
+        """
+        if 'view_windows' not in results:
+            raise InputError('ViewLandCover needs to know what each view shows; put it after ContrastiveViews')
+        mask = mask_of_patch(results['img_path'], type(self).__name__, self.classes)
+        counts = window_counts(mask, results['view_windows'], self.classes)
+        results['land_cover'] = (counts / np.maximum(counts.sum(1, keepdims=True), 1)).astype(np.float32)
+        return results
+
+
+def window_counts(mask: np.ndarray, windows: np.ndarray, classes: int) -> np.ndarray:
+    """Pixels of every class in windows of a mask; ignored pixels do not count.
+
+    Shape:
+        - mask: (H, W), class indices. windows: (V, 4), top, left, height and width. Result: (V, classes), int.
+    """
+    return np.array(
+        [
+            np.bincount(mask[top : top + height, left : left + width].ravel(), minlength=IGNORE_INDEX + 1)[:classes]
+            for top, left, height, width in windows
+        ]
+    )
+
+
+def mask_of_patch(image: str, asked_by: str, classes: int) -> np.ndarray:
+    """The class indices, (H, W), of a patch ``.../images/NAME`` from ``.../masks/NAME.png``.
+
+    Raises:
+        InputError: The patch is no file in a folder ``images``, or its mask is missing, damaged or has other classes.
+    """
+    path = Path(image)
+    folders = [folder for folder in path.parents if folder.name == 'images' and path.is_file()]
+    if not folders:
+        raise InputError(f'{path}: {asked_by} needs patches in files below a folder images/; set packed=False')
+    mask = (folders[0].parent / 'masks' / path.relative_to(folders[0])).with_suffix('.png')
+    if not mask.is_file():
+        raise InputError(f'{mask}: no mask for {path}; oracle needs labels for every patch that it pretrains on')
+    return read_index_mask(mask, classes)

@@ -1,0 +1,5 @@
+"""Two views of a patch for contrastive pretraining, coloured by the loader or on the training device."""
+
+from .views import ContrastiveViews
+
+__all__ = ['ContrastiveViews']

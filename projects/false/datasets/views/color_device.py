@@ -1,0 +1,76 @@
+"""Jitter, greyscale and blur of a batch of views on the training device, each image with its own draws.
+
+The draws come with the batch (``ContrastiveViews(color_on='device')``), so that nothing is drawn here: views do not
+depend on the device or the number of processes, and there is no generator to save.
+"""
+
+import torch
+from torch import Tensor
+
+from projects.false.models.device_color import ADJUST, luma
+
+from .steps import NEUTRAL
+
+AMOUNTS, GREY, SIGMA = slice(4, 8), 8, 9  # columns of ViewSteps.row(); the first four are the order
+
+
+@torch.no_grad()
+def apply_steps(images: Tensor, steps: Tensor) -> Tensor:
+    """Do to every image what its row says: the same as the loader's own, up to rounding.
+
+    Args:
+        images: Changed in place. The first three bands are red, green and blue and get jitter and greyscale; the blur
+            is of all bands.
+        steps: On the CPU: which images a step concerns is looked up there, so that the device never waits.
+
+    Shape:
+        - images: (N, C, H, W) float, grey levels 0 to 255; steps: (N, 10); result: as images.
+    """
+    # bfloat16 tells 256 grey levels apart only just: autocast must not reach the blur.
+    with torch.autocast(images.device.type, enabled=False):
+        colors = images[:, :3]
+        for place in range(4):
+            for step, (adjust, neutral) in enumerate(zip(ADJUST, NEUTRAL, strict=True)):
+                amounts = steps[:, AMOUNTS][:, step]
+                chosen = ((steps[:, place] == step) & (amounts != neutral)).nonzero().flatten()
+                if len(chosen):
+                    there, amounts = chosen.to(images.device), amounts[chosen].to(images)
+                    colors.index_copy_(0, there, adjust(colors[there], amounts))
+        chosen = steps[:, GREY].nonzero().flatten().to(images.device)
+        if len(chosen):
+            colors.index_copy_(0, chosen, luma(colors[chosen]).expand(-1, 3, -1, -1))
+        chosen = steps[:, SIGMA].nonzero().flatten()
+        if len(chosen):
+            there = chosen.to(images.device)
+            images.index_copy_(0, there, blur(images[there], steps[chosen, SIGMA]))
+    return images
+
+
+def blur(images: Tensor, sigmas: Tensor, truncate: float = 3.5) -> Tensor:
+    """Gaussian blur, mirrored at the borders, as a product with one matrix for the rows and one for the columns.
+
+    Args:
+        images: Any number of bands.
+        sigmas: Standard deviation of each image's blur in pixels, above 0; best on the CPU, where the longest kernel is
+            looked up.
+        truncate: Where the kernel ends, in standard deviations.
+
+    Shape:
+        - images: (N, C, H, W); sigmas: (N,); result: (N, C, H, W).
+    """
+    height, width = images.shape[-2:]
+    reach = int(truncate * float(sigmas.max()) + 1)
+    sigmas = sigmas.to(images)
+    vertical = blur_matrices(sigmas, height, reach)
+    horizontal = vertical if width == height else blur_matrices(sigmas, width, reach)
+    return vertical[:, None] @ images @ horizontal[:, None].mT
+
+
+def blur_matrices(sigmas: Tensor, length: int, reach: int) -> Tensor:
+    """Matrices that blur a line of pixels: row i holds what pixel i takes from each, (N, length, length)."""
+    offsets = torch.arange(-min(reach, length - 1), min(reach, length - 1) + 1, device=sigmas.device)
+    weights = torch.softmax(-0.5 * (offsets / sigmas[:, None]) ** 2, dim=1)
+    sources = (torch.arange(length, device=sigmas.device) + offsets[:, None]).abs()
+    sources = length - 1 - (length - 1 - sources).abs()  # beyond either end: mirrored, without repeating the border
+    places = torch.nn.functional.one_hot(sources, length).to(weights)
+    return (weights @ places.flatten(1)).view(-1, length, length)

@@ -1,0 +1,160 @@
+"""MMEngine's CheckpointHook, made to survive: there is a complete checkpoint at every moment after the first."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import HOOKS
+from mmengine.runner import BaseLoop
+
+from projects.false.atomic_write import remove_stale, write_text
+from projects.false.common.work_lock import lock_work_dir, unlock_work_dir
+from projects.false.errors import InputError
+
+from ..verified_backend import VerifiedBackend
+from .latest import pointed_to
+
+
+def split_kept(steps: Sequence[int], new: int, most: int) -> tuple[list[int], list[int]]:
+    """Decide which checkpoints outlive a new one.
+
+    Args:
+        steps: Steps (epochs or iterations) of the checkpoints that exist, oldest first.
+        new: Step of the new one; saved once more if it is there already.
+        most: How many are kept, the new one included.
+
+    Returns:
+        Steps to keep, oldest first, and steps to remove.
+    """
+    every = [step for step in steps if step != new] + [new]
+    return every[-most:], every[:-most]
+
+
+def not_finite(state: Any, name: str = '') -> list[str]:
+    """Name the tensors of a nest of dictionaries that hold a NaN or an infinity: weights, buffers, momenta."""
+    if isinstance(state, Mapping):
+        places = ((f'{name}.{key}' if name else str(key), value) for key, value in state.items())
+        return [broken for place, value in places for broken in not_finite(value, place)]
+    broken = isinstance(state, torch.Tensor) and state.is_floating_point() and not torch.isfinite(state).all()
+    return [name] if broken else []
+
+
+@HOOKS.register_module()
+class SafeCheckpointHook(CheckpointHook):
+    """Save checkpoints so that a run can be killed, and a disk can fill up, at any moment.
+
+    MMEngine's hook removes the oldest checkpoint, then overwrites files in place. This one writes a temporary file,
+    brings it to the disk, reads it back, renames it, points ``last_checkpoint`` to it in the same way, and only then
+    removes what ``max_keep_ckpts`` and ``save_best`` no longer want. Weights that are not finite are never saved.
+
+    Args:
+        **kwargs: Arguments of :class:`mmengine.hooks.CheckpointHook`; ``out_dir`` must be a local folder.
+
+    Raises:
+        InputError: A checkpoint cannot be written or has weights that are not finite. The one before stays.
+
+    Example:
+        >>> default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook', interval=10, max_keep_ckpts=2))
+    """
+
+    def __init__(self, **kwargs) -> None:
+        for name in ('backend_args', 'file_client_args', 'out_dir'):
+            value = kwargs.get(name)
+            if value is not None and (name != 'out_dir' or '://' in str(value)):
+                raise InputError(
+                    f'SafeCheckpointHook writes to local folders only, got {name}={value!r}; leave that out, or set '
+                    "default_hooks.checkpoint.type='CheckpointHook'"
+                )
+        super().__init__(**{**kwargs, 'backend_args': dict(backend=VerifiedBackend.__name__)})
+
+    def before_run(self, runner) -> None:
+        """Keep other runs out of the work folder, before a checkpoint of it is chosen."""
+        super().before_run(runner)
+        if is_main_process() and isinstance(runner._train_loop, BaseLoop):  # of a test it is not built
+            lock_work_dir(runner.work_dir)
+
+    def after_run(self, runner) -> None:
+        """Let others in."""
+        super().after_run(runner)
+        unlock_work_dir(runner.work_dir)
+
+    def before_train(self, runner) -> None:
+        """Clear away what an earlier, killed run left: temporary files and checkpoints it was about to remove."""
+        super().before_train(runner)
+        if self.max_keep_ckpts > 0:
+            self.keep_ckpt_ids = [step for step in self.keep_ckpt_ids if Path(self._path(step)).is_file()]
+        if not is_main_process():
+            self.file_backend.outdated.clear()
+            return
+        for path in [stale for folder in {self.out_dir, runner.work_dir} for stale in remove_stale(folder)]:
+            runner.logger.info(f'removed {path}: an earlier run was killed while it wrote that')
+        noted = runner.message_hub.runtime_info.get('outdated_ckpts', [])
+        # Of this folder only: a run may have been resumed from another one's.
+        self.file_backend.outdated.extend(path for path in noted if Path(path).parent == Path(self.out_dir).absolute())
+        self._remove_outdated(runner)
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Refuse weights that nobody can go on from."""
+        weights, optimizer = not_finite(checkpoint['state_dict']), not_finite(checkpoint.get('optimizer'), 'optimizer')
+        broken = [*weights, *optimizer]
+        if broken:
+            raise InputError(
+                f'{len(weights)} weights and {len(optimizer)} values of the optimizer are not finite after iteration '
+                f'{checkpoint["meta"]["iter"]} (first: '
+                f'{broken[0]}), so no checkpoint was saved and the one before stays in {self.out_dir}; lower the '
+                'learning rate and go on from it with --resume'
+            )
+
+    def _path(self, step: int) -> str:
+        return self.file_backend.join_path(self.out_dir, self.filename_tmpl.format(step))
+
+    def _save_checkpoint_with_step(self, runner, step: int, meta: dict) -> None:
+        if self.max_keep_ckpts > 0:
+            self.keep_ckpt_ids, outdated = split_kept(self.keep_ckpt_ids, step, self.max_keep_ckpts)
+            self.file_backend.outdated.extend(self._path(old) for old in outdated)
+            runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        # In the new checkpoint, so that a run that goes on from it removes them if this one is killed first.
+        runner.message_hub.update_info('outdated_ckpts', [os.path.abspath(path) for path in self.file_backend.outdated])
+        self.last_ckpt = self._path(step)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            self.filename_tmpl.format(step),
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        if is_main_process():
+            self._point_to(runner.work_dir, self.last_ckpt)
+        self._remove_outdated(runner)
+
+    def _save_best_checkpoint(self, runner, metrics: dict) -> None:
+        super()._save_best_checkpoint(runner, metrics)  # saves the last checkpoint once more where there is one
+        self._remove_outdated(runner)
+
+    def _point_to(self, work_dir: str, checkpoint: str) -> None:
+        pointer = Path(work_dir, 'last_checkpoint')
+        try:
+            write_text(pointer, checkpoint)
+        except OSError as error:
+            raise InputError(
+                f'cannot write {pointer}: {error.strerror}; free space, then go on with --resume {checkpoint}'
+            ) from error
+
+    def _remove_outdated(self, runner) -> None:
+        outdated, self.file_backend.outdated = self.file_backend.outdated, []
+        if not is_main_process():
+            return
+        bests = [getattr(self, 'best_ckpt_path', None), *getattr(self, 'best_ckpt_path_dict', {}).values()]
+        kept = [self._path(step) for step in getattr(self, 'keep_ckpt_ids', [])]
+        needed = {os.path.abspath(path) for path in (*bests, *kept, pointed_to(runner.work_dir)) if path}
+        for path in outdated:
+            if os.path.abspath(path) not in needed:  # written anew under the same name
+                Path(path).unlink(missing_ok=True)

@@ -1,0 +1,121 @@
+"""The backbone alone, cut out of a pretraining checkpoint: what fine-tuning starts from."""
+
+import ast
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+
+from projects.false.errors import InputError
+
+from ..checkpoints.files import read_checkpoint, write_checkpoint
+from ..resnet_layout import resnet_layout
+
+_PREFIX = 'backbone.'
+_BASELINES = {'FALSE': 'SimCLR', 'FALSEMoCo': 'MoCo v2'}
+
+
+def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
+    """Collect the weights under ``backbone.``, without that prefix, as CPU tensors of their own.
+
+    Args:
+        checkpoint: A checkpoint with a ``state_dict``, or a state dict itself; a ``module.`` in front is ignored.
+
+    Returns:
+        The weights by name; empty if there is no backbone.
+    """
+    state = checkpoint.get('state_dict', checkpoint) if isinstance(checkpoint, Mapping) else None
+    if not isinstance(state, Mapping):
+        return {}
+    named = {str(name).removeprefix('module.'): value for name, value in state.items()}
+    return {
+        name.removeprefix(_PREFIX): value.detach().cpu().contiguous().clone()
+        for name, value in named.items()
+        if name.startswith(_PREFIX) and isinstance(value, torch.Tensor)
+    }
+
+
+def method_name(model: str, loss: str | None) -> str:
+    """Name a pretraining method; FALSE and its baseline are one algorithm class, told apart by the loss in the head."""
+    return _BASELINES.get(model, model) if loss == 'NTXentLoss' else model
+
+
+def method_of(config_text: str) -> str | None:
+    """Find the method in the text of a config, ``model = dict(type='...', head=dict(loss=dict(...)))``, unexecuted."""
+    try:
+        statements = ast.parse(config_text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    for statement in statements:
+        names = [target.id for target in getattr(statement, 'targets', ()) if isinstance(target, ast.Name)]
+        if 'model' in names:
+            model = _argument(statement.value, 'type')
+            loss = _argument(_argument(_argument(statement.value, 'head'), 'loss'), 'type')
+            if isinstance(model, ast.Constant):
+                return method_name(str(model.value), loss.value if isinstance(loss, ast.Constant) else None)
+    return None
+
+
+def _argument(call: ast.AST | None, name: str) -> ast.AST | None:
+    keywords = call.keywords if isinstance(call, ast.Call) else ()
+    return next((keyword.value for keyword in keywords if keyword.arg == name), None)
+
+
+def backbone_facts(names: Iterable[str], meta: Mapping) -> dict[str, Any]:
+    """What there is to know about a backbone.
+
+    Args:
+        names: Of its weights, without a prefix.
+        meta: ``meta`` of the checkpoint: MMEngine's, or that of an exported backbone, whose facts are kept.
+
+    Returns:
+        Those that are known of ``method``, ``config_name``, ``epoch``, ``iter``, ``seed``, ``depth``, ``block`` and
+        ``blocks``.
+    """
+    kind, blocks, depth = resnet_layout(names) or (None, None, None)
+    facts = {
+        'method': method_of(str(meta.get('cfg', ''))) or meta.get('method'),
+        'config_name': meta.get('experiment_name') or meta.get('config_name'),
+        'epoch': meta.get('epoch'),
+        'iter': meta.get('iter'),
+        'seed': meta.get('seed'),
+        'depth': depth,
+        'block': kind,
+        'blocks': blocks,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.PathLike, **meta) -> dict:
+    """Write a backbone to a file that ``PretrainedBackbone`` and ``torch.load(weights_only=True)`` read.
+
+    Args:
+        source: A pretraining checkpoint, as a path or loaded.
+        out_path: The file to write.
+        **meta: Facts to note in the file beside those found in the checkpoint: ``method``, ``epoch``, ...
+
+    Returns:
+        What was written: ``state_dict``, the backbone's weights, and ``meta``, where they come from.
+
+    Raises:
+        InputError: The source cannot be read, has no backbone, or the output cannot be written.
+
+    Example:
+        >>> export_backbone('work_dirs/false_r50/epoch_200.pth', 'backbone.pth')
+    """
+    checkpoint = source if isinstance(source, Mapping) else read_checkpoint(source)
+    weights = backbone_weights(checkpoint)
+    if not weights:
+        place = 'the model' if isinstance(source, Mapping) else f'checkpoint {os.fspath(source)}'
+        raise InputError(
+            f"{place} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
+        )
+    known = checkpoint.get('meta')
+    found = backbone_facts(weights, known if isinstance(known, Mapping) else {})
+    facts = {**found, **{key: value for key, value in meta.items() if value is not None}}
+    exported = {'state_dict': weights, 'meta': facts}
+    write_checkpoint(exported, out_path)
+    print_log(f'wrote {len(weights)} backbone tensors to {os.fspath(out_path)}', 'current')
+    return exported

@@ -1,0 +1,122 @@
+"""Start a backbone from pretrained weights: all of them, or an error; never from a silently random network."""
+
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model import BaseModule, update_init_info
+from mmengine.registry import WEIGHT_INITIALIZERS
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from projects.false.errors import InputError
+
+from ..checkpoints import files as checkpoints  # noqa: F401 registers the safe loaders
+from ..resnet_layout import describe_backbone
+from .backbone import backbone_weights
+from .matching import KeyReport, compare_keys, shapes_of
+from .resnet import find_resnet, is_resnet, tensors_of
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class PretrainedBackbone:
+    """MMEngine initializer that loads a backbone strictly.
+
+    ``Pretrained`` only warns when names or shapes differ and then trains a random network; this one stops.
+
+    Args:
+        checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.weights.backbone.export_backbone`, or a whole
+            checkpoint with weights under ``backbone.``, or the ResNet of torchvision, timm, MoCo or VISSL, whose
+            classifier is left out; ``.safetensors``, too. None, for configs that leave it to the command line, is an
+            error on use.
+
+    Raises:
+        InputError: On use, if the file is missing, unsafe, holds no backbone, or one of another depth or width.
+
+    Example:
+        >>> init_cfg = dict(type='PretrainedBackbone', checkpoint='work_dirs/false_r50/backbone.pth')
+        >>> backbone = dict(type='ResNet', depth=50, init_cfg=init_cfg)
+    """
+
+    def __init__(self, checkpoint: str | None) -> None:
+        self.checkpoint = checkpoint
+
+    def __call__(self, module: nn.Module) -> None:
+        """Load the weights into a backbone and keep every later initializer away from it."""
+        self._must_come_last(module)
+        weights = self._read()
+        own = module.state_dict()
+        report = compare_keys(shapes_of(weights), shapes_of(own))
+        if report.needed() or report.surplus() or report.reshaped:
+            raise InputError(self._mismatch(own, weights, report))
+        module.load_state_dict(weights, strict=False)
+        self._settle(module)
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=f'PretrainedBackbone: loaded from {self.checkpoint}')
+        print_log(
+            f'PretrainedBackbone {self.checkpoint}: {len(own.keys() & weights.keys())} tensors matched, 0 missing, '
+            f'0 unexpected, {describe_backbone(own)}',
+            'current',
+        )
+
+    def _read(self) -> dict[str, Tensor]:
+        if not self.checkpoint:
+            raise InputError(
+                f'PretrainedBackbone has no file (checkpoint={self.checkpoint!r}); add '
+                '--cfg-options model.backbone.init_cfg.checkpoint=work_dirs/<pretraining>/backbone.pth'
+            )
+        # Through MMEngine's loader, whose schemes checkpoint_loader.py made safe: a path, or torchvision://NAME.
+        checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
+        weights = backbone_weights(checkpoint) or _of_another_library(checkpoint, self.checkpoint)
+        if not weights:
+            raise InputError(
+                f'{self.checkpoint} holds no backbone; give the backbone.pth that pretraining leaves in its work '
+                'folder, or a checkpoint with weights under "backbone."'
+            )
+        return weights
+
+    def _must_come_last(self, module: nn.Module) -> None:
+        configs = getattr(module, 'init_cfg', None)
+        if (
+            isinstance(configs, (list, tuple))
+            and configs
+            and configs[-1].get('type')
+            not in (
+                type(self).__name__,
+                type(self),
+            )
+        ):
+            raise InputError(
+                f'PretrainedBackbone {self.checkpoint} must be the last entry of init_cfg: '
+                f'{configs[-1]} would overwrite it'
+            )
+
+    def _mismatch(self, own: dict, weights: dict, report: KeyReport) -> str:
+        missing, unexpected, reshaped = sorted(report.needed()), sorted(report.surplus()), sorted(report.reshaped)
+        examples = [
+            f'{what} {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
+            for what, names in (('missing', missing), ('unexpected', unexpected))
+            if names
+        ]
+        examples += [f'{name} is {given}, not {expected}' for name, given, expected in reshaped[:3]]
+        return (
+            f'{self.checkpoint} does not fit the backbone: it holds {describe_backbone(weights)}, the config builds '
+            f'{describe_backbone(own)}; {len(report.matched)} tensors match, {len(missing)} are missing, '
+            f'{len(unexpected)} are unexpected, {len(reshaped)} have another shape ({"; ".join(examples)}); set the '
+            'type, depth and width that were pretrained, or give another file'
+        )
+
+    def _settle(self, module: nn.Module) -> None:
+        # MMEngine initializes children after their parent, for every type but its own 'Pretrained'.
+        for child in module.modules():
+            if child is not module and hasattr(child, 'init_weights'):
+                child.is_init = True
+        # mmpretrain's backbones zero their last norm (zero_init_residual) after that unless init_cfg is this type.
+        if isinstance(module, BaseModule):
+            module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
+
+
+def _of_another_library(checkpoint: Any, name: str) -> dict[str, Tensor]:
+    tensors = tensors_of(checkpoint)
+    if any(is_resnet(key) for key in tensors):
+        tensors = find_resnet(checkpoint, name).weights
+    return {key: value for key, value in tensors.items() if not key.startswith('fc.')}  # the classifier

@@ -1,0 +1,96 @@
+"""Where in a checkpoint the weights of a ResNet are, whoever wrote it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from projects.false.errors import InputError
+
+# Where checkpoints keep their weights, tried in this order: OpenMMLab, MoCo and most others; VISSL; single files.
+_PLACES = (
+    ('state_dict',),
+    ('model_state_dict',),
+    ('classy_state_dict', 'base_model', 'model', 'trunk'),
+    ('model',),
+    (),
+)
+# Where among the weights the ResNet is, preferred in this order: OpenMMLab, the query encoder of MoCo (official, and
+# with its neck as in mmselfsup 0.x), VISSL's trunk, the weights alone. Momentum encoders are never taken unasked.
+_PREFIXES = ('backbone.', 'encoder_q.', 'encoder_q.0.', '_feature_blocks.', '')
+_MARK = 'layer1.0.conv1.weight'  # every ResNet has it
+
+
+@dataclass(frozen=True)
+class FoundResNet:
+    """A ResNet in a checkpoint.
+
+    Attributes:
+        prefix: What stands before the names of its weights there, such as ``module.encoder_q.``.
+        weights: Its tensors, without the prefix; whatever else stands under the prefix, such as ``fc.``, is among them.
+        others: Names of the tensors that are not under the prefix.
+    """
+
+    prefix: str
+    weights: dict[str, Tensor]
+    others: list[str]
+
+
+def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name, from where its kind keeps them; empty if there are none."""
+    for place in _PLACES:
+        inner = checkpoint
+        for key in place:
+            inner = inner.get(key) if isinstance(inner, Mapping) else None
+        if isinstance(inner, Mapping):
+            tensors = {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}
+            if tensors:
+                return tensors
+    return {}
+
+
+def is_resnet(name: str) -> bool:
+    """Whether a weight of this name tells that there is a ResNet."""
+    return re.search(rf'(^|\.){re.escape(_MARK)}$', name) is not None
+
+
+def find_resnet(checkpoint: Any, name: str, prefix: str | None = None) -> FoundResNet:
+    """Find the ResNet of a checkpoint.
+
+    Args:
+        checkpoint: As :func:`~projects.false.engine.checkpoints.files.read_checkpoint` gives it.
+        name: The file, for messages.
+        prefix: Where it is, if that is known; None looks for it.
+
+    Raises:
+        InputError: There is none, or there are several and none of them is the usual one.
+    """
+    tensors = tensors_of(checkpoint)
+    prefixes = [key.removesuffix(_MARK) for key in tensors if is_resnet(key)]
+    if prefix is None:
+        prefix = _choose(prefixes, name)
+    elif prefix not in prefixes:
+        raise InputError(f'{name}: no ResNet under the prefix {prefix!r}; {_known(prefixes, tensors)}')
+    if prefix is None:
+        raise InputError(f'{name}: holds no ResNet, 0 of its {len(tensors)} tensors match; {_known([], tensors)}')
+    inside = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    return FoundResNet(prefix, inside, [key for key in tensors if not key.startswith(prefix)])
+
+
+def _choose(prefixes: list[str], name: str) -> str | None:
+    for usual in _PREFIXES:
+        for wrapped in (usual, f'module.{usual}'):
+            if wrapped in prefixes:
+                return wrapped
+    if len(prefixes) > 1:
+        raise InputError(f'{name}: several ResNets, under {", ".join(map(repr, prefixes))}; choose one with --prefix')
+    return prefixes[0] if prefixes else None
+
+
+def _known(prefixes: list[str], tensors: Mapping[str, Tensor]) -> str:
+    if prefixes:
+        return f'there is one under {" and one under ".join(map(repr, prefixes))}'
+    first = ', '.join(list(tensors)[:3])
+    return f'its names are {first}, ...; give a checkpoint of a ResNet' if first else 'give a file with weights'

@@ -1,0 +1,1 @@
+"""The benchmark runner: methods, seeds and label draws compared with intervals, in one resumable run."""

@@ -1,0 +1,202 @@
+"""The page of a benchmark: who is better, by how much, how sure that is, and what it looks like."""
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from projects.false.datasets.palette import Palette
+from projects.false.errors import InputError
+from projects.false.reports.bar_chart import bar_chart
+from projects.false.reports.benchmark_tables import coverage_note, difference_text
+from projects.false.reports.interval_chart import Interval, interval_chart
+from projects.false.reports.legend import class_legend, run_legend
+from projects.false.reports.loss_curves import loss_curves
+from projects.false.reports.page import POLICY, page, write_page
+from projects.false.reports.runs import MEANS, MOST_RUNS, Run
+from projects.false.reports.score_tables import class_table, confusion_table, facts_table, scores_note
+from projects.false.reports.strips import choose_patches, strip
+
+from .summary import HEADLINE, Comparison, MethodSummary
+
+STRIPS = 6
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Where the pictures of one method under one protocol and fraction come from.
+
+    Attributes:
+        predictions: Folder of predicted masks of one run; None leaves the strips out.
+        training_log, pretraining_log: As of :class:`.runs.Run`, of one run.
+    """
+
+    predictions: Path | None = None
+    training_log: Path | None = None
+    pretraining_log: Path | None = None
+
+
+@dataclass(frozen=True)
+class BenchmarkPage:
+    """What a page is made of.
+
+    Attributes:
+        title: Plain text.
+        lead: Plain text.
+        baseline: The method that others are compared with.
+        comparisons: The summaries.
+        shown: For every comparison (protocol and fraction) and method, where its pictures come from.
+        data_root: Folder of the patches.
+        part: Name of the list that was tested on.
+        palette: Classes and colours.
+        facts: Rows of the last table.
+        audit: Folder with the audit.html of an audit of false negatives; None leaves it out.
+    """
+
+    title: str
+    lead: str
+    baseline: str
+    comparisons: Sequence[Comparison]
+    shown: Mapping[tuple[str, float, str], Shown]
+    data_root: Path
+    part: str
+    palette: Palette
+    facts: Mapping[str, str] = field(default_factory=dict)
+    audit: Path | None = None
+
+
+def write_benchmark_report(path: Path, content: BenchmarkPage) -> None:
+    """Write the page: one self-contained HTML file, whole or not at all.
+
+    Raises:
+        InputError: Predictions, logs or data are missing or do not fit together, or the file cannot be written.
+    """
+    sections = [(comparison.heading, _results(comparison, content.baseline)) for comparison in content.comparisons]
+    sections.append(('What the numbers mean', f'<p class="note">{_note(content)}</p>{scores_note()}'))
+    for comparison in content.comparisons:
+        runs = [_as_run(row, comparison, content) for row in comparison.rows]
+        name = f' ({comparison.heading})' if len(content.comparisons) > 1 else ''
+        sections.append((f'Classes{name}', _classes(runs, content)))
+        strips = _strips(runs, content)
+        if strips:
+            sections.append((f'Patches{name}', strips))
+        sections.append((f'Confusion{name}', _confusion(runs, content.palette)))
+        curves = ''.join(loss_curves(group) for group in _groups(runs, content.baseline, once=True))
+        if curves:
+            sections.append((f'Training{name}', f'<p>One run of every method, of the same seed and draw.</p>{curves}'))
+    if content.audit is not None:
+        sections.append(('Audit of false negatives', _audit(content.audit)))
+    sections.append(('Facts', facts_table(dict(content.facts))))
+    write_page(path, page(content.title, f'<p>{html.escape(content.lead)}</p>', sections))
+
+
+def _results(comparison: Comparison, baseline: str) -> str:
+    best = max((row.means[HEADLINE] for row in comparison.rows), default=math.nan)
+    rows = []
+    for row in comparison.rows:
+        headline = _number(row.means[HEADLINE])
+        cells = [f'<b>{headline}</b>' if row.means[HEADLINE] == best else headline]
+        cells += [_number(row.draw_spread), _number(row.seed_spread), html.escape(difference_text(row)) or '–']
+        cells += [_number(row.means[key]) for key in MEANS[1:]]
+        cells.append(str(row.runs) if row.runs == row.planned else f'{row.runs} of {row.planned}')
+        texts = ''.join(f'<td>{cell}</td>' for cell in cells)
+        rows.append(f'<tr><th scope="row">{html.escape(row.method)}</th>{texts}</tr>')
+    names = [HEADLINE, 'sd over draws', 'sd over seeds', f'difference to {baseline}', *MEANS[1:], 'runs']
+    head = ''.join(f'<th scope="col">{html.escape(name)}</th>' for name in ['method', *names])
+    table = (
+        '<div class="scroll"><table class="compared"><caption>Means over all runs in percent</caption>'
+        f'<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    )
+    found = [(row.method, row.difference) for row in comparison.rows if row.difference is not None]
+    if not found:
+        return table
+    intervals = [Interval(name, difference.mean, difference.low, difference.high) for name, difference in found]
+    told = '; '.join(f'{row.method} {difference_text(row)}' for row in comparison.rows if row.difference is not None)
+    label = f'{HEADLINE} minus that of {baseline}, in points'
+    return f'{table}<figure class="intervals">{interval_chart(intervals, label, f"{label}: {told}")}</figure>'
+
+
+def _note(content: BenchmarkPage) -> str:
+    text = html.escape(coverage_note(content.comparisons, content.baseline))
+    if content.part == 'val':
+        text += ' These are the patches that settings are chosen on; what is reported comes from --part test.'
+    return text
+
+
+def _as_run(row: MethodSummary, comparison: Comparison, content: BenchmarkPage) -> Run:
+    shown = content.shown.get((comparison.protocol, comparison.fraction, row.method), Shown())
+    means = {name: None if math.isnan(value) else value for name, value in row.means.items()}
+    scores = {'scores': means, 'classes': list(content.palette.classes), 'confusion_matrix': row.matrix}
+    return Run(row.method, scores, shown.predictions, shown.training_log, shown.pretraining_log)
+
+
+def _groups(runs: Sequence[Run], baseline: str, once: bool = False) -> list[list[Run]]:
+    """As many runs together as can be told apart, the baseline in each group; with ``once`` its pretraining in one."""
+    if len(runs) <= MOST_RUNS:
+        return [list(runs)]
+    first = [run for run in runs if run.name == baseline]
+    others = [run for run in runs if run.name != baseline]
+    size = MOST_RUNS - len(first)
+    groups = [[*first, *others[start : start + size]] for start in range(0, len(others), size)]
+    if once:
+        bare = [replace(run, pretraining_log=None) for run in first]
+        groups = [groups[0], *([*bare, *group[len(first) :]] for group in groups[1:])]
+    return groups
+
+
+def _classes(runs: Sequence[Run], content: BenchmarkPage) -> str:
+    charts = []
+    for group in _groups(runs, content.baseline):
+        values = np.array([[run.iou(name) for run in group] for name in content.palette.classes])
+        chart = bar_chart(content.palette.classes, values, 'Bars of the mean IoU of every class by method.')
+        legend = run_legend(list(enumerate(run.name for run in group)), 'bar')
+        charts.append(f'<figure>{legend}{chart}<figcaption>mean IoU in percent</figcaption></figure>')
+    table = class_table(runs, content.palette)
+    if len(charts) == 1:
+        return f'<div class="pair">{table}{charts[0]}</div>'
+    return f'{table}<div class="pair">{"".join(charts)}</div>'
+
+
+def _strips(runs: Sequence[Run], content: BenchmarkPage) -> str:
+    shown = [run for run in runs if run.predictions is not None]
+    if not shown:
+        return ''
+    if not (content.data_root / 'images').is_dir():
+        return '<p>No pictures: the patches are packed, and the folder images was removed.</p>'
+    names = choose_patches(content.data_root, STRIPS, content.part)
+    rows = '\n'.join(strip(name, shown, content.data_root, content.palette) for name in names)
+    return (
+        '<p>The patches with most classes: image, label, and what one run of every '
+        f'method made of it. Chosen by their labels alone, not by the result.</p>{class_legend(content.palette)}{rows}'
+    )
+
+
+def _confusion(runs: Sequence[Run], palette: Palette) -> str:
+    return (
+        '<p>Of the pixels that the label gives to a class (row), the share in percent that each method gave to every '
+        'class (column, numbered as the rows), over all its runs. Rows sum to 100 before rounding.</p>'
+        f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
+    )
+
+
+def _audit(folder: Path) -> str:
+    """The sections of the page that tools/analysis_tools/audit_false_negatives.py wrote, a level lower."""
+    path = folder / 'audit.html'
+    try:
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f'--audit {folder}: {path} is not readable ({error}); give the --out of an audit') from error
+    found = re.fullmatch(r'.*<body><main><h1>(.*?)</h1>\n(.*)</main></body></html>\n', text, re.DOTALL)
+    if found is None or POLICY not in text:
+        raise InputError(f'{path}: is no page of this project; make the audit again')
+    title, body = found.groups()
+    body = re.sub(r'<(/?)h([23])\b', lambda tag: f'<{tag[1]}h{int(tag[2]) + 1}', body)
+    return f'<p>{title}</p>{body}'
+
+
+def _number(value: float | None) -> str:
+    return '–' if value is None or math.isnan(value) else f'{value:.2f}'

@@ -1,0 +1,67 @@
+"""The configs that a benchmark trains by: a recipe, its options, and what the benchmark sets for all."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from mmengine.config import Config
+
+from projects.false.engine.config import load_config
+from projects.false.errors import InputError
+
+from ..benchmark_spec import Recipe
+
+_INTERVAL = 10  # iterations between two points of a loss curve
+
+
+def pretraining_recipe(recipe: Recipe, epochs: int | None) -> Config:
+    """The config of a pretraining, without data and seed.
+
+    Raises:
+        InputError: It does not pretrain by epochs.
+    """
+    config = load_config(recipe.config, dict(recipe.options))
+    loop = config.get('train_cfg') or {}
+    if loop.get('max_epochs') is None or 'export_backbone' not in config.get('default_hooks', {}):
+        raise InputError(
+            f'{recipe.config}: is no pretraining: it needs train_cfg.max_epochs and the hook export_backbone; '
+            'give one of the recipes whose names begin with simclr, mocov2 or false'
+        )
+    if epochs is not None:
+        config.train_cfg.max_epochs = epochs
+    config.default_hooks.logger.interval = _INTERVAL
+    return config
+
+
+def fine_tuning_recipe(recipe: Recipe, iterations: int | None) -> Config:
+    """The config of a fine-tuning and its test, without data, backbone and seed. It does not validate on its way.
+
+    Raises:
+        InputError: It does not fine-tune by iterations, or has no backbone to start from.
+    """
+    config = load_config(recipe.config, dict(recipe.options))
+    loop = config.get('train_cfg') or {}
+    if loop.get('max_iters') is None or not config.get('test_dataloader'):
+        raise InputError(
+            f'{recipe.config}: is no fine-tuning: it needs train_cfg.max_iters and test_dataloader; give one of the '
+            'recipes whose names begin with upernet'
+        )
+    if not (config.model.get('backbone') or {}).get('init_cfg'):
+        raise InputError(f'{recipe.config}: model.backbone.init_cfg is missing; give dict(type="PretrainedBackbone")')
+    if iterations is not None:
+        config.train_cfg.max_iters = iterations
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    config.default_hooks.logger.interval = _INTERVAL
+    return config
+
+
+def digest(*parts: object) -> str:
+    """A short fingerprint of what a run depends on: configs, texts, numbers."""
+    plain = [part.to_dict() if isinstance(part, Config) else part for part in parts]
+    text = json.dumps(plain, sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_digest(path: str | Path) -> str:
+    """A short fingerprint of a file's content."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

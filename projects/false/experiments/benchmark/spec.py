@@ -1,0 +1,146 @@
+"""Read the spec of a benchmark from a config, and check every value before anything starts."""
+
+import re
+import shlex
+from pathlib import Path
+
+from projects.false.engine.config import load_config
+from projects.false.errors import InputError
+
+from ..benchmark_spec import PARTS, Recipe, Spec
+
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
+_REPOSITORY = Path(__file__).resolve().parents[4]
+_KEYS = {
+    'methods', 'baseline', 'protocols', 'seeds', 'draws', 'fractions', 'data', 'budget', 'part', 'tiers', 'title',
+}  # fmt: skip
+
+
+def read_spec(path: str, options: dict | None = None) -> Spec:
+    """Read the config of a benchmark.
+
+    Args:
+        path: Config file, such as ``configs/benchmarks/quickstart.py``.
+        options: ``--cfg-options``.
+
+    Raises:
+        InputError: The file is missing, is no spec, or a value in it does not do; the message names it.
+    """
+    config = load_config(path, options)
+    given = {key: value for key, value in config.to_dict().items() if key not in ('launcher', 'work_dir')}
+    unknown = sorted(given.keys() - _KEYS)
+    if unknown:
+        raise InputError(f'{path}: unknown key {unknown[0]!r}; a benchmark has {", ".join(sorted(_KEYS))}')
+    reader = _Reader(path, given)
+    methods = reader.named('methods', allow_none=True)
+    protocols = reader.named('protocols')
+    budget = reader.table('budget', ('epochs', 'iterations'))
+    data = reader.table('data', ('root', 'prepare'))
+    spec = Spec(
+        name=Path(path).stem,
+        methods={name: reader.method(name, value) for name, value in methods.items()},
+        baseline=given.get('baseline'),
+        protocols={name: reader.recipe(f'protocols.{name}', value) for name, value in protocols.items()},
+        seeds=reader.numbers('seeds', int, 0, 999_999),
+        draws=reader.numbers('draws', int, 0, 999),
+        fractions=reader.numbers('fractions', float, 0, 1),
+        data_root=data.get('root'),
+        prepare=reader.commands(data.get('prepare') or ()),
+        epochs=budget.get('epochs'),
+        iterations=budget.get('iterations'),
+        part=given.get('part', 'test'),
+        tiers={name: tuple(members) for name, members in reader.named('tiers', required=False).items()},
+        title=given.get('title') or f'Benchmark {Path(path).stem}',
+    )
+    _check(path, spec)
+    return spec
+
+
+class _Reader:
+    """Takes values out of a spec, each with its check."""
+
+    def __init__(self, path: str, given: dict) -> None:
+        self.path, self.given = path, given
+
+    def table(self, key: str, known: tuple[str, ...]) -> dict:
+        value = self.given.get(key) or {}
+        if not isinstance(value, dict):
+            raise InputError(f'{self.path}: {key} is {value!r}; give dict({"=..., ".join(known)}=...)')
+        unknown = sorted(value.keys() - set(known))
+        if unknown:
+            raise InputError(f'{self.path}: unknown key {unknown[0]!r} in {key}; it has {", ".join(known)}')
+        return value
+
+    def named(self, key: str, allow_none: bool = False, required: bool = True) -> dict:
+        value = self.given.get(key)
+        if not isinstance(value, dict) or not value:
+            if not required and not value:
+                return {}
+            raise InputError(f'{self.path}: {key} is {value!r}; give dict(NAME=...) with at least one name')
+        for name in value:
+            if not _NAME.fullmatch(name):
+                raise InputError(f'{self.path}: {key} has the name {name!r}; use letters, digits, _ . + and -')
+        return value
+
+    def commands(self, lines: object) -> tuple[tuple[str, ...], ...]:
+        if not isinstance(lines, list | tuple) or not all(isinstance(line, str) and line for line in lines):
+            raise InputError(
+                f'{self.path}: data.prepare is {lines!r}; give a list of texts, a tool and its arguments each'
+            )
+        return tuple(tuple(shlex.split(line)) for line in lines)
+
+    def method(self, name: str, value: object) -> Recipe | str | None:
+        if value is None:
+            return None
+        if isinstance(value, str):
+            if '://' not in value and not Path(value).is_file():
+                raise InputError(
+                    f'{self.path}: methods.{name}: no such file of weights: {value}; give dict(config=...) to '
+                    'pretrain, a file of weights, or None for random ones'
+                )
+            return value
+        return self.recipe(f'methods.{name}', value)
+
+    def recipe(self, key: str, value: object) -> Recipe:
+        if not isinstance(value, dict) or 'config' not in value:
+            raise InputError(f'{self.path}: {key} is {value!r}; give dict(config=FILE, options=dict(...))')
+        unknown = sorted(value.keys() - {'config', 'options'})
+        if unknown:
+            raise InputError(f'{self.path}: unknown key {unknown[0]!r} in {key}; it has config and options')
+        options = value.get('options') or {}
+        if not isinstance(options, dict):
+            raise InputError(f'{self.path}: {key}.options is {options!r}; give a dict with dotted keys')
+        found = [place for place in (Path(value['config']), _REPOSITORY / value['config']) if place.is_file()]
+        if not found:
+            raise InputError(f'{self.path}: {key}: no such config: {value["config"]}; the recipes are in configs/')
+        return Recipe(str(found[0].resolve()), options)
+
+    def numbers(self, key: str, kind: type, low: float, high: float) -> tuple:
+        values = self.given.get(key)
+        values = values if isinstance(values, list | tuple) else [values]
+        fits = [type(value) in (kind, int) and low <= value <= high and (value or kind is int) for value in values]
+        if not values or not all(fits):
+            wrong = [value for value, fit in zip(values, fits, strict=True) if not fit] or [values]
+            start = 'above' if kind is float else 'from'
+            raise InputError(f'{self.path}: {key} holds {wrong[0]!r}; give a list of numbers {start} {low} to {high}')
+        if len(set(values)) != len(values):
+            raise InputError(f'{self.path}: {key} names a value twice: {list(values)}')
+        return tuple(kind(value) for value in values)
+
+
+def _check(path: str, spec: Spec) -> None:
+    if spec.baseline not in spec.methods:
+        raise InputError(f'{path}: baseline {spec.baseline!r} is no method; choose from {", ".join(spec.methods)}')
+    if not isinstance(spec.data_root, str) or not spec.data_root:
+        raise InputError(f'{path}: data.root is {spec.data_root!r}; give the folder that a converter made')
+    if spec.part not in PARTS:
+        raise InputError(f'{path}: part is {spec.part!r}; choose {" or ".join(PARTS)}')
+    for key, value in (('epochs', spec.epochs), ('iterations', spec.iterations)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise InputError(f'{path}: budget.{key} is {value!r}; give a whole number of at least 1')
+    for tier, members in spec.tiers.items():
+        unknown = [name for name in members if name not in spec.methods]
+        if unknown:
+            raise InputError(f'{path}: tiers.{tier} names {unknown[0]!r}, which is no method')
+        if tier in spec.methods:
+            raise InputError(f'{path}: tiers.{tier} has the name of a method; give it another')

@@ -1,0 +1,119 @@
+"""The page that the quickstart leaves behind: what was done, what came out, and what it is worth."""
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from projects.false.datasets.palette import Palette
+from projects.false.datasets.splits import read_list
+from projects.false.reports.bar_chart import bar_chart
+from projects.false.reports.legend import class_legend, run_legend
+from projects.false.reports.loss_curves import loss_curves
+from projects.false.reports.page import page, write_page
+from projects.false.reports.runs import BASELINE, Run, check_runs
+from projects.false.reports.score_tables import (
+    class_table,
+    confusion_table,
+    facts_table,
+    means_table,
+    percent,
+    scores_note,
+)
+from projects.false.reports.strips import choose_patches, strip
+
+STRIPS = 6
+
+_REMARK = """<p class="note"><b>What this is worth.</b> The data are made by a program, the network is small, the
+training short, and every number comes from one seed. The page shows that the whole path works, from images to scores.
+It is no benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
+
+
+def write_report(
+    path: str | Path, runs: Sequence[Run], data_root: str | Path, palette: Palette, facts: dict[str, str]
+) -> None:
+    """Write the report: one self-contained HTML file.
+
+    Args:
+        path: The file to write; appears whole or not at all.
+        runs: The models to compare, 1 to 5, in the order of the tables.
+        data_root: Folder with ``images/``, ``masks/``, ``splits/test.txt`` and ``dataset.json``.
+        palette: Classes and colours of the data.
+        facts: Rows of the last table: seed, numbers of patches and iterations, hardware, date, versions, commands.
+
+    Raises:
+        InputError: Scores, predictions, logs or data are missing or do not fit together, or the file cannot be written.
+
+    Example:
+        >>> runs = [Run('FALSE', json.loads(scores.read_text()), predictions, finetune_folder, pretrain_folder), ...]
+        >>> write_report('work_dirs/quickstart/report.html', runs, 'data/synthetic', load_palette('synthetic'), facts)
+    """
+    check_runs(runs, palette.classes)
+    sections = [
+        ('Scores', means_table(runs) + scores_note() + _REMARK),
+        ('Classes', _classes(runs, palette)),
+        ('Test patches', _strips(runs, Path(data_root), palette)),
+        ('Confusion', _confusion(runs, palette)),
+    ]
+    curves = loss_curves(runs)
+    if curves:
+        sections.append(('Training', curves))
+    sections.append(('Facts', facts_table(facts)))
+    tested = len(read_list(Path(data_root) / 'splits' / 'test.txt'))
+    write_page(
+        path, page('Quickstart: land cover from few labels', _lead(runs, len(palette.classes), tested), sections)
+    )
+
+
+def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
+    pretrained = [html.escape(run.name) for run in runs if run.name != BASELINE]
+    starts = [*(['each result'] if pretrained else []), *(['random weights'] if len(pretrained) < len(runs) else [])]
+    story = ''
+    if pretrained:
+        story += (
+            'A network first looked at aerial images without any labels. That is pretraining: it learns to recognise '
+            'two altered views of one image among views of other images. It was done with '
+            f'{" and with ".join(pretrained)}. '
+        )
+    if {'FALSE', 'SimCLR'} <= set(pretrained):
+        story += (
+            'SimCLR takes every other image for something different; FALSE looks for those that probably show the same '
+            'thing and pushes them apart less. '
+        )
+    scores = ', '.join(
+        f'{percent(run.mean("mIoU"))}&nbsp;% from {html.escape(run.name)}{" weights" if run.name == BASELINE else ""}'
+        for run in runs
+    )
+    return (
+        f'<p>{story}From {" and from ".join(starts)}, the segmentation network UPerNet was then fine-tuned on the few '
+        f'patches that have labels, {classes} classes in all, and tested on {tested} patches that no training had '
+        f'seen. The mean IoU is {scores}.</p>'
+    )
+
+
+def _classes(runs: Sequence[Run], palette: Palette) -> str:
+    values = np.array([[run.iou(name) for run in runs] for name in palette.classes])
+    names = [(style, run.name) for style, run in enumerate(runs)]
+    chart = bar_chart(palette.classes, values, 'Bars of the IoU of every class by run; the table has the same numbers.')
+    return (
+        f'<div class="pair">{class_table(runs, palette)}<figure>{run_legend(names, "bar")}{chart}'
+        '<figcaption>IoU in percent</figcaption></figure></div>'
+    )
+
+
+def _strips(runs: Sequence[Run], data_root: Path, palette: Palette) -> str:
+    names = choose_patches(data_root, STRIPS)
+    rows = '\n'.join(strip(name, runs, data_root, palette) for name in names)
+    return (
+        '<p>The test patches with most classes: image, label, and what each network made of it. Chosen by their labels '
+        f'alone, not by the result.</p>{class_legend(palette)}{rows}'
+    )
+
+
+def _confusion(runs: Sequence[Run], palette: Palette) -> str:
+    return (
+        '<p>Of the pixels that the label gives to a class (row), the share in percent that each network gave to every '
+        'class (column, numbered as the rows). Rows sum to 100 before rounding.</p>'
+        f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
+    )

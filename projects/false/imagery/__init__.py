@@ -1,0 +1,1 @@
+"""Pixels in files: images, masks, palettes, rasters, archives. Needs neither PyTorch nor MMEngine."""

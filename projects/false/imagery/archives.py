@@ -1,0 +1,143 @@
+"""Files of a download, unpacked or still in its zips: one is unpacked at a time, for as long as it is read."""
+
+import filecmp
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from projects.false.datasets.zip_reading import open_zip
+from projects.false.errors import InputError
+
+# What GDAL reads beside an image: world files, projection, statistics and coordinates.
+_SIDECARS = ('.tfw', '.tifw', '.jgw', '.jpgw', '.pgw', '.pngw', '.wld', '.prj', '.aux.xml')
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file on the disk, or a member of a zip.
+
+    Args:
+        path: The file, or the zip that holds it.
+        member: Name inside the zip; empty for a file on the disk.
+        inner: Name of the zip inside ``path`` that holds the member; empty where that is ``path`` itself.
+        sidecars: Names of the members of the same zip that say where on Earth the image lies.
+        identity: Size and checksum of a member.
+    """
+
+    path: Path
+    member: str = ''
+    sidecars: tuple[str, ...] = ()
+    identity: tuple[int, int] | None = None
+    inner: str = ''
+
+    @property
+    def name(self) -> str:
+        """File name without folders."""
+        return PurePosixPath(self.member).name if self.member else self.path.name
+
+    @property
+    def stem(self) -> str:
+        """File name without folders and suffix."""
+        return PurePosixPath(self.name).stem
+
+    def folders_below(self, source: str | Path) -> tuple[str, ...]:
+        """Names of the folders between ``source`` and the file; a zip counts as the folder that it would unpack to."""
+        inner = PurePosixPath(self.inner.removesuffix(PurePosixPath(self.inner).suffix)).parts
+        inside = (*inner, *PurePosixPath(self.member).parts[:-1])
+        if self.path == Path(source):
+            return inside
+        parts = self.path.relative_to(source).parts
+        return (*parts[:-1], Path(parts[-1]).stem, *inside) if self.member else parts[:-1]
+
+    def __str__(self) -> str:
+        return (self.path / self.inner / self.member).as_posix()
+
+    @contextmanager
+    def local(self, folder: Path) -> Iterator[Path]:
+        """Yield the path of a file on the disk, unpacked below ``folder`` and removed again where it is in a zip.
+
+        Raises:
+            InputError: The zip is damaged or of a kind that Python cannot read; and any such error of the block,
+                which then names the zip and the member instead of the temporary file.
+        """
+        if not self.member:
+            yield self.path
+            return
+        with tempfile.TemporaryDirectory(dir=folder) as temporary:
+            path = Path(temporary) / self.name
+            for member in (self.member, *self.sidecars):
+                self._unpack(member, Path(temporary) / PurePosixPath(member).name)
+            try:
+                yield path
+            except InputError as error:
+                raise InputError(str(error).replace(str(path), str(self))) from error
+
+    def _unpack(self, member: str, target: Path) -> None:
+        shown = (self.path / self.inner / member).as_posix()
+        try:
+            with open_zip(self.path, self.inner) as archive, archive.open(member) as packed, target.open('wb') as file:
+                shutil.copyfileobj(packed, file, 1 << 20)
+        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise InputError(f'{shown}: the zip is damaged here ({error}); download it again') from error
+        except (RuntimeError, NotImplementedError) as error:  # a password, or a way of packing that Python lacks
+            raise InputError(f'{shown}: {error}; unpack the zip yourself and give the folder') from error
+
+
+def list_files(source: str | Path) -> list[SourceFile]:
+    """List the files of a folder and all below it, or of one zip; those in zips and in their zips included.
+
+    Raises:
+        InputError: No such folder or zip, or an unreadable zip.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise InputError(f'{source}: no such folder or zip; check the path')
+    paths = sorted(path for path in source.rglob('*') if path.is_file()) if source.is_dir() else [source]
+    files = [SourceFile(path) for path in paths if path.suffix.lower() != '.zip' and path != source]
+    files += [file for path in paths if path.suffix.lower() == '.zip' or path == source for file in _members(path)]
+    return [file for file in files if not _is_hidden(file)]
+
+
+def _is_hidden(file: SourceFile) -> bool:
+    parts = PurePosixPath(file.member).parts if file.member else (file.name,)
+    return any(part.startswith('.') or part == '__MACOSX' for part in parts)
+
+
+def by_name(files: Iterable[SourceFile]) -> dict[str, SourceFile]:
+    """Index files by their name without folders.
+
+    Of a file that lies unpacked beside its zip the unpacked one is taken; equal files of one name count once.
+
+    Raises:
+        InputError: Two files have the same name and different contents.
+    """
+    found: dict[str, SourceFile] = {}
+    for file in sorted(files, key=lambda file: (bool(file.member), str(file))):  # those on the disk first
+        other = found.setdefault(file.name, file)
+        if other is file or (file.member and not other.member):
+            continue
+        same = file.identity == other.identity if file.member else filecmp.cmp(file.path, other.path, shallow=False)
+        if not same:
+            raise InputError(f'{other}: {file} has the same name and another content; move one of them away')
+    return dict(sorted(found.items()))
+
+
+def _members(path: Path, inner: str = '') -> list[SourceFile]:
+    with open_zip(path, inner) as archive:
+        members = {item.filename: item for item in archive.infolist() if not item.is_dir()}
+    files = []
+    for name, item in members.items():
+        if name.lower().endswith('.zip') and not inner:
+            files += _members(path, name)
+            continue
+        base = name[: -len(PurePosixPath(name).suffix)] if PurePosixPath(name).suffix else name
+        sidecars = tuple(
+            side for end in _SIDECARS for side in (base + end, base + end.upper(), name + end) if side in members
+        )
+        files.append(SourceFile(path, name, sidecars, (item.file_size, item.CRC), inner))
+    return files

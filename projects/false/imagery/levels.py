@@ -1,0 +1,110 @@
+"""From 16-bit or floating-point pixels to 8 bit, with one range a band for all images of a data set."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from projects.false.datasets.raster_pixels import read_window
+from projects.false.errors import InputError
+
+from .rasters import Raster, open_raster
+
+DEFAULT_STRETCH = (2.0, 98.0)
+_SIXTEEN_BIT = {'uint16': 0, 'int16': 32768}  # what makes the values start at 0
+_SIDE, _PER_SIDE = 128, 8  # a raster is sampled in 8 x 8 windows of 128 x 128 pixels
+
+
+def choose_ranges(
+    rasters: Sequence[Raster],
+    bands: Sequence[int],
+    stretch: Sequence[float] | None,
+    value_range: Sequence[float] | None,
+) -> list[list[float]] | None:
+    """The values that become 0 and 255, for every band; None leaves 8-bit pixels as they are.
+
+    Args:
+        rasters: All images; they have one type.
+        bands: The bands that are taken, from 1.
+        stretch: Percentiles of the valid pixels, 0 to 100; None stands for 2 and 98 where a stretch is needed.
+        value_range: Lowest and highest value, for every band alike; no percentiles then.
+
+    Raises:
+        InputError: Types differ, floating-point pixels without ``value_range``, or an argument is out of range.
+    """
+    other = [raster for raster in rasters if raster.dtype != rasters[0].dtype]
+    if other:
+        raise InputError(
+            f'{other[0].path}: pixels are {other[0].dtype}, those of {rasters[0].path} {rasters[0].dtype}; convert '
+            'each type in a call of its own'
+        )
+    if value_range is not None:
+        if stretch is not None:
+            raise InputError('--stretch and --range: give one of them')
+        low, high = value_range
+        if not (np.isfinite([low, high]).all() and low < high):
+            raise InputError(f'--range {low:g} {high:g}: give two finite numbers, the lower one first')
+        return [[float(low), float(high)] for _ in bands]
+    dtype = rasters[0].dtype
+    if dtype not in ('uint8', *_SIXTEEN_BIT):
+        raise InputError(
+            f'{rasters[0].path}: pixels are {dtype}, 8 or 16 bit are scaled by themselves; say which values become 0 '
+            'and 255: --range LOW HIGH'
+        )
+    if dtype == 'uint8' and stretch is None:
+        return None
+    low, high = DEFAULT_STRETCH if stretch is None else stretch
+    if not 0 <= low < high <= 100:
+        raise InputError(f'--stretch {low:g} {high:g}: give two percentages from 0 to 100, the lower one first')
+    return _percentiles(_count_values(rasters, bands), low, high, _SIXTEEN_BIT.get(dtype, 0), rasters, bands)
+
+
+def _count_values(rasters: Sequence[Raster], bands: Sequence[int]) -> np.ndarray:
+    """How often every 16-bit value occurs in a sample of evenly spread windows: (bands, 65536)."""
+    counts = np.zeros((len(bands), 1 << 16), np.int64)
+    shift = _SIXTEEN_BIT.get(rasters[0].dtype, 0)
+    for raster in rasters:
+        height, width = min(_SIDE, raster.height), min(_SIDE, raster.width)
+        rows = np.unique(np.linspace(0, raster.height - height, _PER_SIDE).astype(int))
+        columns = np.unique(np.linspace(0, raster.width - width, _PER_SIDE).astype(int))
+        with open_raster(raster.path) as opened:
+            for row in rows.tolist():
+                for column in columns.tolist():
+                    pixels, valid = read_window(opened, bands, row, column, height, width)
+                    for band in range(len(bands)):
+                        values = pixels[..., band][valid].astype(np.int64) + shift
+                        counts[band] += np.bincount(values, minlength=1 << 16)
+    return counts
+
+
+def _percentiles(
+    counts: np.ndarray, low: float, high: float, shift: int, rasters: Sequence[Raster], bands: Sequence[int]
+) -> list[list[float]]:
+    ranges = []
+    for band, count in zip(bands, counts, strict=True):
+        total = count.sum()
+        if not total:
+            raise InputError(f'{rasters[0].path}: no valid pixel in the sample; check nodata, or give --range LOW HIGH')
+        share = np.cumsum(count)
+        first, last = (int(np.searchsorted(share, total * part / 100)) for part in (low, high))
+        first, last = max(first, int(np.flatnonzero(count)[0])), min(last, int(np.flatnonzero(count)[-1]))
+        if first >= last:
+            raise InputError(
+                f'{rasters[0].path}: {low:g} to {high:g} % of band {band} are the single value {first - shift}; leave '
+                'the band out with --bands, or give --range LOW HIGH'
+            )
+        ranges.append([float(first - shift), float(last - shift)])
+    return ranges
+
+
+def to_8_bit(pixels: np.ndarray, valid: np.ndarray, ranges: Sequence[Sequence[float]] | None) -> np.ndarray:
+    """Scale to 0 .. 255, cut off what lies outside, and set invalid pixels to 0.
+
+    Shape:
+        - pixels: (H, W, bands); valid: (H, W), bool; result: (H, W, bands), uint8
+    """
+    if ranges is None:
+        return np.where(valid[..., None], pixels, np.uint8(0))
+    low, high = np.float32(ranges).T
+    with np.errstate(invalid='ignore', over='ignore'):
+        scaled = np.rint((pixels.astype(np.float32) - low) * (255 / (high - low)))
+    return np.where(valid[..., None], np.nan_to_num(scaled, nan=0).clip(0, 255), 0).astype(np.uint8)

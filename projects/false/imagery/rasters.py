@@ -1,0 +1,150 @@
+"""Rasters of any kind: which there are, and whether they can become patches together."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import rasterio
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
+
+from projects.false.datasets.georeference import georeference
+from projects.false.errors import InputError
+
+from .file_checks import check_complete
+
+# Drivers by suffix: a file that says it is an image must not make GDAL open something else, such as a web address.
+DRIVERS = {'.tif': 'GTiff', '.tiff': 'GTiff', '.jpg': 'JPEG', '.jpeg': 'JPEG', '.png': 'PNG'}
+
+
+class Raster(NamedTuple):
+    """An image to cut.
+
+    Args:
+        stem: Name of its patches.
+        path: Where it is.
+        height, width: Size in pixels.
+        dtype: Type of its pixels.
+        count: Number of its bands.
+        names: Their descriptions, '' where there is none.
+        place: Reference system and transform, where known.
+        alpha: A band is labelled as transparency.
+    """
+
+    stem: str
+    path: Path
+    height: int
+    width: int
+    dtype: str
+    count: int
+    names: tuple[str, ...]
+    place: dict
+    alpha: bool = False
+
+
+@contextmanager
+def open_raster(path: Path, drivers: Mapping[str, str] = DRIVERS) -> Iterator[DatasetReader]:
+    """Open a raster; what GDAL refuses, then and later, becomes an InputError that names the file.
+
+    Args:
+        path: The file.
+        drivers: GDAL's driver of every suffix that is taken.
+
+    Raises:
+        InputError: The file is no raster, damaged, or unreadable where it is read.
+    """
+    # For good, since restoring the filters is not safe in threads: an image without a place is nothing to warn of.
+    warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
+    try:
+        # Little cache: every block is read once, and 5 % of the memory of a large machine is a lot.
+        driver = drivers[path.suffix.lower()]
+        with rasterio.Env(GDAL_CACHEMAX=256), rasterio.open(path, driver=driver) as raster:
+            yield raster
+    except RasterioError as error:
+        cause = str(error.__cause__ or error)
+        raise InputError(f'{path}: cannot be read as a raster ({cause}); it is damaged: copy it again') from error
+
+
+def find_rasters(sources: Sequence[str | Path], drivers: Mapping[str, str] = DRIVERS) -> list[Path]:
+    """List the given files and the images of the given folders and all below them.
+
+    Raises:
+        InputError: Something is missing or of another kind, or there is no image at all.
+    """
+    found: list[Path] = []
+    for source in map(Path, sources):
+        if source.is_dir():
+            paths = sorted(p for p in source.rglob('*') if p.suffix.lower() in drivers and p.is_file())
+            paths = [path for path in paths if not path.name.startswith('.')]
+            if not paths:
+                raise InputError(f'{source}: no image in it or below it ({", ".join(drivers)}); check the path')
+            found += paths
+        elif not source.is_file():
+            raise InputError(f'{source}: no such file or folder; check the path')
+        elif source.suffix.lower() not in drivers:
+            raise InputError(
+                f'{source}: is none of {", ".join(drivers)}; convert it first: gdal_translate {source.name} '
+                f'{source.stem}.tif'
+            )
+        else:
+            found.append(source)
+    return list({path.resolve(): path for path in found}.values())
+
+
+def inspect_rasters(paths: Sequence[Path], drivers: Mapping[str, str] = DRIVERS) -> list[Raster]:
+    """Open every raster and note what it is.
+
+    A stem that occurs twice gets its folder in front; if that does not help, it is an error.
+
+    Raises:
+        InputError: A file cannot be opened, or two have the same name.
+    """
+    stems = [path.stem for path in paths]
+    stems = [p.stem if stems.count(p.stem) == 1 else f'{p.resolve().parent.name}_{p.stem}' for p in paths]
+    rasters: dict[str, Raster] = {}
+    for stem, path in zip(stems, paths, strict=True):
+        if stem in rasters:
+            raise InputError(
+                f'{path}: {rasters[stem].path} has the same name; rename one, names tell the patches apart'
+            )
+        check_complete(path)
+        with open_raster(path, drivers) as raster:
+            if len(set(raster.dtypes)) > 1:
+                raise InputError(f'{path}: bands of different types {raster.dtypes}; give all bands one type')
+            names = tuple(name or '' for name in raster.descriptions)
+            rasters[stem] = Raster(
+                stem,
+                path,
+                raster.height,
+                raster.width,
+                raster.dtypes[0],
+                raster.count,
+                names,
+                georeference(raster),
+                ColorInterp.alpha in raster.colorinterp,
+            )
+    return list(rasters.values())
+
+
+def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tuple[int, ...]:
+    """The bands to take, from 1: those given, or the three of images with three.
+
+    Raises:
+        InputError: A raster lacks such a band, or has other than three and none were given.
+    """
+    for raster in rasters:
+        if bands is None and raster.count != 3:
+            every = ' '.join(str(band) for band in range(1, raster.count + 1))
+            some = 'which three to take, --bands 1 2 3, or ' if raster.count > 3 else ''
+            raise InputError(f'{raster.path}: has {raster.count} band(s), 3 are usual; say {some}all: --bands {every}')
+        wrong = [band for band in bands or () if not 1 <= band <= raster.count]
+        if wrong:
+            raise InputError(
+                f'{raster.path}: has no band {wrong[0]}; give --bands of 1 to {raster.count}, or leave the file out'
+            )
+    if bands is not None and (not bands or len(set(bands)) != len(bands)):
+        raise InputError(f'--bands {" ".join(map(str, bands))}: give every band once')
+    return tuple(bands) if bands else (1, 2, 3)

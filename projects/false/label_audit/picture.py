@@ -1,0 +1,134 @@
+"""An audit as a picture: shares of the classes as bars, and patches that something was found about."""
+
+import io
+import textwrap
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.patches import Patch
+
+from projects.false.datasets.palette import Palette
+
+from .audit import Audit
+from .finding_pictures import chosen_findings, finding_picture
+
+_COLORS = ('#1f6fb4', '#c2570c', '#6b7178', '#2a8a4a', '#8a4fb0')  # as in the reports
+_MUTED, _RULE = '#60676f', '#d9dde2'
+_ACROSS, _MOST = 4, 12  # pictures of a row, and in all
+_WIDE = 11.0  # inches
+
+
+def audit_picture(audit: Audit) -> bytes:
+    """Draw an audit.
+
+    Returns:
+        PNG.
+    """
+    palette = _palette(audit)
+    lists = [entry.name for entry in audit.lists if entry.labelled][: len(_COLORS)]
+    shown = chosen_findings(audit.findings, _MOST, most_notes=_ACROSS)
+    rows = -(-len(shown) // _ACROSS)
+    heights = [1.15 + len(palette.classes) * (0.17 * len(lists) + 0.16), 0.75 + 1.95 * rows if rows else 0.01]
+    with rc_context({'font.size': 9, 'text.color': '#1c1f23', 'axes.edgecolor': _RULE, 'font.family': 'DejaVu Sans'}):
+        figure = Figure(figsize=(_WIDE, sum(heights)), dpi=110)
+        top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+        _bars(top, heights[0], audit, lists, palette)
+        if shown:
+            _strip(bottom, heights[1], audit, shown, rows, palette)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format='png')
+    return buffer.getvalue()
+
+
+def _bars(part: SubFigure, height: float, audit: Audit, lists: list[str], palette: Palette) -> None:
+    longest = max(len(name) for name in palette.classes)
+    left = min(0.3, 0.035 + 0.0068 * min(longest, 30))
+    axes = part.add_axes((left, 0.12 / height, 0.97 - left, 1 - 1.0 / height))
+    step = len(lists) + 1
+    positions = np.arange(len(palette.classes)) * step
+    highest = 0.0
+    for number, name in enumerate(lists):
+        pixels = audit.pixels[name][:-2]
+        shares = 100 * pixels / max(1, pixels.sum())
+        highest = max(highest, shares.max())
+        axes.barh(positions + number, shares, height=0.86, color=_COLORS[number], label=_label(audit, name))
+        for position, share in zip(positions + number, shares, strict=True):
+            text = f'{share:.1f}' if share >= 0.05 or share == 0 else f'{share:.2g}'
+            axes.text(share, position, f' {text}', va='center', fontsize=7, color=_MUTED)
+    axes.set_yticks(
+        positions + (len(lists) - 1) / 2, [textwrap.shorten(n, 30, placeholder='…') for n in palette.classes]
+    )
+    axes.set_ylim(positions[-1] + len(lists) - 0.2, -0.8)
+    axes.set_xlim(0, max(1.0, highest * 1.08))
+    axes.grid(axis='x', color=_RULE)
+    _plain(axes)
+    axes.xaxis.tick_top()
+    part.legend(
+        loc='upper left', bbox_to_anchor=(0.008, 1 - 0.3 / height), ncols=len(lists), frameon=False, fontsize=8,
+        handlelength=1, handleheight=1, columnspacing=1.2,
+    )  # fmt: skip
+    every = len(audit.pixels)
+    some = f', {len(lists)} of {every} lists' if every > len(lists) else ''
+    part.text(
+        0.015,
+        1 - 0.12 / height,
+        f'{audit.data_root.resolve().name}: labelled pixels, %{some}',
+        weight='bold',
+        va='top',
+        size=11,
+    )
+
+
+def _label(audit: Audit, name: str) -> str:
+    patches = next(len(entry.patches) for entry in audit.lists if entry.name == name)
+    return f'{name} ({patches:,} patches)'
+
+
+def _strip(part: SubFigure, height: float, audit: Audit, shown: list, rows: int, palette: Palette) -> None:
+    part.text(
+        0.015, 1 - 0.1 / height, 'What was found: image and label, or both images', weight='bold', va='top', size=11
+    )
+    handles = [Patch(facecolor=np.array(c) / 255, edgecolor=_MUTED) for c in palette.colors]
+    handles += [Patch(facecolor='#969696', edgecolor='#6e6e6e', hatch='///')]
+    handles += [Patch(facecolor='black', edgecolor='#e60000', hatch='xxx')]
+    names = [*(textwrap.shorten(n, 24, placeholder='…') for n in palette.classes), 'ignored', 'out of range']
+    part.legend(
+        handles, names, loc='upper left', bbox_to_anchor=(0.008, 1 - 0.3 / height), ncols=min(len(names), 8),
+        frameon=False, fontsize=8, handlelength=1, handleheight=1, columnspacing=1.2,
+    )  # fmt: skip
+    lines = -(-len(names) // 8)
+    head = 0.4 + 0.19 * lines
+    cell = (height - head - 0.05) / rows
+    width = 1 / _ACROSS
+    for number, finding in enumerate(shown):
+        row, column = divmod(number, _ACROSS)
+        top = 1 - (head + row * cell) / height
+        axes = part.add_axes((column * width + 0.015, top - 1.32 / height, width - 0.02, 1.26 / height))
+        axes.imshow(finding_picture(finding, audit, palette), aspect='auto', interpolation='nearest')
+        axes.set_axis_off()
+        x, y = column * width + 0.015, top - 1.36 / height
+        part.text(x, y, finding.kind, weight='bold', va='top', size=8)
+        text = finding.other or finding.text.replace(f'{audit.data_root}/', '')
+        caption = [_middle(finding.patch), _middle(text)]
+        part.text(x, y - 0.145 / height, '\n'.join(caption), va='top', size=7, color=_MUTED, linespacing=1.25)
+
+
+def _middle(text: str, most: int = 46) -> str:
+    """Leave out the middle of a long text: names differ at their ends."""
+    return text if len(text) <= most else f'{text[: most // 2 - 1]}…{text[len(text) - most // 2 :]}'
+
+
+def _plain(axes: Axes) -> None:
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, colors=_MUTED)
+    for label in axes.get_yticklabels():
+        label.set_color('#1c1f23')
+    for side in ('top', 'right', 'bottom'):
+        axes.spines[side].set_visible(False)
+
+
+def _palette(audit: Audit) -> Palette:
+    colors = tuple(tuple(bytes.fromhex(color[1:])) for color in audit.description['colors'])
+    return Palette('of the data set', tuple(audit.description['classes']), colors)

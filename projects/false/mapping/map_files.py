@@ -1,0 +1,173 @@
+"""The files of one map: companions first, the map itself last, so that a map that is there is complete."""
+
+import hashlib
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.transform import Affine
+from rich.console import Console
+from rich.progress import Progress
+
+from projects.false.atomic_write import atomic_write
+from projects.false.errors import InputError
+from projects.false.imagery.rasters import Raster, open_raster
+
+from .areas import area_table, pixel_hectares
+from .background import Background
+from .class_map_file import class_tags, map_file
+from .class_names import class_names_xml
+from .map_image import Mapping, RawStrip
+from .map_options import MapOptions
+from .pixel_rule import PixelRule
+from .preview import preview_png
+from .segmenter import Segmenter
+from .source_files import MAP_DRIVERS, files_behind
+from .windows import WindowPlan
+
+_FINGERPRINT = 'FINGERPRINT'
+
+
+class MapOutputs:
+    """The files that an image becomes.
+
+    Args:
+        raster: The image.
+        rule: How its values become pixels.
+        segmenter: The model.
+        plan: The windows.
+        folder: Output folder.
+        options: Which files.
+    """
+
+    def __init__(
+        self,
+        raster: Raster,
+        rule: PixelRule,
+        segmenter: Segmenter,
+        plan: WindowPlan,
+        folder: Path,
+        options: MapOptions,
+    ) -> None:
+        self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
+        self._stem = folder / raster.stem
+        files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
+        facts = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
+        facts += [plan.window, plan.stride, plan.blend]
+        self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
+
+    @property
+    def path(self) -> Path:
+        """The map."""
+        return self._named('_classes.tif')
+
+    def _named(self, ending: str) -> Path:
+        return self._stem.with_name(f'{self._stem.name}{ending}')
+
+    def complete(self) -> bool:
+        """Whether all files are there, from the same image, model and windows.
+
+        Raises:
+            InputError: The map is there, but made otherwise, and may not be replaced.
+        """
+        if not self.path.exists():
+            return False
+        try:
+            with rasterio.open(self.path, driver='GTiff') as dataset:
+                same = dataset.tags().get(_FINGERPRINT) == self._fingerprint
+        except RasterioError:
+            same = False
+        if not same and not self._options.overwrite:
+            raise InputError(
+                f'{self.path}: exists and was made from another image, model or window; give another --out, '
+                'or --overwrite'
+            )
+        return same and all(path.exists() for path in self._companions())
+
+    def _companions(self) -> list[Path]:
+        wanted = {
+            '_classes.tif.aux.xml': True,
+            '_confidence.tif': self._options.confidence,
+            '_preview.png': self._options.preview,
+            '_areas.csv': self._options.areas,
+        }
+        return [self._named(ending) for ending, here in wanted.items() if here]
+
+    def write(self, mapping: Mapping) -> np.ndarray:
+        """Map the image and write everything, in a thread of its own while the model goes on.
+
+        Returns:
+            How often every value occurs in the map, shape (256,).
+
+        Raises:
+            InputError: The image cannot be read, or a file cannot be written.
+        """
+        counts = np.zeros(256, np.int64)
+        with ExitStack() as stack:
+            place = self._place()
+            size = self._raster.height, self._raster.width
+            tags = {**self._tags, **class_tags(self._palette)}
+            classes = stack.enter_context(map_file(self.path, *size, place, tags, self._palette))
+            confidence = None
+            if self._options.confidence:
+                out = self._named('_confidence.tif')
+                confidence = stack.enter_context(map_file(out, *size, place, {**self._tags, 'UNIT': 'per cent'}))
+
+            def write(raw: RawStrip) -> None:
+                rows = raw.finished(raw.strip.classes)
+                counts[:] += np.bincount(rows.ravel(), minlength=256)
+                classes.write(rows)
+                if confidence is not None:
+                    confidence.write(raw.finished(raw.strip.confidence))
+
+            with Background(write) as background, _progress() as progress:
+                task = progress.add_task(self._raster.path.name, total=self._raster.height)
+                for strip in mapping.strips(background.check):
+                    background.put(strip)
+                    progress.advance(task, len(strip.strip.classes))
+            classes.seal()
+            if confidence is not None:
+                confidence.seal()
+            self._write_companions(classes.temporary, counts, place)
+        return counts
+
+    def _place(self) -> dict:
+        with open_raster(self._raster.path, MAP_DRIVERS) as opened:
+            place: dict = {}
+            points, system = opened.gcps
+            if opened.crs:
+                place['crs'] = opened.crs
+            if not opened.transform.is_identity:
+                place['transform'] = opened.transform
+            elif points:
+                place.update(gcps=points, crs=system)
+            return place
+
+    def _write_companions(self, temporary: Path, counts: np.ndarray, place: dict) -> None:
+        _write(self._named('_classes.tif.aux.xml'), class_names_xml(self._palette).encode())
+        if self._options.areas:
+            transform: Affine | None = place.get('transform')
+            table = area_table(counts, self._palette.classes, pixel_hectares(place.get('crs'), transform))
+            _write(self._named('_areas.csv'), table.encode())
+        if self._options.preview:
+            _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))
+
+
+def _progress() -> Progress:
+    """A bar on a terminal, nothing elsewhere."""
+    console = Console(stderr=True)
+    return Progress(console=console, transient=True, disable=not console.is_terminal)
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        with atomic_write(path) as file:
+            file.write(data)
+    except OSError as error:
+        raise InputError(
+            f'{path}: writing failed ({error.strerror or error}); make room or give another --out'
+        ) from error

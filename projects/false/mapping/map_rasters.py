@@ -1,0 +1,80 @@
+"""Map any number of images: each map appears when it is complete, and is not made twice."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from projects.false.atomic_write import remove_stale
+from projects.false.common.files import check_apart
+from projects.false.common.work_lock import work_dir_locked
+
+from .map_files import MapOutputs
+from .map_image import Mapping
+from .map_options import MapOptions
+from .pixel_rule import choose_rule
+from .segmenter import FlippedSegmenter, Segmenter
+from .source_files import find_sources
+
+
+class Mapped(NamedTuple):
+    """What became of one image.
+
+    Args:
+        path: The map.
+        counts: Pixels of every value of the map; None if it was there already.
+        windows: Windows that the model saw.
+        skipped: Windows without data.
+
+    Shape:
+        - counts: (256,)
+    """
+
+    path: Path
+    counts: np.ndarray | None = None
+    windows: int = 0
+    skipped: int = 0
+
+
+def map_rasters(
+    segmenter: Segmenter, sources: Sequence[str | Path], out: str | Path, options: MapOptions | None = None
+) -> Iterator[Mapped]:
+    """Map images, one after the other.
+
+    Memory does not grow with their height, and with their width by the rows of one window.
+
+    Args:
+        segmenter: The model.
+        sources: GeoTIFF, VRT, JPEG or PNG files, and folders that are searched with all below them.
+        out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
+        options: How.
+
+    Yields:
+        One record an image, as soon as its map is there.
+
+    Raises:
+        InputError: Something cannot be read, written or mapped with this model. Maps that are complete stay.
+
+    Example:
+        >>> segmenter = load_segmenter('configs/upernet_r18_mbrsc.py', 'iter_200.pth')  # doctest: +SKIP
+        >>> for mapped in map_rasters(segmenter, ['scene.tif'], 'maps'):  # doctest: +SKIP
+        ...     print(mapped.path)
+    """
+    options, folder = options or MapOptions(), Path(out)
+    segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
+    segmenter.check_window(options.plan(segmenter).window)
+    batch_size, threads = options.speed(segmenter)
+    check_apart(folder, *(source for source in sources if Path(source).is_dir()))
+    rasters = find_sources(sources)
+    rules = [choose_rule(r, segmenter.bands, options.bands, options.value_range, options.recorded) for r in rasters]
+    with work_dir_locked(folder):
+        remove_stale(folder)
+        for raster, rule in zip(rasters, rules, strict=True):
+            plan = options.plan(segmenter, raster.height, raster.width)
+            outputs = MapOutputs(raster, rule, segmenter, plan, folder, options)
+            if outputs.complete():
+                yield Mapped(outputs.path)
+                continue
+            mapping = Mapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
+            yield Mapped(outputs.path, outputs.write(mapping), mapping.windows, mapping.skipped)

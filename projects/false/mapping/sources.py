@@ -1,0 +1,148 @@
+"""The rows of an image from the top down, read by threads a little ahead of the model."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import NamedTuple
+
+import rasterio
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
+
+from projects.false.datasets.ahead import map_ahead
+from projects.false.datasets.raster_pixels import read_window
+from projects.false.errors import InputError
+from projects.false.imagery.images import read_image
+from projects.false.imagery.levels import to_8_bit
+from projects.false.imagery.rasters import Raster
+
+from .pieces import Pixels, all_valid
+from .pixel_rule import PixelRule
+from .source_files import MAP_DRIVERS
+
+_PIECE_WIDTH = 2048  # pixels read at once beside each other
+_LEAST_ROWS, _MOST_ROWS = 64, 1024
+# Little cache, since every block is read once; a broken JPEG block is an error, not grey pixels.
+GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
+
+
+class _Piece(NamedTuple):
+    row: int
+    column: int
+    height: int
+    width: int
+
+
+def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[list[Pixels]]:
+    """Read an image in whole blocks of its file, each once.
+
+    JPEG is decoded as a whole by the decoder that training uses: decoders differ in how they enlarge the colours.
+
+    Args:
+        raster: The image.
+        rule: How its values become pixels.
+        threads: Pieces that are read at the same time; results do not depend on it.
+
+    Yields:
+        Pieces of one height that lie beside each other and fill the width.
+
+    Raises:
+        InputError: A block cannot be read; says where it is.
+    """
+    if raster.path.suffix.lower() in ('.jpg', '.jpeg'):
+        yield [_read_jpeg(raster, rule)]
+        return
+    with _Handles(raster) as handles:
+        pieces = _pieces(raster, *handles.get().block_shapes[0])
+        threads = 1 if raster.path.suffix.lower() == '.png' else threads  # can only be read from the top
+        read = map_ahead(lambda piece: _read_piece(handles, piece, rule), pieces, threads, ahead=2 * threads)
+        row: list[Pixels] = []
+        for piece, part in zip(pieces, read, strict=True):
+            row.append(part)
+            if piece.column + piece.width == raster.width:
+                yield row
+                row = []
+
+
+def _read_jpeg(raster: Raster, rule: PixelRule) -> Pixels:
+    bgr = read_image(raster.path, raster.count)
+    pixels = bgr[..., ::-1] if raster.count == 3 else bgr
+    pixels = pixels[..., [band - 1 for band in rule.bands]]
+    valid = all_valid(*pixels.shape[:2])
+    return Pixels(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
+
+
+def _pieces(raster: Raster, block_height: int, block_width: int) -> list[_Piece]:
+    """Parts of the image that end where blocks of the file end, row by row."""
+    height = max(1, -(-_LEAST_ROWS // block_height)) * block_height if block_height <= _MOST_ROWS else _LEAST_ROWS
+    width = max(1, _PIECE_WIDTH // block_width) * block_width
+    return [
+        _Piece(row, column, min(height, raster.height - row), min(width, raster.width - column))
+        for row in range(0, raster.height, height)
+        for column in range(0, raster.width, width)
+    ]
+
+
+class _Handles:
+    """The file, opened once in every thread: GDAL's handles must not be shared."""
+
+    def __init__(self, raster: Raster) -> None:
+        self.raster = raster
+        self._local, self._lock, self._open = threading.local(), threading.Lock(), ExitStack()
+
+    def __enter__(self) -> '_Handles':
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._open.close()
+
+    def get(self) -> DatasetReader:
+        if not hasattr(self._local, 'handle'):
+            path = self.raster.path
+            try:
+                with rasterio.Env(**GDAL_OPTIONS):
+                    handle = rasterio.open(path, driver=MAP_DRIVERS[path.suffix.lower()])
+            except RasterioError as error:
+                raise InputError(
+                    f'{path}: cannot be read as a raster ({error}); it is damaged: copy it again'
+                ) from error
+            with self._lock:
+                self._open.callback(handle.close)  # not its context, which would hold an Env of its own
+            self._local.handle = handle
+        return self._local.handle
+
+
+def _read_piece(handles: _Handles, piece: _Piece, rule: PixelRule) -> Pixels:
+    handle = handles.get()
+    with rasterio.Env(**GDAL_OPTIONS):
+        try:
+            pixels, valid = read_window(handle, rule.bands, *piece)
+        except RasterioError as error:
+            raise _unreadable(handle, piece, rule, error) from error
+    everywhere = bool(valid.all())
+    if rule.ranges is not None or not everywhere:
+        pixels = to_8_bit(pixels, valid, rule.ranges)
+    return Pixels(pixels, all_valid(*valid.shape) if everywhere else valid)
+
+
+def _unreadable(handle: DatasetReader, piece: _Piece, rule: PixelRule, error: RasterioError) -> InputError:
+    """Say which block of a piece cannot be read, and where it is in the file."""
+    block_height, block_width = handle.block_shapes[0]
+    row, column, offset = piece.row, piece.column, None
+    for block_row in range(piece.row // block_height, -(-(piece.row + piece.height) // block_height)):
+        for block_column in range(piece.column // block_width, -(-(piece.column + piece.width) // block_width)):
+            first = block_row * block_height, block_column * block_width
+            size = min(block_height, handle.height - first[0]), min(block_width, handle.width - first[1])
+            try:
+                read_window(handle, rule.bands, *first, *size)
+            except RasterioError as found:
+                (row, column), error = first, found
+                offset = handle.get_tag_item(f'BLOCK_OFFSET_{block_column}_{block_row}', 'TIFF', bidx=rule.bands[0])
+                break
+        else:
+            continue
+        break
+    place = f'row {row}, column {column}' + (f', byte {offset} of the file' if offset else '')
+    return InputError(
+        f'{handle.name}: cannot be read at {place} ({error.__cause__ or error}); it is damaged: copy it again'
+    )

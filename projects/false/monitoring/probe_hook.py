@@ -1,0 +1,137 @@
+"""How well frozen features tell land cover, while they are being trained."""
+
+import os
+
+import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from torch import Tensor, nn
+
+from projects.false.common.errors import check_count
+from projects.false.datasets.labelled_patches import ProbePatches
+from projects.false.engine.undisturbed import undisturbed
+from projects.false.errors import InputError
+
+from .accuracy import accuracies
+from .nearest_neighbours import knn_predict
+from .probes import linear_predict
+
+
+@HOOKS.register_module()
+class ProbeHook(Hook):
+    """Predict the dominant class of labelled patches from frozen features, before training and every few epochs.
+
+    Features are the globally averaged last map of the backbone, in evaluation mode and float32, of whole patches.
+    Training with the hook equals training without it, bit for bit on a CPU. Results go to the log and to every
+    visualizer backend as ``probe/knn``, ``probe/linear`` (accuracies in percent) and ``probe/knn_by_class``,
+    ``probe/linear_by_class`` (their means over the classes). Labels are for watching alone: a recipe that is chosen by
+    them has used them, so leave the test list out. Needs mmseg.
+
+    Args:
+        interval: Epochs between two probes, at least 1; the last epoch is probed in any case.
+        data_root: Labelled data as a converter leaves it; None is that of the training data.
+        known: List of the labelled patches that are learnt from, relative to ``data_root``.
+        tested: List of the patches to predict; None predicts each of ``known`` from all others (kNN alone).
+        most: At most so many patches of either list, spread evenly over it.
+        neighbours: How many vote in kNN.
+        linear: Fit a linear classifier as well.
+        batch_size: Patches that are encoded at a time.
+
+    Raises:
+        InputError: An argument is out of range, there are no labelled patches, or some are in both lists.
+
+    Example:
+        >>> custom_hooks = [dict(type='ProbeHook', interval=5, known='splits/train.txt', tested='splits/val.txt')]
+    """
+
+    priority = 'BELOW_NORMAL'  # before what saves
+
+    def __init__(
+        self,
+        interval: int = 5,
+        data_root: str | None = None,
+        known: str = 'splits/train.txt',
+        tested: str | None = 'splits/val.txt',
+        most: int = 500,
+        neighbours: int = 20,
+        linear: bool = False,
+        batch_size: int = 50,
+    ) -> None:
+        counts = {'interval': interval, 'most': most, 'neighbours': neighbours, 'batch_size': batch_size}
+        for name, value in counts.items():
+            check_count(f'{name} of ProbeHook', value)
+        if linear and tested is None:
+            raise InputError('linear of ProbeHook needs patches to predict; set tested, or linear=False')
+        self.interval, self.data_root, self.known, self.tested = interval, data_root, known, tested
+        self.most, self.neighbours, self.linear, self.batch_size = most, neighbours, linear, batch_size
+
+    def before_train(self, runner) -> None:
+        """Read the labels; probe the features that training begins with."""
+        dataset = runner.train_dataloader.dataset
+        root = self.data_root or getattr(dataset, 'data_root', None)
+        if not root:
+            raise InputError('ProbeHook knows no labelled data; set its data_root')
+        bands = next((step.bands for step in dataset.pipeline.transforms if hasattr(step, 'bands')), 3)
+        self._known = ProbePatches(root, self.known, self.most, bands)
+        self._tested = None if self.tested is None else ProbePatches(root, self.tested, self.most, bands)
+        shared = set(self._known.names()).intersection(self._tested.names() if self._tested else ())
+        if shared:
+            raise InputError(
+                f'{os.path.join(root, self.tested)}: {len(shared)} patches, such as {min(shared)!r}, are in '
+                f'{self.known}, too, and would be predicted from themselves; set known and tested of ProbeHook to '
+                'lists without common patches, or tested=None'
+            )
+        if self._tested is None and len(self._known) < 2:
+            raise InputError(f'{os.path.join(root, self.known)}: a single labelled patch has no neighbours; list more')
+        if runner.iter == 0:
+            self._probe(runner, 0)
+
+    def after_train_epoch(self, runner) -> None:
+        """Probe every few epochs and after the last one."""
+        epoch = runner.epoch + 1
+        if epoch % self.interval == 0 or epoch == runner.max_epochs:
+            self._probe(runner, epoch)
+
+    def _probe(self, runner, epoch: int) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        with undisturbed(model):
+            found = self._accuracies(model)
+        runner.visualizer.add_scalars({f'probe/{name}': value for name, value in found.items()}, step=runner.iter)
+        told = ', '.join(f'{name} {value:.2f}' for name, value in found.items())
+        runner.logger.info(f'Probe after {epoch} epochs: {told} % right')
+
+    def _accuracies(self, model: nn.Module) -> dict[str, float]:
+        tested, classes = self._tested or self._known, self._known.classes
+        known = self._features(model, self._known)
+        features = known if self._tested is None else self._features(model, self._tested)
+        labels = self._known.labels
+        alone = self._tested is None
+        predicted = {'knn': knn_predict(known, labels, features, classes, self.neighbours, leave_one_out=alone)}
+        if self.linear:
+            predicted['linear'] = linear_predict(known, labels, features, classes)
+        found = {}
+        for name, guess in predicted.items():
+            found[name], found[f'{name}_by_class'] = accuracies(guess, tested.labels, classes)
+        return found
+
+    def _features(self, model: nn.Module, patches: ProbePatches) -> Tensor:
+        """Features of all patches, (N, D), on the CPU; every process encodes its share."""
+        mine = range(get_rank(), len(patches), get_world_size())
+        rows = [
+            self._encode(model, [patches.image(number) for number in mine[start : start + self.batch_size]])
+            for start in range(0, len(mine), self.batch_size)
+        ]
+        parts = all_gather_object(torch.cat(rows) if rows else None)
+        parts = [part for part in parts if part is not None]
+        features = parts[0].new_empty(len(patches), parts[0].shape[1])
+        for rank, part in enumerate(parts):
+            features[rank :: get_world_size()] = part
+        return features
+
+    @staticmethod
+    def _encode(model: nn.Module, images: list[Tensor]) -> Tensor:
+        last = model(model.data_preprocessor({'inputs': torch.stack(images)})['inputs'], mode='tensor')
+        last = last if isinstance(last, Tensor) else last[-1]
+        return last.float().mean((2, 3)).cpu()
