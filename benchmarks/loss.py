@@ -21,7 +21,7 @@ from benchmarks.losses.memory import peak_extra_bytes
 from benchmarks.losses.sides import RENDERING, Side, all_sides
 from benchmarks.losses.tables import markdown
 from benchmarks.losses.timing import CLOCKS, interleaved
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 HOW = {
     'cpu': 'VmHWM of a process of its own, less what was resident before the step',

@@ -18,12 +18,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from projects.false.datasets.splits import read_list
 from projects.false.imagery.images import read_image
-from projects.false.label_audit.near_duplicates import SAME_PLACE
-from projects.false.label_audit.picture_hash import grey_of_bands, orientation_codes
-from projects.false.label_audit.shared_detail import shared_detail
-from projects.false.label_audit.similar_pictures import RADIUS, nearest_codes
+from projects.false.label_audit.patch_checks import SAME_PLACE
+from projects.false.label_audit.similar_pictures import (
+    RADIUS,
+    grey_of_bands,
+    nearest_codes,
+    orientation_codes,
+    shared_detail,
+)
+from projects.false.patch_folder.lists import read_list
 
 
 def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:

@@ -29,12 +29,10 @@ from rich.console import Console
 from rich.table import Table
 from torch.utils.data import DataLoader
 
-from projects.false.datasets.packed_index import write_index
-from projects.false.datasets.packed_pixels import ArrayFile
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.datasets.seeding import SeededSampler
-from projects.false.patch_folder.packed import DESCRIPTION, FORMAT, PackedPatches
-from projects.false.patch_folder.packing import pack
+from projects.false.patch_folder.packed import DESCRIPTION, FORMAT, PackedPatches, write_index
+from projects.false.patch_folder.packing import ArrayFile, pack
 
 MEBI = 1 << 20
 

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from matplotlib.patches import Circle, FancyBboxPatch, Rectangle, Wedge
 
 from projects.false.losses import FALSELoss
-from projects.false.losses.calibration import pair_confidence
+from projects.false.losses.false_loss import pair_confidence
 
 WIDTH, HEIGHT = 1000, 662  # 100 units are one inch; y runs downwards
 INK, MUTED, LINE = '#1f2a37', '#55616f', '#c3cad3'

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from projects.false.reports.contact_sheet import font_of
+from projects.false.reports.pictures import font_of
 
 FOLDER = Path(__file__).parent / 'images'
 SIDE, GAP, LINE = 256, 10, 26  # pixels

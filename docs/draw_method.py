@@ -17,8 +17,7 @@ import numpy as np
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
 from projects.false.converters.scenes import draw_scene
-from projects.false.datasets.color_codes import index_to_colors
-from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES, index_to_colors
 
 WIDTH, HEIGHT = 1000, 770  # 100 units are one inch; y runs downwards
 INK, MUTED, LINE = '#1f2a37', '#55616f', '#c3cad3'

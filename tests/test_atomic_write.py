@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from projects.false.atomic_write import atomic_path, atomic_write, remove_stale, write_text
+from projects.false.common.files import atomic_path, atomic_write, remove_stale, write_text
 
 
 def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from projects.false import InputError
-from projects.false.command_line import report_input_errors, user_message
+from projects.false.common.command_line import report_input_errors, user_message
 
 
 def wrapped():

@@ -10,13 +10,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from projects.false.doctor.checks import check_all, check_bounds, check_imports, check_project, check_python
-from projects.false.doctor.clashes import check_numpy, check_opencv, check_torch_pair, check_twins
-from projects.false.doctor.facts import Facts, unwritable_folders
-from projects.false.doctor.machine import GIB, check_machine
+from projects.false.doctor.checks import (
+    GIB,
+    check_all,
+    check_bounds,
+    check_imports,
+    check_machine,
+    check_numpy,
+    check_opencv,
+    check_project,
+    check_python,
+    check_torch_pair,
+    check_twins,
+)
+from projects.false.doctor.facts import (
+    Facts,
+    broken_bounds,
+    normalise,
+    parse_requirements,
+    unwritable_folders,
+    version_key,
+)
 from projects.false.doctor.probe import DISTRIBUTIONS, MODULES, Outcome, run_probe
 from projects.false.doctor.report import show
-from projects.false.doctor.versions import broken_bounds, normalise, parse_requirements, version_key
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOL = ROOT / 'tools' / 'doctor.py'

@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from projects.false.doctor.versions import parse_requirements
+from projects.false.doctor.facts import parse_requirements
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -13,8 +13,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false.converters.color_masks import convert_color_masks
-from projects.false.datasets.color_codes import index_to_colors
-from projects.false.imagery.palettes import load_palette
+from projects.false.imagery.palettes import index_to_colors, load_palette
 
 CONFIGS = Path(__file__).parents[1] / 'configs'
 

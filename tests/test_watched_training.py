@@ -13,7 +13,7 @@ from mmengine.utils import import_modules_from_strings
 from torch import distributed, multiprocessing
 
 from projects.false import InputError
-from projects.false.command_line import user_message
+from projects.false.common.command_line import user_message
 from tests.conftest import REPOSITORY
 from tests.test_resume import Interruption, flat
 from tests.test_several_processes import free_port
@@ -204,7 +204,7 @@ def one_of_two(rank, data, folder, port):
             runner = RUNNERS.build(config)
             runner.train()
             if name == 'watched':
-                from projects.false.engine.undisturbed import undisturbed
+                from projects.false.monitoring.probe_hook import undisturbed
 
                 hook = next(hook for hook in runner.hooks if type(hook).__name__ == 'ProbeHook')
                 model = runner.model.module

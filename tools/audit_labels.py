@@ -15,9 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 
 from rich.console import Console
 
-from projects.false.atomic_write import atomic_write
-from projects.false.command_line import report_input_errors
-from projects.false.errors import InputError
+from projects.false.common.command_line import report_input_errors
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_write
 from projects.false.label_audit.audit import audit_labels
 from projects.false.label_audit.picture import audit_picture
 from projects.false.label_audit.report import audit_json, print_audit

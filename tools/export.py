@@ -15,8 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
-from projects.false.common.command_line import ConfigOptions
+from projects.false.common.command_line import ConfigOptions, report_input_errors
 
 
 @report_input_errors
@@ -30,12 +29,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--images', nargs='+', help='images to compare on (default: those of the test data)')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     options = parser.parse_args(arguments)
-    from projects.false.mapping.load_segmenter import (
-        find_test_images,  # takes seconds, so after --help
-        load_segmenter,  # takes seconds, so after --help
-    )
-    from projects.false.mapping.onnx_export import export_onnx
-    from projects.false.mapping.sample_windows import made_windows, sample_windows
+    from projects.false.mapping.load_segmenter import find_test_images, load_segmenter
+    from projects.false.mapping.onnx_export import export_onnx, made_windows, sample_windows
 
     segmenter = load_segmenter(options.config, options.checkpoint, options.cfg_options, 'cpu', 'float32')
     window = options.window or segmenter.window

@@ -15,8 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
-from projects.false.common.command_line import ConfigOptions
+from projects.false.common.command_line import ConfigOptions, report_input_errors
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -52,11 +51,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Map, a line for every map."""
     options = parse_arguments(arguments)
-    from projects.false.mapping.command import (
-        load_model,  # takes seconds, so after --help
-        map_options,  # takes seconds, so after --help
-        report,  # takes seconds, so after --help
-    )
+    from projects.false.mapping.command import load_model, map_options, report
     from projects.false.mapping.map_rasters import map_rasters
 
     segmenter, inputs = load_model(options)

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
 from projects.false.patch_folder.packing import pack
 
 

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
 from projects.false.patch_folder.labelled_lists import NewList, write_lists
 from projects.false.patch_folder.published_lists import PUBLISHED_LISTS
 

@@ -13,12 +13,10 @@ end_with_launcher()  # before the imports that take seconds
 
 from mmengine.dist import is_main_process
 
-from projects.false.command_line import report_input_errors
-from projects.false.common.command_line import ConfigOptions
-from projects.false.engine.config import build_runner, is_first_process, load_config
-from projects.false.evaluation.evaluate import check_outputs, is_folder, write_folder, write_scores
-from projects.false.evaluation.examples import example_sheet
-from projects.false.evaluation.test_run import test
+from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.engine.config import load_config
+from projects.false.engine.launch import build_runner, is_first_process
+from projects.false.evaluation.evaluate import check_outputs, example_sheet, is_folder, test, write_folder, write_scores
 
 
 def parse_arguments() -> argparse.Namespace:

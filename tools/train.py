@@ -11,17 +11,9 @@ from projects.false.common.parent_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
-from projects.false.command_line import report_input_errors
-from projects.false.common.command_line import ConfigOptions
-from projects.false.engine.config import (
-    allow_other_batch,
-    alone_in_work_dir,
-    enable_amp,
-    enable_auto_scale_lr,
-    load_config,
-    set_resume,
-    train,
-)
+from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config
+from projects.false.engine.launch import alone_in_work_dir, set_resume, train
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -9,7 +9,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from projects.false import losses as project
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.losses import DETERMINATIONS, FALSELoss, FNCLoss
 
 from .embeddings import TEMPERATURE, THRESHOLD, Embeddings

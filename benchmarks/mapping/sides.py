@@ -11,7 +11,7 @@ from mmseg.apis.remote_sense_inferencer import RSImage, RSInferencer
 from mmseg.structures import SegDataSample
 
 from projects.false.mapping.load_segmenter import load_segmenter
-from projects.false.mapping.map_options import MapOptions
+from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.segmenter import TorchSegmenter
 

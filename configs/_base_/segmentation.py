@@ -5,11 +5,10 @@ _base_ = './runtime.py'
 default_scope = 'mmseg'
 custom_imports = dict(
     imports=[
-        'projects.false.datasets.known_data_sets',
+        'projects.false.datasets.land_cover',
         'projects.false.datasets',
         'projects.false.evaluation',
         'projects.false.engine',
-        'projects.false.models.band_preprocessor',
         'projects.false.models.segmentation',
     ],
     allow_failed_imports=False,

@@ -18,8 +18,8 @@ _HOMES = {
     'FALSEMoCo': 'projects.false.models',
     'FALSENeck': 'projects.false.models',
     'FALSEHead': 'projects.false.models',
-    'InputError': 'projects.false.errors',
-    'MapOptions': 'projects.false.mapping.map_options',
+    'InputError': 'projects.false.common.errors',
+    'MapOptions': 'projects.false.mapping.map_image',
     'load_segmenter': 'projects.false.mapping.load_segmenter',
     'map_rasters': 'projects.false.mapping.map_rasters',
 }

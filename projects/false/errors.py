@@ -1,12 +1,5 @@
-"""The one exception that means "the user can mend this"."""
+"""Moved to :mod:`projects.false.common.errors`; this name goes with the release after 0.1."""
 
+from projects.false.common.errors import InputError
 
-class InputError(ValueError):
-    """Bad input from the user: a file, a config value or a command line argument.
-
-    The message is one line that names the place (path, argument, value) and the way out. Command line tools print it
-    without a traceback and exit with status 2; library users catch it as a :class:`ValueError`.
-
-    The constructor takes a single string, because MMEngine's registries and PyTorch's data loader workers re-raise an
-    exception as ``type(error)(text)``.
-    """
+__all__ = ['InputError']

@@ -8,8 +8,7 @@ import numpy as np
 import rasterio
 from rasterio.io import MemoryFile
 
-from projects.false.datasets.color_codes import index_to_colors
-from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES, index_to_colors
 
 
 def tiff(pixels: np.ndarray, **options) -> bytes:

@@ -1,6 +1,6 @@
 import numpy as np
 
-from projects.false.datasets.band_statistics import count_levels, mean_and_std
+from projects.false.imagery.levels import count_levels, mean_and_std
 
 
 def test_mean_and_std_are_those_of_the_valid_pixels():

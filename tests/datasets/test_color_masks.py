@@ -11,12 +11,11 @@ import pytest
 import rasterio
 from PIL import Image
 
+from projects.false.common.errors import InputError
 from projects.false.converters.color_masks import convert_color_masks
-from projects.false.datasets.color_codes import colors_to_index, index_to_colors
 from projects.false.datasets.loading import LoadPatch
-from projects.false.errors import InputError
 from projects.false.imagery.images import read_image
-from projects.false.imagery.palettes import PALETTES, load_palette
+from projects.false.imagery.palettes import PALETTES, colors_to_index, index_to_colors, load_palette
 from tools.dataset_converters.color_masks import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -4,8 +4,7 @@ import pytest
 from mmengine.registry import DATASETS
 
 from projects.false import InputError
-from projects.false.datasets.known_data_sets import XiangtanPatches
-from projects.false.datasets.land_cover import LandCoverPatches
+from projects.false.datasets.land_cover import LandCoverPatches, XiangtanPatches
 from projects.false.patch_folder.packing import pack
 
 PIPELINE = [{'type': 'LoadPatch'}, {'type': 'LoadIndexMask'}]

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.patch_files import write_patch
-from projects.false.imagery.images import read_image
+from projects.false.imagery.images import read_image, write_patch
 from projects.false.patch_folder.packing import pack
 
 

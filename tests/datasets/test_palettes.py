@@ -5,10 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects.false.datasets.color_codes import colors_to_index, index_to_colors
-from projects.false.datasets.palette import Palette
-from projects.false.errors import InputError
-from projects.false.imagery.palettes import PALETTES, load_palette
+from projects.false.common.errors import InputError
+from projects.false.imagery.palettes import PALETTES, Palette, colors_to_index, index_to_colors, load_palette
 
 
 def write_json(tmp_path, content):

@@ -3,8 +3,7 @@ import pytest
 import rasterio
 from PIL import Image
 
-from projects.false.datasets.patch_files import write_patch
-from projects.false.imagery.images import read_image
+from projects.false.imagery.images import read_image, write_patch
 
 EXTRA_SAMPLES = 338  # TIFF tag: 0 of unspecified meaning, 1 and 2 transparency
 

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.patches import UnlabelledPatches, list_images
+from projects.false.datasets.patches import UnlabelledPatches
+from projects.false.patch_folder.lists import list_images
 
 
 @pytest.fixture

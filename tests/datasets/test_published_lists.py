@@ -1,7 +1,7 @@
 import pytest
 
+from projects.false.common.errors import InputError
 from projects.false.converters.potsdam import TEST_TILES, TRAIN_TILES
-from projects.false.errors import InputError
 from projects.false.patch_folder.published_lists import PUBLISHED_LISTS, WINDOWS, published_patches, read_published
 
 

@@ -9,10 +9,10 @@ from PIL import Image
 
 from projects.false import InputError
 from projects.false.converters.rasters import convert_rasters
-from projects.false.datasets.georeference import patch_transform
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.imagery.images import read_image
 from projects.false.imagery.levels import to_8_bit
+from projects.false.imagery.rasters import patch_transform
 from tests.conftest import REPOSITORY
 
 from .converter_inputs import jpeg, png, tiff, write_files

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from projects.false.datasets.seeding import SampleIndex, SeededSampler, SeededSamples, seeded
+from projects.false.common.random_state import seeded
+from projects.false.datasets.seeding import SampleIndex, SeededSampler, SeededSamples
 
 
 def draws():
@@ -82,7 +83,7 @@ def test_infinite_skip_continues_the_stream():
 
 @pytest.mark.parametrize('rank', [0, 1])
 def test_finite_skip_leaves_out_the_beginning_of_one_epoch(rank, monkeypatch):
-    monkeypatch.setattr('projects.false.datasets.seeding.get_dist_info', lambda: (rank, 2))
+    monkeypatch.setattr('projects.false.common.random_state.get_dist_info', lambda: (rank, 2))
     sampler = SeededSampler(Samples(), seed=1)
     whole = list(sampler)
     sampler.skip(3)

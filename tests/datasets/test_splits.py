@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects.false.datasets.splits import label_subset, read_list, write_list
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.patch_folder.labelled_lists import label_subset
+from projects.false.patch_folder.lists import read_list, write_list
 
 
 def candidates(seed, n, classes):

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from projects.false.common.errors import InputError
 from projects.false.common.files import check_apart, staged_folder
-from projects.false.errors import InputError
 
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError])

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import rasterio
 
+from projects.false.common.errors import InputError
 from projects.false.converters.scenes import draw_scene
 from projects.false.converters.synthetic import write_synthetic_tiles
-from projects.false.datasets.color_codes import colors_to_index
-from projects.false.errors import InputError
-from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES, colors_to_index
 from tools.dataset_converters.synthetic import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -8,7 +8,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from projects.false import InputError
-from projects.false.datasets import unreadable
+from projects.false.datasets import mixins as unreadable
 from projects.false.datasets.land_cover import LandCoverPatches
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.datasets.seeding import SeededSampler

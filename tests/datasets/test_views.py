@@ -7,9 +7,9 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from projects.false import InputError
-from projects.false.datasets.crop_views import crop_window, resize
+from projects.false.common.random_state import seeded
 from projects.false.datasets.patches import UnlabelledPatches
-from projects.false.datasets.seeding import SeededSampler, seeded
+from projects.false.datasets.seeding import SeededSampler
 from projects.false.datasets.views.color_loader import (
     adjust_brightness,
     adjust_contrast,
@@ -17,7 +17,7 @@ from projects.false.datasets.views.color_loader import (
     blur,
     grey_of,
 )
-from projects.false.datasets.views.views import ContrastiveViews
+from projects.false.datasets.views.views import ContrastiveViews, crop_window, resize
 
 
 @pytest.fixture(scope='module')

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from projects.false.datasets.seeding import seeded
+from projects.false.common.random_state import seeded
 from projects.false.datasets.views.views import ContrastiveViews
 from projects.false.models.preprocessor import ViewPreprocessor
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.windows import grid
 
 

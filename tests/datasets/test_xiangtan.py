@@ -1,8 +1,8 @@
 import numpy as np
 
+from projects.false.converters.image_splits import split_images
 from projects.false.converters.options import CutOptions
 from projects.false.converters.xiangtan import IMAGES, TEST_IMAGES, convert_xiangtan
-from projects.false.datasets.drawn_split import split_images
 
 from .converter_inputs import blocks, png, tiff, write_zip
 

@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import projects.false.engine.resume.exact_hook
-import projects.false.engine.released_optim
-import projects.false.engine.checkpoints.plain_hook
 import pytest
 import torch
 from mmengine.evaluator import Evaluator
@@ -14,9 +11,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
-import projects.false.engine.checkpoints.files
-import projects.false.engine.export_backbone_hook
-import projects.false.engine.released_schedule  # noqa: F401
+import projects.false.engine  # noqa: F401  (registers hooks, optimizer and schedules)
 
 
 class Points(Dataset):

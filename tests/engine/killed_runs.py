@@ -22,9 +22,9 @@ import torch._dynamo
 import torchvision  # noqa: F401
 from mmengine.hooks import Hook
 
-from projects.false.engine import verified_backend
 from projects.false.engine.checkpoints import files as checkpoints
 from projects.false.engine.checkpoints import safe_hook as safe_checkpoint_hook
+from projects.false.engine.checkpoints import safe_hook as verified_backend
 from projects.false.engine.checkpoints.files import read_checkpoint, verify_checkpoint
 from projects.false.engine.checkpoints.latest import choose_resumed, find_latest_checkpoint
 from projects.false.engine.checkpoints.safe_hook import SafeCheckpointHook

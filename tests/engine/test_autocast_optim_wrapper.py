@@ -6,9 +6,9 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from torch import nn
 
-import projects.false.engine.autocast_optim_wrapper  # noqa: F401
-from projects.false.command_line import user_message
-from projects.false.errors import InputError
+import projects.false.engine.precision  # noqa: F401
+from projects.false.common.command_line import user_message
+from projects.false.common.errors import InputError
 
 
 def build(model: nn.Module, **changes):

@@ -16,10 +16,14 @@ from mmengine.model.weight_init import PretrainedInit
 from mmengine.runner import CheckpointLoader, load_checkpoint
 from torch import nn
 
-from projects.false.command_line import user_message
-from projects.false.engine.checkpoints.files import read_checkpoint, verify_checkpoint, write_checkpoint
-from projects.false.engine.damaged_checkpoint import DamagedCheckpoint
-from projects.false.errors import InputError
+from projects.false.common.command_line import user_message
+from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.files import (
+    DamagedCheckpoint,
+    read_checkpoint,
+    verify_checkpoint,
+    write_checkpoint,
+)
 
 
 class Payload:

@@ -9,9 +9,9 @@ import torch
 from mmengine.hooks import Hook
 from torch import multiprocessing
 
+from projects.false.common.errors import InputError
 from projects.false.common.random_state import random_state, set_random_state
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
-from projects.false.errors import InputError
 
 
 def draw() -> list:

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
+from projects.false.common.errors import InputError
 from projects.false.engine.weights.backbone import backbone_weights, export_backbone, method_of
-from projects.false.errors import InputError
 
 TOOL = Path(__file__).parents[2] / 'tools' / 'export_backbone.py'
 

@@ -8,8 +8,8 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
+from projects.false.common.errors import InputError
 from projects.false.engine.finite_loss_hook import FiniteLossHook, image_paths, message, not_finite
-from projects.false.errors import InputError
 from tests.engine.conftest import Tiny
 
 NAN, INF = float('nan'), float('inf')
@@ -91,7 +91,7 @@ def test_full_disk_does_not_hide_the_loss(tiny_runner, monkeypatch) -> None:
     def full(*given) -> None:
         raise OSError('no space')
 
-    monkeypatch.setattr('projects.false.atomic_write.write_text', full)
+    monkeypatch.setattr('projects.false.common.files.write_text', full)
     with pytest.raises(InputError, match=r'the loss is not finite .*temperature, and go on from'):
         tiny_runner('run', **settings()).train()
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
+from projects.false.common.errors import InputError
 from projects.false.engine.resume.global_batch import GlobalBatch, accumulation_of, compare, global_batch, place
-from projects.false.errors import InputError
 
 BEFORE = GlobalBatch(processes=2, per_process=128, epoch_length=10)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from mmengine.logging import HistoryBuffer
 
-from projects.false.engine.harmless_types import HARMLESS
+from projects.false.engine.checkpoints.files import HARMLESS
 
 
 class Pickled:

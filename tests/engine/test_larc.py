@@ -7,8 +7,8 @@ import torch
 from mmengine.optim import build_optim_wrapper
 from torch import nn
 
+from projects.false.common.errors import InputError
 from projects.false.engine.released_optim import LARC
-from projects.false.errors import InputError
 
 SHAPES = [(4, 3), (5,), (2, 3, 3, 3), (), (6,)]
 

@@ -7,18 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from projects.false.engine.checkpoints.files import write_checkpoint
+from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.files import write_checkpoint, write_safetensors
 from projects.false.engine.checkpoints.latest import (
     Found,
+    LaunchRecord,
     agree_on_checkpoint,
     choose_after_restart,
     choose_resumed,
     find_latest_checkpoint,
     pointed_to,
 )
-from projects.false.engine.launch_record import LaunchRecord
-from projects.false.engine.safetensors_files import write_safetensors
-from projects.false.errors import InputError
 
 
 def save(path: Path, iteration: int, run: str = 'earlier') -> str:

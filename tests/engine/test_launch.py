@@ -6,17 +6,9 @@ from mmengine.config import Config
 
 from projects.false import InputError
 from projects.false.engine.checkpoints.files import write_checkpoint
-from projects.false.engine.config import (
-    allow_other_batch,
-    alone_in_work_dir,
-    build_runner,
-    enable_amp,
-    enable_auto_scale_lr,
-    load_config,
-    new_keys,
-    set_resume,
-)
-from projects.false.engine.launch_record import launcher
+from projects.false.engine.checkpoints.latest import launcher
+from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config, new_keys
+from projects.false.engine.launch import alone_in_work_dir, build_runner, set_resume
 from projects.false.engine.runner import fit_schedules
 from tests.conftest import REPOSITORY
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from projects.false.engine.launch_record import LaunchRecord, launcher, note_start, read_record
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.latest import LaunchRecord, launcher, note_start, read_record
 
 
 @pytest.fixture
@@ -44,9 +44,11 @@ def test_starts_of_one_torchrun_are_one_record(tmp_path: Path, started, monkeypa
 def test_the_first_process_may_be_on_another_machine_after_a_restart(tmp_path: Path, started, monkeypatch) -> None:
     started('a')
     here = launcher()
-    monkeypatch.setattr('projects.false.engine.launch_record.all_gather_object', lambda name: [name, 'there', 'there'])
+    monkeypatch.setattr(
+        'projects.false.engine.checkpoints.latest.all_gather_object', lambda name: [name, 'there', 'there']
+    )
     note_start(run(tmp_path, 'run_1'))
-    monkeypatch.setattr('projects.false.engine.launch_record.launcher', lambda: 'there')
+    monkeypatch.setattr('projects.false.engine.checkpoints.latest.launcher', lambda: 'there')
     assert read_record(tmp_path) == LaunchRecord(sorted([here, 'there']), ['run_1'], None)
 
 

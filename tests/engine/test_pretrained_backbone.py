@@ -7,10 +7,10 @@ import torch
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.command_line import user_message
+from projects.false.common.command_line import user_message
+from projects.false.common.errors import InputError
 from projects.false.engine.weights.backbone import export_backbone
 from projects.false.engine.weights.pretrained_backbone import PretrainedBackbone
-from projects.false.errors import InputError
 
 IN_CHANNELS = {18: [64, 128, 256, 512], 50: [256, 512, 1024, 2048]}
 

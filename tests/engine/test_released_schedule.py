@@ -5,9 +5,8 @@ import torch
 from mmengine.registry import PARAM_SCHEDULERS
 from torch import nn
 
-from projects.false.engine.released_optim import LARC
-from projects.false.engine.released_schedule import ReleasedLR, released_lr
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.engine.released_optim import LARC, ReleasedLR, released_lr
 
 RELEASED = {
     0.0: 0.6,

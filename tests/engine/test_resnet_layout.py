@@ -2,7 +2,7 @@
 
 import pytest
 
-from projects.false.engine.resnet_layout import describe_backbone, resnet_layout
+from projects.false.engine.weights.resnet import describe_backbone, resnet_layout
 
 
 def names(block: str, counts: tuple[int, ...]) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
-from projects.false.errors import InputError
 from tests.engine.conftest import Points, build_runner
 
 SCHEDULES = [

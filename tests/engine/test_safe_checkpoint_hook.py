@@ -11,9 +11,9 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
+from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint, verify_checkpoint
 from projects.false.engine.checkpoints.safe_hook import SafeCheckpointHook, not_finite, split_kept
-from projects.false.errors import InputError
 from tests.engine.conftest import Careless
 
 

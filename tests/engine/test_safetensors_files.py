@@ -6,10 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from projects.false.engine.checkpoints.files import read_checkpoint
-from projects.false.engine.damaged_checkpoint import DamagedCheckpoint
-from projects.false.engine.safetensors_files import write_safetensors
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.files import DamagedCheckpoint, read_checkpoint, write_safetensors
 
 STATE = {'a.weight': torch.arange(6.0).reshape(2, 3), 'b': torch.tensor(3), 'half': torch.ones(2, dtype=torch.bfloat16)}
 

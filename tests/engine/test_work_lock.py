@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from projects.false.common.errors import InputError
 from projects.false.common.work_lock import lock_work_dir, unlock_work_dir, work_dir_locked
-from projects.false.errors import InputError
 from tests.conftest import REPOSITORY
 
 FORKING = """

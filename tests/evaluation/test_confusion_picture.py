@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.evaluation.confusion_picture import confusion_picture
+from projects.false.evaluation.evaluate import confusion_picture
 
 
 def picture(matrix):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.evaluation.evaluate import check_outputs, is_folder, write_folder, write_scores
 
 FOUND = {

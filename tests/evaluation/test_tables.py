@@ -1,7 +1,6 @@
 import numpy as np
 
-from projects.false.evaluation.scores import scores
-from projects.false.evaluation.tables import class_scores, score_table
+from projects.false.evaluation.scores import class_scores, score_table, scores
 
 MATRIX = np.array([[3, 1, 0, 0], [0, 4, 0, 2], [0, 0, 0, 0], [0, 0, 0, 0]])
 CLASSES = ['field', 'water', 'car', 'rail']

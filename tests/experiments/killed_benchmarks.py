@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from projects.false.common import work_lock
-from projects.false.experiments import children, results_file
+from projects.false.experiments import children
 from projects.false.experiments.benchmark import runner as benchmark
+from projects.false.experiments.benchmark import runner as results_file
 from tests.tools.loading import main_of
 
 

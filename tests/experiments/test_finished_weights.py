@@ -1,6 +1,6 @@
 import torch
 
-from projects.false.experiments.finished_weights import keep_weights_alone
+from projects.false.experiments.benchmark.runner import keep_weights_alone
 
 
 def test_weights_stay_and_the_rest_goes(tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.false import InputError
-from projects.false.experiments.results_file import append_result, read_results
+from projects.false.experiments.benchmark.runner import append_result, read_results
 
 RESULTS = st.lists(
     st.fixed_dictionaries({'run': st.fixed_dictionaries({'method': st.text()}), 'value': st.floats(0, 100)}), max_size=4

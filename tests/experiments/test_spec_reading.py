@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark.spec import read_spec
-from projects.false.experiments.benchmark_spec import Recipe, choose_methods, choose_protocols
+from projects.false.experiments.benchmark.spec import Recipe, choose_methods, choose_protocols, read_spec
 from tests.conftest import REPOSITORY
 from tests.experiments.tiny_benchmark import write_spec
 

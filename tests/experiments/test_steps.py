@@ -5,8 +5,7 @@ import time
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.step import Step, share_done
-from projects.false.experiments.steps import run_steps, share_out
+from projects.false.experiments.steps import Step, run_steps, share_done, share_out
 
 TWO = [{'OMP_NUM_THREADS': '1'}] * 2
 

@@ -5,9 +5,8 @@ import numpy as np
 
 from projects.false.imagery.palettes import load_palette
 from projects.false.label_audit.audit import audit_labels
-from projects.false.label_audit.finding_pictures import GAP, SIDE, chosen_findings, finding_picture
 from projects.false.label_audit.findings import Finding
-from projects.false.label_audit.picture import audit_picture
+from projects.false.label_audit.picture import GAP, SIDE, audit_picture, chosen_findings, finding_picture
 
 
 def decoded(png):

@@ -4,7 +4,7 @@ import json
 import pytest
 from rich.console import Console
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.label_audit.audit import audit_labels
 from projects.false.label_audit.findings import KINDS, Finding, by_kind
 from projects.false.label_audit.report import audit_json, print_audit, verdict

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.label_audit import similar_pictures as code_search
 from projects.false.label_audit.similar_pictures import nearest_codes
 

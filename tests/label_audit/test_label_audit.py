@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.label_audit.audit import audit_labels
 
 

@@ -5,10 +5,8 @@ import numpy as np
 import pytest
 
 from projects.false.converters.scenes.scene import draw_scene
-from projects.false.label_audit.near_duplicates import find_duplicates
-from projects.false.label_audit.patch_checks import PatchFacts
-from projects.false.label_audit.picture_hash import grey_of_bands, orientation_codes
-from projects.false.label_audit.shared_detail import shared_detail
+from projects.false.label_audit.patch_checks import PatchFacts, find_duplicates
+from projects.false.label_audit.similar_pictures import grey_of_bands, orientation_codes, shared_detail
 
 SIZE = 96
 

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from projects.false.common.errors import InputError
 from projects.false.converters.scenes.scene import draw_scene
-from projects.false.errors import InputError
-from projects.false.label_audit.picture_hash import grey_of_bands, orientation_codes
+from projects.false.label_audit.similar_pictures import grey_of_bands, orientation_codes
 
 
 @pytest.fixture(scope='module')

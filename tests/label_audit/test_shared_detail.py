@@ -3,9 +3,8 @@ import numpy as np
 import pytest
 
 from projects.false.converters.scenes.scene import draw_scene
-from projects.false.label_audit.near_duplicates import SAME_PLACE
-from projects.false.label_audit.picture_hash import grey_of_bands
-from projects.false.label_audit.shared_detail import shared_detail
+from projects.false.label_audit.patch_checks import SAME_PLACE
+from projects.false.label_audit.similar_pictures import grey_of_bands, shared_detail
 
 
 @pytest.fixture(scope='module')

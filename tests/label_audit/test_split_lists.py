@@ -1,6 +1,6 @@
 import pytest
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.patch_folder.lists import read_lists, sides
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from projects.false.imagery.windows import grid
-from projects.false.label_audit.window_overlap import overlapping_windows
+from projects.false.label_audit.patch_checks import overlapping_windows
 
 
 def test_against_counting_pixels():

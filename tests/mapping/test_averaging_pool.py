@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from projects.false.mapping.averaging_pool import AveragingPool, replace_pools
+from projects.false.mapping.onnx_export import AveragingPool, replace_pools
 
 
 @pytest.mark.parametrize('bins', [1, 2, 3, 6, (2, 5)])

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from projects.false.mapping.background import Background
+from projects.false.common.threads import Background
 
 
 def test_in_order_and_complete():

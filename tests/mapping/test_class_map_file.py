@@ -5,7 +5,7 @@ import pytest
 import rasterio
 from rasterio.io import DatasetWriter
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.mapping.class_map_file import TILE, map_file
 
 from .conftest import checkerboard

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import rasterio
 
-from projects.false.errors import InputError
-from projects.false.mapping.map_options import MapOptions
+from projects.false.common.errors import InputError
+from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
 from tests.conftest import REPOSITORY
 
@@ -22,7 +22,7 @@ from .conftest import checkerboard
 
 MAPS = """
 import sys, time
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.mapping.map_options import MapOptions
 from projects.false.mapping.map_run import map_rasters
 from tests.mapping.colour_threshold import ColourThreshold

@@ -7,9 +7,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
-from projects.false.mapping.map_options import MapOptions
+from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
 
 from .conftest import checkerboard

@@ -12,8 +12,8 @@ import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.shutil import copy as copy_raster
 
-from projects.false.errors import InputError
-from projects.false.mapping.map_options import MapOptions
+from projects.false.common.errors import InputError
+from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.pixel_rule import PixelRule
 

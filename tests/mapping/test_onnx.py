@@ -6,14 +6,13 @@ import pytest
 import rasterio
 import torch
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
-from projects.false.mapping.map_options import MapOptions
+from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
-from projects.false.mapping.onnx_export import export_onnx
+from projects.false.mapping.onnx_export import export_onnx, made_windows
 from projects.false.mapping.onnx_segmenter import OnnxSegmenter
 from projects.false.mapping.pixel_rule import PixelRule
-from projects.false.mapping.sample_windows import made_windows
 
 from .conftest import checkerboard
 from .fine_tuned import save_fine_tuned

@@ -5,8 +5,8 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.structures import SegDataSample
 
 from projects.false import InputError
-from projects.false.models.band_preprocessor import BandPreProcessor
 from projects.false.models.preprocessor import ViewPreprocessor
+from projects.false.models.segmentation import BandPreProcessor
 
 MEAN, STD = [10.0, 20.0, 30.0, 40.0], [1.0, 2.0, 3.0, 4.0]
 

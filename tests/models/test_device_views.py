@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from projects.false import InputError
-from projects.false.datasets.seeding import seeded
+from projects.false.common.random_state import seeded
 from projects.false.datasets.views.color_device import apply_steps, blur
 from projects.false.datasets.views.steps import HUE, NEUTRAL, ViewSteps
 from projects.false.datasets.views.views import ContrastiveViews

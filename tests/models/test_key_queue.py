@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from projects.false import InputError
-from projects.false.models.key_queue import KeyQueue
+from projects.false.models.false_moco import KeyQueue
 
 
 def keys(*values):

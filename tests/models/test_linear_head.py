@@ -8,7 +8,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 from torch.nn import functional
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.models.segmentation import LinearSegmentationHead
 
 CHANNELS = [3, 5, 7, 9]

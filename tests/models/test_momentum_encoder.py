@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from projects.false.models.momentum_encoder import MomentumEncoder
+from projects.false.models.false_moco import MomentumEncoder
 
 
 def moved(encoder, value):

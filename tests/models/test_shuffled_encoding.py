@@ -1,7 +1,7 @@
 import torch
 from torch import distributed, multiprocessing, nn
 
-from projects.false.models.shuffled_encoding import draw_order, encode_shuffled
+from projects.false.models.false_moco import draw_order, encode_shuffled
 
 CPU = torch.device('cpu')
 

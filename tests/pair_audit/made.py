@@ -3,8 +3,8 @@
 import torch
 
 from projects.false.datasets.seeding import SampleIndex
-from projects.false.losses.build_comparison import in_batch_comparison, queue_comparison
-from projects.false.pair_audit.comparisons import AuditedComparison
+from projects.false.losses.comparison import in_batch_comparison, queue_comparison
+from projects.false.pair_audit.replay import AuditedComparison
 
 
 def made_comparison(images=32, classes=4, seed=0, queue=0, pixels=100):

@@ -7,10 +7,8 @@ import torch
 from mmengine.config import Config
 from torch.nn.functional import normalize
 
-from projects.false.datasets.labelled_patches import class_counts
-from projects.false.pair_audit.checkpoints import build_model
-from projects.false.pair_audit.comparisons import audited_comparisons
-from projects.false.pair_audit.replay import audited_batches, build_loader
+from projects.false.datasets.view_labels import class_counts
+from projects.false.pair_audit.replay import audited_batches, audited_comparisons, build_loader, build_model
 from tests.conftest import REPOSITORY
 
 

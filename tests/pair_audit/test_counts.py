@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from projects.false.pair_audit.counts import PairCounts, quality
+from projects.false.pair_audit.judge import PairCounts, quality
 
 
 def test_ratios_of_known_counts():

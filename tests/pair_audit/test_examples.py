@@ -1,8 +1,7 @@
 import torch
 
-from projects.false.pair_audit.examples import Examples
-from projects.false.pair_audit.picks import cosines, negatives
-from projects.false.pair_audit.truth import histogram_overlap, truth
+from projects.false.pair_audit.judge import Examples
+from projects.false.pair_audit.picks import cosines, histogram_overlap, negatives, truth
 from tests.pair_audit.made import made_comparison
 
 

@@ -3,9 +3,8 @@ import torch
 
 from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.losses import DETERMINATIONS
-from projects.false.pair_audit.counts import PairCounts, quality
-from projects.false.pair_audit.picks import RandomPicks, choice, determinations, gate, negatives, picked
-from projects.false.pair_audit.truth import judged, truth
+from projects.false.pair_audit.judge import PairCounts, quality
+from projects.false.pair_audit.picks import RandomPicks, choice, determinations, gate, judged, negatives, picked, truth
 from tests.pair_audit.made import made_comparison
 
 CPU = torch.device('cpu')

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from projects.false.pair_audit.truth import dominant_class, histogram_overlap, truth
+from projects.false.pair_audit.picks import dominant_class, histogram_overlap, truth
 
 COUNTS = torch.tensor([[10, 0, 0], [9, 1, 0], [0, 5, 5], [0, 0, 0], [0, 2, 8], [30, 20, 50]])
 

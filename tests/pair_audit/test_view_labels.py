@@ -3,10 +3,9 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.crop_views import resize
-from projects.false.datasets.seeding import seeded
-from projects.false.datasets.views.views import ContrastiveViews
-from projects.false.pair_audit.view_labels import CountViewLabels
+from projects.false.common.random_state import seeded
+from projects.false.datasets.view_labels import CountViewLabels
+from projects.false.datasets.views.views import ContrastiveViews, resize
 
 
 def drawn(seed, **changes):

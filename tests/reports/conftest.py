@@ -8,7 +8,7 @@ import pytest
 from finished_quickstart import PALETTE, SIZE, Finished, draw_label, write_log
 
 from projects.false.evaluation.scores import confusion_matrix, scores
-from projects.false.reports import Run
+from projects.false.reports.score_tables import Run
 
 
 @pytest.fixture

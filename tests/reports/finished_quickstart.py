@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.datasets.palette import Palette
-from projects.false.reports import Run
+from projects.false.imagery.palettes import Palette
+from projects.false.reports.score_tables import Run
 
 SIZE = 32
 PALETTE = Palette(

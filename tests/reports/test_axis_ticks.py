@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projects.false.reports.axis_ticks import axis_ticks, tick_texts
+from projects.false.reports.charts import axis_ticks, tick_texts
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from projects.false.reports.bar_chart import bar_chart
+from projects.false.reports.charts import bar_chart
 
 
 def test_bars_are_as_long_as_their_values():

@@ -8,8 +8,7 @@ import statistics
 import pytest
 from finished_benchmark import MATRIX, all_results, result
 
-from projects.false.experiments.benchmark.summary import compare
-from projects.false.reports.benchmark_tables import coverage_note, csv_table, json_table, markdown_table
+from projects.false.experiments.benchmark.summary import compare, coverage_note, csv_table, json_table, markdown_table
 
 METHODS, SEEDS, DRAWS = ('random', 'FALSE', 'SimCLR'), (1, 2), (1, 2, 3)
 

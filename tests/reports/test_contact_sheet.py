@@ -2,8 +2,7 @@ import numpy as np
 import pytest
 from finished_quickstart import PALETTE
 
-from projects.false.reports.contact_sheet import contact_sheet, enlarged
-from projects.false.reports.pictures import SIDE
+from projects.false.reports.pictures import SIDE, contact_sheet, enlarged
 
 
 @pytest.mark.parametrize(('size', 'shown'), [((32, 32), (256, 256)), ((100, 60), (200, 120)), ((512, 256), (256, 128))])

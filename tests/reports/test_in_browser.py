@@ -11,7 +11,7 @@ import pytest
 from finished_benchmark import content
 
 from projects.false.experiments.benchmark.page import write_benchmark_report
-from projects.false.reports import write_report
+from projects.false.experiments.quickstart_page import write_report
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
 

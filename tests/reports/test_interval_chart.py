@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from projects.false.reports.interval_chart import Interval, interval_chart
+from projects.false.reports.charts import Interval, interval_chart
 
 ROWS = [Interval('FALSE & more', 2.0, 1.0, 3.5), Interval('random', -1.0, -2.0, 0.5), Interval('once', 0.5, None, None)]
 

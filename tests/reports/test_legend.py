@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import pytest
 from finished_quickstart import PALETTE
 
-from projects.false.reports.legend import class_legend, run_legend
+from projects.false.reports.charts import class_legend, run_legend
 
 
 def test_every_class_has_its_colour():

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from projects.false import InputError
-from projects.false.reports.loss_curves import loss_curves
+from projects.false.reports.curves import loss_curves
 
 
 def test_a_chart_for_every_pretraining_and_one_for_all_finetunings(finished):

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from projects.false import InputError
-from projects.false.reports import write_report
+from projects.false.experiments.quickstart_page import write_report
 from tests.reports.html_elements import elements
 
 FACTS = {'seed': '0', 'command': 'make quickstart ARGS="--seed 0" <now> & here'}

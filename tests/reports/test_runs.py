@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.reports.runs import check_runs
+from projects.false.reports.score_tables import check_runs
 
 
 def test_reads_scores(finished):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from projects.false.reports.contact_sheet import contact_sheet, enlarged
+from projects.false.reports.pictures import contact_sheet, enlarged
 from projects.false.reports.samples import image_of
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.datasets.patch_files import write_patch
+from projects.false.imagery.images import write_patch
 from projects.false.reports.pictures import embedded
 from projects.false.reports.strips import choose_patches, strip
 

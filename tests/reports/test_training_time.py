@@ -3,8 +3,7 @@ import json
 import pytest
 
 from projects.false import InputError
-from projects.false.reports.training_logs import read_training_log
-from projects.false.reports.training_time import training_time
+from projects.false.reports.training_logs import read_training_log, training_time
 
 
 def log(folder, start, times, **more):

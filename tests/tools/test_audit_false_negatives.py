@@ -14,7 +14,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from projects.false.pair_audit.checkpoints import build_model
+from projects.false.pair_audit.replay import build_model
 from tests.conftest import REPOSITORY
 from tests.tools.loading import main_of
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from projects.false.imagery.palettes import PALETTES
-from projects.false.reports.contact_sheet import enlarged
+from projects.false.reports.pictures import enlarged
 from tests.conftest import REPOSITORY
 from tests.tools.loading import main_of
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from projects.false.engine.checkpoints.files import write_checkpoint
-from projects.false.engine.weights.resnet_shapes import resnet_shapes
+from projects.false.engine.weights.resnet import resnet_shapes
 from tests.conftest import REPOSITORY
 from tests.tools.loading import main_of
 

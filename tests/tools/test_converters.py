@@ -13,8 +13,7 @@ import numpy as np
 import pytest
 
 from projects.false.converters.potsdam import TEST_TILES, TRAIN_TILES
-from projects.false.datasets.color_codes import index_to_colors
-from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES, index_to_colors
 from tests.conftest import REPOSITORY
 from tests.datasets.converter_inputs import blocks, jpeg, png, potsdam_label, tiff, write_files, write_zip
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.patch_folder.labelled_lists import write_lists
 from tests.conftest import REPOSITORY
 from tests.datasets.test_published_lists import potsdam

@@ -1,7 +1,6 @@
 import pytest
 
-from projects.false.monitoring.collapse import collapse_signs
-from projects.false.monitoring.embeddings import EmbeddingMeasures
+from projects.false.monitoring.embeddings import EmbeddingMeasures, collapse_signs
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,7 @@ import math
 import pytest
 import torch
 
-from projects.false.monitoring.accuracy import accuracies
-from projects.false.monitoring.nearest_neighbours import knn_predict
-from projects.false.monitoring.probes import linear_predict
+from projects.false.monitoring.probes import accuracies, knn_predict, linear_predict
 
 
 def clusters(count, seed=0):

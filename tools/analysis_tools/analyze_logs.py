@@ -13,11 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
-from projects.false.errors import InputError
+from projects.false.common.command_line import report_input_errors
+from projects.false.common.errors import InputError
 from projects.false.reports.curves import logged_curve, plot_curves
-from projects.false.reports.training_logs import read_training_log
-from projects.false.reports.training_time import training_time
+from projects.false.reports.training_logs import read_training_log, training_time
 
 
 def plot_curve(options: argparse.Namespace) -> None:

@@ -14,16 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.atomic_write import write_text
-from projects.false.command_line import report_input_errors
-from projects.false.common.command_line import ConfigOptions
+from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.common.errors import InputError
+from projects.false.common.files import write_text
 from projects.false.engine.config import load_config
-from projects.false.errors import InputError
 from projects.false.pair_audit.audit import audit_pairs
-from projects.false.pair_audit.records import as_csv, as_json, records
-from projects.false.pair_audit.report import report
+from projects.false.pair_audit.report import as_csv, as_json, print_summary, records, report
 from projects.false.pair_audit.settings import Settings
-from projects.false.pair_audit.summary import print_summary
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

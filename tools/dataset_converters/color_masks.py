@@ -10,9 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
 from projects.false.converters.color_masks import convert_color_masks
-from projects.false.datasets.converter_command import add_cut_options, print_conversion
+from projects.false.converters.options import add_cut_options, print_conversion
 from projects.false.imagery.palettes import PALETTES, load_palette
 
 

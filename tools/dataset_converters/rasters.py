@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
+from projects.false.converters.options import add_run_options, print_outcome
 from projects.false.converters.rasters import convert_rasters
-from projects.false.datasets.converter_command import add_run_options, print_outcome
 
 
 @report_input_errors

@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
 from projects.false.converters.synthetic import write_synthetic_tiles
 
 

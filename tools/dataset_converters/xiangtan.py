@@ -14,9 +14,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
+from projects.false.converters.options import add_cut_options, print_conversion, take_cut_options
 from projects.false.converters.xiangtan import convert_xiangtan
-from projects.false.datasets.converter_command import add_cut_options, print_conversion, take_cut_options
 
 
 @report_input_errors

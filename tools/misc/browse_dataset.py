@@ -15,10 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from
 
 import cv2
 
-from projects.false.command_line import report_input_errors
-from projects.false.common.command_line import ConfigOptions
+from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.common.errors import InputError
 from projects.false.engine.config import load_config
-from projects.false.errors import InputError
 from projects.false.reports.samples import build_dataset, sample_sheets
 
 

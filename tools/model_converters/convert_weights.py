@@ -7,7 +7,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # runs from a clon
 
 import argparse
 
-from projects.false.command_line import report_input_errors
+from projects.false.common.command_line import report_input_errors
 from projects.false.engine.weights.conversion import FORMS, convert_weights
 
 

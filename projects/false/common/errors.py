@@ -1,9 +1,18 @@
-"""Ranges of the numbers that losses take."""
+"""The exception that means "the user can mend this", and the range checks that raise it."""
 
 import math
 from numbers import Real
 
-from projects.false.errors import InputError
+
+class InputError(ValueError):
+    """Bad input from the user: a file, a config value or a command line argument.
+
+    The message is one line that names the place (path, argument, value) and the way out. Command line tools print it
+    without a traceback and exit with status 2; library users catch it as a :class:`ValueError`.
+
+    The constructor takes a single string, because MMEngine's registries and PyTorch's data loader workers re-raise an
+    exception as ``type(error)(text)``.
+    """
 
 
 def check_temperature(owner: str, temperature: float) -> None:

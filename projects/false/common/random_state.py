@@ -1,15 +1,12 @@
-"""k iterations, an interruption and k more equal 2k iterations bit for bit, dropout included."""
+"""Read, set and restore the random generators of Python, NumPy and PyTorch."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size
-from mmengine.hooks import CheckpointHook, Hook
-from mmengine.registry import HOOKS
-from mmengine.runner import set_random_seed
-from torch.utils.data import DataLoader
 
 
 def random_state() -> dict[str, Any]:
@@ -39,91 +36,27 @@ def set_random_state(state: dict[str, Any]) -> None:
         torch.cuda.set_rng_state(cuda_state.cpu(), device)
 
 
-@HOOKS.register_module()
-class ExactResumeHook(Hook):
-    """Save the random state of every process with each checkpoint and restore it on resuming.
+@contextmanager
+def seeded(seed: tuple[int, ...], restore: bool = True) -> Iterator[None]:
+    """Seed Python's, NumPy's and PyTorch's CPU generators inside the block, and restore them after it.
 
-    Data loaders get generators of their own and validation leaves the random state as it was, so that between two
-    training iterations nothing is drawn from the global generators. The order of the samples and their augmentation
-    come from :class:`~projects.false.datasets.seeding.SeededSampler`. Loading weights with ``load_from`` restores
-    nothing: that is the start of another run.
-
-    Example:
-        >>> custom_hooks = [dict(type='ExactResumeHook')]
+    Args:
+        seed: Non-negative integers below 2**32. Empty: nothing is seeded.
+        restore: Put the generators back. It takes four times as long as seeding them.
     """
-
-    priority = 80  # after everything that trains or logs, before CheckpointHook (VERY_LOW, 90)
-
-    def __init__(self) -> None:
-        self._states: tuple[int, list[dict]] | None = None  # iteration and the states of all processes
-        self._loaded: tuple[int | None, list[dict]] | None = None  # iteration of the checkpoint and the states
-        self._before_val: dict | None = None
-
-    def before_train(self, runner) -> None:
-        """Separate the loaders from the global generators; forget a loaded state unless this run continues it."""
-        for loop in (runner.train_loop, runner.val_loop):
-            loader = getattr(loop, 'dataloader', None)
-            if isinstance(loader, DataLoader):
-                loader.generator = torch.Generator().manual_seed(runner.seed)
-        # Only Runner.resume sets the iteration counter; Runner.load_checkpoint leaves it at 0.
-        if self._loaded and (runner.iter == 0 or runner.iter != self._loaded[0]):
-            self._loaded = None
-
-    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """Restore the random state before the first step after resuming."""
-        if self._loaded is None:
-            return
-        (_, states), self._loaded = self._loaded, None
-        if len(states) == get_world_size():
-            set_random_state(states[get_rank()])
-            return
-        runner.logger.warning(
-            f'the checkpoint has the random state of {len(states)} processes and this run has {get_world_size()}: '
-            'the generators are seeded anew, and the result differs from an uninterrupted run'
-        )
-        different = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
-        set_random_seed((runner.seed + runner.iter) % 2**32, diff_rank_seed=different)
-
-    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """Collect the states of all processes just before CheckpointHook saves by iteration."""
-        hooks = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook) and not hook.by_epoch]
-        if any(
-            self.every_n_train_iters(runner, hook.interval, hook.save_begin)
-            or (hook.save_last and self.is_last_train_iter(runner))
-            for hook in hooks
-        ):
-            self._collect(runner)
-
-    def after_train_epoch(self, runner) -> None:
-        """Collect the states of all processes before CheckpointHook saves by epoch."""
-        self._collect(runner)
-
-    def before_val(self, runner) -> None:
-        """Note the random state that training goes on with."""
-        self._before_val = random_state()
-
-    def after_val_epoch(self, runner, metrics=None) -> None:
-        """Go back to it, before CheckpointHook saves the best checkpoint."""
-        if self._before_val is not None:
-            set_random_state(self._before_val)
-            self._before_val = None
-            self._collect(runner)
-
-    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Add the states. Only the first process gets here, so they were collected before."""
-        collected = self._states is not None and self._states[0] == runner.iter
-        checkpoint['rng'] = self._states[1] if collected else [random_state()]
-
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the states until it is known whether this run continues the checkpoint's."""
-        states = checkpoint.get('rng')
-        self._loaded = (checkpoint['meta'].get('iter'), states) if states else None
-
-    def go_on_at(self, iteration: int) -> None:
-        """Take note that the resumed run stands at another iteration than its checkpoint did."""
-        if self._loaded is not None:
-            self._loaded = (iteration, self._loaded[1])
-
-    def _collect(self, runner) -> None:
-        if get_world_size() > 1:
-            self._states = (runner.iter, all_gather_object(random_state()))
+    if not seed:
+        yield
+        return
+    if restore:
+        python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    words = np.random.SeedSequence(seed).generate_state(4)
+    random.seed(words.tobytes())
+    np.random.seed(words)
+    torch.default_generator.manual_seed(int(words[0]) << 32 | int(words[1]))
+    try:
+        yield
+    finally:
+        if restore:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
+            torch.set_rng_state(torch_state)

@@ -1,18 +1,48 @@
-"""Independent pieces of work in threads, with a progress bar, failing as one."""
+"""Work in threads: all at once with a progress bar, a little ahead of its use, or in the background.
+
+Results keep their order and memory stays bounded. The first error stops the rest."""
 
 import os
+import queue
+import threading
 import warnings
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TypeVar
+from itertools import islice
+from typing import Generic, TypeVar
 
 from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
 from rich.progress import Progress
 
-from projects.false.errors import InputError
+from .errors import InputError
 
+Item = TypeVar('Item')
 Result = TypeVar('Result')
+
+
+def map_ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int = 64
+) -> Iterator[Result]:
+    """Results of a function in the order of its arguments.
+
+    Args:
+        function: Called in threads.
+        items: May be endless; only ``ahead`` of them are taken beforehand.
+        workers: Number of threads.
+        ahead: How many results may wait.
+    """
+    source = iter(items)
+    pool = ThreadPoolExecutor(workers)
+    try:
+        waiting = deque(pool.submit(function, item) for item in islice(source, ahead))
+        while waiting:
+            result = waiting.popleft().result()
+            waiting.extend(pool.submit(function, item) for item in islice(source, 1))
+            yield result
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def count_workers(workers: int | None) -> int:
@@ -67,3 +97,61 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
         more = f' | and {len(texts) - 5} more' if len(texts) > 5 else ''
         raise InputError(f'{len(failures)} of {len(tasks)} {kind} are unusable: {" | ".join(texts[:5])}{more}')
     return {name: results[name] for name in tasks}
+
+
+_END = object()
+
+
+class Background(Generic[Item]):
+    """Calls a function in a thread of its own with what is put in, in that order.
+
+    Args:
+        function: What to do with an item.
+        waiting: How many items may wait before :meth:`put` does.
+
+    Example:
+        >>> seen = []
+        >>> with Background(seen.append) as background:
+        ...     background.put(1)
+        >>> seen
+        [1]
+    """
+
+    def __init__(self, function: Callable[[Item], object], waiting: int = 2) -> None:
+        self._function = function
+        self._queue: queue.Queue = queue.Queue(waiting)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> 'Background[Item]':
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._queue.put(_END)
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error
+
+    def put(self, item: Item) -> None:
+        """Hand over an item.
+
+        Raises:
+            BaseException: What the function raised for an earlier one; nothing is done after that.
+        """
+        self.check()
+        self._queue.put(item)
+
+    def check(self) -> None:
+        """Raise what the function raised for an earlier item, if it did."""
+        if self._error is not None:
+            raise self._error
+
+    def _work(self) -> None:
+        while (item := self._queue.get()) is not _END:
+            if self._error is not None:
+                continue
+            try:
+                self._function(item)
+            except BaseException as error:  # goes on in the thread that puts
+                self._error = error

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from mmengine.logging import print_log
 
-from projects.false.errors import InputError
+from .errors import InputError
 
 try:
     import fcntl

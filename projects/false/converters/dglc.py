@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from projects.false.datasets.drawn_split import split_images
-from projects.false.datasets.pairs import Pair
-from projects.false.datasets.splits import read_list
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.archives import by_name, list_files
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion, finished_before
+from projects.false.patch_folder.lists import read_list
 
+from .cutting import Pair
+from .image_splits import split_images
 from .labelled import convert_pairs
 from .options import RGB, CutOptions
 

@@ -1,4 +1,4 @@
-"""From pairs of images and masks to a folder of patches with splits and a description: what all converters share."""
+"""Turn pairs of images and masks into a folder of patches: what all labelled converters share."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -6,16 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.common.threads import count_workers, run_all
-from projects.false.datasets.cutting import cut_pair
-from projects.false.datasets.description import describe, write_description
-from projects.false.datasets.pairs import Pair
-from projects.false.datasets.palette import Palette
-from projects.false.datasets.splits import label_subset, write_list
-from projects.false.errors import InputError
-from projects.false.patch_folder.description import Conversion
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
+from projects.false.patch_folder.description import Conversion, describe_bands, write_description
+from projects.false.patch_folder.labelled_lists import label_subset
+from projects.false.patch_folder.lists import write_list
 
+from .cutting import Pair, cut_pair
 from .options import CutOptions
 
 
@@ -91,3 +90,75 @@ def _write_splits(folder: Path, patches: list[dict], options: CutOptions) -> lis
         write_list(folder / f'{name}.txt', chosen)
         subsets.append({'name': name, 'fraction': fraction, 'names': chosen, 'missing': missing})
     return subsets
+
+
+def describe(
+    palette: Palette,
+    bands: Sequence[str],
+    options: CutOptions,
+    arguments: dict,
+    patches: list[dict],
+    subsets: list[dict],
+    sources: dict[str, dict],
+    levels: np.ndarray,
+) -> dict:
+    """Put together the content of ``dataset.json``.
+
+    Args:
+        palette: Classes and colours.
+        bands: Names of the bands, in the order of the files.
+        options: Patch size, stride and seed.
+        arguments: What the output was made with.
+        patches: Records with name, stem, split, row, col and ``pixels``: pixels of every class, then ignored ones.
+        subsets: Labelled subsets of the training patches: name, fraction, names, missing (class indices).
+        sources: Stem -> files, size and, where known, place of the images behind the patches.
+        levels: How often every grey level occurs in every band of the training patches.
+
+    Shape:
+        - levels: (bands, 256)
+
+    Returns:
+        A dictionary of plain numbers, strings, lists and dictionaries.
+    """
+    members = {split: [p for p in patches if p['split'] == split] for split in ('train', 'val', 'test')}
+    for subset in subsets:
+        chosen = set(subset['names'])
+        members[subset['name']] = [patch for patch in patches if patch['name'] in chosen]
+    splits = {}
+    for name, records in members.items():
+        if not records:
+            continue
+        pixels = np.sum([patch['pixels'] for patch in records], axis=0).tolist()
+        splits[name] = {
+            'patches': len(records),
+            'pixels': dict(zip(palette.classes, pixels[:-1], strict=True)),
+            'ignored_pixels': pixels[-1],
+        }
+    for subset in subsets:
+        splits[subset['name']]['fraction'] = subset['fraction']
+        splits[subset['name']]['missing_classes'] = [palette.classes[i] for i in subset['missing']]
+    return {
+        'palette': palette.name,
+        'classes': list(palette.classes),
+        'colors': [to_hex(color) for color in palette.colors],
+        'ignore_colors': [to_hex(color) for color in palette.ignore_colors],
+        'ignore_index': IGNORE_INDEX,
+        'patch_size': options.patch_size,
+        'stride': options.stride,
+        'seed': options.seed,
+        **describe_bands(bands, levels),
+        'arguments': arguments,
+        'splits': splits,
+        'sources': sources,
+        'patches': [
+            {
+                'name': patch['name'],
+                'split': patch['split'],
+                'source': patch['stem'],
+                'row': patch['row'],
+                'col': patch['col'],
+                'pixels': patch['pixels'],
+            }
+            for patch in patches
+        ],
+    }

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from projects.false.datasets.pairs import Pair
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion, finished_before
 
+from .cutting import Pair
 from .labelled import convert_pairs
 from .options import CutOptions
 

@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from projects.false.common.errors import InputError
 from projects.false.common.files import check_apart, staged_folder
 from projects.false.common.threads import count_workers, run_all
-from projects.false.datasets.description import describe_bands, write_description
-from projects.false.datasets.splits import write_list
-from projects.false.errors import InputError
 from projects.false.imagery.levels import choose_ranges
 from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters
 from projects.false.imagery.windows import grid
-from projects.false.patch_folder.description import Conversion, finished_before
+from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
+from projects.false.patch_folder.lists import write_list
 
 from .cutting import CutOut, cut_windows, pieces
 from .options import RGB

@@ -10,12 +10,11 @@ import rasterio
 from rich.console import Console
 from rich.progress import track
 
+from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.converters.scenes import draw_scene
-from projects.false.datasets.color_codes import index_to_colors
-from projects.false.datasets.splits import write_list
-from projects.false.errors import InputError
-from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.palettes import PALETTES, index_to_colors
+from projects.false.patch_folder.lists import write_list
 
 EPSG = 32633
 PIXEL_METRES = 0.5

@@ -1,4 +1,4 @@
-"""Labelled patches for a probe: each has the class that most of its labelled pixels have."""
+"""Labelled patches for probes and audits: each has the class of most of its labelled pixels."""
 
 from pathlib import Path
 
@@ -7,9 +7,10 @@ import torch
 from mmengine.dataset import BaseDataset
 from torch import Tensor
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.patch_folder.description import read_labelled_description
 
-from .dataset_json import read_labelled_description
+from .view_labels import class_counts
 
 
 class ProbePatches:
@@ -62,11 +63,6 @@ class ProbePatches:
         """One patch as :class:`~projects.false.models.ViewPreprocessor` takes it, (C, H, W), uint8."""
         pixels = self.dataset[self.places[number]]['img']
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
-
-
-def class_counts(mask: np.ndarray, classes: int) -> np.ndarray:
-    """Pixels of every class, shape (classes,), in a mask of class indices; ignored pixels do not count."""
-    return np.bincount(mask.ravel(), minlength=256)[:classes]
 
 
 def labelled_dataset(description: dict, data_root: str, list_name: str, pipeline: list[dict]) -> BaseDataset:

@@ -3,7 +3,7 @@
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.images import check_index_values, read_image, read_index_mask
 
 

@@ -5,48 +5,10 @@ from pathlib import Path
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from projects.false.errors import InputError
-from projects.false.imagery.images import IMAGE_SUFFIXES
+from projects.false.patch_folder.lists import list_images
 
-from .mixins import PackedSamples
-from .patch_names import list_folder, read_names
+from .mixins import PackedSamples, SkipUnreadable
 from .seeding import SeededSamples
-from .unreadable import SkipUnreadable
-
-
-def list_images(folder: Path, names: Path | None = None) -> list[Path]:
-    """Images of a folder and all below it, sorted, or those that a list names.
-
-    Args:
-        folder: Where the images are.
-        names: Text file with one name a line, relative to ``folder``, with or without suffix; None takes all images.
-
-    Raises:
-        InputError: The folder or list is missing, there is nothing in it, or the list names an absent image.
-    """
-    if not folder.is_dir():
-        raise InputError(f'{folder}: no such folder; data/README.md tells how to make the data, or set data_root')
-    found = [folder / name for name in list_folder(folder)[0]]
-    if not found:
-        raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); check data_root')
-    if names is None:
-        return found
-    wanted = read_names(names)
-    by_name: dict[str, list[Path]] = {}
-    for path in found:
-        relative = path.relative_to(folder)
-        by_name.setdefault(str(relative), []).append(path)
-        by_name.setdefault(str(relative.with_suffix('')), []).append(path)
-    absent = [name for name in wanted if name not in by_name]
-    if absent:
-        raise InputError(
-            f'{names}: {len(absent)} of {len(wanted)} images are not in {folder}, the first is {absent[0]!r}; '
-            'convert the data again or mend the list'
-        )
-    twice = [name for name in wanted if len(by_name[name]) > 1]
-    if twice:
-        raise InputError(f'{names}: {twice[0]!r} stands for {", ".join(map(str, by_name[twice[0]]))}; add the suffix')
-    return [by_name[name][0] for name in wanted]
 
 
 @DATASETS.register_module()

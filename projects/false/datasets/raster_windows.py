@@ -1,22 +1,204 @@
-"""Windows of GeoTIFFs as they are, for pretraining without cutting."""
+"""Windows read straight from large rasters in training, without cutting them into patches first."""
 
+import os
+import warnings
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.imagery.windows import grid
+from projects.false.patch_folder.lists import list_images
 
-from .computed_samples import ComputedSamples
-from .patches import list_images
-from .raster_cells import find_cells
-from .raster_reader import RasterReader
+from .mixins import ComputedSamples, SkipUnreadable
 from .seeding import SeededSamples
-from .unreadable import SkipUnreadable
+
+if TYPE_CHECKING:
+    from rasterio.io import DatasetReader
+
+MAX_OPEN = 64  # handles a process
+
+
+class RasterReader:
+    """Reads windows; every process opens a raster once and keeps it open.
+
+    Args:
+        bands: Bands to read, counted from 1; red, green and blue first if they are three or more.
+        value_range: Grey levels that become 0 and 255; None takes 8-bit rasters as they are.
+    """
+
+    def __init__(self, bands: Sequence[int], value_range: tuple[float, float] | None) -> None:
+        self.bands, self.value_range = list(bands), value_range
+        self._open: OrderedDict[tuple[int, Path], DatasetReader] = OrderedDict()
+
+    def close(self) -> None:
+        """Close what this process opened; before a fork, so that the other side inherits nothing."""
+        while self._open:
+            (process, _), raster = self._open.popitem()
+            if process == os.getpid():
+                raster.close()
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, '_open': OrderedDict()}
+
+    def raster(self, path: Path) -> 'DatasetReader':
+        """The open raster, its type and bands checked.
+
+        Raises:
+            InputError: It cannot be opened, lacks a band, or is not 8 bit and no value range is given.
+        """
+        import rasterio
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+        from projects.false.imagery.rasters import DRIVERS
+
+        key = os.getpid(), path  # a handle must not be used on the other side of a fork
+        if path.suffix.lower() not in DRIVERS:
+            raise InputError(f'{path}: is none of {", ".join(DRIVERS)}; convert it with gdal_translate or leave it out')
+        if key not in self._open:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter('ignore', NotGeoreferencedWarning)  # only the pixels are used
+                    raster = rasterio.open(path, driver=DRIVERS[path.suffix.lower()])
+            except RasterioError as error:
+                raise _damaged(path, 'as a raster', error) from error
+            self._check(path, raster)
+            self._open[key] = raster
+            if len(self._open) > MAX_OPEN:
+                (process, _), oldest = self._open.popitem(last=False)
+                if process == os.getpid():
+                    oldest.close()
+        self._open.move_to_end(key)
+        return self._open[key]
+
+    def _check(self, path: Path, raster: 'DatasetReader') -> None:
+        if max(self.bands) > raster.count:
+            raise InputError(f'{path}: has {raster.count} band(s), bands are {self.bands}; choose bands that it has')
+        types = {raster.dtypes[band - 1] for band in self.bands}
+        if types != {'uint8'} and self.value_range is None:
+            raise InputError(
+                f'{path}: pixels are {", ".join(sorted(types))}, 8 bit (uint8) is needed; give '
+                'value_range=(low, high), or scale it with tools/dataset_converters/rasters.py'
+            )
+
+    def read(self, path: Path, row: int, col: int, size: int) -> tuple[np.ndarray, float]:
+        """A square window.
+
+        Returns:
+            Pixels, shape (size, size, bands), uint8, the first three as blue, green, red, 0 where there is no data; and
+            the share of pixels that have no data in any band.
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        from rasterio.errors import RasterioError
+
+        from projects.false.imagery.rasters import read_window
+
+        raster = self.raster(path)
+        try:
+            pixels, valid = read_window(raster, self.bands, row, col, size, size)
+        except RasterioError as error:
+            raise _damaged(path, f'at row {row}, column {col}', error) from error
+        if self.value_range is not None:
+            low, high = self.value_range
+            finite = np.nan_to_num(pixels.astype(np.float32), nan=low)
+            pixels = np.rint(np.clip((finite - low) / (high - low), 0, 1) * 255).astype(np.uint8)
+        pixels[~valid] = 0
+        bands = pixels.shape[2]
+        order = [2, 1, 0, *range(3, bands)] if bands >= 3 else range(bands)
+        return np.ascontiguousarray(pixels[..., order]), 1 - float(valid.mean())
+
+    def coarse_valid(self, path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+        """Where a raster has data, at a lower resolution; None if it cannot have pixels without.
+
+        Shape:
+            - result: ``shape``, bool
+
+        Raises:
+            InputError: The file is damaged.
+        """
+        from rasterio.errors import RasterioError
+
+        from projects.false.imagery.rasters import has_masks, read_window
+
+        raster = self.raster(path)
+        floating = any(np.issubdtype(np.dtype(raster.dtypes[band - 1]), np.floating) for band in self.bands)
+        if not floating and not has_masks(raster, self.bands):
+            return None
+        try:
+            return read_window(raster, self.bands, 0, 0, raster.height, raster.width, shape)[1]
+        except RasterioError as error:
+            raise _damaged(path, 'as a whole', error) from error
+
+
+def _damaged(path: Path, what: str, error: Exception) -> InputError:
+    return InputError(
+        f'{path}: cannot be read {what} ({error.__cause__ or error}); it is damaged, copy it again or leave it out'
+    )
+
+
+_POINTS = 8  # of the coarse look, along a side of a window
+
+
+def find_cells(
+    reader: RasterReader, paths: Sequence[Path], size: int, stride: int, max_nodata: float
+) -> tuple[np.ndarray, int]:
+    """Windows that cover the rasters, and have enough data.
+
+    Nodata is looked for at one point in ``size / 8`` pixels each way, and only where the file can have any.
+
+    Args:
+        reader: Reads the rasters.
+        paths: The rasters.
+        size: Side of the windows in pixels.
+        stride: Distance of neighbouring windows in pixels, 1 to ``size``.
+        max_nodata: Largest share of a window without data.
+
+    Returns:
+        The windows, and how many were left out.
+
+    Shape:
+        - windows: (n, 3), int32: number of the raster, first row, first column
+
+    Raises:
+        InputError: A raster is unusable or smaller than a window.
+    """
+    kept, dropped = [], 0
+    for number, path in enumerate(paths):
+        raster = reader.raster(path)
+        try:
+            places = np.array(grid(raster.height, raster.width, size, stride), np.int32)
+        except InputError as error:
+            raise InputError(f'{path}: {error}') from error
+        nodata = _nodata_shares(reader, path, places, size)
+        enough = nodata <= max_nodata
+        dropped += int(np.count_nonzero(~enough))
+        kept.append(np.column_stack([np.full(len(places), number, np.int32), places])[enough])
+    return np.concatenate(kept), dropped
+
+
+def _nodata_shares(reader: RasterReader, path: Path, places: np.ndarray, size: int) -> np.ndarray:
+    raster = reader.raster(path)
+    step = max(1, size // _POINTS)
+    valid = reader.coarse_valid(path, (-(-raster.height // step), -(-raster.width // step)))
+    if valid is None:
+        return np.zeros(len(places))
+    # Sums over rectangles from sums over corners.
+    total = np.pad((~valid).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    first = places // step
+    last = np.minimum(-(-(places + size) // step), valid.shape)
+    missing = total[last[:, 0], last[:, 1]] - total[first[:, 0], last[:, 1]]
+    missing += total[first[:, 0], first[:, 1]] - total[last[:, 0], first[:, 1]]
+    return missing / np.prod(last - first, axis=1)
+
 
 _TRIES = 8
 

@@ -4,15 +4,15 @@
 :class:`SeededSamples` runs its pipeline under that seed and leaves the global generators as it found them.
 """
 
-import random
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
 import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler, get_worker_info
+
+from projects.false.common.random_state import seeded
 
 
 class SampleIndex(int):
@@ -23,32 +23,6 @@ class SampleIndex(int):
         made = super().__new__(cls, index)
         made.seed = seed
         return made
-
-
-@contextmanager
-def seeded(seed: tuple[int, ...], restore: bool = True) -> Iterator[None]:
-    """Seed Python's, NumPy's and PyTorch's CPU generators inside the block, and restore them after it.
-
-    Args:
-        seed: Non-negative integers below 2**32. Empty: nothing is seeded.
-        restore: Put the generators back. It takes four times as long as seeding them.
-    """
-    if not seed:
-        yield
-        return
-    if restore:
-        python_state, numpy_state, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    words = np.random.SeedSequence(seed).generate_state(4)
-    random.seed(words.tobytes())
-    np.random.seed(words)
-    torch.default_generator.manual_seed(int(words[0]) << 32 | int(words[1]))
-    try:
-        yield
-    finally:
-        if restore:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
-            torch.set_rng_state(torch_state)
 
 
 class SeededSamples:

@@ -1,4 +1,4 @@
-"""What land cover is really there: labels for determination ``oracle``, for analysis and upper bounds only."""
+"""The land cover that a patch or a view shows, from its labels: for the oracle, audits and upper bounds only."""
 
 from pathlib import Path
 
@@ -6,11 +6,9 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_index_mask
-
-from .color_codes import IGNORE_INDEX
-from .palette import MAX_CLASSES
+from projects.false.imagery.palettes import IGNORE_INDEX, MAX_CLASSES
 
 
 @TRANSFORMS.register_module()
@@ -103,3 +101,51 @@ def mask_of_patch(image: str, asked_by: str, classes: int) -> np.ndarray:
     if not mask.is_file():
         raise InputError(f'{mask}: no mask for {path}; oracle needs labels for every patch that it pretrains on')
     return read_index_mask(mask, classes)
+
+
+SCOPES = ('view', 'patch')
+
+
+@TRANSFORMS.register_module()
+class CountViewLabels(BaseTransform):
+    """Count the pixels of every class that each view shows, into ``results['view_classes']``.
+
+    Takes ``results['gt_seg_map']``, the mask of the patch, and ``results['view_windows']`` of
+    :class:`~projects.false.datasets.ContrastiveViews`, and leaves the views alone.
+
+    Args:
+        classes: Number of classes.
+        scope: ``'view'`` counts in the window of each view; ``'patch'`` in the whole patch, for all views alike.
+
+    Shape:
+        - ``view_classes``: (views, classes), int; row v is that of view v; and of ``'patch'`` (1, classes).
+
+    Raises:
+        InputError: ``'view'``, and the step that makes the views tells no windows.
+    """
+
+    def __init__(self, classes: int, scope: str = 'view') -> None:
+        if scope not in SCOPES:
+            raise InputError(f'labels are of the {" or the ".join(SCOPES)}, got {scope!r}')
+        self.classes, self.scope = classes, scope
+
+    def transform(self, results: dict) -> dict:
+        """Count, and drop the mask."""
+        mask = results.pop('gt_seg_map')
+        results['seg_fields'] = []
+        if self.scope == 'patch':
+            results['view_classes'] = class_counts(mask, self.classes)[None]
+            results['view_windows'] = np.array([[0, 0, *mask.shape]])
+            return results
+        if 'view_windows' not in results:
+            raise InputError(
+                'the pipeline does not tell which part of a patch a view shows; make views with ContrastiveViews, or '
+                'give --labels patch'
+            )
+        results['view_classes'] = window_counts(mask, results['view_windows'], self.classes)
+        return results
+
+
+def class_counts(mask: np.ndarray, classes: int) -> np.ndarray:
+    """Pixels of every class, shape (classes,), in a mask of class indices; ignored pixels do not count."""
+    return np.bincount(mask.ravel(), minlength=256)[:classes]

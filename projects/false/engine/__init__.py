@@ -1,23 +1,21 @@
 """Hooks, optimizer, schedules and checkpoints. Importing registers them, and makes every checkpoint load a safe one."""
 
-from projects.false.common.random_state import ExactResumeHook
 from projects.false.monitoring.collapse_hook import CollapseHook
 from projects.false.monitoring.probe_hook import ProbeHook
 
-from .autocast_optim_wrapper import AutocastOptimWrapper
 from .checkpoints import files as checkpoints
 from .checkpoints import mmengine_loader as checkpoint_loader
 from .checkpoints.plain_hook import PlainCheckpointHook
 from .checkpoints.safe_hook import SafeCheckpointHook
 from .confidence_schedule_hook import ConfidenceScheduleHook
-from .export_backbone_hook import ExportBackboneHook
 from .finite_loss_hook import FiniteLossHook
-from .precision import ChannelsLastHook
-from .released_optim import LARC
-from .released_schedule import ReleasedLR
+from .precision import AutocastOptimWrapper, ChannelsLastHook
+from .released_optim import LARC, ReleasedLR
 from .resume.check_hook import ResumeCheckHook
+from .resume.exact_hook import ExactResumeHook
 from .runner import FALSERunner
 from .start_checks_hook import StartChecksHook
+from .weights.backbone import ExportBackboneHook
 from .weights.pretrained_backbone import PretrainedBackbone
 
 __all__ = [

@@ -5,8 +5,7 @@ import math
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from projects.false.common.errors import check_range
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError, check_range
 
 SHAPES = ('linear', 'cosine')
 

@@ -10,8 +10,8 @@ from mmengine.dist import get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 
-from projects.false.atomic_write import write_text
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.files import write_text
 
 
 def not_finite(losses: Mapping[str, float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch import distributed, nn
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .checkpoints.latest import agree_on_checkpoint, choose_resumed
 from .precision import to_channels_last

@@ -5,8 +5,8 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
-from projects.false.errors import InputError
-from projects.false.models.key_queue import KeyQueue
+from projects.false.common.errors import InputError
+from projects.false.models.false_moco import KeyQueue
 
 from .resume.global_batch import GlobalBatch, accumulation_of
 

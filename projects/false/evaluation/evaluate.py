@@ -1,20 +1,154 @@
-"""Where the results of a test go: one JSON file, or a folder with tables and pictures."""
+"""Evaluate a checkpoint on the test list of its config; write scores, confusion matrix and pictures."""
 
+import io
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
 
-from projects.false.atomic_write import atomic_write, write_text
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_write, write_text
+from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.engine.weights.matching import exact_weights
+from projects.false.imagery.palettes import IGNORE_INDEX
+from projects.false.reports.pictures import contact_sheet, enlarged, mask_picture
+from projects.false.reports.samples import image_of, palette_of
 
-from .confusion_picture import confusion_picture
-from .examples import MOST_EXAMPLES
-from .tables import matrix_csv
+from .scores import class_scores, matrix_csv, scores
+
+
+def load_weights(runner: Runner, checkpoint: str) -> None:
+    """Load a checkpoint into the runner's model, every tensor of it, and no other.
+
+    Raises:
+        InputError: The file is missing, unsafe, or of another model.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
+    exact_weights(read_checkpoint(checkpoint), model, checkpoint)
+    runner.load_checkpoint(checkpoint)
+
+
+def test(runner: Runner, checkpoint: str) -> dict:
+    """Evaluate a checkpoint.
+
+    Returns:
+        ``checkpoint``, ``scores`` in percent by name, ``classes``, and of a metric that has a confusion matrix, in the
+        first process, ``per_class`` (:func:`~.tables.class_scores`) and ``confusion_matrix`` (rows are labels). Scores
+        that a class does not have are NaN.
+    """
+    load_weights(runner, checkpoint)
+    named = runner.test()
+    classes = list(runner.test_loop.dataloader.dataset.metainfo['classes'])
+    matrix: np.ndarray | None = getattr(runner.test_loop.evaluator.metrics[0], 'matrix', None)
+    return {
+        'checkpoint': str(checkpoint),
+        'scores': {name: float(value) for name, value in named.items()},
+        'classes': classes,
+        'per_class': None if matrix is None else class_scores(scores(matrix), matrix, classes),
+        'confusion_matrix': None if matrix is None else matrix.tolist(),
+    }
+
+
+MOST_EXAMPLES = 50  # rows of 290 pixels; a longer picture opens in no viewer
+
+
+def example_sheet(runner: Runner, number: int, title: str) -> np.ndarray:
+    """Predict patches that are spread evenly over the test list, good or bad, and lay them out in rows.
+
+    Args:
+        runner: With the trained model; any process of several may call this alone.
+        number: How many patches, 1 to :data:`MOST_EXAMPLES`; fewer where the list is shorter.
+        title: Above the sheet.
+
+    Returns:
+        Shape (H, W, 3), uint8, BGR: a legend, then image, label and prediction of every patch with its share of right
+        pixels.
+    """
+    dataset = runner.test_loop.dataloader.dataset
+    palette = palette_of(dataset)
+    rows = []
+    runner.model.eval()
+    for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int).tolist():
+        sample = dataset[index]
+        with torch.no_grad():
+            found = runner.model.test_step(pseudo_collate([sample]))[0]
+        label = found.gt_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+        prediction = found.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
+        counted = label != IGNORE_INDEX
+        right = f'{100 * (label == prediction)[counted].mean():.0f} % right' if counted.any() else 'no label'
+        pictures = [
+            enlarged(image_of(sample['inputs'])),
+            mask_picture(label, palette),
+            mask_picture(prediction, palette),
+        ]
+        rows.append((_short(f'{found.img_path.rsplit("/", 1)[-1]}: {right}'), pictures))
+    return contact_sheet(title, ('image', 'label', 'prediction'), rows, palette)
+
+
+def _short(text: str, most: int = 100) -> str:
+    return text if len(text) <= most else f'…{text[1 - most :]}'
+
+
+_MOST_NUMBERS = 24  # classes; beyond it the numbers of the cells would run into each other
+
+
+def confusion_picture(matrix: np.ndarray, classes: Sequence[str], title: str) -> bytes:
+    """Draw where the pixels of every labelled class went: rows sum to 100 %.
+
+    Args:
+        matrix: Shape (C, C), pixels, rows are labels.
+        classes: C names.
+        title: Above the matrix.
+
+    Returns:
+        A PNG file. A class without a label has an empty row; the share of all labelled pixels stands at the right.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    labelled, count = matrix.sum(1), len(classes)
+    shares = np.divide(
+        100.0 * matrix, labelled[:, None], out=np.full(matrix.shape, np.nan), where=labelled[:, None] > 0
+    )
+    side = 1.6 + 0.55 * min(count, 60)
+    figure = Figure(figsize=(side + 2.4, side + 0.8), dpi=150, layout='constrained')
+    axes = FigureCanvasAgg(figure).figure.subplots()
+    axes.imshow(shares, cmap='Blues', vmin=0, vmax=100)
+    axes.set_xticks(range(count), classes, rotation=35, ha='right', rotation_mode='anchor')
+    axes.set_yticks(range(count), classes)
+    axes.set_xlabel('prediction')
+    axes.set_ylabel('label')
+    axes.set_title(title, fontsize=10)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks(np.arange(count + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(count + 1) - 0.5, minor=True)
+    axes.grid(which='minor', color='0.85', linewidth=0.8)
+    axes.tick_params(which='minor', length=0)
+    right = axes.secondary_yaxis('right')
+    of_all = 100 * labelled / max(labelled.sum(), 1)
+    right.set_yticks(range(count), [f'{share:.1f} %' for share in of_all])
+    right.set_ylabel('share of the labelled pixels')
+    right.tick_params(length=0)
+    right.spines[:].set_visible(False)
+    if count <= _MOST_NUMBERS:
+        for row, column in np.argwhere(~np.isnan(shares)):
+            share, hit = shares[row, column], row == column
+            look = dict(color='white' if share > 55 else 'black', fontweight='bold' if hit else 'normal', fontsize=9)
+            axes.text(column, row, f'{share:.0f}' if share >= 0.5 or hit else '·', ha='center', va='center', **look)
+    file = io.BytesIO()
+    figure.savefig(file, format='png', metadata={'Software': None})
+    return file.getvalue()
+
 
 _FILES = {'scores.json', 'confusion.csv', 'confusion.png', 'examples.png'}
 

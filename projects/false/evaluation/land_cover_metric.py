@@ -8,10 +8,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmengine.registry import METRICS
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
-from .scores import confusion_matrix, scores
-from .tables import score_table
+from .scores import confusion_matrix, score_table, scores
 
 
 @METRICS.register_module()

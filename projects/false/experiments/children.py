@@ -21,7 +21,7 @@ _HEAVY = (
     'mmpretrain.models',
     'mmseg.models',
     'projects.false.models',
-    'projects.false.datasets.known_data_sets',
+    'projects.false.datasets.land_cover',
     'projects.false.datasets',
     'projects.false.evaluation',
     'projects.false.engine',

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from projects.false.common.command_line import as_option
 
-from .step import Step, python, resume_if_begun
+from .steps import Step, python, resume_if_begun
 
 
 def pretraining_step(

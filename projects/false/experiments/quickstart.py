@@ -7,16 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from projects.false.common.command_line import as_option
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import load_palette
-from projects.false.reports.runs import Run
+from projects.false.reports.score_tables import Run
 
 from .children import preload
 from .commands import fine_tuning_step, pretraining_step, test_step
 from .quickstart_page import write_report
-from .step import Step, python
-from .steps import run_steps
-from .surroundings import hardware, software
+from .steps import Step, hardware, python, run_steps, software
 
 PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
 SEGMENTATION = 'upernet_r18_synthetic'

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.false.datasets.palette import Palette
-from projects.false.datasets.splits import read_list
-from projects.false.reports.bar_chart import bar_chart
-from projects.false.reports.legend import class_legend, run_legend
-from projects.false.reports.loss_curves import loss_curves
+from projects.false.imagery.palettes import Palette
+from projects.false.patch_folder.lists import read_list
+from projects.false.reports.charts import bar_chart, class_legend, run_legend
+from projects.false.reports.curves import loss_curves
 from projects.false.reports.page import page, write_page
-from projects.false.reports.runs import BASELINE, Run, check_runs
 from projects.false.reports.score_tables import (
+    BASELINE,
+    Run,
+    check_runs,
     class_table,
     confusion_table,
     facts_table,

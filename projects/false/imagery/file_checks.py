@@ -1,8 +1,10 @@
-"""Is a file whole, and what its name says: decoders fill up what is missing and only warn."""
+"""Refuse truncated files and suffixes that lie.
+
+Decoders fill up what is missing with grey and only warn. Needs neither rasterio nor PyTorch."""
 
 from pathlib import Path
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 _MAGIC = {
     b'\x89PNG': ('PNG', ('.png',)),

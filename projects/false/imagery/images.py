@@ -1,4 +1,6 @@
-"""Pixels of a patch, the same from PNG, JPEG and TIFF: uint8, the first three bands in OpenMMLab's BGR order."""
+"""Read and write images, index masks and colour masks, the same from PNG, JPEG and TIFF.
+
+Pixels are uint8 with the first three bands in OpenMMLab's order: blue, green, red."""
 
 import warnings
 from pathlib import Path
@@ -6,10 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from rasterio.io import MemoryFile
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .file_checks import check_complete
+from .palettes import IGNORE_INDEX, Palette, colors_to_index
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
 RASTER_SUFFIXES = ('.tif', '.tiff')
@@ -133,3 +137,81 @@ def _check(path: Path, image: np.ndarray, bands: int) -> None:
             f'{path}: has {found} band(s), {bands} are needed; choose {bands} of them (gdal_translate -b), or set the '
             f'number of bands where this is read: --bands of the converter, LoadPatch(bands={found}) in training'
         )
+
+
+def read_mask(path: Path, palette: Palette) -> np.ndarray:
+    """Read a mask as class indices.
+
+    Args:
+        path: RGB or palette PNG, RGB TIFF; a single-band index mask where the palette says so.
+        palette: Classes and colours.
+
+    Shape:
+        - result: (H, W), uint8, classes from 0, 255 ignored
+
+    Raises:
+        InputError: The file is damaged, or holds something that the palette does not list.
+    """
+    if palette.index_masks:
+        return read_index_mask(path, len(palette.classes), IGNORE_INDEX)
+    if path.suffix.lower() in RASTER_SUFFIXES:
+        mask = read_image(path)
+    else:
+        # Unlike read_image this takes grey and transparent PNGs too: only the colours count, and they are checked.
+        check_complete(path)
+        mask = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        if mask is None:
+            raise InputError(f'{path}: cannot be read as a mask; the file is damaged or no image, replace it')
+    return _in_strips(mask[..., ::-1], palette, path)
+
+
+def _in_strips(colors: np.ndarray, palette: Palette, path: Path, rows: int = 512) -> np.ndarray:
+    """:func:`colors_to_index` with working memory for some rows only: a 6000 x 6000 mask would take half a gigabyte."""
+    index = np.empty(colors.shape[:2], np.uint8)
+    try:
+        for start in range(0, len(colors), rows):
+            index[start : start + rows] = colors_to_index(colors[start : start + rows], palette, path)
+    except InputError:
+        colors_to_index(colors, palette, path)  # once more, so that the message counts the pixels of the whole mask
+        raise
+    return index
+
+
+def write_patch(stem: Path, pixels: np.ndarray) -> Path:
+    """Write a patch; a PNG's fourth band would be transparency, so four bands become a TIFF.
+
+    Args:
+        stem: Path without suffix.
+        pixels: The first three bands in the order blue, green, red, as :func:`read_image` gives them.
+
+    Shape:
+        - pixels: (H, W), or (H, W, bands) with 3 or any other number of bands; uint8
+
+    Returns:
+        The path of the file, in which red comes first.
+
+    Raises:
+        OSError: The file system refuses.
+    """
+    bands = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if bands in (1, 3):
+        path = stem.with_name(f'{stem.name}.png')
+        path.write_bytes(cv2.imencode('.png', np.ascontiguousarray(pixels))[1].tobytes())
+        return path
+    path = stem.with_name(f'{stem.name}.tif')
+    order = [2, 1, 0, *range(3, bands)] if bands > 3 else range(bands)
+    height, width = pixels.shape[:2]
+    # Bands beyond the third are of unspecified meaning: by default GDAL would mark the fourth as transparency.
+    kind = {'photometric': 'RGB', 'alpha': 'NO'} if bands > 3 else {'photometric': 'MINISBLACK', 'alpha': 'NO'}
+    profile = {'driver': 'GTiff', 'height': height, 'width': width, 'count': bands, 'dtype': 'uint8'}
+    # In memory first: GDAL only logs it when the disk is full.
+    with MemoryFile() as memory:
+        with memory.open(**profile, **kind, compress='deflate', interleave='pixel') as raster:
+            raster.write(np.moveaxis(pixels[..., order], -1, 0))
+        path.write_bytes(memory.read())
+    return path
+
+
+def blue_first(bands: int) -> list[int]:
+    """The order of bands in training: blue, green, red, then the rest; fewer than three stay as they are."""
+    return [2, 1, 0, *range(3, bands)] if bands >= 3 else list(range(bands))

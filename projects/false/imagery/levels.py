@@ -1,13 +1,46 @@
-"""From 16-bit or floating-point pixels to 8 bit, with one range a band for all images of a data set."""
+"""Grey levels of a band: counts, mean and standard deviation, ranges, and the scaling to 8 bits."""
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
-from projects.false.datasets.raster_pixels import read_window
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
-from .rasters import Raster, open_raster
+from .rasters import Raster, open_raster, read_window
+
+
+def count_levels(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
+    """Count how often every grey level occurs in every band.
+
+    Args:
+        pixels: One patch.
+        valid: Which pixels count, not 0; None counts all.
+
+    Shape:
+        - pixels: (H, W, B), uint8, at most 2**24 pixels; valid: (H, W), uint8
+        - result: (B, 256), int64
+    """
+    return np.stack(
+        [
+            cv2.calcHist([np.ascontiguousarray(pixels[..., band])], [0], valid, [256], [0, 256]).ravel()
+            for band in range(pixels.shape[-1])
+        ]
+    ).astype(np.int64)
+
+
+def mean_and_std(counts: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of every band in grey levels, rounded to four digits.
+
+    Shape:
+        - counts: (B, 256)
+    """
+    levels = np.arange(256)
+    total = np.maximum(counts.sum(axis=1), 1)
+    mean = counts @ levels / total
+    std = np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 0))
+    return np.round(mean, 4).tolist(), np.round(std, 4).tolist()
+
 
 DEFAULT_STRETCH = (2.0, 98.0)
 _SIXTEEN_BIT = {'uint16': 0, 'int16': 32768}  # what makes the values start at 0

@@ -1,4 +1,4 @@
-"""Rasters of any kind: which there are, and whether they can become patches together."""
+"""Find, open and read georeferenced rasters of any type, each by the driver that its suffix names."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,13 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import rasterio
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from rasterio.windows import Window
 
-from projects.false.datasets.georeference import georeference
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .file_checks import check_complete
 
@@ -148,3 +149,65 @@ def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tupl
     if bands is not None and (not bands or len(set(bands)) != len(bands)):
         raise InputError(f'--bands {" ".join(map(str, bands))}: give every band once')
     return tuple(bands) if bands else (1, 2, 3)
+
+
+def read_window(
+    raster: DatasetReader,
+    bands: Sequence[int],
+    row: int,
+    column: int,
+    height: int,
+    width: int,
+    shape: tuple[int, int] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read pixels and which of them are valid; with ``shape`` at a lower resolution.
+
+    Nodata is what the file says: its nodata value in every band, its mask, or its alpha band unless that is among
+    ``bands`` (near infrared is often labelled as alpha); and what is not finite in a chosen band.
+
+    Shape:
+        - result: (H, W, bands) of the raster's type, and (H, W), bool
+    """
+    window = Window(column, row, width, height)
+    size = None if shape is None else (len(bands), *shape)
+    pixels = raster.read(list(bands), window=window, out_shape=size)
+    valid = np.ones(pixels.shape[1:], bool)
+    if has_masks(raster, bands):
+        valid = (raster.read_masks(list(bands), window=window, out_shape=size) > 0).any(axis=0)
+    if np.issubdtype(pixels.dtype, np.floating):
+        valid &= np.isfinite(pixels).all(axis=0)
+    return np.moveaxis(pixels, 0, -1), valid
+
+
+def has_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
+    """Whether the file has a nodata value or a mask for some of the bands."""
+    flags = [raster.mask_flag_enums[band - 1] for band in bands]
+    alpha = {band for band, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
+    return not alpha & set(bands) and not all(MaskFlags.all_valid in flag for flag in flags)
+
+
+def georeference(raster: DatasetReader) -> dict[str, object]:
+    """Coordinate reference system and transform of an open raster, each only where there is one.
+
+    Returns:
+        ``crs``: 'EPSG:32633', or WKT where the system has no such number. ``transform``: ``[a, b, c, d, e, f]`` with
+        x = a column + b row + c and y = d column + e row + f for the upper left corner of a pixel.
+    """
+    found: dict[str, object] = {}
+    if raster.crs:
+        code = raster.crs.to_epsg()
+        found['crs'] = f'EPSG:{code}' if code else raster.crs.to_wkt()
+    if not raster.transform.is_identity:
+        found['transform'] = list(raster.transform)[:6]
+    return found
+
+
+def patch_transform(transform: list[float], row: int, col: int) -> list[float]:
+    """The transform of a patch, from that of its source and its first pixel.
+
+    Example:
+        >>> patch_transform([0.5, 0, 100.0, 0, -0.5, 200.0], row=10, col=20)
+        [0.5, 0, 110.0, 0, -0.5, 195.0]
+    """
+    a, b, c, d, e, f = transform
+    return [a, b, a * col + b * row + c, d, e, d * col + e * row + f]

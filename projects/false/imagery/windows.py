@@ -1,6 +1,6 @@
 """Where to cut an image into patches."""
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 
 def grid(height: int, width: int, size: int, stride: int) -> list[tuple[int, int]]:

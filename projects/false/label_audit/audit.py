@@ -11,19 +11,15 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from projects.false.datasets.color_codes import IGNORE_INDEX
-from projects.false.datasets.dataset_json import read_labelled_description
-from projects.false.datasets.patch_names import list_folder
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image
-from projects.false.patch_folder.lists import SplitList, read_lists, sides
+from projects.false.imagery.palettes import IGNORE_INDEX
+from projects.false.patch_folder.description import read_labelled_description
+from projects.false.patch_folder.lists import SplitList, list_folder, read_lists, sides
 
 from .findings import Finding
-from .near_duplicates import find_duplicates
-from .patch_checks import PatchFacts, read_facts
-from .picture_hash import grey_of_bands
-from .shared_detail import shared_detail
-from .window_overlap import overlapping_windows
+from .patch_checks import PatchFacts, find_duplicates, overlapping_windows, read_facts
+from .similar_pictures import grey_of_bands, shared_detail
 
 _CHUNK = 32  # patches of a task
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 # Kind -> (severity, what it means). In the order of reports; errors stop a training or spoil it without a word.
 KINDS = {

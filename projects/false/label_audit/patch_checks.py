@@ -1,17 +1,20 @@
-"""What an audit keeps of one patch: a few numbers, never its pixels."""
+"""Check patches: each by itself, then for near duplicates and overlaps across splits.
+
+Of a patch only a few numbers are kept, never its pixels."""
 
 import hashlib
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image, read_index_mask
 
 from .findings import Finding
-from .picture_hash import grey_of_bands, orientation_codes
+from .similar_pictures import grey_of_bands, nearest_codes, orientation_codes
 
 
 class PatchFacts(NamedTuple):
@@ -93,3 +96,99 @@ def _count(
     elif (counts > 0).sum() == 1:
         findings.append(Finding('single class', name, f'{classes[int(counts.argmax())]} only'))
     return np.array([*counts, ignored, histogram[known:].sum()], np.int64)
+
+
+def overlapping_windows(
+    records: dict[str, dict], size: int, training: list[str], testing: dict[str, str]
+) -> list[Finding]:
+    """Find patches for testing that overlap with a patch for training, by their windows in ``dataset.json``.
+
+    Windows of one split may overlap, as the last row and column do that are shifted inwards.
+
+    Args:
+        records: Patch name -> record with source, row and col; patches without one are left out.
+        size: Side of the windows in pixels.
+        training: Patches for training.
+        testing: Patches for testing, with their lists.
+
+    Returns:
+        One finding for each such patch, with the training patch that shares most with it.
+    """
+    cells: dict[tuple, list[str]] = defaultdict(list)
+    for name in training:
+        if name in records and name not in testing:
+            cells[_cell(records[name], size)].append(name)
+    findings = []
+    for name in testing:
+        if name not in records:
+            continue
+        record = records[name]
+        source, down, across = _cell(record, size)
+        near = [
+            other for i in (-1, 0, 1) for j in (-1, 0, 1) for other in cells.get((source, down + i, across + j), ())
+        ]
+        share, other = max(((_shared(record, records[other], size), other) for other in near), default=(0.0, ''))
+        if share > 0:
+            text = f'{share:.0%} of it is in {other}'
+            findings.append(Finding('overlap', name, text, other))
+    return findings
+
+
+def _cell(record: dict, size: int) -> tuple:
+    return record['source'], record['row'] // size, record['col'] // size
+
+
+def _shared(one: dict, other: dict, size: int) -> float:
+    sides = (size - abs(one[axis] - other[axis]) for axis in ('row', 'col'))
+    height, width = (max(0, side) for side in sides)
+    return height * width / size**2
+
+
+SAME_PLACE = 0.6  # shared detail from which two pictures count as one place
+
+
+def find_duplicates(
+    facts: Mapping[str, PatchFacts],
+    training: list[str],
+    testing: dict[str, str],
+    details: Callable[[list[tuple[str, str]]], list[float]],
+) -> list[Finding]:
+    """Look for every patch for testing among those for training.
+
+    Equal pixels are found by a digest. Near ones are proposed by the nearest code, then both pictures are read again
+    and compared by their details, so that patches which merely resemble each other, two beaches say, are left out.
+
+    Args:
+        facts: Of every patch.
+        training: Patches for training.
+        testing: Patches for testing, with their lists. Those that are in ``training`` too are left out.
+        details: Shared detail of pairs of patches.
+
+    Returns:
+        At most one finding for each patch for testing: ``identical`` or ``near duplicate``.
+    """
+    seen = set(training)
+    known = [name for name in training if facts[name].codes is not None]
+    asked = [name for name in testing if name not in seen and facts[name].codes is not None]
+    if not known or not asked:
+        return []
+    by_digest: dict[bytes, str] = {}
+    for name in known:
+        by_digest.setdefault(facts[name].digest, name)
+    findings, open_patches = [], []
+    for name in asked:
+        twin = by_digest.get(facts[name].digest)
+        if twin is None:
+            open_patches.append(name)
+        else:
+            findings.append(Finding('identical', name, f'{testing[name]}: the same pixels as {twin}', twin))
+    if not open_patches:
+        return findings
+    codes = np.array([facts[name].codes[0] for name in known], np.uint64)
+    position, _ = nearest_codes(codes, np.array([facts[name].codes for name in open_patches], np.uint64))
+    pairs = [(name, known[at]) for name, at in zip(open_patches, position.tolist(), strict=True) if at >= 0]
+    for (name, other), shared in zip(pairs, details(pairs), strict=True):
+        if shared >= SAME_PLACE:
+            text = f'{testing[name]}: looks like {other} (shared detail {shared:.2f})'
+            findings.append(Finding('near duplicate', name, text, other))
+    return findings

@@ -1,8 +1,53 @@
-"""Which of many 64-bit codes lies nearest to a code, without comparing every two."""
+"""Find similar pictures: short codes, a search over them, and a comparison of fine detail."""
 
+import cv2
 import numpy as np
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+
+SIDE, FREQUENCIES = 32, 8
+BLANK = 1.0  # grey levels: below this standard deviation there is nothing to recognise
+_BIT = np.uint64(1) << np.arange(FREQUENCIES**2, dtype=np.uint64)
+_ODD = np.arange(FREQUENCIES) % 2 == 1
+
+
+def grey_of_bands(image: np.ndarray) -> np.ndarray:
+    """Mean of the first three bands.
+
+    Shape:
+        - image: (H, W, B), uint8; result: (H, W), float32.
+    """
+    return image[..., :3].mean(axis=2, dtype=np.float32)
+
+
+def orientation_codes(grey: np.ndarray) -> np.ndarray | None:
+    """Codes of a picture as it is, mirrored and turned: seen from above, no side is up.
+
+    A code holds the signs of the lowest 8 x 8 frequencies of the cosine transform of a 32 x 32 thumbnail, without the
+    mean, as 64 bits. Mirroring flips the signs of odd frequencies and transposing swaps rows and columns, so that one
+    transform gives all eight.
+
+    Args:
+        grey: The picture.
+
+    Shape:
+        - grey: (H, W), float32; result: (8,), uint64, the first of the picture as it is. None if it is blank.
+    """
+    if grey.ndim != 2:
+        raise InputError(f'picture of shape {grey.shape}; give one band')
+    if grey.std() < BLANK:
+        return None
+    thumbnail = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    signs = cv2.dct(thumbnail)[:FREQUENCIES, :FREQUENCIES] > 0
+    codes = []
+    for turned in (signs, signs.T):
+        for rows in (False, True):
+            for columns in (False, True):
+                code = turned ^ ((_ODD[:, None] & rows) ^ (_ODD & columns))
+                code[0, 0] = False
+                codes.append((code.ravel() * _BIT).sum(dtype=np.uint64))
+    return np.array(codes, np.uint64)
+
 
 _BANDS, _BAND_BITS, RADIUS = 4, 16, 7
 _BLOCK = 1 << 20  # pairs compared at a time
@@ -74,3 +119,38 @@ def _compare(
         near = distance <= best[query] >> 40
         np.minimum.at(best, query[near], distance[near] << 40 | first[candidate[near]])
         start = stop
+
+
+DETAIL_SIDE, DETAIL_MARGIN = 64, 8  # of the compared pictures; how far one may be displaced in the other
+_BLUR = 2.0  # pixels: coarser structure than this is left out, since many places share it
+_AROUND, _NOISE = 3.0, 1.0  # pixels and grey levels: contrast is evened out over that distance, above that noise
+
+
+def shared_detail(first: np.ndarray, second: np.ndarray) -> float:
+    """Largest correlation of two pictures' details over all mirrored and turned positions and small displacements.
+
+    Contrast is evened out first: else one strong edge, of a shore or of the nodata beside the imagery, would count for
+    more than all the rest.
+
+    Shape:
+        - first, second: (H, W), float32
+
+    Returns:
+        -1 to 1; 1 for the same picture, -1 if one is flat.
+    """
+    inner = _detail(second)[DETAIL_MARGIN:-DETAIL_MARGIN, DETAIL_MARGIN:-DETAIL_MARGIN]
+    whole, best = _detail(first), -1.0
+    if min(inner.std(), whole.std()) < 1e-3:
+        return best  # a correlation with something flat has no value
+    for turns in range(4):
+        for picture in (np.rot90(whole, turns), np.rot90(whole.T, turns)):
+            scores = cv2.matchTemplate(np.ascontiguousarray(picture), inner, cv2.TM_CCOEFF_NORMED)
+            best = max(best, float(np.nan_to_num(scores, posinf=-1).max()))
+    return best
+
+
+def _detail(grey: np.ndarray) -> np.ndarray:
+    small = cv2.resize(grey, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_AREA)
+    detail = small - cv2.GaussianBlur(small, (0, 0), _BLUR)
+    contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _AROUND))
+    return np.ascontiguousarray(detail / (contrast + _NOISE))

@@ -4,12 +4,11 @@ Pure PyTorch over (N, D) projections, on one process or several; of MMEngine onl
 from the rest of the project but its error type.
 """
 
-from .base import ContrastiveLoss
+from .base import ContrastiveLoss, DeterminedLoss
 from .debiased import DebiasedLoss, HardNegativeLoss
 from .determinations.anchor_nearest import AnchorNearest
 from .determinations.base import DETERMINATIONS, build_determination
 from .determinations.released import Released
-from .determined import DeterminedLoss
 from .false_loss import FALSELoss
 from .fnc import FNCLoss
 from .nt_xent import NTXentLoss

@@ -6,12 +6,11 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from projects.false.common.errors import check_range
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError, check_range
 
 from .base import ContrastiveLoss
 from .comparison import Block
-from .logsumexp import logsumexp
+from .linear_memory import logsumexp
 
 
 def debiased(block: Block, tau_plus: float = 0.1, beta: float = 0.0) -> Tensor:

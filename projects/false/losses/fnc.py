@@ -4,12 +4,12 @@ import torch
 from mmengine.registry import MODELS
 from torch import Tensor
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
+from .base import DeterminedLoss
 from .comparison import Block
-from .determined import DeterminedLoss
-from .logsumexp import logsumexp, logsumexp_and_some
-from .pairs import Pairs
+from .determinations.base import Pairs
+from .linear_memory import logsumexp, logsumexp_and_some
 
 
 def elimination(block: Block, pairs: Pairs) -> Tensor:

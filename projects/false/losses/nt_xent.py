@@ -4,8 +4,8 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from .base import ContrastiveLoss
-from .calibration import calibrated_cross_entropy
 from .comparison import Block
+from .false_loss import calibrated_cross_entropy
 
 
 @MODELS.register_module()

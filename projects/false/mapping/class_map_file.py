@@ -14,9 +14,9 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
 from rasterio.windows import Window
 
-from projects.false.atomic_write import atomic_path
-from projects.false.datasets.palette import Palette
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_path
+from projects.false.imagery.palettes import Palette
 
 from .sources import GDAL_OPTIONS
 

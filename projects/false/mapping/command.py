@@ -3,10 +3,10 @@
 import argparse
 from pathlib import Path
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .load_segmenter import load_segmenter
-from .map_options import MapOptions
+from .map_image import MapOptions
 from .map_rasters import Mapped
 from .pixel_rule import PixelRule, recorded_rule
 from .segmenter import Segmenter

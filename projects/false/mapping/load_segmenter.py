@@ -9,12 +9,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.datasets.palette import Palette
+from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.config import load_config
-from projects.false.engine.weights.exact_weights import exact_weights
-from projects.false.errors import InputError
-from projects.false.imagery.palettes import load_palette
+from projects.false.engine.weights.matching import exact_weights
+from projects.false.imagery.palettes import Palette, load_palette
 
 from .pixel_rule import recorded_rule
 from .segmenter import PRECISIONS, TorchSegmenter, check_classes, palette_of

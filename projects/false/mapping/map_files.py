@@ -1,32 +1,96 @@
-"""The files of one map: companions first, the map itself last, so that a map that is there is complete."""
+"""The files of one map. Companions come first and the map last, so a map that exists is complete."""
 
+import csv
 import hashlib
+import io
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
+from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rich.console import Console
 from rich.progress import Progress
 
-from projects.false.atomic_write import atomic_write
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_write
+from projects.false.common.threads import Background
+from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
 
-from .areas import area_table, pixel_hectares
-from .background import Background
 from .class_map_file import class_tags, map_file
-from .class_names import class_names_xml
-from .map_image import Mapping, RawStrip
-from .map_options import MapOptions
+from .map_image import MapOptions, Mapping, RawStrip
 from .pixel_rule import PixelRule
 from .preview import preview_png
 from .segmenter import Segmenter
-from .source_files import MAP_DRIVERS, files_behind
+from .sources import MAP_DRIVERS, files_behind
 from .windows import WindowPlan
+
+
+def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
+    """Area of a pixel in hectares of the map projection; None without a projected reference system.
+
+    Example:
+        >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
+        0.01
+    """
+    if not crs or transform is None or not crs.is_projected:
+        return None
+    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
+
+
+def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | None) -> str:
+    """Pixels, share of the mapped ones and hectares of every class, then nodata, as CSV.
+
+    Args:
+        counts: Pixels of every value of the map, 255 for nodata.
+        classes: Names of the classes.
+        hectares: As of :func:`pixel_hectares`; None leaves the column empty.
+
+    Shape:
+        - counts: (256,)
+    """
+    mapped = max(int(counts[: len(classes)].sum()), 1)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator='\n')
+    table.writerow(('value', 'class', 'pixels', 'percent', 'hectares'))
+    for value, name in (*enumerate(classes), (255, 'nodata')):
+        count = int(counts[value])
+        percent = '' if value == 255 else f'{100 * count / mapped:.4f}'
+        table.writerow((value, name, count, percent, '' if hectares is None else f'{count * hectares:.4f}'))
+    return text.getvalue()
+
+
+_COLUMNS = (('Value', 0, 5), ('Class', 2, 2), ('Red', 0, 6), ('Green', 0, 7), ('Blue', 0, 8))  # name, type, usage
+
+
+def class_names_xml(palette: Palette) -> str:
+    """Content of ``MAP.tif.aux.xml``: category names, and an attribute table with names and colours.
+
+    Type and usage of its columns are numbers of GDAL's GDALRATFieldType and GDALRATFieldUsage.
+    """
+    root = ElementTree.Element('PAMDataset')
+    band = ElementTree.SubElement(root, 'PAMRasterBand', band='1')
+    names = ElementTree.SubElement(band, 'CategoryNames')
+    for name in palette.classes:
+        ElementTree.SubElement(names, 'Category').text = name
+    table = ElementTree.SubElement(band, 'GDALRasterAttributeTable', tableType='thematic')
+    for index, (name, kind, usage) in enumerate(_COLUMNS):
+        column = ElementTree.SubElement(table, 'FieldDefn', index=str(index))
+        for key, value in (('Name', name), ('Type', kind), ('Usage', usage)):
+            ElementTree.SubElement(column, key).text = str(value)
+    for index, (name, color) in enumerate(zip(palette.classes, palette.colors, strict=True)):
+        row = ElementTree.SubElement(table, 'Row', index=str(index))
+        for value in (index, name, *color):
+            ElementTree.SubElement(row, 'F').text = str(value)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding='unicode') + '\n'
+
 
 _FINGERPRINT = 'FINGERPRINT'
 

@@ -1,7 +1,8 @@
-"""One image through one model: strips of the map, from the top down."""
+"""Map one image with one model, strip by strip from the top down."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -9,14 +10,71 @@ from typing import NamedTuple
 import numpy as np
 from torch import Tensor
 
+from projects.false.common.errors import InputError
+from projects.false.common.threads import count_workers
 from projects.false.imagery.rasters import Raster
 
 from .blending import Blender, Strip
 from .pixel_rule import PixelRule
 from .segmenter import Segmenter
 from .sources import read_rows
-from .window_batches import WindowBatches
-from .windows import WindowPlan
+from .windows import WindowBatches, WindowPlan
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """How to map.
+
+    Args:
+        window: Side of the windows in pixels; None takes that of the model's training.
+        overlap: Share of a window that neighbours have in common, in [0, 1).
+        blend: ``'smooth'`` or ``'uniform'``, as of :class:`WindowPlan`.
+        flip: Mean over mirrored windows, at four times the cost.
+        batch_size: Windows a call of the model, at least 1; None takes 8 on a CPU and 32 on a GPU.
+        threads: Blocks of a file read at the same time; None takes the number of CPU cores, at most 8.
+        bands: Bands to take, from 1, red first.
+        value_range: Values that become 0 and 255, for every band alike.
+        recorded: How the model's data was made.
+        confidence: Write ``NAME_confidence.tif``, per cent.
+        preview: Write ``NAME_preview.png``.
+        areas: Write ``NAME_areas.csv``.
+        overwrite: Replace maps that were made otherwise.
+    """
+
+    window: int | None = None
+    overlap: float = 0.5
+    blend: str = 'smooth'
+    flip: bool = False
+    batch_size: int | None = None
+    threads: int | None = None
+    bands: Sequence[int] | None = None
+    value_range: Sequence[float] | None = None
+    recorded: PixelRule | None = None
+    confidence: bool = False
+    preview: bool = False
+    areas: bool = False
+    overwrite: bool = False
+
+    def plan(self, segmenter: Segmenter, height: int = 1, width: int = 1) -> WindowPlan:
+        """The windows over an image of this size.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        window = segmenter.window if self.window is None else self.window
+        return WindowPlan(height, width, window, self.overlap, self.blend)
+
+    def speed(self, segmenter: Segmenter) -> tuple[int, int]:
+        """Batch size and threads.
+
+        Raises:
+            InputError: A value is out of range.
+        """
+        batch_size = self.batch_size if self.batch_size is not None else 8 if segmenter.device.type == 'cpu' else 32
+        if batch_size < 1:
+            raise InputError(f'batch size is {batch_size}; give at least 1')
+        return batch_size, count_workers(self.threads)
+
 
 NODATA = 255
 

@@ -6,16 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.atomic_write import remove_stale
-from projects.false.common.files import check_apart
+from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
 
 from .map_files import MapOutputs
-from .map_image import Mapping
-from .map_options import MapOptions
+from .map_image import MapOptions, Mapping
 from .pixel_rule import choose_rule
 from .segmenter import FlippedSegmenter, Segmenter
-from .source_files import find_sources
+from .sources import find_sources
 
 
 class Mapped(NamedTuple):

@@ -1,4 +1,4 @@
-"""A fine-tuned model as an ONNX file that takes pixels as they are: uint8, red first."""
+"""Export a fine-tuned model as an ONNX file that takes uint8 pixels, red first, and compare the two."""
 
 import copy
 import json
@@ -13,12 +13,99 @@ import torch
 from mmseg.models.utils import resize
 from torch import Tensor, nn
 
-from projects.false.atomic_write import atomic_path
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_path
+from projects.false.imagery.images import blue_first
 
-from .averaging_pool import replace_pools
+from .map_image import MapOptions
 from .onnx_segmenter import KEY, OnnxSegmenter
-from .segmenter import TorchSegmenter, blue_first
+from .pixel_rule import choose_rule
+from .segmenter import Segmenter, TorchSegmenter
+from .sources import find_sources, read_rows
+from .windows import WindowBatches
+
+
+class AveragingPool(nn.Module):
+    """What ``nn.AdaptiveAvgPool2d`` computes: the mean of each of n x m bins that may overlap.
+
+    Exporters to ONNX turn the original away, or fix its bins at the size of the example.
+
+    Args:
+        output_size: Bins along height and width.
+
+    Shape:
+        - input: (N, C, H, W), H and W at least 1
+        - output: (N, C, *output_size)
+    """
+
+    def __init__(self, output_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.output_size = output_size
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Pool."""
+        rows, columns = (
+            _averages(length, bins).to(features)
+            for length, bins in zip(features.shape[2:], self.output_size, strict=True)
+        )
+        return rows @ features @ columns.T
+
+
+def _averages(length: int, bins: int) -> Tensor:
+    """(bins, length): row i averages from floor(i L / n) up to, and without, ceil((i + 1) L / n)."""
+    weight = torch.zeros(bins, length)
+    for number in range(bins):
+        first, stop = number * length // bins, -(-(number + 1) * length // bins)
+        weight[number, first:stop] = 1 / (stop - first)
+    return weight
+
+
+def replace_pools(module: nn.Module) -> None:
+    """Put :class:`AveragingPool` in the place of every ``nn.AdaptiveAvgPool2d`` in a module."""
+    for name, child in module.named_children():
+        if isinstance(child, nn.AdaptiveAvgPool2d):
+            size = child.output_size
+            setattr(module, name, AveragingPool(tuple(size) if isinstance(size, tuple | list) else (size, size)))
+        else:
+            replace_pools(child)
+
+
+def sample_windows(
+    sources: Sequence[str | Path], segmenter: Segmenter, window: int, count: int = 8
+) -> list[np.ndarray]:
+    """The first window with data of each of the first images.
+
+    Args:
+        sources: Images, or folders of them.
+        segmenter: Says which bands, and how they are scaled.
+        window: Side of the windows in pixels.
+        count: How many, at most.
+
+    Shape:
+        - result: (window, window, bands) each, uint8, red first
+
+    Raises:
+        InputError: An image is unusable, or none has data.
+    """
+    found: list[np.ndarray] = []
+    for raster in find_sources(sources, most=count):
+        rule = choose_rule(raster, segmenter.bands, recorded=segmenter.recorded)
+        plan = MapOptions(window=window, overlap=0).plan(segmenter, raster.height, raster.width)
+        rows = read_rows(raster, rule, threads=1)
+        found += [batch.pixels[0] for batch, _ in zip(WindowBatches(rows, plan, 1), range(1), strict=False)]
+        rows.close()
+    return found
+
+
+def made_windows(bands: int, window: int, count: int = 8) -> list[np.ndarray]:
+    """Random squares of several sizes, where there is no image at hand; shapes as of :func:`sample_windows`."""
+    generator, windows = np.random.default_rng(0), []
+    for _ in range(count):
+        side = int(generator.integers(2, 17))
+        levels = generator.integers(0, 256, (-(-window // side),) * 2 + (bands,), dtype=np.uint8)
+        windows.append(levels.repeat(side, axis=0).repeat(side, axis=1)[:window, :window])
+    return windows
+
 
 TOLERANCE = 1e-3  # of the largest logit
 

@@ -9,7 +9,7 @@ import onnxruntime
 import torch
 from torch import Tensor
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .pixel_rule import PixelRule
 from .segmenter import palette_of

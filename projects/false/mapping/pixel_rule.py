@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from projects.false.datasets.dataset_json import read_description
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.rasters import Raster
+from projects.false.patch_folder.description import read_description
 
 
 class PixelRule(NamedTuple):

@@ -8,15 +8,14 @@ import numpy as np
 import rasterio
 from PIL import Image, ImageDraw
 
-from projects.false.datasets.palette import Palette
-from projects.false.datasets.raster_pixels import read_window
 from projects.false.imagery.levels import to_8_bit
-from projects.false.imagery.rasters import Raster, open_raster
-from projects.false.reports.contact_sheet import font_of
+from projects.false.imagery.palettes import Palette
+from projects.false.imagery.rasters import Raster, open_raster, read_window
+from projects.false.reports.pictures import font_of
 
 from .class_map_file import NODATA
 from .pixel_rule import PixelRule
-from .source_files import MAP_DRIVERS
+from .sources import MAP_DRIVERS
 
 _SIDE, _GAP, _LINE = 512, 10, 22  # pixels
 _ROWS = 1024  # of the image that are read at once

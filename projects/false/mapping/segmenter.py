@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from projects.false.datasets.palette import Palette
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.imagery.images import blue_first
+from projects.false.imagery.palettes import Palette
 
 from .pixel_rule import PixelRule
 
@@ -49,11 +50,6 @@ class Segmenter(Protocol):
     def check_window(self, window: int) -> None:
         """Raise an InputError if it cannot take windows of this side."""
         ...
-
-
-def blue_first(bands: int) -> list[int]:
-    """The order of bands in training: blue, green, red, then the rest; fewer than three stay as they are."""
-    return [2, 1, 0, *range(3, bands)] if bands >= 3 else list(range(bands))
 
 
 class TorchSegmenter:

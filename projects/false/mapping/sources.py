@@ -1,24 +1,74 @@
-"""The rows of an image from the top down, read by threads a little ahead of the model."""
+"""Find the rasters to map, virtual rasters included, and read their rows a little ahead of the model."""
 
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import rasterio
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 
-from projects.false.datasets.ahead import map_ahead
-from projects.false.datasets.raster_pixels import read_window
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.threads import map_ahead
 from projects.false.imagery.images import read_image
 from projects.false.imagery.levels import to_8_bit
-from projects.false.imagery.rasters import Raster
+from projects.false.imagery.rasters import DRIVERS, Raster, find_rasters, inspect_rasters, read_window
 
-from .pieces import Pixels, all_valid
 from .pixel_rule import PixelRule
-from .source_files import MAP_DRIVERS
+from .windows import Pixels, all_valid
+
+MAP_DRIVERS = {**DRIVERS, '.vrt': 'VRT'}
+
+
+def find_sources(sources: Sequence[str | Path], most: int | None = None) -> list[Raster]:
+    """Find and open the given files and the images of the given folders and all below them.
+
+    Args:
+        sources: Files and folders.
+        most: Take the first of them only; None takes all.
+
+    Raises:
+        InputError: Something is missing, damaged or unusable.
+    """
+    paths = find_rasters(sources, MAP_DRIVERS)[:most]
+    for path in paths:
+        files_behind(path)
+    return inspect_rasters(paths, MAP_DRIVERS)
+
+
+def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
+    """The file, and if it is a virtual raster every image it is made of.
+
+    Raises:
+        InputError: A virtual raster is not made of image files of this machine alone: GDAL would open web addresses,
+            databases and programs by the names in it.
+    """
+    if path.suffix.lower() != '.vrt':
+        return [path]
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, OSError, ValueError) as error:
+        raise InputError(f'{path}: cannot be read as a VRT ({error}); make it again with gdalbuildvrt') from error
+    if root.tag != 'VRTDataset' or root.get('subClass') or root.find('.//PixelFunctionType') is not None:
+        raise InputError(f'{path}: is no plain mosaic; make a TIFF of it: gdal_translate {path.name} {path.stem}.tif')
+    files = [path]
+    for element in root.iter('SourceFilename'):
+        name = (element.text or '').strip()
+        source = path.parent / name if element.get('relativeToVRT') == '1' else Path(name)
+        if re.match(r'/vsi|\w\w+:', name) or source.suffix.lower() not in MAP_DRIVERS or not source.is_file():
+            raise InputError(
+                f'{path}: names {name!r}, which is no image file here ({", ".join(MAP_DRIVERS)}); '
+                'copy its images beside it and make it again with gdalbuildvrt'
+            )
+        if source.resolve() in (path.resolve(), *seen):
+            raise InputError(f'{path}: contains itself; make it again with gdalbuildvrt')
+        files += files_behind(source, (*seen, path.resolve()))
+    return files
+
 
 _PIECE_WIDTH = 2048  # pixels read at once beside each other
 _LEAST_ROWS, _MOST_ROWS = 64, 1024

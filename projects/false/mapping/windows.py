@@ -1,10 +1,13 @@
-"""Where the model looks: the windows over an image, and how much each of their pixels counts."""
+"""Windows over an image: where they lie, how much each pixel counts, and how batches are cut from rows."""
 
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.windows import starts
 
 BLENDS = ('smooth', 'uniform')
@@ -91,3 +94,143 @@ class WindowPlan:
                 total[first : first + self.window] += self.profile()
             found.append(total[:length])
         return found[0], found[1]
+
+
+class Pixels(NamedTuple):
+    """A rectangle of an image.
+
+    Args:
+        values: What the model gets: the chosen bands as they are in the file, nodata 0.
+        valid: Which pixels are data.
+
+    Shape:
+        - values: (H, W, bands), uint8; valid: (H, W), bool
+    """
+
+    values: np.ndarray
+    valid: np.ndarray
+
+
+def all_valid(height: int, width: int) -> np.ndarray:
+    """True everywhere, in no memory."""
+    return np.broadcast_to(np.True_, (height, width))
+
+
+class Mosaic:
+    """Pieces of an image, row by row: some at the lower end are added, some at the upper end forgotten."""
+
+    def __init__(self) -> None:
+        self._rows: deque[list[Pixels]] = deque()
+        self._first = 0  # row of the image where they begin
+        self.stop = 0  # and end
+
+    def append(self, row: list[Pixels]) -> None:
+        """Add pieces of one height that lie beside each other and fill the width."""
+        self._rows.append(row)
+        self.stop += len(row[0].valid)
+
+    def forget_above(self, first: int) -> None:
+        """Drop the pieces that lie above a row of the image."""
+        while self._rows and self._first + len(self._rows[0][0].valid) <= first:
+            self._first += len(self._rows.popleft()[0].valid)
+
+    def part(self, rows: slice, columns: slice) -> Pixels:
+        """A copy of a rectangle; what lies outside of the image is left out."""
+        found, first = [], self._first
+        for row in self._rows:
+            height = len(row[0].valid)
+            inside = slice(max(rows.start - first, 0), max(min(rows.stop - first, height), 0))
+            if inside.start < inside.stop:
+                found.append(_beside(row, inside, columns))
+            first += height
+        return Pixels(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def _beside(row: list[Pixels], inside: slice, columns: slice) -> Pixels:
+    found, first = [], 0
+    for piece in row:
+        width = piece.valid.shape[1]
+        across = slice(max(columns.start - first, 0), max(min(columns.stop - first, width), 0))
+        if across.start < across.stop:
+            found.append([part[inside, across] for part in piece])
+        first += width
+    return Pixels(*(np.concatenate(parts, axis=1) for parts in zip(*found, strict=True)))
+
+
+class Batch(NamedTuple):
+    """Windows for one call of the model.
+
+    Args:
+        places: Number of the row of windows and of the window in it.
+        pixels: What the model gets.
+
+    Shape:
+        - pixels: (n, window, window, bands), uint8
+    """
+
+    places: list[tuple[int, int]]
+    pixels: np.ndarray
+
+
+class WindowBatches:
+    """Cut windows row by row; those without a single valid pixel are left out.
+
+    Only the pieces of the image that the current row of windows touches are in memory.
+
+    Args:
+        rows: The image from the top down, as :func:`.image_rows.read_rows` gives it.
+        plan: The windows.
+        batch_size: Windows a batch; it goes on from one row of windows to the next.
+    """
+
+    def __init__(self, rows: Iterable[list[Pixels]], plan: WindowPlan, batch_size: int) -> None:
+        self._rows, self._plan, self._batch_size = iter(rows), plan, batch_size
+        self._held = Mosaic()
+        self._valid: deque[np.ndarray | None] = deque()
+        self._skipped = 0
+
+    @property
+    def skipped(self) -> int:
+        """How many windows were left out so far."""
+        return self._skipped
+
+    def take_valid(self) -> np.ndarray | None:
+        """Which pixels are data in the finished rows of the next row of windows; None if all are.
+
+        To be called once for every row of windows, after a batch that reaches beyond it.
+
+        Shape:
+            - result: (plan.finished_rows(row), width), bool
+        """
+        return self._valid.popleft()
+
+    def __iter__(self) -> Iterator[Batch]:
+        places, pixels, size = [], [], self._plan.window
+        for number, first in enumerate(self._plan.rows):
+            self._read_until(first)
+            finished = slice(first, first + self._plan.finished_rows(number))
+            valid = self._held.part(finished, slice(0, self._plan.width)).valid
+            self._valid.append(None if valid.all() else valid)
+            for column, left in enumerate(self._plan.columns):
+                window = self._held.part(slice(first, first + size), slice(left, left + size))
+                if not window.valid.any():
+                    self._skipped += 1
+                    continue
+                places.append((number, column))
+                pixels.append(self._filled(window.values))
+                if len(places) == self._batch_size:
+                    yield Batch(places, np.stack(pixels))
+                    places, pixels = [], []
+        if places:
+            yield Batch(places, np.stack(pixels))
+
+    def _read_until(self, first: int) -> None:
+        """Make sure that the rows of the windows from row ``first`` on are there; forget those above."""
+        self._held.forget_above(first)
+        while self._held.stop < min(first + self._plan.window, self._plan.height):
+            self._held.append(next(self._rows))
+
+    def _filled(self, pixels: np.ndarray) -> np.ndarray:
+        """Mirror an image smaller than the window at its right and lower border."""
+        missing = [(0, self._plan.window - length) for length in pixels.shape[:2]]
+        return np.pad(pixels, (*missing, (0, 0)), mode='symmetric') if any(after for _, after in missing) else pixels

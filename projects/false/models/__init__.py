@@ -5,8 +5,7 @@ from projects.false.losses.nt_xent import NTXentLoss
 
 from .false import FALSE
 from .false_moco import FALSEMoCo
-from .head import FALSEHead
 from .preprocessor import ViewPreprocessor
-from .projection import FALSENeck
+from .projection import FALSEHead, FALSENeck
 
 __all__ = ['FALSE', 'FALSEHead', 'FALSELoss', 'FALSEMoCo', 'FALSENeck', 'NTXentLoss', 'ViewPreprocessor']

@@ -6,8 +6,8 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import MODELS
 
+from projects.false.common.errors import InputError
 from projects.false.datasets.views.color_device import apply_steps
-from projects.false.errors import InputError
 
 
 @MODELS.register_module()

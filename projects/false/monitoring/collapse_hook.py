@@ -8,11 +8,9 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 
-from projects.false.common.errors import check_count, check_range
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError, check_count, check_range
 
-from .collapse import collapse_signs
-from .embeddings import measure
+from .embeddings import collapse_signs, measure
 
 
 @HOOKS.register_module()

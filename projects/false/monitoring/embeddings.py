@@ -1,7 +1,4 @@
-"""How spread out embeddings are: numbers that tell a collapse, without any label.
-
-Shapes of all functions: embeddings are unit rows, (N, D), float32 or float64; results are Python floats.
-"""
+"""Measure embeddings without labels: spread, rank, alignment, uniformity, and signs of collapse."""
 
 import math
 from typing import NamedTuple
@@ -79,3 +76,19 @@ def uniformity(embeddings: Tensor) -> float:
     similarities = (embeddings @ embeddings.T)[torch.triu_indices(rows, rows, 1).unbind()]
     # Rounding puts the cosine of equal rows a little beyond 1.
     return float(torch.logsumexp(4 * similarities.clamp(max=1) - 4, dim=0)) - math.log(rows * (rows - 1) / 2)
+
+
+def collapse_signs(measures: EmbeddingMeasures, least_std: float, least_rank: float) -> list[str]:
+    """Say what is wrong with embeddings, a phrase each; empty if nothing is.
+
+    Args:
+        measures: Of a batch.
+        least_std: Least mean standard deviation, a share of that of embeddings spread evenly over the sphere.
+        least_rank: Least effective rank.
+    """
+    signs = []
+    if not measures.std >= least_std:  # NaN is a sign, too
+        signs.append(f'standard deviation {measures.std:.3g} of what an even spread has, below {least_std:g}')
+    if not measures.rank >= least_rank:
+        signs.append(f'effective rank {measures.rank:.3g}, below {least_rank:g}')
+    return signs

@@ -1,22 +1,50 @@
-"""How well frozen features tell land cover, while they are being trained."""
+"""Probe frozen features with a few labels while pretraining runs, without disturbing it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from mmengine.dist import all_gather_object, get_rank, get_world_size
+from mmengine.dist import all_gather_object, broadcast, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import Tensor, nn
 
-from projects.false.common.errors import check_count
+from projects.false.common.errors import InputError, check_count
+from projects.false.common.random_state import random_state, set_random_state
 from projects.false.datasets.labelled_patches import ProbePatches
-from projects.false.engine.undisturbed import undisturbed
-from projects.false.errors import InputError
 
-from .accuracy import accuracies
-from .nearest_neighbours import knn_predict
-from .probes import linear_predict
+from .probes import accuracies, knn_predict, linear_predict
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """Put a model into evaluation inside the block, without gradients, and leave everything as it was found.
+
+    The mode of every module comes back one by one, since some may be in evaluation during training, and so do the
+    states of all random generators. In evaluation, batch statistics are read and not written. On several processes,
+    each of which has running statistics of its own, all see those of the first, which are what a checkpoint has.
+
+    Args:
+        model: Its weights must not be changed inside the block.
+    """
+    modes = {module: module.training for module in model.modules()}
+    state = random_state()
+    buffers = list(model.buffers()) if get_world_size() > 1 else []
+    own = [buffer.clone() for buffer in buffers]
+    try:
+        for buffer in buffers:
+            broadcast(buffer)
+        model.eval()
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+        for buffer, value in zip(buffers, own, strict=True):
+            buffer.copy_(value)
+        set_random_state(state)
 
 
 @HOOKS.register_module()

@@ -1,8 +1,42 @@
-"""Linear probe: multinomial logistic regression on frozen features. Deterministic; draws no random number."""
+"""Probes of frozen features: k nearest neighbours, logistic regression, and their accuracies."""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, normalize
+
+
+@torch.no_grad()
+def knn_predict(
+    known: Tensor,
+    labels: Tensor,
+    features: Tensor,
+    classes: int,
+    neighbours: int = 20,
+    temperature: float = 0.07,
+    leave_one_out: bool = False,
+) -> Tensor:
+    """Predict classes by a vote of the nearest neighbours, each with weight exp(cosine / temperature).
+
+    Args:
+        known: Features with labels, any length, shape (M, D).
+        labels: Their classes, shape (M,).
+        features: What to predict, shape (N, D).
+        classes: C, number of classes.
+        neighbours: How many vote, at least 1; fewer where fewer are known.
+        temperature: Above 0.
+        leave_one_out: ``features`` are ``known``, and none votes for itself.
+
+    Returns:
+        Classes, shape (N,); of equal votes the lowest class.
+    """
+    cosines = normalize(features.float(), dim=1) @ normalize(known.float(), dim=1).T
+    if leave_one_out:
+        cosines.fill_diagonal_(-torch.inf)
+    values, places = cosines.topk(min(neighbours, len(known) - leave_one_out), dim=1)
+    votes = torch.zeros(len(features), classes, device=features.device)
+    # Relative to the nearest one: exp(1 / temperature) itself is large.
+    votes.scatter_add_(1, labels[places], ((values - values[:, :1]) / temperature).exp())
+    return votes.argmax(1)
 
 
 def linear_predict(
@@ -38,3 +72,18 @@ def linear_predict(
     with torch.enable_grad():
         optimizer.step(cost)
     return (features @ weight.T + bias).detach().argmax(1)
+
+
+def accuracies(predicted: Tensor, labels: Tensor, classes: int) -> tuple[float, float]:
+    """Accuracy, and its mean over the classes, in percent.
+
+    The mean over classes (balanced accuracy) weighs a rare class like a common one; absent classes do not count.
+
+    Shape:
+        - predicted, labels: (N,), N at least 1.
+    """
+    right = (predicted == labels).double()
+    counts = torch.bincount(labels, minlength=classes)
+    hits = torch.bincount(labels, weights=right, minlength=classes)
+    present = counts > 0
+    return 100 * float(right.mean()), 100 * float((hits[present] / counts[present]).mean())

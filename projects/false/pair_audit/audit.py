@@ -7,10 +7,8 @@ from mmengine.logging import print_log
 from torch import nn
 from torch.utils.data import DataLoader
 
-from .checkpoints import Stage, build_model, load_stage
-from .examples import Examples
-from .judge import Finding, Judge
-from .replay import build_loader
+from .judge import Examples, Finding, Judge
+from .replay import Stage, build_loader, build_model, load_stage
 from .settings import Settings
 
 

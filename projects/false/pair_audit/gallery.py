@@ -8,14 +8,13 @@ import torch
 from mmengine.dataset import default_collate
 from torch import Tensor, nn
 
-from projects.false.datasets.color_codes import IGNORE_INDEX
-from projects.false.datasets.labelled_patches import class_counts
-from projects.false.datasets.palette import Palette
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.datasets.view_labels import class_counts
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.reports.pictures import embedded, mask_picture
 
-from .comparisons import View
-from .examples import Example
+from .judge import Example
+from .replay import View
 
 SIDE = 112  # pixels of a picture, at most
 

@@ -1,18 +1,103 @@
-"""The audit as one HTML page that needs nothing beside it."""
+"""Report a false-negative audit: an HTML page, JSON and CSV, and a summary for the terminal."""
 
+import csv
 import html
+import io
+import json
+import math
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
 
-from projects.false.datasets.palette import Palette
-from projects.false.reports.charts import Curve, line_chart
-from projects.false.reports.legend import class_legend, run_legend
+from projects.false.imagery.palettes import Palette
+from projects.false.reports.charts import Curve, class_legend, line_chart, run_legend
 from projects.false.reports.page import page
 
 from .audit import PairAudit
 from .gallery import Gallery
-from .truth import CRITERIA
+from .judge import Finding, quality
+from .picks import CRITERIA
+
+
+def records(audit: PairAudit) -> list[dict[str, Any]]:
+    """One row for every checkpoint, determination, gate and criterion; None where a value has no meaning."""
+    return [record(finding, audit.settings.seed) for finding in audit.findings]
+
+
+def record(finding: Finding, seed: int) -> dict[str, Any]:
+    """A row: sums over the batches, then estimates with the ends of their 95 % intervals."""
+    sums = {name: sum(getattr(batch, name) for batch in finding.counts) for name in finding.counts[0]._fields}
+    row = {
+        'checkpoint': finding.stage.path,
+        'epoch': finding.stage.epoch,
+        'iteration': finding.stage.iteration,
+        'determination': finding.determination,
+        'after_gate': finding.gated,
+        'criterion': finding.criterion,
+        'batches': len(finding.counts),
+        **sums,
+        'picked_per_anchor': sums['picked'] / sums['anchors'],
+    }
+    for name, estimate in quality(finding.counts, seed)._asdict().items():
+        for suffix, value in zip(('', '_low', '_high'), estimate, strict=True):
+            row[f'{name}{suffix}'] = value if math.isfinite(value) else None
+    return row
+
+
+def as_json(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
+    """What was audited, and the rows, one a line."""
+    settings = audit.settings
+    head = {
+        'config': audit.config.filename,
+        'data': settings.data_root,
+        'split': settings.split,
+        'patches': len(audit.loader.dataset),
+        'batch_size': audit.loader.batch_size,
+        'batches': settings.batches,
+        'labels_of': settings.scope,
+        'overlap_level': settings.level,
+        'gate': settings.threshold,
+        'seed': settings.seed,
+        'anchors_past_gate': {stage.path: share for stage, share in zip(audit.stages, audit.open, strict=True)},
+    }
+    lines = ',\n  '.join(json.dumps(row, ensure_ascii=False) for row in rows)
+    return json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "results": [\n  {lines}\n ]\n}}\n'
+
+
+def as_csv(rows: list[dict[str, Any]]) -> str:
+    """The rows with a heading; an empty cell where a value has no meaning."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n')
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def print_summary(audit: PairAudit, rows: list[dict[str, Any]]) -> None:
+    """Print precision and lift of every determination after every checkpoint, before the gate."""
+    console = Console(width=160)
+    for criterion in CRITERIA:
+        chosen = [row for row in rows if row['criterion'] == criterion and not row['after_gate']]
+        base = next((row['base_rate'] for row in chosen), None)
+        title = f'{criterion}: precision and lift before the gate'
+        if base is not None:
+            title += f'; {base:.1%} of all pairs share their land cover'
+        console.print(title, highlight=False)
+        table = Table(box=SIMPLE_HEAD)
+        table.add_column('determination', no_wrap=True)
+        for stage in audit.stages:
+            table.add_column(stage.name, justify='right')
+        for name in dict.fromkeys(row['determination'] for row in chosen):
+            cells = []
+            for stage in audit.stages:
+                row = next(r for r in chosen if (r['determination'], r['checkpoint']) == (name, stage.path))
+                cells.append('-' if row['lift'] is None else f'{row["precision"]:.1%} x{row["lift"]:.2f}')
+            table.add_row(name, *cells)
+        console.print(table, highlight=False)
+
 
 MEANINGS = {
     'recipe': 'as the config has it',

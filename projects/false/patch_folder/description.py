@@ -1,10 +1,94 @@
-"""Was this done before? A complete output knows the arguments that it was made with."""
+"""``dataset.json``: write it, read it back, and recognise a conversion that is already complete."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from projects.false.errors import InputError
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from projects.false.common.errors import InputError
+from projects.false.imagery.levels import mean_and_std
+
+_REMEDY = 'give a folder made by tools/dataset_converters, or convert the data again'
+
+
+def read_description(data_root: str | Path) -> dict:
+    """Read ``dataset.json`` of a folder of patches.
+
+    Args:
+        data_root: Folder with ``dataset.json``.
+
+    Raises:
+        InputError: The folder or the file is missing, or the file is damaged.
+    """
+    path = Path(data_root) / 'dataset.json'
+    if not Path(data_root).is_dir():
+        raise InputError(f'{data_root}: no such folder; {_REMEDY}')
+    if not path.is_file():
+        raise InputError(f'{path}: no such file; {_REMEDY}')
+    try:
+        description = json.loads(path.read_text(encoding='utf-8'))
+        names = [patch['name'] for patch in description['patches']]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: no readable description of patches ({error!r}); {_REMEDY}') from error
+    if len(set(names)) != len(names):
+        raise InputError(f'{path}: a patch is listed twice; {_REMEDY}')
+    return description
+
+
+def read_labelled_description(data_root: str | Path) -> dict:
+    """The same for a folder whose patches must have labels.
+
+    Raises:
+        InputError: As above, or the data has no classes, no pixel counts, or neither masks nor packed patches.
+    """
+    description, root = read_description(data_root), Path(data_root)
+    path = root / 'dataset.json'
+    if not description.get('classes'):
+        raise InputError(f'{path}: has no classes, so this is imagery without labels; give labelled data')
+    if not (root / 'masks').is_dir() and not (root / 'packed').is_dir():
+        raise InputError(f'{root / "masks"}: no such folder, so there are no labels; {_REMEDY}')
+    counts = len(description['classes']) + 1
+    for patch in description['patches']:
+        absent = {'split', 'source', 'row', 'col', 'pixels'} - set(patch)
+        if absent or len(patch['pixels']) != counts:
+            wrong = f'has no {min(absent)!r}' if absent else f'has {len(patch["pixels"])} pixel counts, not {counts}'
+            raise InputError(f'{path}: patch {patch["name"]!r} {wrong}; {_REMEDY}')
+    return description
+
+
+def describe_bands(bands: Sequence[str], levels: np.ndarray) -> dict:
+    """Number and names of the bands, and mean and standard deviation of each over the training patches."""
+    mean, std = mean_and_std(levels)
+    return {'bands': {'count': len(bands), 'names': list(bands)}, 'mean': mean, 'std': std}
+
+
+def write_description(path: Path, description: dict) -> None:
+    """Write the dictionary as JSON, one patch a line, so that the file can be read and compared by eye."""
+    patches = ',\n  '.join(json.dumps(patch, ensure_ascii=False) for patch in description['patches'])
+    head = json.dumps({**description, 'patches': None}, indent=1, ensure_ascii=False)
+    path.write_text(head.replace('"patches": null', f'"patches": [\n  {patches}\n ]') + '\n', encoding='utf-8')
+
+
+def summary_table(description: dict) -> Table:
+    """Pixels and share of every class in every split."""
+    splits = description['splits']
+    table = Table(title=f'{description["palette"]}: pixels and share of the labelled ones', box=SIMPLE_HEAD, padding=0)
+    table.add_column('class', no_wrap=True)
+    for name, split in splits.items():
+        table.add_column(f'{name}\n{split["patches"]} patches', justify='right')
+    for label in description['classes']:
+        cells = [(split['pixels'][label], sum(split['pixels'].values())) for split in splits.values()]
+        table.add_row(label, *(f'{_pixels_text(count)} {count / max(total, 1):6.1%}' for count, total in cells))
+    table.add_row('ignored', *(f'{_pixels_text(split["ignored_pixels"])}       ' for split in splits.values()))
+    return table
+
+
+def _pixels_text(count: int) -> str:
+    return f'{count / 1e6:.2f}M' if count >= 1e6 else f'{count / 1e3:.1f}k'
 
 
 class Conversion(NamedTuple):

@@ -1,4 +1,6 @@
-"""Packed patches: one memory-mapped array and an index in place of a million files. docs/packed.md has the format."""
+"""Read packed patches: one memory-mapped array and an index in place of a million files.
+
+``docs/packed.md`` has the format."""
 
 import hashlib
 import json
@@ -7,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.false.datasets.packed_index import find_names
-from projects.false.datasets.packed_sources import names_changed
-from projects.false.datasets.patch_names import read_names
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+
+from .lists import list_folder, read_names
 
 FORMAT = 1
 DESCRIPTION = 'packed.json'
@@ -137,3 +138,95 @@ def read_description(folder: Path) -> dict:
 def way_out(folder: Path) -> str:
     """The command that makes packed patches (again)."""
     return f'run: python tools/pack.py {folder.parent}'
+
+
+def write_index(out: Path, names: list[str]) -> None:
+    """Write names and keys of the patches.
+
+    ``names.npy`` has the names in the order of the rows. A list may name a patch with or without suffix, so
+    ``keys.npy`` has both forms of all names, sorted, and ``key_rows.npy`` the row of each.
+
+    Args:
+        out: Folder to write into.
+        names: Name of every row, with suffix.
+    """
+    encoded = np.array([_bytes(name) for name in names])
+    np.save(out / 'names.npy', encoded)
+    keys = np.concatenate([encoded, np.array([_bytes(os.path.splitext(name)[0]) for name in names])])
+    order = np.argsort(keys, kind='stable')
+    np.save(out / 'keys.npy', keys[order])
+    np.save(out / 'key_rows.npy', order % len(names))
+
+
+def find_names(names: list[str], keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Look names up.
+
+    Returns:
+        For every name, where its first key is and how many keys are equal to it: 0 if there is no such patch, several
+        if the name without suffix stands for several.
+    """
+    wanted = np.array([_bytes(name) for name in names])
+    length = keys.dtype.itemsize
+    fits = np.char.str_len(wanted) <= length if wanted.dtype.itemsize > length else np.True_
+    order = np.argsort(wanted, kind='stable')  # neighbouring keys lie on the same pages
+    asked = wanted[order].astype(keys.dtype)
+    first, last = np.empty(len(names), int), np.empty(len(names), int)
+    first[order] = np.searchsorted(keys, asked, 'left')
+    last[order] = np.searchsorted(keys, asked, 'right')
+    return first, np.where(fits, last - first, 0)
+
+
+def _bytes(name: str) -> bytes:
+    return name.encode('utf-8', 'surrogateescape')
+
+
+def source_facts(root: Path, folder: str, names: list[str], times: dict[str, int]) -> dict:
+    """What packed.json keeps of a source folder.
+
+    Args:
+        root: Folder of the data set.
+        folder: The source folder, relative to it.
+        names, times: From :func:`list_folder`.
+    """
+    state = hashlib.sha256()
+    for name in names:
+        found = os.stat(root / folder / name)
+        state.update(f'{name}\0{found.st_size}\0{found.st_mtime_ns}\n'.encode('utf-8', 'surrogateescape'))
+    return {
+        'folder': folder,
+        'files': len(names),
+        'names_sha256': names_digest(names),
+        'state_sha256': state.hexdigest(),  # names, sizes and times of change
+        'folders': times,
+    }
+
+
+def names_digest(names: list[str]) -> str:
+    """SHA-256 of the names, in their order."""
+    return hashlib.sha256('\n'.join(names).encode('utf-8', 'surrogateescape')).hexdigest()
+
+
+def names_changed(root: Path, facts: dict) -> str | None:
+    """Say what is different about the names in a source folder, or None.
+
+    Looks at the folders' times first: that costs nothing, and a folder whose time stands has the same names. Only if a
+    time differs, as in a copy, are the names listed. A source that is gone did not change: the packed form is enough.
+    """
+    folder = root / facts['folder']
+    if not folder.is_dir():
+        return None
+    if all(_time(folder / inside) == time for inside, time in facts['folders'].items()):
+        return None
+    names, _ = list_folder(folder)
+    if len(names) != facts['files']:
+        return f'{folder} holds {len(names)} images, {facts["files"]} were packed'
+    if names_digest(names) != facts['names_sha256']:
+        return f'{folder} holds images of other names than were packed'
+    return None
+
+
+def _time(path: Path) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return -1

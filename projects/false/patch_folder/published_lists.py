@@ -8,7 +8,7 @@ the lists do not say it.
 import re
 from importlib.resources import files
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.windows import grid
 
 # Name of the list -> the split that its tiles belong to.
@@ -24,7 +24,12 @@ def read_published(name: str) -> list[tuple[str, int]]:
     """
     if name not in PUBLISHED_LISTS:
         raise InputError(f'published list {name!r} is not known; give one of {", ".join(PUBLISHED_LISTS)}')
-    lines = files('projects.false.patch_folder').joinpath('published', f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    lines = (
+        files('projects.false.patch_folder')
+        .joinpath('published', f'{name}.txt')
+        .read_text(encoding='utf-8')
+        .splitlines()
+    )
     return [(tile, int(number)) for tile, number in (line.split() for line in lines)]
 
 

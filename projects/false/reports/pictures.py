@@ -1,12 +1,13 @@
-"""Pixels as pictures that lie inside the page."""
+"""Pixels as pictures, embedded in a page or together on a contact sheet."""
 
 import base64
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
-from projects.false.datasets.color_codes import IGNORE_INDEX, index_to_colors
-from projects.false.datasets.palette import Palette
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette, index_to_colors
 
 SIDE = 256
 _IGNORED_GREYS = (150, 110)  # two greys in stripes: a plain grey may be the colour of a class
@@ -57,3 +58,82 @@ def embedded(picture: np.ndarray, alt: str) -> str:
     data = base64.b64encode(png.tobytes()).decode('ascii')
     height, width = picture.shape[:2]
     return f'<img width="{width}" height="{height}" alt="{alt}" src="data:image/png;base64,{data}">'
+
+
+_GAP, _LINE = 10, 22  # pixels between pictures, and of a line of text
+_INK, _MUTED, _RULE = (28, 31, 35), (96, 103, 111), (180, 185, 190)
+
+
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """An image brought to at most :data:`SIDE` pixels; a small one grows by whole factors, so that pixels stay visible.
+
+    Shape:
+        - image: (H, W, 3), uint8; result: the same kind.
+    """
+    image = photo(image)
+    factor = max(1, SIDE // max(image.shape[:2]))
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
+def contact_sheet(
+    title: str,
+    headings: Sequence[str],
+    rows: Sequence[tuple[str, Sequence[np.ndarray]]],
+    palette: Palette | None = None,
+) -> np.ndarray:
+    """Lay out pictures in rows.
+
+    Args:
+        title: Above all.
+        headings: One a column.
+        rows: Name and pictures of every row, one a column, each at most :data:`SIDE` pixels wide and tall.
+        palette: Classes for the legend; None leaves it out.
+
+    Shape:
+        - rows: pictures (h, w, 3), uint8, BGR; result: (H, W, 3), uint8, BGR.
+    """
+    font, bold = font_of(13), font_of(13, bold=True)
+    width = _GAP + len(headings) * (SIDE + _GAP)
+    legend, lines = _legend(palette, font, width)
+    top = _GAP + _LINE * (2 + lines)
+    heights = [max(picture.shape[0] for picture in pictures) + _LINE + _GAP for _, pictures in rows]
+    sheet = Image.new('RGB', (width, top + sum(heights)), 'white')
+    draw = ImageDraw.Draw(sheet)
+    draw.text((_GAP, _GAP // 2), title, _INK, bold)
+    for left, line, name, color in legend:
+        y = _GAP // 2 + _LINE * (1 + line)
+        draw.rectangle((left, y + 3, left + 11, y + 14), color or (150,) * 3, _MUTED)
+        if color is None:
+            draw.polygon(((left + 1, y + 13), (left + 10, y + 13), (left + 10, y + 4)), (110,) * 3)
+        draw.text((left + 17, y), name, _INK, font)
+    for column, heading in enumerate(headings):
+        draw.text((_GAP + column * (SIDE + _GAP), top - _LINE), heading, _MUTED, font)
+    for (name, pictures), height in zip(rows, heights, strict=True):
+        for column, picture in enumerate(pictures):
+            left, (high, wide) = _GAP + column * (SIDE + _GAP), picture.shape[:2]
+            draw.rectangle((left - 1, top - 1, left + wide, top + high), outline=_RULE)  # white may be a class
+            sheet.paste(Image.fromarray(picture[..., ::-1].copy()), (left, top))
+        draw.text((_GAP, top + height - _LINE - _GAP + 2), name, _MUTED, font)
+        top += height
+    return np.asarray(sheet)[..., ::-1].copy()
+
+
+def _legend(palette: Palette | None, font: ImageFont.FreeTypeFont, width: int) -> tuple[list, int]:
+    """Left edge, line, name and colour of every class, None of ignored pixels; and how many lines they take."""
+    if palette is None:
+        return [], 0
+    items, left, line = [], _GAP, 0
+    for name, color in (*zip(palette.classes, palette.colors, strict=True), ('ignored', None)):
+        wide = 17 + round(font.getlength(name)) + 16
+        if left + wide > width and left > _GAP:
+            left, line = _GAP, line + 1
+        items.append((left, line, name, color))
+        left += wide
+    return items, line + 1
+
+
+def font_of(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """matplotlib's own font, since Pillow's covers few scripts and class names may be in any."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans{"-Bold" if bold else ""}.ttf', size)

@@ -10,14 +10,12 @@ from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor
 
-from projects.false.datasets.color_codes import IGNORE_INDEX
-from projects.false.datasets.palette import Palette
+from projects.false.common.errors import InputError
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.views.color_device import apply_steps
-from projects.false.errors import InputError
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 
-from .contact_sheet import contact_sheet, enlarged
-from .pictures import mask_picture, three_bands
+from .pictures import contact_sheet, enlarged, mask_picture, three_bands
 
 ROWS = 6  # of a sheet
 

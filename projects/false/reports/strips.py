@@ -11,14 +11,13 @@ import numpy as np
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from projects.false.datasets.color_codes import IGNORE_INDEX
-from projects.false.datasets.palette import Palette
-from projects.false.datasets.splits import read_list
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette
+from projects.false.patch_folder.lists import read_list
 
 from .pictures import embedded, mask_picture, photo, three_bands
-from .runs import Run
+from .score_tables import Run
 
 _REMEDY = 'convert the data again with tools/dataset_converters/color_masks.py'
 

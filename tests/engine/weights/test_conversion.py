@@ -6,10 +6,10 @@ import pytest
 import torch
 from mmengine.registry import MODELS, DefaultScope
 
+from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
 from projects.false.engine.weights.conversion import FORMS, convert_weights
 from projects.false.engine.weights.resnet import find_resnet
-from projects.false.errors import InputError
 
 from .networks import build, randomise, stages
 

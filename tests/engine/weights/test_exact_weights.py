@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from projects.false import InputError
-from projects.false.engine.weights.exact_weights import exact_weights
+from projects.false.engine.weights.matching import exact_weights
 
 
 def network():

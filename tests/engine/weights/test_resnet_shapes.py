@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from projects.false.engine.weights.resnet_shapes import DEPTHS, resnet_shapes
+from projects.false.engine.weights.resnet import DEPTHS, resnet_shapes
 
 from .networks import build
 

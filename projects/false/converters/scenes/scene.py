@@ -1,13 +1,13 @@
-"""One scene, from the ground up."""
+"""Draw one scene from the ground up, and take its picture: sun, shadows, haze, colour cast, optics."""
 
+import cv2
 import numpy as np
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .buildings import draw_buildings
-from .canvas import Canvas
+from .canvas import Canvas, noise
 from .cars import draw_car_parks, draw_cars
-from .light import take_picture
 from .roads import draw_roads
 from .terrain import draw_terrain
 from .trees import draw_trees
@@ -44,3 +44,37 @@ def draw_scene(size: int, seed: int, number: int) -> tuple[np.ndarray, np.ndarra
     draw_cars(canvas, roads)
     draw_trees(canvas, districts)
     return take_picture(canvas), canvas.label
+
+
+def take_picture(canvas: Canvas) -> np.ndarray:
+    """Light the scene and expose it; light and camera differ from scene to scene and over each scene.
+
+    Shape:
+        - result: (S, S, 3), uint8, RGB
+    """
+    rng, shape = canvas.rng, canvas.shape
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(32, 60))
+    sun = np.array([np.cos(azimuth), np.sin(azimuth)], np.float32)  # towards the sun: columns, rows
+    facing = -(canvas.slope @ sun) * np.float32(1 / np.tan(elevation))
+    direct = np.clip(1 + facing, 0.15, 1.75) * (1 - _shadow(canvas.height, sun, np.tan(elevation)))
+    sky = np.float32([0.32, 0.35, 0.41]) * rng.uniform(0.85, 1.15)
+    light = direct[..., None] * np.float32([0.74, 0.71, 0.64]) + sky
+    image = canvas.albedo * light
+    cast = rng.uniform(0.92, 1.08, 3) * rng.uniform(0.88, 1.14)
+    region = 1 + 0.07 * noise(rng, shape, 150)[..., None] + 0.03 * np.dstack([noise(rng, shape, 120) for _ in range(3)])
+    image *= (cast * region).astype(np.float32)
+    image = image * (1 - (haze := rng.uniform(0, 0.14))) + haze * np.float32([0.72, 0.78, 0.86])
+    image = np.clip(image, 0, 1.2) ** np.float32(rng.uniform(0.76, 0.92))
+    image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.5, 0.75))
+    image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(0.008, 0.018))
+    return (np.clip(image, 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def _shadow(height: np.ndarray, sun: np.ndarray, rise: float) -> np.ndarray:
+    """1 where something towards the sun is higher than the ray to it, blurred at the edge."""
+    shadow = np.zeros_like(height)
+    for distance in range(1, int(height.max() / rise) + 2):
+        shift = np.float32([[1, 0, -distance * sun[0]], [0, 1, -distance * sun[1]]])
+        moved = cv2.warpAffine(height, shift, height.shape[::-1], flags=cv2.INTER_NEAREST)
+        shadow = np.maximum(shadow, moved - distance * rise - height)
+    return cv2.blur((shadow > 0.6).astype(np.float32), (2, 2))

@@ -1,13 +1,7 @@
-"""Jitter, greyscale and blur of a batch of views on the training device, each image with its own draws.
-
-The draws come with the batch (``ContrastiveViews(color_on='device')``), so that nothing is drawn here: views do not
-depend on the device or the number of processes, and there is no generator to save.
-"""
+"""Jitter, greyscale and blur of a batch of views on the training device, each image with its own draws."""
 
 import torch
 from torch import Tensor
-
-from projects.false.models.device_color import ADJUST, luma
 
 from .steps import NEUTRAL
 
@@ -74,3 +68,55 @@ def blur_matrices(sigmas: Tensor, length: int, reach: int) -> Tensor:
     sources = length - 1 - (length - 1 - sources).abs()  # beyond either end: mirrored, without repeating the border
     places = torch.nn.functional.one_hot(sources, length).to(weights)
     return (weights @ places.flatten(1)).view(-1, length, length)
+
+
+LUMA = (0.299, 0.587, 0.114)  # of red, green, blue
+
+
+def luma(images: Tensor) -> Tensor:
+    """Brightness as the eye weighs it, (N, 1, H, W)."""
+    red, green, blue = images.split(1, dim=1)
+    return (LUMA[0] * red).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
+
+
+def _blend(images: Tensor, other: Tensor, factors: Tensor) -> Tensor:
+    return torch.lerp(other, images, factors.view(-1, 1, 1, 1)).clamp_(0, 255)
+
+
+def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
+    """Scale all grey levels."""
+    return (images * factors.view(-1, 1, 1, 1)).clamp_(0, 255)
+
+
+def adjust_contrast(images: Tensor, factors: Tensor) -> Tensor:
+    """Spread grey levels around the mean luma."""
+    return _blend(images, luma(images).mean((1, 2, 3), keepdim=True).round_().expand_as(images), factors)
+
+
+def adjust_saturation(images: Tensor, factors: Tensor) -> Tensor:
+    """Blend with the grey image."""
+    return _blend(images, luma(images).expand_as(images), factors)
+
+
+def adjust_hue(images: Tensor, shifts: Tensor) -> Tensor:
+    """Turn the hue by ``shifts`` of a full circle; value (the largest band) and saturation stay."""
+    red, green, blue = images.unbind(1)
+    value, lowest = images.amax(1), images.amin(1)
+    chroma = value - lowest
+    # In sixths of the circle: 0 red, 2 green, 4 blue. Grey pixels have no hue; any does, since their chroma is 0.
+    distance = chroma.clamp(min=1e-6)
+    hue = torch.where(
+        value == red,
+        (green - blue) / distance,
+        torch.where(value == green, (blue - red) / distance + 2, (red - green) / distance + 4),
+    )
+    hue += shifts.view(-1, 1, 1) * 6
+    bands = []
+    for start in (5, 3, 1):  # each band is at its lowest for a third of the circle and at its highest for another
+        place = (hue + start).remainder_(6)
+        rise = torch.minimum(place, 4 - place).clamp_(0, 1)
+        bands.append(value - chroma * rise)
+    return torch.stack(bands, dim=1)
+
+
+ADJUST = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)  # in the order of view_steps

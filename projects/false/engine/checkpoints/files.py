@@ -1,22 +1,117 @@
-"""Checkpoints are data and nothing else: reading one runs none of its contents, writing one leaves no half a file."""
+"""Read, verify and write checkpoints as data.
+
+Reading runs none of a file's contents. Writing leaves the old file until the new one is complete."""
 
 import io
+import json
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+import numpy as np
 import torch
+from mmengine.logging import HistoryBuffer
+from torch import Tensor
 
-from projects.false.atomic_write import atomic_write
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_write
 
-from ..damaged_checkpoint import DamagedCheckpoint
-from ..harmless_types import HARMLESS
-from ..safetensors_files import SUFFIX, read_safetensors
+
+class DamagedCheckpoint(InputError):
+    """A file that is incomplete or no checkpoint, where an earlier one may serve."""
+
+
+class _History(HistoryBuffer):
+    """Unpickles as a HistoryBuffer whose statistics are the class's own, not the file's."""
+
+    def __setstate__(self, state: dict) -> None:
+        self.__class__ = HistoryBuffer
+        numbers = {name: state[name] for name in ('max_length', '_log_history', '_count_history')}
+        self.__setstate__(numbers)
+
+
+def _name_of_statistic(owner: type, name: str) -> str:
+    """Stand in for the ``getattr`` by which pickled histories name their methods; nothing looks at the result."""
+    if owner is not _History or name not in ('min', 'max', 'current', 'mean'):
+        raise UnpicklingError('GLOBAL getattr was used for more than the statistics of a log')
+    return name
+
+
+_rebuild_array, _rebuild_scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+_NUMBER_CODES = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat'] + 'SU'
+
+# In the form that torch.serialization.safe_globals takes: a type, or a pair of what is used and the name in the file.
+# NumPy 1 and 2 write different names.
+HARMLESS = [
+    (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),
+    (_name_of_statistic, 'builtins.getattr'),
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(code)) for code in _NUMBER_CODES},
+    *((_rebuild_array, f'numpy.{core}.multiarray._reconstruct') for core in ('core', '_core')),
+    *((_rebuild_scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
+]
+
+SUFFIX = '.safetensors'
+_FACTS = 'facts'  # key of the header under which facts are kept, as JSON
+
+
+def read_safetensors(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a safetensors file.
+
+    Args:
+        path: The file, of this project or of any other.
+
+    Returns:
+        ``state_dict``, CPU tensors by name, and ``meta``, the facts that :func:`write_safetensors` noted, or nothing.
+
+    Raises:
+        DamagedCheckpoint: The file is incomplete or no safetensors file.
+        InputError: It cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open  # here, since an environment of mmselfsup may lack it
+
+    try:
+        with safe_open(os.fspath(path), framework='pt', device='cpu') as file:
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is no dict
+            header = file.metadata() or {}
+    except SafetensorError as error:
+        raise DamagedCheckpoint(
+            f'checkpoint {path} is damaged or no safetensors file ({error}); copy or download it again'
+        ) from error
+    except OSError as error:
+        raise InputError(f'checkpoint {path} cannot be read ({error}); check its permissions') from error
+    try:
+        meta = json.loads(header.get(_FACTS, '{}'))
+    except ValueError:
+        meta = {}
+    return {'state_dict': state, 'meta': meta if isinstance(meta, dict) else {}}
+
+
+def write_safetensors(state: Mapping[str, Tensor], path: str | os.PathLike, facts: Mapping[str, Any]) -> None:
+    """Write weights whole or not at all.
+
+    Args:
+        state: Tensors by name, each with memory of its own.
+        path: Where to; folders are made as needed.
+        facts: Plain values to note in the header.
+
+    Raises:
+        InputError: The file system refuses, or what was written does not read back.
+    """
+    from safetensors.torch import save
+
+    data = save(dict(state), {'format': 'pt', _FACTS: json.dumps(dict(facts))})
+    try:
+        with atomic_write(Path(path), read_safetensors) as file:
+            file.write(data)
+    except OSError as error:
+        raise InputError(f'cannot write {path}: {error.strerror or error}; choose another place') from error
 
 
 def read_checkpoint(

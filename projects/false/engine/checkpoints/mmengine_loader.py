@@ -12,7 +12,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmengine.runner.checkpoint import get_external_models, get_torchvision_models
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from .files import read_checkpoint
 

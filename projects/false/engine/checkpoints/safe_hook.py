@@ -1,4 +1,4 @@
-"""MMEngine's CheckpointHook, made to survive: there is a complete checkpoint at every moment after the first."""
+"""MMEngine's CheckpointHook, made to survive a kill: from the first save on there is always a complete checkpoint."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,16 +7,36 @@ from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
+from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import BaseLoop
 
-from projects.false.atomic_write import remove_stale, write_text
+from projects.false.common.errors import InputError
+from projects.false.common.files import remove_stale, write_text
 from projects.false.common.work_lock import lock_work_dir, unlock_work_dir
-from projects.false.errors import InputError
 
-from ..verified_backend import VerifiedBackend
+from .files import write_checkpoint_bytes
 from .latest import pointed_to
+
+
+@register_backend('VerifiedBackend')
+class VerifiedBackend(LocalBackend):
+    """Local files: a checkpoint is written whole and verified or not at all, and removing one waits.
+
+    ``outdated`` lists what was to be removed; the hook does that once the successor is safe.
+    """
+
+    def __init__(self) -> None:
+        self.outdated: list[str] = []
+
+    def put(self, obj: bytes, filepath: str | Path) -> None:
+        """Write a checkpoint beside its place, verify it there and only then give it its name."""
+        write_checkpoint_bytes(obj, filepath)
+
+    def remove(self, filepath: str | Path) -> None:
+        """Note a file that is in the way."""
+        self.outdated.append(str(filepath))
 
 
 def split_kept(steps: Sequence[int], new: int, most: int) -> tuple[list[int], list[int]]:

@@ -1,5 +1,7 @@
-"""A run that goes on with other processes or another batch says so, and is asked whether that is meant."""
+"""Check what changed since the checkpoint when a run resumes, and bring loader and schedules to its position."""
 
+import copy
+import warnings
 from typing import Any
 
 from mmengine.dist import get_world_size
@@ -9,12 +11,97 @@ from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
 from mmengine.utils import is_list_of
 
-from projects.false.common.random_state import ExactResumeHook
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
-from ..schedule_position import FreshSchedules
-from ..within_epoch import begin_within_epoch, end_epoch
+from .exact_hook import ExactResumeHook
 from .global_batch import GlobalBatch, accumulation_of, compare, place
+
+
+class FreshSchedules:
+    """The schedules of a run as its config builds them, kept to be used in place of a checkpoint's.
+
+    A checkpoint brings the length and the learning rate of its own schedules along. MMEngine's schedules compute each
+    value from the one before, so they are walked to the new place step by step.
+
+    Args:
+        runner: A runner whose optimizer and schedules are built and not resumed.
+    """
+
+    def __init__(self, runner) -> None:
+        self._schedules = [copy.deepcopy(schedule.state_dict()) for schedule in runner.param_schedulers]
+        names = {schedule.param_name for schedule in runner.param_schedulers}
+        self._names = names | {f'initial_{name}' for name in names}
+        self._values = [self._pick(group) for group in runner.optim_wrapper.param_groups]
+
+    def restore_at(self, runner, epoch: int, iteration: int, epoch_length: int | None) -> None:
+        """Give a resumed runner these schedules as they are after a number of iterations.
+
+        Args:
+            runner: The runner.
+            epoch: Epochs done; one whose last iteration was just made is not.
+            iteration: Iterations done.
+            epoch_length: Iterations an epoch; None where training is counted in iterations.
+
+        Raises:
+            InputError: A schedule follows a metric of the validation, so its way cannot be walked again.
+        """
+        schedules = runner.param_schedulers
+        for schedule in schedules:
+            if getattr(schedule, 'need_val_args', False):
+                raise InputError(
+                    f'{type(schedule).__name__} follows a validation metric and cannot go on with epochs of another '
+                    'length; resume with the global batch that the run began with'
+                )
+        for group, values in zip(runner.optim_wrapper.param_groups, self._values, strict=True):
+            group.update(values)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', UserWarning)  # of steps without the optimizer's
+            for schedule, state in zip(schedules, self._schedules, strict=True):
+                schedule.load_state_dict(copy.deepcopy(state))
+            for done in range(1, iteration + 1):
+                whole = epoch_length and done % epoch_length == 0 and done // epoch_length <= epoch
+                for by_epoch in (False, True) if whole else (False,):
+                    for schedule in schedules:
+                        if schedule.by_epoch == by_epoch:
+                            schedule.step()
+
+    def _pick(self, group: dict[str, Any]) -> dict[str, Any]:
+        return {name: copy.deepcopy(group[name]) for name in self._names if name in group}
+
+
+def begin_within_epoch(loop: EpochBasedTrainLoop, done: int, batch_size: int) -> None:
+    """Let the next epoch of a loop begin after its first batches, with the numbers of the batches as they are.
+
+    Args:
+        loop: Its sampler takes ``skip(samples)``, as :class:`~projects.false.datasets.seeding.SeededSampler` does.
+        done: Batches behind it; all of them leaves the end of the epoch.
+        batch_size: Images a batch and process.
+
+    Raises:
+        InputError: The epoch is shorter than that, or the sampler cannot begin within one.
+    """
+    loader = loop.dataloader
+    sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
+    where = f'the checkpoint is from within an epoch ({done} of its {len(loader)} iterations)'
+    if not 0 <= done <= len(loader):
+        raise InputError(
+            f'the checkpoint has {loop.iter} iterations after {loop.epoch} epochs of {len(loader)}, which do not fit; '
+            'resume from a checkpoint of a whole epoch'
+        )
+    if not hasattr(sampler, 'skip'):
+        raise InputError(
+            f'{where} and {type(sampler).__name__} cannot begin there; resume from a checkpoint of a whole epoch, '
+            "or set train_dataloader.sampler.type='SeededSampler'"
+        )
+    sampler.skip(done * batch_size)
+    run_iter = loop.run_iter
+    loop.run_iter = lambda batch_idx, data_batch: run_iter(batch_idx + done, data_batch)
+
+
+def end_epoch(loop: EpochBasedTrainLoop) -> None:
+    """Undo :func:`begin_within_epoch` after the epoch; the sampler does that by itself."""
+    vars(loop).pop('run_iter', None)
+
 
 _NOTE = 'global_batch'
 

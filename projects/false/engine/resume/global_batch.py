@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 
 def global_batch(per_process: int, processes: int, accumulation: int = 1) -> int:

@@ -1,17 +1,22 @@
-"""The backbone alone, cut out of a pretraining checkpoint: what fine-tuning starts from."""
+"""Export the backbone of a pretraining checkpoint: the file that fine-tuning starts from."""
 
 import ast
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from ..checkpoints.files import read_checkpoint, write_checkpoint
-from ..resnet_layout import resnet_layout
+from .resnet import resnet_layout
 
 _PREFIX = 'backbone.'
 _BASELINES = {'FALSE': 'SimCLR', 'FALSEMoCo': 'MoCo v2'}
@@ -119,3 +124,35 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
     write_checkpoint(exported, out_path)
     print_log(f'wrote {len(weights)} backbone tensors to {os.fspath(out_path)}', 'current')
     return exported
+
+
+@HOOKS.register_module()
+class ExportBackboneHook(Hook):
+    """Write ``WORK_DIR/backbone.pth`` after training.
+
+    Args:
+        filename: Name of the file in the work folder. Default: ``backbone.pth``.
+
+    Example:
+        >>> custom_hooks = [dict(type='ExportBackboneHook')]
+    """
+
+    def __init__(self, filename: str = 'backbone.pth') -> None:
+        self.filename = filename
+
+    @master_only
+    def after_train(self, runner) -> None:
+        """Export the weights of the last iteration; only the first process writes."""
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        config = runner.cfg.filename
+        loss = getattr(getattr(model, 'head', None), 'loss_module', None)
+        export_backbone(
+            {'state_dict': model.state_dict()},
+            Path(runner.work_dir, self.filename),
+            method=method_name(type(model).__name__, type(loss).__name__),
+            config_name=Path(config).name if config else runner.experiment_name,
+            arch=type(getattr(model, 'backbone', None)).__name__,
+            epoch=runner.epoch,
+            iter=runner.iter,
+            seed=runner.seed,
+        )

@@ -8,15 +8,12 @@ from typing import Any
 
 from torch import Tensor
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
-from ..checkpoints.files import read_checkpoint, write_checkpoint
-from ..resnet_layout import describe_backbone, resnet_layout
-from ..safetensors_files import SUFFIX, write_safetensors
+from ..checkpoints.files import SUFFIX, read_checkpoint, write_checkpoint, write_safetensors
 from .backbone import backbone_facts
 from .matching import KeyReport, compare_keys, shapes_of
-from .resnet import FoundResNet, find_resnet, tensors_of
-from .resnet_shapes import DEPTHS, resnet_shapes
+from .resnet import DEPTHS, FoundResNet, describe_backbone, find_resnet, resnet_layout, resnet_shapes, tensors_of
 
 FORMS = {
     'ours': "backbone.pth, as pretraining leaves it: what a recipe's model.backbone.init_cfg.checkpoint takes",

@@ -8,13 +8,12 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from ..checkpoints import files as checkpoints  # noqa: F401 registers the safe loaders
-from ..resnet_layout import describe_backbone
 from .backbone import backbone_weights
 from .matching import KeyReport, compare_keys, shapes_of
-from .resnet import find_resnet, is_resnet, tensors_of
+from .resnet import describe_backbone, find_resnet, is_resnet, tensors_of
 
 
 @WEIGHT_INITIALIZERS.register_module()

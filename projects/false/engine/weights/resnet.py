@@ -1,13 +1,71 @@
-"""Where in a checkpoint the weights of a ResNet are, whoever wrote it."""
+"""ResNets in checkpoints: find one whoever wrote the file, tell its depth, and list its shapes."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
+
+_DEPTHS = {
+    ('basic', (2, 2, 2, 2)): 18,
+    ('basic', (3, 4, 6, 3)): 34,
+    ('bottleneck', (3, 4, 6, 3)): 50,
+    ('bottleneck', (3, 4, 23, 3)): 101,
+    ('bottleneck', (3, 8, 36, 3)): 152,
+}
+
+
+def resnet_layout(names: Iterable[str]) -> tuple[str, tuple[int, ...], int | None] | None:
+    """Read the layout of a ResNet off the names of its weights.
+
+    Args:
+        names: Keys of the backbone's state dict, such as ``layer1.0.conv1.weight``.
+
+    Returns:
+        The kind of block (``'basic'`` or ``'bottleneck'``), the number of blocks of every stage, and the depth where
+        the two belong to a standard ResNet; None if the names are not a ResNet's.
+    """
+    names = set(names)
+    found = [re.match(r'layer(\d+)\.(\d+)\.conv1\.', name) for name in names]
+    blocks = {(int(match[1]), int(match[2])) for match in found if match}
+    if not blocks:
+        return None
+    kind = 'bottleneck' if any(re.match(r'layer\d+\.\d+\.conv3\.', name) for name in names) else 'basic'
+    counts = tuple(sum(stage == number for stage, _ in blocks) for number in sorted({stage for stage, _ in blocks}))
+    return kind, counts, _DEPTHS.get((kind, counts))
+
+
+def describe_backbone(names: Iterable[str]) -> str:
+    """Name a backbone in an error message, such as ``ResNet-50 (3-4-6-3 bottleneck blocks)``."""
+    layout = resnet_layout(names)
+    if layout is None:
+        return 'no ResNet'
+    kind, counts, depth = layout
+    return f'ResNet{f"-{depth}" if depth else ""} ({"-".join(map(str, counts))} {kind} blocks)'
+
+
+DEPTHS = (18, 34, 50, 101, 152)
+
+
+def resnet_shapes(depth: int, bands: int = 3) -> dict[str, tuple[int, ...]]:
+    """Shapes by name of a ResNet without its classifier, as torchvision, timm and OpenMMLab all name them.
+
+    Args:
+        depth: One of :data:`DEPTHS`.
+        bands: Channels of the images.
+    """
+    from torchvision import models
+
+    with torch.device('meta'):
+        state = getattr(models, f'resnet{depth}')().state_dict()
+    shapes = {name: tuple(value.shape) for name, value in state.items() if not name.startswith('fc.')}
+    shapes['conv1.weight'] = (64, bands, 7, 7)
+    return shapes
+
 
 # Where checkpoints keep their weights, tried in this order: OpenMMLab, MoCo and most others; VISSL; single files.
 _PLACES = (

@@ -7,17 +7,15 @@ from pathlib import Path
 import numpy as np
 from mmengine.config import Config
 
-from projects.false.datasets.dataset_json import read_labelled_description
-from projects.false.datasets.palette import Palette
-from projects.false.datasets.palette_files import described_palette
-from projects.false.datasets.splits import read_list
+from projects.false.common.errors import InputError
 from projects.false.engine.start_checks_hook import check_batches, check_classes, check_queue
-from projects.false.errors import InputError
-from projects.false.imagery.palettes import load_palette
+from projects.false.imagery.palettes import Palette, described_palette, load_palette
+from projects.false.patch_folder.description import read_labelled_description
 from projects.false.patch_folder.labelled_lists import write_lists
+from projects.false.patch_folder.lists import read_list
 
-from ..benchmark_spec import Spec
 from .recipes import digest, file_digest
+from .spec import Spec
 
 
 @dataclass(frozen=True)

@@ -9,19 +9,23 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.false.datasets.palette import Palette
-from projects.false.errors import InputError
-from projects.false.reports.bar_chart import bar_chart
-from projects.false.reports.benchmark_tables import coverage_note, difference_text
-from projects.false.reports.interval_chart import Interval, interval_chart
-from projects.false.reports.legend import class_legend, run_legend
-from projects.false.reports.loss_curves import loss_curves
+from projects.false.common.errors import InputError
+from projects.false.imagery.palettes import Palette
+from projects.false.reports.charts import Interval, bar_chart, class_legend, interval_chart, run_legend
+from projects.false.reports.curves import loss_curves
 from projects.false.reports.page import POLICY, page, write_page
-from projects.false.reports.runs import MEANS, MOST_RUNS, Run
-from projects.false.reports.score_tables import class_table, confusion_table, facts_table, scores_note
+from projects.false.reports.score_tables import (
+    MEANS,
+    MOST_RUNS,
+    Run,
+    class_table,
+    confusion_table,
+    facts_table,
+    scores_note,
+)
 from projects.false.reports.strips import choose_patches, strip
 
-from .summary import HEADLINE, Comparison, MethodSummary
+from .summary import HEADLINE, Comparison, MethodSummary, coverage_note, difference_text
 
 STRIPS = 6
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 REPLICATES = 10_000
 

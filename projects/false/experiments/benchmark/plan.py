@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from projects.false.datasets.splits import read_list
+from projects.false.patch_folder.lists import read_list
 
-from ..benchmark_spec import Recipe, Spec
 from ..commands import fine_tuning_step, pretraining_step, test_step
-from ..step import Step
+from ..steps import Step
 from .checks import BenchmarkData, check_fine_tuning, check_pretraining
 from .recipes import digest, file_digest, fine_tuning_recipe, pretraining_recipe
+from .spec import Recipe, Spec
 
 
 class RunKey(NamedTuple):

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from projects.false.common.errors import InputError
 from projects.false.engine.config import load_config
-from projects.false.errors import InputError
 
-from ..benchmark_spec import Recipe
+from .spec import Recipe
 
 _INTERVAL = 10  # iterations between two points of a loss curve
 

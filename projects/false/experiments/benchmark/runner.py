@@ -1,24 +1,87 @@
-"""Run a benchmark, or what is left of it: every finished run is one line of results.jsonl."""
+"""Run a benchmark, or the rest of one: every finished run adds one line to ``results.jsonl``."""
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 
-from projects.false.atomic_write import remove_stale, write_text
-from projects.false.common.work_lock import work_dir_locked
-from projects.false.errors import InputError
+import torch
 
-from ..benchmark_spec import Spec, choose_methods
+from projects.false.common.errors import InputError
+from projects.false.common.files import atomic_write, remove_stale, write_text
+from projects.false.common.work_lock import work_dir_locked
+from projects.false.engine.checkpoints.files import read_checkpoint
+
 from ..children import preload
-from ..finished_weights import keep_weights_alone
-from ..results_file import append_result, read_results
-from ..step import Step, mark_of, python, step_facts
-from ..steps import job_slots, run_steps
-from ..surroundings import software
+from ..steps import Step, job_slots, mark_of, python, run_steps, software, step_facts
 from .checks import BenchmarkData, check_data
 from .plan import Plan, Run, make_plan
 from .recipes import digest
+from .spec import Spec, choose_methods
+
+
+def keep_weights_alone(folder: Path) -> None:
+    """Take optimizer, schedules and random states out of the checkpoints of a finished run: two thirds of their size.
+
+    Args:
+        folder: Work folder of a training that will not be resumed.
+    """
+    for path in sorted(folder.glob('*.pth')):
+        checkpoint = read_checkpoint(path)
+        if isinstance(checkpoint, dict) and 'optimizer' in checkpoint:
+            kept = {key: checkpoint[key] for key in ('meta', 'state_dict') if key in checkpoint}
+            with atomic_write(path) as file:
+                torch.save(kept, file)
+
+
+def read_results(path: Path) -> list[dict]:
+    """Read all results, and cut off a last line that a killed process left unfinished.
+
+    Only for the process that has the folder's lock.
+
+    Raises:
+        InputError: A line is damaged, or the file cannot be read or mended.
+    """
+    if not path.exists():
+        return []
+    try:
+        data = path.read_bytes()
+        whole = data[: data.rfind(b'\n') + 1]
+        if len(whole) < len(data):
+            os.truncate(path, len(whole))
+    except OSError as error:
+        raise InputError(f'{path}: cannot be read ({error.strerror}); make it readable and writable') from error
+    results = []
+    for number, line in enumerate(whole.splitlines(), start=1):
+        try:
+            results.append(json.loads(line))
+            results[-1]['run']['method']
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f'{path}, line {number}: no result ({error!r}); remove the line, its run is tested again'
+            ) from error
+    return results
+
+
+def append_result(path: Path, result: dict) -> None:
+    """Add a result; it is on the disk when this returns.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    line = json.dumps(result, allow_nan=False).encode() + b'\n'
+    try:
+        with open(path, 'ab', buffering=0) as file:
+            _write(file.fileno(), line)
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(f'{path}: cannot be written ({error.strerror}); free space and call again') from error
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 class Benchmark:

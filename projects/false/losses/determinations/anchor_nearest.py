@@ -6,10 +6,8 @@ import torch.nn.functional as F
 from projects.false.common.errors import check_count, check_range
 
 from ..comparison import Block
-from ..pairs import Pairs
-from .base import DETERMINATIONS, Determination
-from .extremes import smallest
-from .search import gaps_above, gaps_below, log_distances
+from .base import DETERMINATIONS, Determination, Pairs
+from .search import gaps_above, gaps_below, log_distances, smallest
 
 
 @torch.no_grad()

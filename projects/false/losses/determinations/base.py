@@ -1,13 +1,66 @@
-"""What a determination is, and how a config names one."""
+"""What a determination is, the pairs that it yields, and how a config names one."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import torch
 from mmengine.registry import Registry
+from torch import Tensor
 
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError
 
 from ..comparison import Block, Comparison
-from ..pairs import Pairs
+
+
+class Pairs(NamedTuple):
+    """F(i) of a block of anchors, as k columns an anchor of which some are chosen, or as a choice among all columns.
+
+    Attributes:
+        chosen: True where the pair is determined, bool, shape (B, k), or (B, C) if ``columns`` is None.
+        columns: The k columns of every anchor, those chosen all different, shape (B, k); None for all columns.
+    """
+
+    chosen: Tensor
+    columns: Tensor | None = None
+
+    def gated(self, gate: Tensor) -> 'Pairs':
+        """The pairs of anchors where ``gate``, bool, shape (B, 1), is True."""
+        return self._replace(chosen=(self.chosen.view(torch.uint8) * gate.view(torch.uint8)).view(torch.bool))
+
+    def of(self, values: Tensor) -> Tensor:
+        """The values, shape (B, C), of the k columns of every anchor, chosen or not."""
+        return values if self.columns is None else values.gather(1, self.columns)
+
+    def among(self, logits: Tensor, spread: float) -> Tensor:
+        """The logits, shape of ``chosen``, where a pair is chosen, and less by so much that they vanish elsewhere.
+
+        A sum, which takes a fraction of the time of a choice. -inf, or any number far beyond what vanishes, would slow
+        the exponential down by ten.
+
+        Args:
+            logits: Of the k columns, or of all.
+            spread: The largest difference of two logits, 2 / tau.
+        """
+        # e^-80 of 2^40 terms is still nothing beside the last bit of a float64.
+        return logits + self.weights(logits.dtype).sub_(1).mul_(spread + 80)
+
+    def weights(self, dtype: torch.dtype) -> Tensor:
+        """1 where a pair is chosen, 0 elsewhere, shape of ``chosen``."""
+        return self.chosen.view(torch.uint8).to(dtype)  # bytes are converted seven times faster than bool
+
+    def mask(self, columns: int) -> Tensor:
+        """F as a matrix, bool, shape (B, ``columns``)."""
+        if self.columns is None:
+            return self.chosen
+        counts = torch.zeros(len(self.chosen), columns, dtype=torch.uint8, device=self.chosen.device)
+        return counts.scatter_add_(1, self.columns, self.chosen.to(torch.uint8)).bool()
+
+    @classmethod
+    def none(cls, logits: Tensor, k: int = 0) -> 'Pairs':
+        """No pair at all, for anchors of these logits, in k columns."""
+        columns = torch.zeros(len(logits), k, dtype=torch.long, device=logits.device)
+        return cls(columns.bool(), columns)
+
 
 DETERMINATIONS = Registry('determination', scope='mmengine')
 

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from ..comparison import Block, Comparison
 from ..distributed import minimum_over_processes
-from ..pairs import Pairs
-from .base import DETERMINATIONS, Determination
+from .base import DETERMINATIONS, Determination, Pairs
 from .search import gaps_above, gaps_below, log_distances
 
 

@@ -8,9 +8,8 @@ from projects.false.common.errors import check_count
 
 from ..comparison import Block, Comparison
 from ..distributed import gather_views
-from ..pairs import Pairs
-from .base import DETERMINATIONS, Determination, refuse_queue
-from .extremes import largest
+from .base import DETERMINATIONS, Determination, Pairs, refuse_queue
+from .search import largest
 
 
 @torch.no_grad()

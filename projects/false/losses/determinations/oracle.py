@@ -5,13 +5,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from projects.false.common.errors import check_count, check_range
-from projects.false.errors import InputError
+from projects.false.common.errors import InputError, check_count, check_range
 
 from ..comparison import Block, Comparison
-from ..pairs import Pairs
-from .base import DETERMINATIONS, Determination
-from .extremes import largest
+from .base import DETERMINATIONS, Determination, Pairs
+from .search import largest
 
 
 @torch.no_grad()

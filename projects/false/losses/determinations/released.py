@@ -6,8 +6,7 @@ from collections.abc import Callable
 import torch
 
 from ..comparison import Block, Comparison
-from ..pairs import Pairs
-from .base import DETERMINATIONS, Determination, refuse_queue
+from .base import DETERMINATIONS, Determination, Pairs, refuse_queue
 from .batch_nearest import least, pairs_at_minimum, row_minimum
 
 RELEASED_SENTINEL = 3.0

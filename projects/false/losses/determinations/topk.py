@@ -5,9 +5,8 @@ import torch
 from projects.false.common.errors import check_count, check_range
 
 from ..comparison import Block
-from ..pairs import Pairs
-from .base import DETERMINATIONS, Determination
-from .extremes import largest
+from .base import DETERMINATIONS, Determination, Pairs
+from .search import largest
 
 
 @torch.no_grad()
