@@ -55,7 +55,7 @@ test-mmselfsup: ## train under mmselfsup 1.0.0, in an environment of its own; no
 	  echo 'installing into $(MMSELFSUP_VENV): some minutes and about 6 GB, once' \
 	  && $(MMSELFSUP_RUN) -m pip install $(PIP_FLAGS) -r requirements-mmselfsup.txt \
 	  && rm -f "$(MMSELFSUP_VENV)"/.false-* && : > "$(MMSELFSUP_STAMP)"; }
-	$(MMSELFSUP_RUN) -m pytest -q tests/test_mmselfsup.py $(ARGS)
+	$(MMSELFSUP_RUN) -m pytest -q tests/end_to_end/test_mmselfsup.py $(ARGS)
 
 lint: setup ## check rules and format, change nothing
 	$(RUN) -m ruff check .

@@ -13,7 +13,7 @@ from benchmarks.mapping.made_scene import write_scene
 from benchmarks.mapping.measuring import Cell
 from benchmarks.mapping.report import Setting, goals, memory_lines, needed_windows
 from benchmarks.mapping.sides import MIXED, OURS, REMOTE, SIDES, SLIDE, WHOLE
-from tests.mapping.fine_tuned import save_fine_tuned
+from tests.helpers.fine_tuned import save_fine_tuned
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith('linux'), reason='reads memory from /proc')
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,9 +16,9 @@ from benchmarks.losses.rendering import released_row_by_row
 from benchmarks.losses.timing import interleaved, quartiles
 from projects.false import FALSELoss, NTXentLoss
 from projects.false.losses import DETERMINATIONS
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
-GOLDEN = json.loads((Path(__file__).parents[1] / 'data' / 'false_loss_released.json').read_text())['cases']
+GOLDEN = json.loads((REPOSITORY / 'tests' / 'data' / 'false_loss_released.json').read_text())['cases']
 SMALL = ['--rows', '16', '32', '--repeats', '2', '--threads', '1', '--scaling-rows', '16', '32', '--device', 'cpu']
 
 

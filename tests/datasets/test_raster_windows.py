@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from projects.false import InputError
 from projects.false.datasets.raster_windows import RasterWindows
 from projects.false.datasets.seeding import SampleIndex, SeededSampler
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
 SHARED = Path(os.environ.get('FALSE_SHARED_DATA', REPOSITORY.parent / 'shared' / 'data'))
 LOAD = [{'type': 'LoadPatch'}]

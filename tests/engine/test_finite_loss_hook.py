@@ -10,7 +10,7 @@ from torch.utils.data import Dataset
 
 from projects.false.common.errors import InputError
 from projects.false.engine.finite_loss_hook import FiniteLossHook, image_paths, message, not_finite
-from tests.engine.conftest import Tiny
+from tests.helpers.runs import Tiny
 
 NAN, INF = float('nan'), float('inf')
 

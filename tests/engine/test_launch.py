@@ -10,7 +10,7 @@ from projects.false.engine.checkpoints.latest import launcher
 from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config, new_keys
 from projects.false.engine.launch import alone_in_work_dir, build_runner, set_resume
 from projects.false.engine.runner import fit_schedules
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
 RECIPE = str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py')
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from projects.false.experiments.children import Child
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
 FORKING = """
 import os, sys, time

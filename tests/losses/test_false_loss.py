@@ -1,16 +1,16 @@
 import json
 import math
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 from projects.false import FALSELoss, InputError, NTXentLoss
-from tests.losses import slow
-from tests.losses.cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
+from tests.helpers import slow_losses as slow
+from tests.helpers.loss_cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
+from tests.helpers.tools import REPOSITORY
 
-GOLDEN = json.loads((Path(__file__).parents[1] / 'data' / 'false_loss_released.json').read_text())['cases']
+GOLDEN = json.loads((REPOSITORY / 'tests' / 'data' / 'false_loss_released.json').read_text())['cases']
 
 
 @pytest.mark.parametrize('chunk_size', [None, 3])

@@ -5,7 +5,7 @@ import torch
 
 from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.losses import DETERMINATIONS
-from tests.losses.cases import WITH_QUEUE, losses, queue_of, some_excluded, views
+from tests.helpers.loss_cases import WITH_QUEUE, losses, queue_of, some_excluded, views
 
 NAMES = list(losses())
 SMOOTH = [name for name in NAMES if name != 'growing']

@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 
 from projects.false import DebiasedLoss, FNCLoss, HardNegativeLoss, InputError, NTXentLoss
-from tests.losses import slow
-from tests.losses.cases import queue_of, some_excluded, views
+from tests.helpers import slow_losses as slow
+from tests.helpers.loss_cases import queue_of, some_excluded, views
 
 FORMS = ['in batch', 'queue', 'queue, some excluded']
 

@@ -7,8 +7,7 @@ from rasterio.io import DatasetWriter
 
 from projects.false.common.errors import InputError
 from projects.false.mapping.class_map_file import TILE, map_file
-
-from .conftest import checkerboard
+from tests.helpers.rasters import checkerboard
 
 HEIGHT, WIDTH = 2 * TILE + 40, 300
 

@@ -15,17 +15,16 @@ import rasterio
 from projects.false.common.errors import InputError
 from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
-from tests.conftest import REPOSITORY
-
-from .colour_threshold import ColourThreshold, expected_classes
-from .conftest import checkerboard
+from tests.helpers.colour_threshold import ColourThreshold, expected_classes
+from tests.helpers.rasters import checkerboard
+from tests.helpers.tools import REPOSITORY
 
 MAPS = """
 import sys, time
 from projects.false.common.errors import InputError
-from projects.false.mapping.map_options import MapOptions
-from projects.false.mapping.map_run import map_rasters
-from tests.mapping.colour_threshold import ColourThreshold
+from projects.false.mapping.map_image import MapOptions
+from projects.false.mapping.map_rasters import map_rasters
+from tests.helpers.colour_threshold import ColourThreshold
 
 class Slow(ColourThreshold):
     def __call__(self, pixels):

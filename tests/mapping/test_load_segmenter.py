@@ -11,9 +11,8 @@ from projects.false.common.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
 from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
-
-from .conftest import checkerboard
-from .fine_tuned import save_fine_tuned
+from tests.helpers.fine_tuned import save_fine_tuned
+from tests.helpers.rasters import checkerboard
 
 
 @pytest.fixture(scope='module')

@@ -4,9 +4,10 @@ import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData
+from torch import distributed, multiprocessing, nn
 
 from projects.false import FALSELoss, FALSEMoCo, InputError, NTXentLoss
-from projects.false.models.false_moco import image_indices
+from projects.false.models.false_moco import KeyQueue, MomentumEncoder, draw_order, encode_shuffled, image_indices
 
 
 def config(loss='NTXentLoss', **changes):
@@ -157,3 +158,160 @@ def test_images_without_an_index(given):
 def test_image_indices():
     assert image_indices(samples(3, 1), 2).tolist() == [3, 1]
     assert image_indices(samples(InstanceData(value=torch.tensor([3]))), 1).tolist() == [3]  # as mmselfsup packs it
+
+
+CPU = torch.device('cpu')
+
+
+def images(count=8):
+    return torch.arange(count, dtype=torch.float32).view(count, 1, 1, 1)
+
+
+def test_every_image_gets_its_own_projection():
+    own, everybody = encode_shuffled(lambda part: part.flatten(1) * 10, images(), draw_order(8, CPU), 4)
+    assert own.flatten().tolist() == [0, 10, 20, 30, 40, 50, 60, 70]
+    assert torch.equal(own, everybody)
+
+
+def test_sub_batches_are_shuffled_and_at_least_two():
+    sizes, seen = [], []
+
+    def encode(part):
+        sizes.append(len(part))
+        seen.extend(part.flatten().int().tolist())
+        return part.flatten(1)
+
+    torch.manual_seed(1)
+    encode_shuffled(encode, images(7), draw_order(7, CPU), 8)
+    assert sorted(sizes) == [2, 2, 3]
+    assert sorted(seen) == list(range(7))
+    assert seen != list(range(7))
+    sizes.clear()
+    encode_shuffled(encode, images(1), draw_order(1, CPU), 8)
+    assert sizes == [1]
+
+
+def test_batch_statistics_are_those_of_sub_batches():
+    """A key normalised with a quarter of the batch differs from one normalised with all of it."""
+    norm = nn.BatchNorm2d(1).train()
+    own, _ = encode_shuffled(lambda part: norm(part).flatten(1), images(), torch.arange(8), 4)
+    torch.testing.assert_close(own.flatten(), torch.tensor([-1.0, 1.0]).repeat(4), atol=1e-3, rtol=0)
+
+
+def one_of_two(rank, folder):
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
+    torch.manual_seed(rank)  # what the second process draws must not matter
+    order = draw_order(4, CPU)
+    norm = nn.BatchNorm2d(1).train()
+    mine = images()[4 * rank : 4 * rank + 4] ** 2
+    own, everybody = encode_shuffled(lambda part: norm(part).flatten(1), mine, order, 8)
+    torch.save([order, own, everybody], f'{folder}/{rank}.pt')
+    distributed.destroy_process_group()
+
+
+def test_two_processes_normalise_with_one_anothers_images(tmp_path):
+    multiprocessing.start_processes(one_of_two, (str(tmp_path),), nprocs=2, start_method='spawn')
+    (order, *first), (order2, *second) = (torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1))
+    assert torch.equal(order, order2)
+    assert set(order[:4].tolist()) not in ({0, 1, 2, 3}, {4, 5, 6, 7})
+    expected = torch.empty(8, 1)
+    for group in (order[:4], order[4:]):
+        values = images()[group].flatten(1) ** 2
+        expected[group] = (values - values.mean()) / (values.var(unbiased=False) + 1e-5).sqrt()
+    assert torch.equal(first[1], second[1])
+    torch.testing.assert_close(first[1], expected)
+    torch.testing.assert_close(torch.cat([first[0], second[0]]), expected)
+
+
+def keys(*values):
+    return torch.tensor(values, dtype=torch.float32)[:, None] * torch.tensor([[3.0, 4.0]])
+
+
+def test_the_oldest_are_replaced_first():
+    queue = KeyQueue(4, 2)
+    queue.enqueue(keys(1, 1, 1), torch.tensor([10, 11, 12]))
+    queue.enqueue(keys(-1, -1), torch.tensor([13, 14]))
+    assert queue.image_indices.tolist() == [14, 11, 12, 13]
+    torch.testing.assert_close(queue.keys, torch.tensor([[-0.6, -0.8], [0.6, 0.8], [0.6, 0.8], [-0.6, -0.8]]))
+    assert queue.pointer.tolist() == [1]
+
+
+def test_own_images_and_empty_places_are_excluded():
+    queue = KeyQueue(4, 2)
+    queue.enqueue(keys(1, 2, 3), torch.tensor([7, 8, 7]))
+    excluded = queue.excluded(torch.tensor([7, 8, 9]))
+    assert excluded.tolist() == [
+        [True, False, True, True],
+        [False, True, False, True],
+        [False, False, False, True],
+    ]
+
+
+def test_everything_is_in_the_state():
+    queue, copy = KeyQueue(3, 2), KeyQueue(3, 2)
+    queue.enqueue(keys(1, 2), torch.tensor([5, 6]))
+    copy.load_state_dict(queue.state_dict())
+    for one in (queue, copy):
+        one.enqueue(keys(3, 4), torch.tensor([7, 8]))
+    assert all(torch.equal(a, b) for a, b in zip(queue.buffers(), copy.buffers(), strict=True))
+    assert copy.image_indices.tolist() == [8, 6, 7]
+
+
+def test_half_precision_keys_are_stored_in_full():
+    queue = KeyQueue(2, 2)
+    queue.enqueue(keys(100).half(), torch.tensor([0]))
+    torch.testing.assert_close(queue.keys[0], torch.tensor([0.6, 0.8]), atol=1e-3, rtol=0)
+    assert queue.keys.dtype == torch.float32
+
+
+def test_more_keys_than_places():
+    with pytest.raises(InputError, match='queue_len 2 is smaller than the global batch of 3'):
+        KeyQueue(2, 2).enqueue(keys(1, 2, 3), torch.tensor([0, 1, 2]))
+
+
+def moved(encoder, value):
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.fill_(value)
+    return encoder
+
+
+def test_it_copies_first_and_follows_then():
+    query = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4))
+    key = MomentumEncoder(query, 0.25)
+    key.update(moved(query, 4.0))
+    assert all((parameter == 4).all() for parameter in key.parameters())
+    key.update(moved(query, 8.0))
+    assert all((parameter == 5).all() for parameter in key.parameters())
+    assert not any(parameter.requires_grad for parameter in key.parameters())
+
+
+def test_statistics_are_its_own():
+    query = nn.BatchNorm2d(1)
+    key = MomentumEncoder(query, 0.5)
+    key.update(query)
+    key.train()(torch.full((4, 1, 2, 2), 10.0))
+    key.update(query)
+    assert key.module.running_mean == 1
+    assert query.running_mean == 0
+
+
+def test_a_resumed_one_goes_on_following():
+    query = nn.Linear(2, 2)
+    key = MomentumEncoder(query, 0.5)
+    key.update(moved(query, 2.0))
+    resumed = MomentumEncoder(query, 0.5)
+    resumed.load_state_dict(key.state_dict())
+    resumed.update(moved(query, 4.0))
+    assert all((parameter == 3).all() for parameter in resumed.parameters())
+
+
+def test_loading_the_query_encoder_alone_leaves_the_copy_to_the_first_update():
+    model = nn.Module()
+    model.backbone = nn.Linear(2, 2)
+    model.key_encoder = MomentumEncoder(model.backbone, 0.5)
+    weights = {f'backbone.{name}': torch.full_like(value, 7.0) for name, value in model.backbone.state_dict().items()}
+    model.load_state_dict(weights, strict=False)
+    model.key_encoder.update(model.backbone)
+    assert all((parameter == 7).all() for parameter in model.key_encoder.parameters())

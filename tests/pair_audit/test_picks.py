@@ -4,8 +4,19 @@ import torch
 from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.losses import DETERMINATIONS
 from projects.false.pair_audit.judge import PairCounts, quality
-from projects.false.pair_audit.picks import RandomPicks, choice, determinations, gate, judged, negatives, picked, truth
-from tests.pair_audit.made import made_comparison
+from projects.false.pair_audit.picks import (
+    RandomPicks,
+    choice,
+    determinations,
+    dominant_class,
+    gate,
+    histogram_overlap,
+    judged,
+    negatives,
+    picked,
+    truth,
+)
+from tests.helpers.made_pairs import made_comparison
 
 CPU = torch.device('cpu')
 
@@ -93,3 +104,31 @@ def test_every_rule_is_there_side_by_side():
             assert chosen.any(), name
     with pytest.raises(InputError, match=r'--determinations mutual: not one of .* for this recipe'):
         determinations(NTXentLoss(), False, 0, ['mutual'])
+
+
+COUNTS = torch.tensor([[10, 0, 0], [9, 1, 0], [0, 5, 5], [0, 0, 0], [0, 2, 8], [30, 20, 50]])
+
+
+def slow_overlap(one, other):
+    one, other = one.tolist(), other.tolist()
+    if not sum(one) or not sum(other):
+        return 0.0
+    return sum(min(a / sum(one), b / sum(other)) for a, b in zip(one, other, strict=True))
+
+
+def test_overlap_equals_loops():
+    found = histogram_overlap(COUNTS, COUNTS[1:])
+    for i, one in enumerate(COUNTS):
+        for j, other in enumerate(COUNTS[1:]):
+            assert float(found[i, j]) == pytest.approx(slow_overlap(one, other))
+
+
+def test_known_pairs():
+    assert dominant_class(COUNTS).tolist() == [0, 0, 1, -1, 2, 2]
+    found = truth(COUNTS, COUNTS, 0.65)
+    assert found['dominant'].nonzero().tolist() == [
+        [0, 0], [0, 1], [1, 0], [1, 1], [2, 2], [4, 4], [4, 5], [5, 4], [5, 5]
+    ]  # fmt: skip
+    assert found['overlap'].nonzero().tolist() == [
+        [0, 0], [0, 1], [1, 0], [1, 1], [2, 2], [2, 4], [2, 5], [4, 2], [4, 4], [4, 5], [5, 2], [5, 4], [5, 5]
+    ]  # fmt: skip

@@ -15,8 +15,7 @@ import torch
 from mmengine.config import Config
 
 from projects.false.pair_audit.replay import build_model
-from tests.conftest import REPOSITORY
-from tests.tools.loading import main_of
+from tests.helpers.tools import REPOSITORY, main_of
 
 RECIPE = REPOSITORY / 'configs' / 'false_simclr_r18_mbrsc.py'
 SMALL = ['train_dataloader.batch_size=4', 'train_dataloader.num_workers=0', 'model.backbone.base_channels=8']

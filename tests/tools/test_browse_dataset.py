@@ -6,8 +6,7 @@ import pytest
 
 from projects.false.imagery.palettes import PALETTES
 from projects.false.reports.pictures import enlarged
-from tests.conftest import REPOSITORY
-from tests.tools.loading import main_of
+from tests.helpers.tools import REPOSITORY, main_of
 
 PRETRAIN = REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py'
 FINE_TUNE = REPOSITORY / 'configs' / 'upernet_r18_synthetic.py'

@@ -8,8 +8,7 @@ import torch
 
 from projects.false.engine.checkpoints.files import write_checkpoint
 from projects.false.engine.weights.resnet import resnet_shapes
-from tests.conftest import REPOSITORY
-from tests.tools.loading import main_of
+from tests.helpers.tools import REPOSITORY, main_of
 
 
 @pytest.fixture

@@ -14,10 +14,8 @@ import pytest
 
 from projects.false.converters.potsdam import TEST_TILES, TRAIN_TILES
 from projects.false.imagery.palettes import PALETTES, index_to_colors
-from tests.conftest import REPOSITORY
-from tests.datasets.converter_inputs import blocks, jpeg, png, potsdam_label, tiff, write_files, write_zip
-
-from .loading import main_of
+from tests.helpers.converter_inputs import blocks, jpeg, png, potsdam_label, tiff, write_files, write_zip
+from tests.helpers.tools import REPOSITORY, main_of
 
 TILES = TRAIN_TILES + TEST_TILES
 

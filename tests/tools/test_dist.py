@@ -14,7 +14,7 @@ import pytest
 from projects.false.common.errors import InputError
 from projects.false.common.work_lock import lock_work_dir
 from projects.false.engine.checkpoints.files import write_checkpoint
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 from tests.tools.test_launch_scripts import FREE, shell
 from tests.tools.test_mim import SMALL
 

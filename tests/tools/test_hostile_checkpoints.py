@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 from tests.tools.test_train_and_test import FINE_TUNE, PRETRAIN, SMALL, call
 
 

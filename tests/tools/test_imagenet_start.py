@@ -7,7 +7,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from projects.false.engine.checkpoints.files import read_checkpoint
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 from tests.tools.test_train_and_test import SMALL, call
 
 PROBE = REPOSITORY / 'configs' / 'linear_r18_synthetic.py'

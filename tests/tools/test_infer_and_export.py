@@ -6,10 +6,12 @@ import sys
 import pytest
 import rasterio
 
-from tests.conftest import REPOSITORY
-from tests.mapping.conftest import checkerboard, make_raster  # noqa: F401
-from tests.mapping.fine_tuned import save_fine_tuned
-from tests.tools.loading import main_of
+from tests.helpers.fine_tuned import save_fine_tuned
+from tests.helpers.rasters import (
+    checkerboard,
+    make_raster,  # noqa: F401
+)
+from tests.helpers.tools import REPOSITORY, main_of
 
 
 @pytest.fixture(scope='module')

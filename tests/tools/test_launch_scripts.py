@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
 TOOLS = REPOSITORY / 'tools'
 FREE = ('PORT', 'NNODES', 'NODE_RANK', 'MASTER_ADDR', 'MASTER_PORT', 'MAX_RESTARTS', 'OMP_NUM_THREADS', 'GPUS')

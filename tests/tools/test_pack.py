@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.tools.loading import main_of
+from tests.helpers.tools import REPOSITORY, main_of
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 from mmengine.config import Config
 
 from projects.false.engine.config import load_config
-from tests.conftest import REPOSITORY
-from tests.tools.loading import main_of
+from tests.helpers.tools import REPOSITORY, main_of
 
 
 def test_what_is_printed_is_the_same_recipe_without_bases(capsys, tmp_path):

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
 SMALL = ['--tiles', '10', '--val-tiles', '1', '--test-tiles', '1', '--epochs', '1', '--iterations', '2']
 

@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from tests.conftest import REPOSITORY
-from tests.experiments.tiny_benchmark import write_spec
-from tests.tools.loading import main_of
+from tests.helpers.tiny_benchmark import write_spec
+from tests.helpers.tools import REPOSITORY, main_of
 
 
 @pytest.fixture

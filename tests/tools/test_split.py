@@ -10,9 +10,8 @@ import pytest
 
 from projects.false.common.errors import InputError
 from projects.false.patch_folder.labelled_lists import write_lists
-from tests.conftest import REPOSITORY
-from tests.datasets.test_published_lists import potsdam
-from tests.tools.loading import main_of
+from tests.helpers.tools import REPOSITORY, main_of
+from tests.patch_folder.test_published_lists import potsdam
 
 
 @pytest.fixture

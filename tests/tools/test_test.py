@@ -16,7 +16,7 @@ from projects.false.engine.checkpoints.files import write_checkpoint
 from projects.false.engine.weights.conversion import convert_weights
 from projects.false.imagery.palettes import PALETTES
 from projects.false.reports.pictures import mask_picture
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 from tests.tools.test_train_and_test import call
 
 CONFIG = REPOSITORY / 'configs' / 'linear_r18_synthetic.py'

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from projects.false.engine.weights.backbone import export_backbone
-from tests.conftest import REPOSITORY
+from tests.helpers.tools import REPOSITORY
 
 PRETRAIN = REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py'
 FINE_TUNE = REPOSITORY / 'configs' / 'upernet_r18_synthetic.py'

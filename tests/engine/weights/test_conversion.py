@@ -10,8 +10,7 @@ from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
 from projects.false.engine.weights.conversion import FORMS, convert_weights
 from projects.false.engine.weights.resnet import find_resnet
-
-from .networks import build, randomise, stages
+from tests.helpers.networks import build, randomise, stages
 
 FACTS = {'method': 'FALSE', 'config_name': 'mine', 'epoch': 3, 'depth': 18}
 

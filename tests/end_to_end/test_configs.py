@@ -1,0 +1,236 @@
+"""Every recipe, through the real runner, on patches in the converter's format."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS, init_default_scope
+from mmengine.utils import import_modules_from_strings
+
+from projects.false.losses import Released
+from projects.false.patch_folder.packing import pack
+from tests.helpers.tools import REPOSITORY
+
+CONFIGS = sorted((REPOSITORY / 'configs').glob('*.py'))
+FINE_TUNING = [path for path in CONFIGS if path.stem.startswith(('upernet', 'linear', 'deeplabv3plus'))]
+FROZEN = [path for path in FINE_TUNING if not path.stem.startswith('upernet')]
+PRETRAINING = [path for path in CONFIGS if path not in FINE_TUNING]
+
+
+def name_of(path):
+    return path.stem
+
+
+def data_of(config):
+    return Path(config.train_dataloader.dataset.data_root).name
+
+
+def on_small_data(path, patches, tmp_path):
+    """The recipe with its own pipeline; sizes reduced to what two cores do in seconds."""
+    config = Config.fromfile(path)
+    data = data_of(config)
+    size = 128 if data in ('mbrsc', 'synthetic') else 64
+    root = str(patches(data, size))
+    for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if config.get(loader):
+            config[loader].update(num_workers=0, persistent_workers=False, batch_size=4)
+            config[loader].dataset.data_root = root
+    config.work_dir = str(tmp_path / 'run')
+    config.experiment_name = f'{path.stem}_{tmp_path.name}'
+    config.launcher = 'none'
+    config.default_hooks.logger.interval = 1
+    if config.model.get('queue_len'):
+        config.model.queue_len = config.train_dataloader.batch_size = 2  # a quarter of the eight images
+    return config
+
+
+def build(config):
+    import_modules_from_strings(**config.custom_imports)
+    return RUNNERS.build(config)
+
+
+def copy_of(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def changed(before, model):
+    after = model.state_dict()
+    return [name for name in before if before[name].is_floating_point() and not torch.equal(before[name], after[name])]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', PRETRAINING, ids=name_of)
+def test_pretraining_recipe_takes_an_epoch(path, patches, tmp_path):
+    config = on_small_data(path, patches, tmp_path)
+    views = config.train_dataloader.dataset.pipeline[1]
+    views.size = 32
+    config.train_dataloader.dataset.ann_file = ''
+    config.train_cfg.max_epochs = 1
+    runner = build(config)
+    before = copy_of(runner.model)
+    model = runner.train()
+    assert runner.iter == 8 // config.train_dataloader.batch_size
+    losses, _ = runner.message_hub.get_scalar('train/loss').data
+    assert all(math.isfinite(loss) for loss in losses)
+    assert any('backbone.conv1' in name for name in changed(before, model))
+    stored = torch.load(tmp_path / 'run' / 'backbone.pth', weights_only=True)
+    assert torch.equal(stored['state_dict']['conv1.weight'], model.backbone.conv1.weight)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', FINE_TUNING, ids=name_of)
+def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_path):
+    config = on_small_data(path, patches, tmp_path)
+    crop = (64, 64) if config.model.backbone.depth == 50 else (128, 128)
+    for step in config.train_dataloader.dataset.pipeline:
+        if step.type == 'RandomCrop':
+            step.crop_size = crop
+        if step.type == 'RandomResize':
+            step.scale = crop
+    config.model.data_preprocessor.size = crop
+    config.train_dataloader.dataset.ann_file = 'splits/train_50pct.txt'
+    config.val_dataloader.dataset.ann_file = 'splits/test.txt'
+    config.model.backbone.init_cfg.checkpoint = backbone_of_depth(config, tmp_path)
+    config.train_cfg.update(max_iters=2, val_interval=2)
+    runner = build(config)
+    given = torch.load(tmp_path / 'backbone.pth', weights_only=True)['state_dict']
+    before = {}
+    after_init = runner._init_model_weights
+    runner._init_model_weights = lambda: (after_init(), before.update(copy_of(runner.model)))
+    model = runner.train()
+    assert all(torch.equal(before[f'backbone.{name}'], value) for name, value in given.items())
+    moved = changed(before, model)
+    if path in FROZEN:
+        state = model.state_dict()
+        kept = [name for name in before if name.startswith('backbone.') and torch.equal(before[name], state[name])]
+        assert len(kept) == len(given)  # weights, running statistics and their counters
+        assert not any(parameter.requires_grad for parameter in model.backbone.parameters())
+    else:
+        assert 'backbone.conv1.weight' in moved
+    assert any(name.startswith('decode_head') for name in moved)
+    assert runner.iter == 2
+    assert math.isfinite(runner.message_hub.get_scalar('train/loss').current())
+    assert 0 <= runner.message_hub.get_scalar('val/mIoU').current() <= 100
+
+
+def backbone_of_depth(config, tmp_path):
+    """A backbone.pth with the weights of an untrained network of the recipe's depth."""
+    import mmseg.models  # noqa: F401
+    from mmengine.registry import MODELS
+
+    from projects.false.engine.weights.backbone import export_backbone
+
+    init_default_scope('mmseg')
+    backbone = MODELS.build(dict(type='ResNet', depth=config.model.backbone.depth))
+    state = {f'backbone.{name}': value for name, value in backbone.state_dict().items()}
+    path = tmp_path / 'backbone.pth'
+    export_backbone({'state_dict': state, 'meta': {}}, path)
+    return str(path)
+
+
+@pytest.mark.parametrize('path', CONFIGS, ids=name_of)
+def test_recipe_says_how_it_is_used(path):
+    docstring = re.search(r'"""(.+?)"""', path.read_text(), re.DOTALL).group(1)
+    assert f'python tools/train.py configs/{path.name}' in docstring
+    assert 'Global batch' in docstring or re.search('global batch.* as (simclr|mocov2)_', docstring)
+    assert re.search(r'Result: (docs/results\.md|not yet measured)', docstring)
+    assert 'Hardware' in docstring or re.search('hardware: as (simclr|mocov2)_', docstring)
+
+
+@pytest.mark.parametrize('path', [p for p in PRETRAINING if p.stem.startswith('false')], ids=name_of)
+def test_false_differs_from_its_baseline_in_the_head_alone(path):
+    if path.stem.endswith('_released'):
+        pytest.skip('the released recipe has its own optimizer, schedule and views')
+    if path.stem.endswith('_oracle'):
+        pytest.skip('the oracle reads labels in its pipeline')
+    false = Config.fromfile(path).to_dict()
+    baseline = Config.fromfile(path.with_name(path.name.removeprefix('false_'))).to_dict()
+    assert false['model'].pop('head') != baseline['model'].pop('head')
+    assert false == baseline
+    lines = path.read_text().split('"""')[2].strip().splitlines()
+    assert len([line for line in lines if line and not line.startswith('_base_')]) <= 10
+
+
+def documented_keys():
+    """The keys of the README's table of options; `.floor` continues the key before it."""
+    rows = re.findall(r'^\| (`[a-z_.]+[^|]*) \|', (CONFIGS[0].parents[1] / 'README.md').read_text(), re.MULTILINE)
+    keys = set()
+    for row in rows:
+        names = [name.split('=')[0] for name in re.findall(r'`([a-zA-Z0-9_.=:/]+)`', row)]
+        if names and '.' in names[0]:
+            keys |= {names[0], *(names[0].rsplit('.', 1)[0] + name for name in names[1:] if name.startswith('.'))}
+    return keys
+
+
+OPTIONS = {
+    'model.head.loss.confidence_weight=0.7': lambda run: run.model.head.loss_module.confidence_weight == 0.7,
+    'model.head.loss.positive_threshold=0.3': lambda run: run.model.head.loss_module.positive_threshold == 0.3,
+    'model.head.loss.temperature=0.3': lambda run: run.model.head.loss_module.temperature == 0.3,
+    'model.head.loss.determination=released': lambda run: isinstance(
+        run.model.head.loss_module.determination, Released
+    ),
+    'model.head.loss.determination.k=3': lambda run: run.model.head.loss_module.determination.k == 3,
+    'model.head.loss.determination.floor=0.2': lambda run: run.model.head.loss_module.determination.floor == 0.2,
+    'model.queue_len=64': lambda run: len(run.model.queue) == 64,
+    'model.momentum=0.02': lambda run: run.model.key_encoder.momentum == 0.02,
+    'train_dataloader.batch_size=3': lambda run: run.train_loop.dataloader.batch_size == 3,
+    'train_dataloader.dataset.ann_file=splits/test.txt': lambda run: len(run.train_loop.dataloader.dataset) == 4,
+    'train_dataloader.dataset.packed=True': lambda run: (
+        run.train_loop.dataloader.dataset.computed and len(run.train_loop.dataloader.dataset) == 4
+    ),
+    'train_dataloader.dataset.max_unreadable=3': lambda run: run.train_loop.dataloader.dataset.max_unreadable == 3,
+    'train_dataloader.dataset.pipeline.1.crop_scale=(0.3,0.4)': lambda run: (
+        run.train_loop.dataloader.dataset.pipeline.transforms[1].crop_scale == (0.3, 0.4)
+    ),
+    'train_dataloader.dataset.pipeline.1.color_on=device': lambda run: (
+        run.train_loop.dataloader.dataset.pipeline.transforms[1].on_device
+    ),
+    'randomness.seed=7': lambda run: run.seed == 7 and run.train_loop.dataloader.sampler.seed == 7,
+    'model.backbone.init_cfg.checkpoint=x.pth': lambda run: run.model.backbone.init_cfg['checkpoint'] == 'x.pth',
+    'model.backbone.init_cfg=None': lambda run: run.model.backbone.init_cfg[0]['type'] == 'Kaiming',
+    'train_cfg.max_iters=3': lambda run: run.train_loop.max_iters == 3,
+    'train_cfg.max_epochs=3': lambda run: run.train_loop.max_epochs == 3,
+}
+
+
+def test_every_documented_option_is_tried():
+    assert documented_keys() <= {option.split('=')[0] for option in OPTIONS}
+    assert len(documented_keys()) >= 10
+
+
+@pytest.mark.parametrize('option', OPTIONS)
+def test_options_reach_what_is_built(option, patches, tmp_path):
+    """As a user types them: parsed by the tools' own parser, followed into the runner."""
+    import argparse
+
+    fine_tuning = 'init_cfg' in option or 'max_iters' in option
+    form = 'mocov2' if option.startswith(('model.queue', 'model.momentum')) else 'simclr'
+    path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else f"false_{form}"}_r18_synthetic.py'
+    config = on_small_data(path, patches, tmp_path)
+    if 'packed' in option:
+        pack(config.train_dataloader.dataset.data_root)
+    parser = argparse.ArgumentParser()
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+    config.merge_from_dict(parser.parse_args(['--cfg-options', option]).cfg_options)
+    config.experiment_name = f'{option}_{tmp_path.name}'
+    assert OPTIONS[option](build(config))
+
+
+def test_released_optimizer_gives_no_decay_to_norms_alone():
+    from mmengine.optim import build_optim_wrapper
+    from mmengine.registry import MODELS
+    from mmengine.utils.dl_utils.misc import is_norm
+
+    config = Config.fromfile(REPOSITORY / 'configs' / 'false_simclr_r50_potsdam_released.py')
+    import_modules_from_strings(**config.custom_imports)
+    init_default_scope('mmpretrain')
+    model = MODELS.build(config.model)
+    wrapper = build_optim_wrapper(model, config.optim_wrapper)
+    decay = {id(p): group['weight_decay'] for group in wrapper.param_groups for p in group['params']}
+    norms = {id(p) for module in model.modules() if is_norm(module) for p in module.parameters()}
+    assert len(norms) == 106
+    for name, parameter in model.named_parameters():
+        assert decay[id(parameter)] == (0 if id(parameter) in norms else 1e-6), name

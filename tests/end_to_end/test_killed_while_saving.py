@@ -1,0 +1,28 @@
+"""SIGKILL at random moments of saving: a complete checkpoint is always found, and training goes on from it.
+
+FALSE_KILLS sets how often a run is killed (20).
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.tools import REPOSITORY
+
+
+@pytest.mark.slow
+def test_every_killed_run_goes_on(tmp_path: Path) -> None:
+    kills = os.environ.get('FALSE_KILLS', '20')
+    command = [sys.executable, '-m', 'tests.end_to_end.killed_runs', str(tmp_path), kills]
+    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    print(done.stdout)
+    lines = done.stdout.splitlines()
+    assert f'{kills} times a complete checkpoint was found and training went on from it' in lines[0]
+    stages = [int(line.split()[0]) for line in lines if ' while ' in line]
+    assert sum(stages) == int(kills)
+    assert sum(number > 0 for number in stages) > 4  # the kills are spread over what saving does

@@ -1,0 +1,133 @@
+"""k steps, an interruption and k more equal 2k steps, bit for bit, through the recipes and the real runner."""
+
+import json
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS, RUNNERS
+from mmengine.utils import import_modules_from_strings
+
+from tests.helpers.tools import REPOSITORY
+
+
+class Interruption(Exception):
+    """Stands for a power cut."""
+
+
+@HOOKS.register_module()
+class InterruptHook(Hook):
+    """Stop the run in the step after the one that saved."""
+
+    priority = 'LOWEST'
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        """Fail before the step is taken."""
+        if runner.iter == self.at:
+            raise Interruption
+
+
+def pretraining(patches, name='false_simclr_r18_synthetic'):
+    config = Config.fromfile(REPOSITORY / 'configs' / f'{name}.py')
+    config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='')
+    config.train_dataloader.dataset.pipeline[1].size = 32
+    config.train_cfg.max_epochs = 4  # of two batches
+    config.param_scheduler = config.param_scheduler[:1]
+    config.default_hooks.checkpoint.interval = 2
+    return config, 5, 'epoch_4.pth'
+
+
+def within_an_epoch(patches):
+    config, _, _ = pretraining(patches)
+    config.default_hooks.checkpoint.update(by_epoch=False, interval=3)
+    return config, 5, 'iter_8.pth'
+
+
+def moco(patches):
+    config, _, _ = pretraining(patches, 'false_mocov2_r18_synthetic')
+    config.train_dataloader.dataset.data_root = str(patches('synthetic', 64, 24))
+    config.model.queue_len = 6  # of three batches: at each checkpoint the next keys go to another place
+    config.model.head.loss.positive_threshold = -1.0
+    config.train_dataloader.batch_size = 2
+    config.train_dataloader.dataset.pipeline[1].color_on = 'device'
+    config.train_cfg.max_epochs = 1
+    config.default_hooks.checkpoint.update(by_epoch=False, interval=4)
+    return config, 5, 'iter_8.pth'
+
+
+def fine_tuning(patches):
+    config = Config.fromfile(REPOSITORY / 'configs' / 'upernet_r18_synthetic.py')
+    config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='splits/train_100pct.txt')
+    config.model.backbone.init_cfg = None
+    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=6)
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    config.param_scheduler = config.param_scheduler[:1]
+    config.default_hooks.checkpoint.interval = 3
+    return config, 4, 'iter_6.pth'
+
+
+def run(config, folder, name):
+    config.work_dir = str(folder)
+    config.experiment_name = name
+    import_modules_from_strings(**config.custom_imports)
+    RUNNERS.build(config).train()
+
+
+def flat(value, name=''):
+    """Every tensor and number of a checkpoint by its place."""
+    if isinstance(value, dict):
+        items = value.items()
+    elif isinstance(value, list | tuple):
+        items = enumerate(value)
+    else:
+        return {name: value}
+    return {key: leaf for part, inner in items for key, leaf in flat(inner, f'{name}/{part}').items()}
+
+
+def logged(folder):
+    """Loss and learning rate by step; a resumed run logs in a second folder."""
+    lines = [json.loads(line) for path in sorted(folder.glob('*/vis_data/scalars.json')) for line in path.open()]
+    return {line['step']: (line['loss'], line['lr']) for line in lines}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('workers', [0, 2])
+@pytest.mark.parametrize('recipe', [pretraining, within_an_epoch, moco, fine_tuning])
+def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, tmp_path):
+    def prepared():
+        config, stop, last = recipe(patches)
+        config.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
+        if config.train_dataloader.batch_size > 4:
+            config.train_dataloader.batch_size = 4
+        config.default_hooks.logger.interval = 1
+        return config, stop, last
+
+    config, stop, last = prepared()
+    run(config, tmp_path / 'whole', f'{recipe.__name__}_{workers}_whole')
+
+    config, *_ = prepared()
+    config.custom_hooks = [dict(type='InterruptHook', at=stop)]
+    with pytest.raises(Interruption):
+        run(config, tmp_path / 'parts', f'{recipe.__name__}_{workers}_first')
+    config, *_ = prepared()
+    config.resume = True
+    run(config, tmp_path / 'parts', f'{recipe.__name__}_{workers}_second')
+
+    whole, parts = (torch.load(tmp_path / name / last, weights_only=True) for name in ('whole', 'parts'))
+    for part in ('state_dict', 'optimizer', 'param_schedulers', 'rng'):
+        one, other = flat(whole[part]), flat(parts[part])
+        assert one.keys() == other.keys()
+        for place, value in one.items():
+            same = torch.equal(value, other[place]) if isinstance(value, torch.Tensor) else value == other[place]
+            assert same, f'{part}{place}'
+    if recipe is moco:
+        assert whole['state_dict']['queue.image_indices'].min() >= 0
+        assert whole['state_dict']['queue.pointer'] == 4
+        assert any(name.startswith('key_encoder.') for name in whole['state_dict'])
+    one, other = logged(tmp_path / 'whole'), logged(tmp_path / 'parts')
+    assert len(one) >= 4
+    assert one == other

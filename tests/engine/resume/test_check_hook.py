@@ -1,0 +1,255 @@
+"""Another batch is said, refused or allowed, and an allowed one goes on at the right place."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.hooks import Hook
+
+from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
+from tests.helpers.runs import Points, build_runner
+
+SCHEDULES = [
+    {'type': 'LinearLR', 'start_factor': 0.1, 'by_epoch': True, 'begin': 0, 'end': 2, 'convert_to_iter_based': True},
+    {'type': 'CosineAnnealingLR', 'by_epoch': True, 'begin': 2, 'convert_to_iter_based': True},
+    {'type': 'StepLR', 'by_epoch': True, 'step_size': 3, 'gamma': 0.5},
+]
+BY_EPOCH = {'by_epoch': True, 'max_epochs': 6}
+BY_ITERATION = {'by_epoch': False, 'max_iters': 24}
+
+
+class Rates(Hook):
+    """Note the learning rate of every step."""
+
+    def __init__(self) -> None:
+        self.by_iteration: dict[int, float] = {}
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+        self.by_iteration[runner.iter] = runner.optim_wrapper.get_lr()['lr'][0]
+
+
+@pytest.fixture
+def train(tmp_path: Path, tiny_runner):
+    """``train(name, batch_size, allow=..., **changes)``: the runner after training and its learning rates."""
+
+    def run(name: str, batch_size: int, allow: bool = False, **changes):
+        shuffled = {'type': 'DefaultSampler', 'shuffle': True}
+        by_epoch = changes.get('train_cfg', BY_EPOCH)['by_epoch']
+        saving = {'type': 'SafeCheckpointHook', 'by_epoch': by_epoch, 'interval': 1 if by_epoch else 4}
+        settings = {
+            'train_cfg': BY_EPOCH,
+            'train_dataloader': {'dataset': Points(), 'batch_size': batch_size, 'sampler': shuffled},
+            'param_scheduler': SCHEDULES,
+            'custom_hooks': [{'type': 'PlainCheckpointHook'}, {'type': 'ResumeCheckHook', 'allow_other_batch': allow}],
+            'default_hooks': {'checkpoint': saving},
+        }
+        runner = tiny_runner(name, **{**settings, **changes})
+        runner.said = []
+        runner.logger.info = runner.said.append
+        rates = Rates()
+        runner.register_hook(rates)
+        runner.train()
+        return runner, rates.by_iteration
+
+    return run
+
+
+def said(runner, words: str) -> list[str]:
+    return [line for line in runner.said if words in line]
+
+
+def test_checkpoints_say_their_batch(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    note = read_checkpoint(tmp_path / 'whole' / 'epoch_3.pth')['meta']['global_batch']
+    assert note == {'processes': 1, 'per_process': 4, 'epoch_length': 4, 'accumulation': 1}
+
+
+def test_same_batch_says_nothing(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    runner, _ = train('resumed', 4, load_from=str(tmp_path / 'whole' / 'epoch_3.pth'), resume=True)
+    assert said(runner, 'global batch') == said(runner, 'goes on') == []
+
+
+def test_other_batch_is_refused(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    with pytest.raises(InputError, match=r'4 = 1 process\(es\) x 4 and this run has 8 = 1 process\(es\) x 8'):
+        train('resumed', 8, load_from=str(tmp_path / 'whole' / 'epoch_3.pth'), resume=True)
+    assert not list((tmp_path / 'resumed').glob('*.pth'))
+
+
+def test_loading_weights_compares_nothing(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    runner, rates = train('other', 8, load_from=str(tmp_path / 'whole' / 'epoch_3.pth'))
+    assert min(rates) == 0
+    assert said(runner, 'global batch') == []
+
+
+@pytest.mark.parametrize('batch_size', [8, 2])
+def test_allowed_other_batch_goes_on_after_the_same_epoch(tmp_path: Path, train, batch_size: int) -> None:
+    train('whole', 4)
+    _, expected = train('expected', batch_size)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    runner, rates = train('resumed', batch_size, allow=True, load_from=path, resume=True)
+    length = 16 // batch_size
+    assert sorted(rates) == list(range(3 * length, 6 * length))
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
+    assert (runner.epoch, runner.iter) == (6, 6 * length)
+    assert len(said(runner, 'resumed with another global batch, as asked for')) == 1
+    place = f'goes on after epoch 3 (of {length} iterations, before 4), iteration {3 * length} of {6 * length}'
+    assert len(said(runner, place)) == 1
+    last = read_checkpoint(tmp_path / 'resumed' / 'epoch_6.pth')
+    assert (last['meta']['iter'], last['meta']['global_batch']['per_process']) == (6 * length, batch_size)
+
+
+def test_momentum_of_the_optimizer_is_kept(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    path = tmp_path / 'whole' / 'epoch_5.pth'
+    saved = read_checkpoint(path)['optimizer']['state']
+    seen = {}
+
+    class Look(Hook):
+        def before_train_epoch(self, runner) -> None:
+            seen.update(
+                {k: v['momentum_buffer'].clone() for k, v in runner.optim_wrapper.state_dict()['state'].items()}
+            )
+
+    train('resumed', 8, allow=True, load_from=str(path), resume=True, custom_hooks=[*_hooks(), Look()])
+    assert seen
+    assert all(torch.equal(value, saved[key]['momentum_buffer']) for key, value in seen.items())
+
+
+def _hooks() -> list[dict]:
+    return [{'type': 'PlainCheckpointHook'}, {'type': 'ResumeCheckHook', 'allow_other_batch': True}]
+
+
+def test_random_state_is_restored_at_the_new_place(tmp_path: Path, train) -> None:
+    exact = [*_hooks(), {'type': 'ExactResumeHook'}]
+    train('whole', 4, custom_hooks=exact)
+    path = tmp_path / 'whole' / 'epoch_5.pth'
+    saved = read_checkpoint(path)['rng'][0]['torch']
+    seen = []
+
+    class Look(Hook):
+        priority = 'LOWEST'
+
+        def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
+            seen.append(torch.get_rng_state())
+
+    train('resumed', 8, load_from=str(path), resume=True, custom_hooks=[*exact, Look()])
+    assert torch.equal(seen[0], saved)
+
+
+def test_scaled_learning_rate_follows_the_present_batch(tmp_path: Path, train) -> None:
+    scaling = {'auto_scale_lr': {'base_batch_size': 4, 'enable': True}}
+    train('whole', 4, **scaling)
+    _, expected = train('expected', 8, **scaling)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    _, rates = train('resumed', 8, allow=True, load_from=path, resume=True, **scaling)
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
+
+
+def test_allowed_other_batch_of_iterations_goes_on_after_the_same_iteration(tmp_path: Path, train) -> None:
+    schedules = [{'type': 'PolyLR', 'by_epoch': False, 'eta_min': 1e-4}]
+    settings = {'train_cfg': BY_ITERATION, 'param_scheduler': schedules}
+    _, expected = train('whole', 4, **settings)
+    path = str(tmp_path / 'whole' / 'iter_8.pth')
+    runner, rates = train('resumed', 8, allow=True, load_from=path, resume=True, **settings)
+    assert sorted(rates) == list(range(8, 24))
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
+    assert len(said(runner, 'goes on after iteration 8 of 24')) == 1
+
+
+def test_more_images_need_no_permission(tmp_path: Path, train) -> None:
+    """The batch stays and epochs get longer: the place is counted in epochs all the same."""
+
+    class More(Points):
+        def __len__(self) -> int:
+            return 32
+
+    train('whole', 4)
+    sampler = {'type': 'DefaultSampler', 'shuffle': True}
+    loader = {'dataset': More(), 'batch_size': 4, 'sampler': sampler}
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    runner, rates = train('resumed', 4, load_from=path, resume=True, train_dataloader=loader)
+    assert sorted(rates) == list(range(24, 48))
+    assert len(said(runner, 'epoch 3 (of 8 iterations, before 4)')) == 1
+
+
+def test_checkpoint_without_a_note_goes_on_as_before(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    path = tmp_path / 'whole' / 'epoch_3.pth'
+    checkpoint = read_checkpoint(path)
+    del checkpoint['meta']['global_batch']
+    write_checkpoint(checkpoint, path)
+    runner, rates = train('resumed', 8, load_from=str(path), resume=True)
+    assert min(rates) == 12
+    assert len(said(runner, 'the checkpoint does not say its global batch; this run has 8')) == 1
+
+
+def test_accumulated_gradients_count(tmp_path: Path, train) -> None:
+    """Two iterations a step with half the images are the same global batch; in their place the same batch is none."""
+    train('whole', 4)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    twice = {'optimizer': {'type': 'SGD', 'lr': 0.01}, 'accumulative_counts': 2}
+    runner, rates = train('half', 2, load_from=path, resume=True, optim_wrapper=twice)
+    assert len(said(runner, '4 = 1 process(es) x 2 x 2 accumulated, before 4 = 1 process(es) x 4')) == 1
+    assert min(rates) == 24
+    with pytest.raises(InputError, match=r'this run has 8 = 1 process\(es\) x 4 x 2 accumulated'):
+        train('same', 4, load_from=path, resume=True, optim_wrapper=twice)
+
+
+def test_the_rate_that_is_said_is_that_of_the_present_batch(tmp_path: Path, train) -> None:
+    scaling = {'auto_scale_lr': {'base_batch_size': 4, 'enable': True}}
+    train('whole', 4, **scaling)
+    hooks = [{'type': 'StartChecksHook'}, *_hooks()]
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    runner, _ = train('resumed', 8, load_from=path, resume=True, custom_hooks=hooks, **scaling)
+    assert [line.split('base learning rate ')[1] for line in said(runner, 'base learning rate')] == ['0.02']
+
+
+@pytest.mark.parametrize('batch_size', [8, 2])
+def test_end_of_an_epoch_moves_as_well(tmp_path: Path, train, batch_size: int) -> None:
+    """Saved by iteration after the last one of an epoch: the end of that epoch is still to come."""
+    saving = {'default_hooks': {'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': False, 'interval': 4}}}
+    sampler = {'type': 'SeededSampler'}
+    train('whole', 4, **saving)
+    _, expected = train('expected', batch_size)
+    loader = {'dataset': Points(), 'batch_size': batch_size, 'sampler': sampler}
+    path = str(tmp_path / 'whole' / 'iter_12.pth')
+    runner, rates = train('resumed', 0, allow=True, load_from=path, resume=True, train_dataloader=loader)
+    length = 16 // batch_size
+    assert (runner.epoch, runner.iter) == (6, 6 * length)
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in range(3 * length, 6 * length)})
+
+
+def test_schedule_that_follows_a_metric_cannot_be_moved(tmp_path: Path, train, with_validation) -> None:
+    plateau = [{'type': 'ReduceOnPlateauLR', 'monitor': 'score', 'by_epoch': True}]
+    train('whole', 4, param_scheduler=plateau, **with_validation)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    with pytest.raises(InputError, match='ReduceOnPlateauLR follows a validation metric'):
+        train('resumed', 8, True, load_from=path, resume=True, param_scheduler=plateau, **with_validation)
+
+
+def run_in_a_process(rank: int, folder: str) -> None:
+    rendezvous = f'file://{folder}/rendezvous'
+    torch.distributed.init_process_group('gloo', init_method=rendezvous, rank=rank, world_size=2)
+    loader = {'dataset': Points(), 'batch_size': 2, 'sampler': {'type': 'DefaultSampler', 'shuffle': True}}
+    hooks = [{'type': 'PlainCheckpointHook'}, {'type': 'ExactResumeHook'}, {'type': 'ResumeCheckHook'}]
+    path = f'{folder}/whole/epoch_3.pth'
+    settings = {'train_dataloader': loader, 'custom_hooks': hooks, 'train_cfg': BY_EPOCH, 'load_from': path}
+    runner = build_runner(Path(folder, 'resumed'), resume=True, **settings)
+    lines = []
+    runner.logger.info = lines.append
+    runner.train()
+    assert runner.iter == 24
+    words = 'global batch 4 = 2 process(es) x 2, before 4 = 1 process(es) x 4; the global batch stays'
+    assert sum(words in line for line in lines) == 1
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_where_one_was(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    torch.multiprocessing.start_processes(run_in_a_process, (str(tmp_path),), nprocs=2, start_method='spawn')
+    assert (tmp_path / 'resumed' / 'epoch_6.pth').exists()

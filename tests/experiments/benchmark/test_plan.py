@@ -1,0 +1,224 @@
+"""What a benchmark checks before it starts, and the commands it would run."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from projects.false import InputError
+from projects.false.experiments.benchmark.outputs import shown_runs
+from projects.false.experiments.benchmark.recipes import digest
+from projects.false.experiments.benchmark.runner import Benchmark
+from projects.false.experiments.benchmark.spec import read_spec
+from tests.helpers.tiny_benchmark import write_spec
+
+
+def unlabel(root, split):
+    """Let dataset.json say that the patches of a split have no labelled pixel."""
+    description = json.loads((root / 'dataset.json').read_text())
+    for patch in description['patches']:
+        if patch['split'] == split:
+            patch['pixels'] = [0] * (len(patch['pixels']) - 1) + [sum(patch['pixels'])]
+    (root / 'dataset.json').write_text(json.dumps(description))
+
+
+FINE_TUNE, PRETRAIN = 'configs/upernet_r18_synthetic.py', 'configs/simclr_r18_synthetic.py'
+
+
+def classes(number):
+    options = {'model.decode_head.num_classes': number}
+    return f'dict(protocols=dict(upernet=dict(config={FINE_TUNE!r}, options={options})))'
+
+
+def pretrained(size, **options):
+    """The text of a method with another batch size, and options of its model."""
+    changed = {'train_dataloader.batch_size': size, **{f'model.{key}': value for key, value in options.items()}}
+    return f'dict(config={PRETRAIN!r}, options={{**pretraining, **{changed}}})'
+
+
+def methods(simclr=pretrained(2), other=None):  # noqa: B008
+    more = f', other={other}' if other else ''
+    return f'dict(methods=dict(random=None, simclr={simclr}{more}))'
+
+
+@pytest.fixture
+def data(patches, tmp_path):
+    return shutil.copytree(patches('synthetic', 64, 16), tmp_path / 'data')
+
+
+@pytest.fixture
+def opened(data, tmp_path):
+    """``opened(changes, begun, ...)``: a benchmark with everything checked and planned, and maybe all steps begun."""
+
+    def open_it(changes='dict()', begun=False, **arguments):
+        spec = read_spec(str(write_spec(tmp_path / 'tiny.py', data, changes)))
+        with Benchmark(spec, tmp_path / 'out', **arguments) as benchmark:
+            if begun:
+                benchmark.claim()
+                for name in by_name(benchmark):
+                    log = tmp_path / 'out' / 'logs' / f'{name}.log'
+                    log.parent.mkdir(parents=True, exist_ok=True)
+                    log.touch()
+            return benchmark
+
+    return open_it
+
+
+def by_name(benchmark):
+    return {step.name: step for step in benchmark.plan.steps}
+
+
+def test_every_run_has_its_steps_in_order(opened):
+    benchmark = opened('dict(seeds=[1, 2], draws=[3, 4], fractions=[0.5, 1.0])')
+    names = [step.name for step in benchmark.plan.steps]
+    assert len(names) == len(set(names)) == 2 + 2 * (2 * 2 * 2 * 2)
+    seen = set()
+    for step in benchmark.plan.steps:
+        assert seen.issuperset(step.needs)
+        seen.add(step.name)
+    assert by_name(benchmark)['finetune/upernet/50pct/simclr/seed2_draw3'].needs == ('pretrain/simclr/seed2',)
+    assert by_name(benchmark)['finetune/upernet/50pct/random/seed2_draw3'].needs == ()
+    assert benchmark.methods == ('random', 'simclr')
+    assert [run.shown for run in benchmark.plan.runs].count(True) == 2 * 2  # a method and fraction each
+
+
+def test_commands(opened, data, tmp_path):
+    steps = by_name(opened('dict(seeds=[7], draws=[3])', begun=True))
+    place = 'upernet/50pct/simclr/seed7_draw3'
+    work = tmp_path / 'out'
+    options = steps[f'finetune/{place}'].command
+    assert options[1].endswith('tools/train.py')
+    assert f'model.backbone.init_cfg.checkpoint={work}/pretrain/simclr/seed7/backbone.pth' in options
+    assert 'train_dataloader.dataset.ann_file=splits/train_50pct_seed3.txt' in options
+    assert 'randomness.seed=7003' in options
+    random = steps[f'finetune/{place.replace("simclr", "random")}'].command
+    assert 'model.backbone.init_cfg=None' in random
+    assert 'randomness.seed=7003' in random  # the same order and heads as every method of this seed and draw
+    test = steps[f'scores/test/{place}'].command
+    assert str(work / 'finetune' / place / 'iter_11.pth') in test
+    assert 'test_dataloader.dataset.ann_file=splits/test.txt' in test
+    recipe = (work / 'recipes' / 'finetune_upernet.py').read_text()
+    assert re.search(r'^val_dataloader = None$', recipe, re.MULTILINE)
+    assert len((data / 'splits' / 'train_50pct_seed3.txt').read_text().split()) == 4
+
+
+def test_choosing_does_not_read_the_test_list(opened, data):
+    shutil.copy(data / 'splits' / 'test.txt', data / 'splits' / 'val.txt')
+    (data / 'splits' / 'test.txt').write_text('unreadable, no such patch\n')
+    steps = opened(part='val').plan.steps
+    tests = [step for step in steps if step.command[1].endswith('test.py')]
+    assert len(tests) == 2
+    assert all('test_dataloader.dataset.ann_file=splits/val.txt' in step.command for step in tests)
+    assert not any('splits/test.txt' in part for step in steps for part in step.command)
+
+
+def test_what_was_chosen_is_tested_without_training_again(opened, data):
+    shutil.copy(data / 'splits' / 'test.txt', data / 'splits' / 'val.txt')
+    chosen, reported = (opened(part=part).plan.fingerprints for part in ('val', 'test'))
+    trained = {name for name in chosen if name.startswith(('pretrain/', 'finetune/'))}
+    assert len(trained) == 3
+    assert {name: chosen[name] for name in trained} == {name: reported[name] for name in trained}
+    assert {name.split('/')[1] for name in reported.keys() - trained} == {'test'}
+
+
+def test_a_changed_recipe_is_used_for_new_seeds(opened, tmp_path):
+    opened(begun=True)
+    recipe = tmp_path / 'out' / 'recipes' / 'pretrain_simclr.py'
+    before = recipe.read_text()
+    opened('dict(seeds=[2], budget=dict(epochs=3, iterations=11))', begun=True)
+    assert recipe.read_text() == before.replace('max_epochs=2', 'max_epochs=3') != before
+
+
+def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_path):
+    before = opened(begun=True).plan.fingerprints
+    grown = opened('dict(seeds=[1, 2], draws=[1, 2])', begun=True).plan.fingerprints
+    assert before.items() < grown.items()
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == grown
+    with pytest.raises(InputError, match='pretrain/simclr/seed1 was run with other settings, data or recipe; choose'):
+        opened('dict(budget=dict(epochs=3, iterations=11))')
+    with pytest.raises(InputError, match='finetune/upernet/50pct/random/seed1_draw1 was run with other settings'):
+        opened('dict(budget=dict(epochs=2, iterations=12))')
+
+
+def test_what_has_not_begun_may_still_change(opened, tmp_path):
+    opened(begun=True)
+    shutil.rmtree(tmp_path / 'out' / 'logs')
+    changed = opened('dict(budget=dict(epochs=3, iterations=12))', begun=True).plan.fingerprints
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == changed
+
+
+def test_data_made_by_other_commands_is_refused(opened, data, tmp_path):
+    shutil.copytree(data, tmp_path / 'out' / 'data')
+    made = "dict(data=dict(root='{{work}}/data', prepare=['a.py {{data}} --seed {}']))"
+    assert opened(made.format(1), begun=True).data.root == tmp_path / 'out' / 'data'
+    stored = tmp_path / 'out' / 'settings.json'
+    stored.write_text(
+        json.dumps(json.loads(stored.read_text()) | {'prepare': digest((('a.py', '{data}', '--seed', '1'),))})
+    )
+    opened(made.format(1))
+    with pytest.raises(InputError, match=r'out/data: was made, or begun, by other commands than data\.prepare has now'):
+        opened(made.format(2))
+
+
+def test_a_recipe_of_other_classes_is_refused(opened):
+    changes = "dict(protocols=dict(upernet=dict(config='configs/upernet_r18_mbrsc.py', options={"
+    changes += "'model.decode_head.num_classes': 7, 'model.auxiliary_head.num_classes': 7})))"
+    with pytest.raises(InputError, match=r"palette is 'mbrsc', of other classes than the data \(road, "):
+        opened(changes)
+
+
+def test_the_pictures_are_of_runs_whose_predictions_were_kept(opened, tmp_path):
+    """Kept for the first seed and draw of the spec as it was, which a later call may order otherwise or leave out."""
+    benchmark = opened('dict(seeds=[2, 1], draws=[1])')
+    results = [{'run': run.key._asdict()} for run in benchmark.plan.runs]
+    assert shown_runs(benchmark, results) == {}
+    for run in benchmark.plan.runs:
+        if run.key.seed == 1:
+            (tmp_path / 'out' / run.names[2] / 'predictions').mkdir(parents=True)
+    shown = shown_runs(benchmark, results)
+    assert set(shown) == {('upernet', 0.5, 'random'), ('upernet', 0.5, 'simclr')}
+    for entry in shown.values():
+        assert entry.predictions.parent.name == 'seed1_draw1'
+
+
+def test_other_lists_are_other_runs(opened, data):
+    opened(begun=True)
+    names = (data / 'splits' / 'test.txt').read_text().split()
+    (data / 'splits' / 'test.txt').write_text(names[0] + '\n')
+    with pytest.raises(InputError, match='scores/test/upernet/50pct/random/seed1_draw1 was run with other settings'):
+        opened()
+
+
+@pytest.mark.parametrize(
+    ('damage', 'changes', 'text'),
+    [
+        (lambda root: shutil.rmtree(root), 'dict()', r'data: no such folder; give a folder made by tools'),
+        (lambda root: shutil.rmtree(root / 'masks'), 'dict()', 'masks: no such folder, so there are no labels'),
+        (lambda root: (root / 'splits' / 'test.txt').write_text('\n'), 'dict()', r'test\.txt: list holds no name'),
+        (lambda root: (root / 'splits' / 'pretrain.txt').unlink(), 'dict()', r'pretrain\.txt: list not readable'),
+        (lambda root: (root / 'splits' / 'test.txt').write_text('x\n'), 'dict()', "names 'x', which is not in dataset"),
+        (lambda root: unlabel(root, 'test'), 'dict()', r'test\.txt: its 8 patches have no labelled pixel'),
+        (lambda root: unlabel(root, 'train'), 'dict()', r'train_50pct_seed1\.txt: 4 patches without a labelled pixel'),
+        (None, classes(5), r'protocols\.upernet .*num_classes is 5, the data has 7 classes'),
+        (None, methods(pretrained(64)), r'methods\.simclr .*8 images do not fill one batch of 64'),
+        (None, methods(other=pretrained(3)), 'methods see different numbers of images'),
+        (None, methods(other=pretrained(2, queue_len=640)), r'methods\.other .*queue_len 640 is more than a quarter'),
+        (None, "dict(methods=dict(random=None, a=dict(config='configs/upernet_r18_mbrsc.py')))", 'is no pretraining'),
+        (None, "dict(protocols=dict(a=dict(config='configs/simclr_r18_mbrsc.py')))", 'is no fine-tuning'),
+    ],
+)  # fmt: skip
+def test_nothing_starts_on_what_cannot_end_well(opened, data, tmp_path, damage, changes, text):
+    if damage:
+        damage(data)
+    with pytest.raises(InputError, match=text):
+        opened(changes)
+    assert not (tmp_path / 'out' / 'settings.json').exists()
+    opened_again = tmp_path / 'out' / '.lock'
+    assert opened_again.read_text() == ''  # the folder was given back
+
+
+def test_jobs(opened):
+    with pytest.raises(InputError, match='--jobs is 0'):
+        opened(jobs=0)
+    assert len(opened(jobs=3).slots) == 3

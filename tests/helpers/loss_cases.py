@@ -1,0 +1,76 @@
+"""Inputs that the tests of losses share."""
+
+import torch
+
+from projects.false import DebiasedLoss, FALSELoss, FNCLoss, HardNegativeLoss, NTXentLoss
+from tests.helpers import slow_losses as slow
+
+ROW_WISE = {
+    'anchor_nearest': ({}, slow.anchor_nearest),
+    'anchor_nearest_3': ({'type': 'anchor_nearest', 'k': 3, 'floor': -0.2}, slow.anchor_nearest),
+    'margin': ({}, slow.margin),
+    'margin_wide': ({'type': 'margin', 'margin': 0.8, 'max_pairs': 3}, slow.margin),
+    'topk': ({}, slow.topk),
+    'topk_low': ({'type': 'topk', 'k': 3, 'floor': -0.5}, slow.topk),
+    'batch_nearest': ({}, slow.batch_nearest),
+}
+"""Determinations that have a meaning with a queue, by case: config and slow form."""
+
+IN_BATCH = ROW_WISE | {
+    'released': ({}, slow.released),
+    'mutual': ({}, slow.mutual),
+    'mutual_2': ({'type': 'mutual', 'k': 2}, slow.mutual),
+}
+"""All determinations that need no labels."""
+
+
+def spec(case):
+    """The determination of a case as a config names it."""
+    return IN_BATCH[case][0] or case
+
+
+def slow_pairs(case, anchors, tau):
+    """F(i) of a case before the gate."""
+    arguments, rule = IN_BATCH[case]
+    return rule(anchors, tau, **{name: value for name, value in arguments.items() if name != 'type'})
+
+
+def losses(temperature=0.5, **options):
+    """Every loss, with every determination, by name."""
+    made = {
+        'nt_xent': NTXentLoss(temperature, **options),
+        'debiased': DebiasedLoss(temperature, **options),
+        'hard_negative': HardNegativeLoss(temperature, beta=0.7, **options),
+        'growing': FALSELoss(
+            temperature, 0.9, -1.0, {'type': 'topk', 'k': 4, 'floor': -1}, confidence_floor=0.1, **options
+        ),
+    }
+    for case in IN_BATCH:
+        made[case] = FALSELoss(temperature, 0.7, 0.2, spec(case), **options)
+    for mode in ('elimination', 'attraction'):
+        for rule in ({'type': 'topk', 'k': 3, 'floor': 0.0}, 'released', 'anchor_nearest'):
+            name = rule if isinstance(rule, str) else 'topk'
+            made[f'{mode}_{name}'] = FNCLoss(temperature, mode, -1.0, rule, **options)
+    return made
+
+
+WITH_QUEUE = [name for name in losses() if not name.startswith('mutual') and not name.endswith('released')]
+
+
+def views(n, dimension=5, spread=0.5, seed=0, dtype=torch.float64):
+    """Two views whose positives agree the better the smaller the spread."""
+    generator = torch.Generator().manual_seed(seed)
+    first = torch.randn(n, dimension, generator=generator, dtype=dtype)
+    return first, first + spread * torch.randn(n, dimension, generator=generator, dtype=dtype)
+
+
+def queue_of(places, dimension=5, seed=9, dtype=torch.float64):
+    """Past keys, not normalised."""
+    return torch.randn(places, dimension, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def some_excluded(n, places, seed=4):
+    """A mask of excluded places, with one query that may compare with none of them."""
+    excluded = torch.rand(n, places, generator=torch.Generator().manual_seed(seed)) < 0.3
+    excluded[0] = True
+    return excluded

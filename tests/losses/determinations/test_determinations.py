@@ -1,0 +1,181 @@
+"""Every rule against its slow form, in a batch and with a queue, and what it must not depend on."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projects.false import FALSELoss, InputError
+from projects.false.losses import build_determination
+from tests.helpers import slow_losses as slow
+from tests.helpers.loss_cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
+
+
+def as_sets(mask):
+    return [set(row.nonzero()[:, 0].tolist()) for row in mask]
+
+
+@pytest.mark.parametrize('case', IN_BATCH)
+@pytest.mark.parametrize(
+    ('n', 'spread', 'tau'), [(1, 0.5, 0.5), (2, 0.5, 0.1), (7, 0.1, 0.5), (7, 1.5, 2.0), (9, 0.3, 0.05)]
+)
+@pytest.mark.parametrize('threshold', [-1.0, 0.5])
+def test_in_batch(case, n, spread, tau, threshold):
+    first, second = views(n, spread=spread, seed=n)
+    anchors = slow.in_batch(first, second)
+    expected = slow.gated(slow_pairs(case, anchors, tau), anchors, threshold)
+    assert as_sets(FALSELoss(tau, 1.0, threshold, spec(case)).determined(first, second)) == expected
+
+
+@pytest.mark.parametrize('case', ROW_WISE)
+@pytest.mark.parametrize('tau', [0.1, 0.5])
+@pytest.mark.parametrize('shape', ['none', 'every query', 'a query'])
+def test_with_a_queue(case, tau, shape):
+    query, key = views(6, spread=0.4)
+    queue = queue_of(13)
+    mask = some_excluded(6, 13)
+    excluded = {'none': None, 'every query': mask[1], 'a query': mask}[shape]
+    rows = None if excluded is None else excluded.expand(6, 13).tolist()
+    anchors = slow.with_queue(query, key, queue, rows)
+    expected = slow.gated(slow_pairs(case, anchors, tau), anchors, 0.3)
+    loss = FALSELoss(tau, 1.0, 0.3, spec(case))
+    assert as_sets(loss.determined(query, key, queue=queue, excluded=excluded)) == expected
+
+
+@pytest.mark.parametrize('queued', [False, True])
+def test_oracle(queued):
+    first, second = views(6)
+    labels, queue_labels = torch.tensor([0, 1, 0, 2, 1, 0]), torch.arange(8) % 3
+    loss = FALSELoss(0.5, 1.0, -1.0, 'oracle')
+    if queued:
+        anchors = slow.with_queue(first, second, queue_of(8))
+        expected = slow.oracle(anchors, labels.tolist(), queue_labels.tolist())
+        found = loss.determined(first, second, queue=queue_of(8), labels=labels, queue_labels=queue_labels)
+    else:
+        anchors = slow.in_batch(first, second)
+        expected = slow.oracle(anchors, labels.repeat(2).tolist(), labels.repeat(2).tolist())
+        found = loss.determined(first, second, labels=labels)
+    assert as_sets(found) == expected
+    assert any(expected)
+
+
+@pytest.mark.parametrize('level', [0.0, 0.5, 0.8])
+def test_oracle_of_views(level):
+    first, second = views(5)
+    shares = torch.tensor([[1, 0, 0], [0.875, 0.125, 0], [0.5, 0.5, 0], [0, 0.125, 0.875], [0, 0, 0]] * 2)
+    shares[5] = torch.tensor([0.0, 0.0, 1.0])  # the second view of the first image shows something else
+    found = FALSELoss(0.5, 1.0, -1.0, dict(type='oracle', overlap=level)).determined(first, second, labels=shares)
+    for i in range(10):
+        for j in range(10):
+            common = sum(min(a, b) for a, b in zip(shares[i].tolist(), shares[j].tolist(), strict=True))
+            assert found[i, j] == (common > level and i % 5 != j % 5), (i, j)
+    assert found.any()
+
+
+@pytest.mark.parametrize('queued', [False, True])
+def test_oracle_of_the_most_similar(queued):
+    first, second = views(6)
+    labels, queue_labels = torch.tensor([0, 1, 0, 2, 1, 0]), torch.arange(8) % 3
+    if queued:
+        anchors = slow.with_queue(first, second, queue_of(8))
+        known, named = (labels.tolist(), queue_labels.tolist()), dict(queue=queue_of(8), queue_labels=queue_labels)
+    else:
+        anchors, known, named = slow.in_batch(first, second), (labels.repeat(2).tolist(),) * 2, {}
+    found = FALSELoss(0.5, 1.0, -1.0, dict(type='oracle', most=3)).determined(first, second, labels=labels, **named)
+    for anchor, chosen, shared in zip(anchors, as_sets(found), slow.oracle(anchors, *known), strict=True):
+        assert chosen == set(sorted(shared, key=lambda j: -anchor.negatives[j])[:3])
+
+
+def test_oracle_refuses_labels_that_do_not_fit():
+    first, second = views(5)
+    with pytest.raises(InputError, match=r'labels of views .*\(5, 3\)'):
+        FALSELoss(determination='oracle')(first, second, labels=torch.ones(5, 3))
+    with pytest.raises(InputError, match='overlap of determination oracle'):
+        build_determination(dict(type='oracle', overlap=1.5))
+    with pytest.raises(InputError, match='most of determination oracle'):
+        build_determination(dict(type='oracle', most=0))
+
+
+@settings(max_examples=15, deadline=None)
+@given(n=st.integers(2, 8), seed=st.integers(0, 1000), case=st.sampled_from([c for c in IN_BATCH if c != 'released']))
+def test_order_and_directions_do_not_matter(n, seed, case):
+    first, second = views(n, seed=seed)
+    loss = FALSELoss(0.5, 0.8, 0.5, spec(case))
+    value = loss(first, second)
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(n, generator=generator)
+    turn = torch.linalg.qr(torch.randn(5, 5, generator=generator, dtype=torch.float64))[0]
+    torch.testing.assert_close(loss(first[order], second[order]), value)
+    torch.testing.assert_close(loss(second, first), value)
+    torch.testing.assert_close(loss(first @ turn, second @ turn), value)
+
+
+def test_below_the_positive_the_most_similar_is_nearest_even_if_all_exponentials_vanish():
+    """At temperature 0.01 every e_ij of this row is nothing beside e_ip in float32."""
+    first = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.2], [0.5, 1.0]])
+    found = FALSELoss(0.01, 1.0, -1.0).determined(first, first)
+    assert found[0].nonzero()[0].item() == 3
+
+
+def test_a_negative_that_equals_the_positive_is_nearest():
+    first = torch.eye(4)[[0, 0, 1, 2]]
+    found = FALSELoss(0.5, 1.0, -1.0).determined(first, first)
+    assert as_sets(found)[0] <= {1, 5}
+    assert found.sum(1).tolist() == [1] * 8
+
+
+def test_a_floor_is_a_cosine_that_still_counts():
+    first = torch.eye(4)
+    at, above = ({'type': 'anchor_nearest', 'k': 9, 'floor': floor} for floor in (0.0, 1e-6))
+    assert FALSELoss(0.5, 1.0, -1.0, at).determined(first, first).sum() == 8 * 6
+    assert FALSELoss(0.5, 1.0, -1.0, above).determined(first, first).sum() == 0
+
+
+@pytest.mark.parametrize('name', ['batch_nearest', 'released'])
+def test_ties_all_count_where_the_rule_says_all(name):
+    """Three images are the same, so that an anchor has several negatives that attain the minimum."""
+    first, second = (torch.cat([view, view[3:4], view[3:4]]) for view in views(5, spread=0.3))
+    anchors = slow.in_batch(first, second)
+    expected = getattr(slow, name)(anchors, 0.5)
+    assert max(map(len, expected)) == 2
+    assert as_sets(FALSELoss(0.5, 1.0, -1.0, name).determined(first, second)) == expected
+
+
+@pytest.mark.parametrize('name', ['released', 'mutual'])
+def test_no_meaning_with_a_queue(name):
+    first, second = views(4)
+    with pytest.raises(InputError, match=f'determination {name} .* choose anchor_nearest for FALSEMoCo'):
+        FALSELoss(determination=name)(first, second, queue=queue_of(8))
+
+
+def test_oracle_needs_labels():
+    first, second = views(4)
+    with pytest.raises(InputError, match='oracle needs labels: call the loss with them'):
+        FALSELoss(determination='oracle')(first, second)
+    with pytest.raises(InputError, match='oracle needs labels and queue_labels'):
+        FALSELoss(determination='oracle')(first, second, queue=queue_of(8), labels=torch.arange(4))
+    with pytest.raises(InputError, match=r'labels has one label an image, shape \(4,\); got \(5,\)'):
+        FALSELoss(determination='oracle')(first, second, labels=torch.arange(5))
+
+
+@pytest.mark.parametrize(
+    ('config', 'text'),
+    [
+        ('nearest', 'choose one of anchor_nearest, batch_nearest, margin, mutual, oracle, released, topk'),
+        (None, 'a name or a dict'),
+        ({'k': 3}, 'unknown determination None'),
+        ({'type': 'anchor_nearest', 'n': 2}, 'does not take these arguments'),
+        ({'type': 'released', 'k': 2}, 'does not take these arguments'),
+        ({'type': 'anchor_nearest', 'k': 0}, 'k of determination anchor_nearest .* got 0'),
+        ({'type': 'anchor_nearest', 'k': True}, 'got True'),
+        ({'type': 'anchor_nearest', 'floor': 2}, 'floor'),
+        ({'type': 'margin', 'margin': -0.1}, r'margin .* must be in \[0, 2\], got -0.1'),
+        ({'type': 'margin', 'max_pairs': 1.5}, 'max_pairs .* got 1.5'),
+        ({'type': 'topk', 'k': 0}, 'k of determination topk'),
+        ({'type': 'topk', 'floor': -1.1}, 'floor .* got -1.1'),
+        ({'type': 'mutual', 'k': '5'}, "got '5'"),
+    ],
+)
+def test_arguments_out_of_range(config, text):
+    with pytest.raises(InputError, match=text):
+        build_determination(config)

@@ -1,0 +1,65 @@
+"""W processes have the loss and the gradient of one with the whole batch: every loss, whole and in blocks."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import distributed as dist
+from torch import multiprocessing
+
+from projects.false import FALSELoss
+from tests.helpers.loss_cases import WITH_QUEUE, losses, queue_of, some_excluded, views
+
+IMAGES = 12
+
+
+def loss_and_gradient(loss, first, second, projection, **others):
+    """Of a model that is one linear layer, as a training step has them."""
+    projection = projection.clone().requires_grad_()
+    value = loss(first @ projection, second @ projection, **others)
+    return value.detach(), torch.autograd.grad(value, projection)[0]
+
+
+def compare(rank, processes, name, make, first, second, **others):
+    """The mean over processes of both, as DistributedDataParallel takes it, with those of the whole batch."""
+    projection = torch.linspace(-1, 1, 25, dtype=torch.float64).view(5, 5) + torch.eye(5, dtype=torch.float64)
+    mine = slice(rank * IMAGES // processes, (rank + 1) * IMAGES // processes)
+    own = {key: value[mine] if key in ('excluded', 'labels') else value for key, value in others.items()}
+    expected = loss_and_gradient(make(gather=False), first, second, projection, **others)
+    for chunk_size in (None, 2):
+        found = loss_and_gradient(make(chunk_size=chunk_size), first[mine], second[mine], projection, **own)
+        for part, whole in zip(found, expected, strict=True):
+            dist.all_reduce(part)
+            torch.testing.assert_close(part / processes, whole, atol=1e-9, rtol=0, msg=lambda text: f'{name}: {text}')
+
+
+def run_in_a_process(rank: int, processes: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=processes)
+    for spread in (0.1, 0.8):  # the released rule in both of its regimes
+        first, second = views(IMAGES, spread=spread)
+        for name in losses():
+            compare(rank, processes, name, lambda name=name, **options: losses(**options)[name], first, second)
+        for name in WITH_QUEUE:
+            others = {'queue': queue_of(15), 'excluded': some_excluded(IMAGES, 15)}
+            compare(
+                rank, processes, f'{name}, queue', lambda name=name, **o: losses(**o)[name], first, second, **others
+            )
+        labels = torch.arange(IMAGES) % 3
+        compare(
+            rank, processes, 'oracle', lambda **o: FALSELoss(0.5, 0.7, 0.2, 'oracle', **o), first, second, labels=labels
+        )
+    if rank == 0:
+        Path(folder, 'done').touch()
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('processes', [2, 4])
+def test_processes_equal_one(tmp_path: Path, processes, monkeypatch) -> None:
+    monkeypatch.setitem(os.environ, 'OMP_NUM_THREADS', '1')
+    multiprocessing.start_processes(
+        run_in_a_process, (processes, str(tmp_path)), nprocs=processes, start_method='spawn'
+    )
+    assert (tmp_path / 'done').exists()

@@ -1,0 +1,161 @@
+"""model-index.yml names every recipe as it is, results as docs/results.md has them, and mim finds it all in a wheel."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from mmengine.config import Config
+from modelindex.load_model_index import load
+
+from tests.helpers.tools import REPOSITORY
+
+RECIPES = sorted((REPOSITORY / 'configs').glob('*.py'))
+COLLECTIONS = {
+    'false': 'FALSE',
+    'simclr': 'SimCLR',
+    'mocov2': 'MoCo v2',
+    'upernet': 'UPerNet',
+    'linear': 'Linear probe',
+    'deeplabv3plus': 'DeepLabV3+',
+}
+
+
+@pytest.fixture(scope='module')
+def index():
+    found = load(str(REPOSITORY / 'model-index.yml'))
+    assert found.check(silent=True) == []
+    return found
+
+
+@pytest.fixture(scope='module')
+def models(index):
+    return {model.name: model for model in index.models}
+
+
+def test_every_recipe_is_listed_once(index, models):
+    assert sorted(model.name for model in index.models) == [path.stem for path in RECIPES]
+    for name, model in models.items():
+        assert model.config == f'configs/{name}.py'
+        assert (REPOSITORY / model.config).is_file()
+
+
+def test_no_weights_are_promised(models):
+    assert [name for name, model in models.items() if model.weights] == []
+
+
+def test_collections_are_names_and_fit(index, models):
+    """FALSE without quotes would be a truth value in YAML."""
+    collections = [collection.name for collection in index.collections]
+    assert 'FALSE' in collections
+    for name, model in models.items():
+        method = name.split('_')[0]
+        told = COLLECTIONS[method]
+        assert model.in_collection == told
+        assert told in collections
+
+
+@pytest.mark.parametrize('path', RECIPES, ids=lambda path: path.stem)
+def test_length_batch_network_and_data_are_those_of_the_recipe(path, models):
+    config, told = Config.fromfile(path), models[path.stem].metadata
+    lengths = (config.train_cfg.get('max_epochs'), config.train_cfg.get('max_iters'))
+    assert (told.epochs, told.data.get('Iterations')) == lengths
+    assert told.batch_size == config.auto_scale_lr.base_batch_size
+    assert told.architecture[0] == f'ResNet-{config.model.backbone.depth}'
+    data = config.train_dataloader.dataset.data_root.split('/')[-1]
+    assert {'synthetic': 'made scenes', 'potsdam': 'ISPRS Potsdam'}.get(
+        data, data
+    ).lower() == told.training_data.lower()
+    downstream = models[path.stem].data.get('Downstream', [])
+    assert downstream == ([] if told.epochs is None else [f'upernet_r{config.model.backbone.depth}_{data}'])
+
+
+def rows(title):
+    """The first table below a heading of docs/results.md, as lists of cells."""
+    text = (REPOSITORY / 'docs' / 'results.md').read_text().split(f'## {title}')[1]
+    lines = re.search(r'(^\|.*\n)+', text, re.MULTILINE).group().splitlines()
+    return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
+
+
+def measured():
+    """Name of a recipe -> its numbers in docs/results.md."""
+    header, _, *seeds = rows('Quickstart')
+    found = {}
+    for method, names in (
+        ('FALSE', ['false_simclr_r18_synthetic', 'upernet_r18_synthetic']),
+        ('SimCLR', ['simclr_r18_synthetic']),
+    ):
+        column = header.index(method)
+        values = {f'mIoU (seed {row[0]})': float(row[column]) for row in seeds if row[column] != '-'}
+        found |= dict.fromkeys(names, values)
+    header, _, *starts = rows('UPerNet on MBRSC')
+    recipes = {'FALSE': 'false_simclr', 'SimCLR': 'simclr', 'FALSE, MoCo v2 form': 'false_mocov2', 'MoCo v2': 'mocov2'}
+    for start, *values in starts:
+        if start in recipes:
+            scores = dict(zip(header[1:], map(float, values), strict=True))
+            found[f'{recipes[start]}_r18_mbrsc'] = {'mIoU': scores['mIoU']}
+            if start == 'FALSE':
+                found['upernet_r18_mbrsc'] = {'mIoU': scores['mIoU'], 'OA': scores['OA']}
+    return found
+
+
+def test_results_are_the_measured_ones_and_no_others(models):
+    told = {}
+    for name, model in models.items():
+        for result in model.results or ():
+            assert result.dataset == model.metadata.training_data
+            told[name] = result.metrics
+    assert told == measured()
+    assert len(told) == 8
+
+
+@pytest.mark.slow
+def test_mim_finds_recipes_and_tools_in_a_wheel(tmp_path):
+    """Built from a copy, unpacked beside this environment: what a plain `pip install` of the project leaves."""
+    source, site = tmp_path / 'source', tmp_path / 'site'
+    source.mkdir()
+    for folder in ('configs', 'projects', 'tools'):
+        shutil.copytree(REPOSITORY / folder, source / folder, ignore=shutil.ignore_patterns('__pycache__'))
+    for name in (
+        'LICENSE',
+        'MANIFEST.in',
+        'README.md',
+        'model-index.yml',
+        'pyproject.toml',
+        'requirements.txt',
+        'setup.py',
+    ):
+        shutil.copy(REPOSITORY / name, source)
+    pip = [sys.executable, '-m', 'pip', '-q', '--disable-pip-version-check']
+    for command in (
+        ['wheel', '--no-deps', '--no-build-isolation', '-w', 'wheels', source],
+        ['install', '--no-deps', '--no-compile', '--no-index', '--find-links', 'wheels', '--target', site, 'false-rs'],
+    ):
+        done = subprocess.run([*pip, *map(str, command)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, done.stderr
+    code = (
+        'from mim.utils import get_installed_path\n'
+        'from mim.commands.search import get_model_info\n'
+        'print(get_installed_path("false-rs"))\n'
+        'print(*get_model_info("false-rs").index)\n'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code],
+        cwd=tmp_path,
+        env=os.environ | {'PYTHONPATH': str(site)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    root, names = done.stdout.splitlines()
+    assert root == str(site / 'false_recipes')
+    assert sorted(names.split()) == [path.stem for path in RECIPES]
+    mim = site / 'false_recipes' / '.mim'
+    for folder in ('configs', 'tools'):
+        there = {path.relative_to(mim) for path in (mim / folder).rglob('*') if path.is_file()}
+        here = {path.relative_to(REPOSITORY) for path in (REPOSITORY / folder).rglob('*') if path.is_file()}
+        assert there == {path for path in here if '__pycache__' not in path.parts}
+    assert os.access(mim / 'tools' / 'dist_train.sh', os.X_OK)
