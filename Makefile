@@ -57,9 +57,10 @@ test-mmselfsup: ## train under mmselfsup 1.0.0, in an environment of its own; no
 	  && rm -f "$(MMSELFSUP_VENV)"/.false-* && : > "$(MMSELFSUP_STAMP)"; }
 	$(MMSELFSUP_RUN) -m pytest -q tests/end_to_end/test_mmselfsup.py $(ARGS)
 
-lint: setup ## check rules and format, change nothing
+lint: setup ## check rules, format and types, change nothing
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
 
 format: setup ## mend what can be mended, then format
 	$(RUN) -m ruff check --fix .

@@ -5,6 +5,15 @@
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from .common.errors import InputError
+    from .losses import DebiasedLoss, FALSELoss, FNCLoss, HardNegativeLoss, NTXentLoss
+    from .mapping.load_segmenter import load_segmenter
+    from .mapping.map_image import MapOptions
+    from .mapping.map_rasters import map_rasters
+    from .models import FALSE, FALSEHead, FALSEMoCo, FALSENeck
 
 __version__ = '0.1.0'
 
@@ -23,10 +32,25 @@ _HOMES = {
     'load_segmenter': 'projects.false.mapping.load_segmenter',
     'map_rasters': 'projects.false.mapping.map_rasters',
 }
-__all__ = [*_HOMES, '__version__']
+__all__ = [
+    'FALSE',
+    'DebiasedLoss',
+    'FALSEHead',
+    'FALSELoss',
+    'FALSEMoCo',
+    'FALSENeck',
+    'FNCLoss',
+    'HardNegativeLoss',
+    'InputError',
+    'MapOptions',
+    'NTXentLoss',
+    '__version__',
+    'load_segmenter',
+    'map_rasters',
+]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
