@@ -1,6 +1,6 @@
 """Say what is installed, what is wrong with it and how to mend it: python tools/doctor.py
 
-Exit status 1 if training would fail, otherwise 0. Runs with nothing but Python installed.
+Exit status 1 if training would fail, otherwise 0. Needs nothing but Python 3.8 or later.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except ModuleNotFoundError:  # a regular package anywhere on the path goes befor
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Look, check and report."""
+    """Collect the facts, check them and show the problems."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--timeout', type=float, default=300.0, help='seconds for importing everything (default: 300)')
     options = parser.parse_args(arguments)
@@ -30,9 +30,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f'--timeout is {options.timeout:g}; give more than 0 seconds')
     print('importing every package once, this may take half a minute ...', file=sys.stderr)
     facts = collect(options.timeout)
-    findings = check_all(facts)
-    show(facts, findings)
-    return int(any(finding.level == 'error' for finding in findings))
+    problems = check_all(facts)
+    show(facts, problems)
+    return int(any(problem.level == 'error' for problem in problems))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""What is installed, what is wrong with it, and the command that mends it.
+"""Diagnose an environment: what is installed, what is wrong with it, and the command that mends it.
 
-Standard library only, and no syntax newer than Python 3.8: the doctor is called when nothing else works.
+Standard library only, and no syntax newer than Python 3.8: the doctor has to run where nothing else does.
 """

@@ -1,6 +1,7 @@
 """Collect what the checks look at: installed versions, requirements, the machine.
 
-Requirement lines and version order are read without the package ``packaging``, which may be missing."""
+Requirements and versions are parsed here, since the package ``packaging`` may be missing.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +16,8 @@ from typing import NamedTuple
 
 from .probe import MODULES, Outcome, run_probe
 
+ROOT = Path(__file__).resolve().parents[3]  # of this repository
+
 
 class Requirement(NamedTuple):
     """One line of a requirements file.
@@ -28,69 +31,19 @@ class Requirement(NamedTuple):
     bounds: tuple
 
 
-def normalise(name: str) -> str:
-    """The name under which the package index knows a distribution: ``Foo_Bar`` -> ``foo-bar``."""
-    return re.sub(r'[-_.]+', '-', name).lower()
-
-
-def parse_requirements(text: str) -> list[Requirement]:
-    """Read the lines of a requirements file: names with bounds, comments; environment markers are left aside."""
-    requirements = []
-    for line in text.splitlines():
-        line = re.split(r'[#;]', line)[0]
-        match = re.match(r'\s*([A-Za-z0-9][\w.-]*)(.*)', line)
-        if match:
-            bounds = tuple(re.findall(r'(==|!=|>=|<=|>|<)\s*([\w.+!]+)', match.group(2)))
-            requirements.append(Requirement(normalise(match.group(1)), bounds))
-    return requirements
-
-
-def version_key(version: str) -> tuple:
-    """Order of versions: numbers by value, pre-releases before their release, local parts (``+cpu``) ignored.
-
-    Raises:
-        ValueError: The text does not start with a number.
-    """
-    match = re.match(r'v?(\d+(?:\.\d+)*)(.*)', version.split('+')[0].strip())
-    if match is None:
-        raise ValueError(f'version is {version!r}; it should start with a number')
-    numbers = [int(number) for number in match.group(1).split('.')]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    early = re.match(r'[-_.]?(a|b|c|rc|alpha|beta|pre|dev)', match.group(2)) is not None
-    return (tuple(numbers), not early)
-
-
-def broken_bounds(version: str, bounds: tuple) -> list[str]:
-    """The bounds that a version does not keep, as text such as ``'>=2.6'``."""
-    found = version_key(version)
-    keeps = {
-        '==': lambda limit: found == limit,
-        '!=': lambda limit: found != limit,
-        '>=': lambda limit: found >= limit,
-        '<=': lambda limit: found <= limit,
-        '>': lambda limit: found > limit,
-        '<': lambda limit: found < limit,
-    }
-    return [operator + limit for operator, limit in bounds if not keeps[operator](version_key(limit))]
-
-
-ROOT = Path(__file__).resolve().parents[3]
-
-
 class Facts(NamedTuple):
-    """An environment as it was found.
+    """A snapshot of an environment.
 
     Args:
         python: Version of Python.
-        executable: The Python that was asked.
+        executable: Path of that Python.
         root: Root of this repository.
-        distributions: Normalised name -> version of all that is installed.
-        providers: Top-level module -> distributions that bring it.
-        outcomes: What came of importing: label -> :class:`Outcome`.
+        distributions: Normalised name -> version of every installed distribution.
+        providers: Top-level module -> distributions that provide it.
+        outcomes: Label -> :class:`Outcome` of its import.
         requirements: Content of ``requirements.txt``.
         has_driver: Whether NVIDIA's tools are on the path.
-        unwritable: Folders a run must write to but cannot: folder -> reason.
+        unwritable: Folder that a run must write to but cannot -> reason.
         free_disk: Free bytes where a run writes.
         shared_memory: Free bytes in ``/dev/shm``; None where there is no such folder.
         cores: CPU cores this process may use.
@@ -111,10 +64,10 @@ class Facts(NamedTuple):
 
 
 def collect(timeout: float = 300.0) -> Facts:
-    """Look at the running Python, the current folder and the machine.
+    """Examine the running Python, the current folder and the machine.
 
     Args:
-        timeout: Longest time for the imports in seconds.
+        timeout: Time limit for all imports together, in seconds.
     """
     installed = installed_distributions()
     here = os.getcwd()
@@ -136,7 +89,7 @@ def collect(timeout: float = 300.0) -> Facts:
 
 
 def installed_distributions() -> dict[str, str]:
-    """Every installed distribution; the first on the path counts, as it does for imports."""
+    """Return name and version of every installed distribution; the first on the path counts, as it does for imports."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
         name, version = distribution.metadata['Name'], distribution.version
@@ -146,7 +99,7 @@ def installed_distributions() -> dict[str, str]:
 
 
 def module_providers() -> dict[str, list[str]]:
-    """Which distributions bring the modules we ask for."""
+    """Return the distributions that provide each module of :data:`.probe.MODULES`."""
     modules = {module.split('.')[0] for module in MODULES.values()}
     try:
         every = metadata.packages_distributions()
@@ -156,7 +109,7 @@ def module_providers() -> dict[str, list[str]]:
 
 
 def read_requirements() -> list[Requirement]:
-    """Bounds from the repository, or from our own metadata where only the package is installed."""
+    """Read the requirements of the repository, or of the installed package where there is no repository."""
     file = ROOT / 'requirements.txt'
     if file.is_file():
         return parse_requirements(file.read_text(encoding='utf-8'))
@@ -167,7 +120,10 @@ def read_requirements() -> list[Requirement]:
 
 
 def unwritable_folders(folders: list[str]) -> dict[str, str]:
-    """Try to write into each folder that exists; permissions alone tell too little on network and read-only disks."""
+    """Try to write into each existing folder and return the failures, as folder -> reason.
+
+    Permissions alone say too little on network and read-only disks.
+    """
     failures = {}
     for folder in folders:
         if not os.path.exists(folder):
@@ -178,3 +134,50 @@ def unwritable_folders(folders: list[str]) -> dict[str, str]:
         except OSError as error:
             failures[folder] = error.strerror or str(error)
     return failures
+
+
+def normalise(name: str) -> str:
+    """Return a distribution's name as the package index spells it: ``Foo_Bar`` -> ``foo-bar``."""
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def parse_requirements(text: str) -> list[Requirement]:
+    """Parse a requirements file; comments, options and environment markers are ignored."""
+    requirements = []
+    for line in text.splitlines():
+        line = re.split(r'[#;]', line)[0]
+        match = re.match(r'\s*([A-Za-z0-9][\w.-]*)(.*)', line)
+        if match:
+            bounds = tuple(re.findall(r'(==|!=|>=|<=|>|<)\s*([\w.+!]+)', match.group(2)))
+            requirements.append(Requirement(normalise(match.group(1)), bounds))
+    return requirements
+
+
+def version_key(version: str) -> tuple:
+    """Return a sort key: numbers by value, pre-releases before their release, local parts (``+cpu``) ignored.
+
+    Raises:
+        ValueError: The text does not start with a number.
+    """
+    match = re.match(r'v?(\d+(?:\.\d+)*)(.*)', version.split('+')[0].strip())
+    if match is None:
+        raise ValueError(f'version is {version!r}; it should start with a number')
+    numbers = [int(number) for number in match.group(1).split('.')]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()
+    early = re.match(r'[-_.]?(a|b|c|rc|alpha|beta|pre|dev)', match.group(2)) is not None
+    return (tuple(numbers), not early)
+
+
+def broken_bounds(version: str, bounds: tuple) -> list[str]:
+    """Return the bounds that a version violates, as text such as ``'>=2.6'``."""
+    found = version_key(version)
+    keeps = {
+        '==': lambda limit: found == limit,
+        '!=': lambda limit: found != limit,
+        '>=': lambda limit: found >= limit,
+        '<=': lambda limit: found <= limit,
+        '>': lambda limit: found > limit,
+        '<': lambda limit: found < limit,
+    }
+    return [operator + limit for operator, limit in bounds if not keeps[operator](version_key(limit))]

@@ -1,4 +1,4 @@
-"""Import everything once, in a process of its own: a package that crashes or hangs is a finding, not the end."""
+"""Import every package once, in a separate process: one that crashes or hangs must not end the doctor."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODULES = {
     'rasterio': 'rasterio',
     'matplotlib': 'matplotlib',
 }
-"""Label -> the module whose import shows that the package works. The models pull in what the metadata forget."""
+"""Label -> module whose import shows that the package works; ``models`` import dependencies that no metadata lists."""
 
 DISTRIBUTIONS = {
     **{label: label for label in ('numpy', 'torch', 'torchvision', 'rasterio', 'matplotlib')},
@@ -33,7 +33,7 @@ DISTRIBUTIONS = {
     'mmseg': 'onedl-mmsegmentation',
     'mim': 'onedl-mim',
 }
-"""Label -> the distribution that should bring it."""
+"""Label -> distribution that should provide it."""
 
 CODE = """
 import importlib, json, os, sys
@@ -94,11 +94,11 @@ if 'torch' in loaded:
 
 
 class Outcome(NamedTuple):
-    """What came of one step.
+    """Result of one step of the probe.
 
     Args:
         ok: Whether it worked.
-        value: Version, path or list of GPUs; the error's text if it did not work.
+        value: Version, path or list of GPUs; the text of the error if it failed.
     """
 
     ok: bool
@@ -106,11 +106,11 @@ class Outcome(NamedTuple):
 
 
 def run_probe(root: str, timeout: float, modules: dict | None = None) -> dict[str, Outcome]:
-    """Import all modules in one new process of the same Python.
+    """Import modules in one new process of the same Python.
 
     Args:
         root: Root of this repository.
-        timeout: Longest time for everything in seconds.
+        timeout: Time limit for the whole probe in seconds.
         modules: Label -> module; by default :data:`MODULES`.
 
     Returns:
@@ -121,15 +121,14 @@ def run_probe(root: str, timeout: float, modules: dict | None = None) -> dict[st
     os.close(handle)
     try:
         command = [sys.executable, '-W', 'ignore', '-c', CODE, json.dumps(modules), root, report]
-        # noise of the imports goes to no one: what counts stands in the report
+        # what the imports print is dropped: the results are in the report file
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             status = process.wait(timeout)
-            end = (
-                f'the import ended the process with status {status}'
-                if status >= 0
-                else f'crashed with signal {-status}'
-            )
+            if status >= 0:
+                end = f'the import ended the process with status {status}'
+            else:
+                end = f'crashed with signal {-status}'
         except subprocess.TimeoutExpired:
             end = f'not done after {timeout:g} s'
         finally:
