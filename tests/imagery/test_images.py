@@ -6,7 +6,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from projects.false import InputError
-from projects.false.imagery.images import read_image, read_index_mask, write_patch
+from projects.false.imagery.images import band_order, read_image, read_index_mask, write_patch
 
 
 @pytest.fixture
@@ -127,3 +127,17 @@ def test_red_comes_first_in_the_file(tmp_path):
 def test_the_fourth_band_is_no_transparency(tmp_path):
     path = write_patch(tmp_path / 'four', np.zeros((2, 2, 4), np.uint8))
     assert tuple(Image.open(path).tag_v2[EXTRA_SAMPLES]) == (0,)
+
+
+@pytest.mark.parametrize(('bands', 'expected'), [(1, [0]), (2, [0, 1]), (3, [2, 1, 0]), (5, [2, 1, 0, 3, 4])])
+def test_band_order_swaps_red_and_blue_and_is_its_own_inverse(bands, expected):
+    order = band_order(bands)
+    assert order == expected
+    assert [order[band] for band in order] == list(range(bands))
+
+
+def test_a_mask_is_opened_as_the_picture_that_it_is_named(tmp_path):
+    Image.new('L', (4, 4)).save(tmp_path / 'm.gif')
+    (tmp_path / 'm.gif').rename(tmp_path / 'm.png')
+    with pytest.raises(InputError, match=r'm\.png: cannot be read as a mask'):
+        read_index_mask(tmp_path / 'm.png', 2)

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import rasterio
-from rasterio.errors import RasterioError
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile
-from projects.false.imagery.images import read_image, read_mask, write_patch
+from projects.false.imagery.images import band_order, read_image, read_mask, write_patch
 from projects.false.imagery.levels import count_levels, to_8_bit
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.rasters import Raster, georeference, open_raster, read_window
@@ -88,15 +86,14 @@ def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int,
         pixels = [*counts[: len(palette.classes)].tolist(), int(counts[IGNORE_INDEX])]
         patches.append({'name': name, 'stem': pair.stem, 'row': row, 'col': column, 'pixels': pixels})
     # In the order of the file, red first.
-    levels = levels[[2, 1, 0, *range(3, bands)]] if bands >= 3 else levels
-    return Cut(patches, levels, {**source, 'height': height, 'width': width})
+    return Cut(patches, levels[band_order(bands)], {**source, 'height': height, 'width': width})
 
 
 def _place(path: Path) -> dict[str, object]:
     try:
-        with rasterio.open(path) as raster:
+        with open_raster(path) as raster:
             return georeference(raster)
-    except RasterioError:
+    except InputError:
         return {}  # the pixels were read by another library, which knows no places
 
 
@@ -159,7 +156,7 @@ def cut_windows(
         InputError: The file is damaged where it is read.
     """
     patches, levels, dropped = [], np.zeros((len(bands), 256), np.int64), 0
-    order = [2, 1, 0, *range(3, len(bands))] if len(bands) >= 3 else list(range(len(bands)))
+    order = band_order(len(bands))
     with open_raster(raster.path) as opened:
         for row, columns in _strips(windows, size):
             first, width = columns[0], columns[-1] + size - columns[0]

@@ -1,7 +1,6 @@
 """Windows read straight from large rasters in training, without cutting them into patches first."""
 
 import os
-import warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import lru_cache, partial
@@ -14,6 +13,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.images import band_order
 from projects.false.imagery.windows import grid
 from projects.false.patch_folder.lists import list_images
 
@@ -54,21 +54,11 @@ class RasterReader:
         Raises:
             InputError: It cannot be opened, lacks a band, or is not 8 bit and no value range is given.
         """
-        import rasterio
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
-        from projects.false.imagery.rasters import DRIVERS
+        from projects.false.imagery.rasters import open_handle
 
         key = os.getpid(), path  # a handle must not be used on the other side of a fork
-        if path.suffix.lower() not in DRIVERS:
-            raise InputError(f'{path}: is none of {", ".join(DRIVERS)}; convert it with gdal_translate or leave it out')
         if key not in self._open:
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter('ignore', NotGeoreferencedWarning)  # only the pixels are used
-                    raster = rasterio.open(path, driver=DRIVERS[path.suffix.lower()])
-            except RasterioError as error:
-                raise _damaged(path, 'as a raster', error) from error
+            raster = open_handle(path)
             self._check(path, raster)
             self._open[key] = raster
             if len(self._open) > MAX_OPEN:
@@ -112,9 +102,7 @@ class RasterReader:
             finite = np.nan_to_num(pixels.astype(np.float32), nan=low)
             pixels = np.rint(np.clip((finite - low) / (high - low), 0, 1) * 255).astype(np.uint8)
         pixels[~valid] = 0
-        bands = pixels.shape[2]
-        order = [2, 1, 0, *range(3, bands)] if bands >= 3 else range(bands)
-        return np.ascontiguousarray(pixels[..., order]), 1 - float(valid.mean())
+        return np.ascontiguousarray(pixels[..., band_order(pixels.shape[2])]), 1 - float(valid.mean())
 
     def coarse_valid(self, path: Path, shape: tuple[int, int]) -> np.ndarray | None:
         """Where a raster has data, at a lower resolution; None if it cannot have pixels without.

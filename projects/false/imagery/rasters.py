@@ -46,27 +46,51 @@ class Raster(NamedTuple):
     alpha: bool = False
 
 
-@contextmanager
-def open_raster(path: Path, drivers: Mapping[str, str] = DRIVERS) -> Iterator[DatasetReader]:
-    """Open a raster; what GDAL refuses, then and later, becomes an InputError that names the file.
+def open_handle(path: Path, drivers: Mapping[str, str] = DRIVERS) -> DatasetReader:
+    """Open a raster for a caller that keeps it open and handles errors of later reads itself.
 
     Args:
         path: The file.
-        drivers: GDAL's driver of every suffix that is taken.
+        drivers: GDAL's driver for every accepted suffix.
 
     Raises:
-        InputError: The file is no raster, damaged, or unreadable where it is read.
+        InputError: The suffix is not accepted, or the file is not what its suffix says.
     """
     # For good, since restoring the filters is not safe in threads: an image without a place is nothing to warn of.
     warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
+    driver = drivers.get(path.suffix.lower())
+    if driver is None:
+        raise InputError(f'{path}: is none of {", ".join(drivers)}; convert it with gdal_translate or leave it out')
     try:
-        # Little cache: every block is read once, and 5 % of the memory of a large machine is a lot.
-        driver = drivers[path.suffix.lower()]
-        with rasterio.Env(GDAL_CACHEMAX=256), rasterio.open(path, driver=driver) as raster:
-            yield raster
+        return rasterio.open(path, driver=driver)
     except RasterioError as error:
-        cause = str(error.__cause__ or error)
-        raise InputError(f'{path}: cannot be read as a raster ({cause}); it is damaged: copy it again') from error
+        raise _damaged(path, error) from error
+
+
+@contextmanager
+def open_raster(path: Path, drivers: Mapping[str, str] = DRIVERS) -> Iterator[DatasetReader]:
+    """Open a raster inside the block; what GDAL refuses, then and later, becomes an InputError that names the file.
+
+    Args:
+        path: The file.
+        drivers: GDAL's driver for every accepted suffix.
+
+    Raises:
+        InputError: The suffix is not accepted, or the file is not what its suffix says or damaged where it is read.
+    """
+    # Little cache (MB): every block is read once, and 5 % of the memory of a large machine is a lot.
+    with rasterio.Env(GDAL_CACHEMAX=256), open_handle(path, drivers) as raster:
+        try:
+            yield raster
+        except RasterioError as error:
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: RasterioError) -> InputError:
+    cause = error.__cause__ or error
+    return InputError(
+        f'{path}: cannot be read as a raster ({cause}); it is damaged or not what its suffix says: copy it again'
+    )
 
 
 def find_rasters(sources: Sequence[str | Path], drivers: Mapping[str, str] = DRIVERS) -> list[Path]:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path
-from projects.false.imagery.images import blue_first
+from projects.false.imagery.images import band_order
 
 from .map_image import MapOptions
 from .onnx_segmenter import KEY, OnnxSegmenter
@@ -154,7 +154,7 @@ class _Network(nn.Module):
 def _order(preprocessor: nn.Module, bands: int, device: torch.device) -> list[int]:
     """Which band of a file, red first, each input of the network is: found out by lighting up one after the other."""
     lit = (torch.eye(bands, device=device) * 255).to(torch.uint8)[:, :, None, None]
-    outputs = preprocessor({'inputs': list(lit[:, blue_first(bands)])})['inputs']
+    outputs = preprocessor({'inputs': list(lit[:, band_order(bands)])})['inputs']
     dark = preprocessor({'inputs': [torch.zeros_like(lit[0])]})['inputs']
     return (outputs - dark)[:, :, 0, 0].argmax(dim=0).tolist()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from projects.false.common.errors import InputError
-from projects.false.imagery.images import blue_first
+from projects.false.imagery.images import band_order
 from projects.false.imagery.palettes import Palette
 
 from .pixel_rule import PixelRule
@@ -78,7 +78,7 @@ class TorchSegmenter:
         self.device = next(model.parameters()).device
         self.identity = f'{identity} {precision}'
         self._dtype = PRECISIONS[precision]
-        self._order = blue_first(bands)
+        self._order = band_order(bands)
 
     def check_window(self, window: int) -> None:
         """Any window will do."""

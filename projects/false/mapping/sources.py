@@ -14,9 +14,9 @@ from rasterio.io import DatasetReader
 
 from projects.false.common.errors import InputError
 from projects.false.common.threads import map_ahead
-from projects.false.imagery.images import read_image
+from projects.false.imagery.images import band_order, read_image
 from projects.false.imagery.levels import to_8_bit
-from projects.false.imagery.rasters import DRIVERS, Raster, find_rasters, inspect_rasters, read_window
+from projects.false.imagery.rasters import DRIVERS, Raster, find_rasters, inspect_rasters, open_handle, read_window
 
 from .pixel_rule import PixelRule
 from .windows import Pixels, all_valid
@@ -116,8 +116,8 @@ def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[list[Pi
 
 def _read_jpeg(raster: Raster, rule: PixelRule) -> Pixels:
     bgr = read_image(raster.path, raster.count)
-    pixels = bgr[..., ::-1] if raster.count == 3 else bgr
-    pixels = pixels[..., [band - 1 for band in rule.bands]]
+    order = band_order(raster.count)
+    pixels = bgr[..., [order[band - 1] for band in rule.bands]]
     valid = all_valid(*pixels.shape[:2])
     return Pixels(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
 
@@ -148,14 +148,8 @@ class _Handles:
 
     def get(self) -> DatasetReader:
         if not hasattr(self._local, 'handle'):
-            path = self.raster.path
-            try:
-                with rasterio.Env(**GDAL_OPTIONS):
-                    handle = rasterio.open(path, driver=MAP_DRIVERS[path.suffix.lower()])
-            except RasterioError as error:
-                raise InputError(
-                    f'{path}: cannot be read as a raster ({error}); it is damaged: copy it again'
-                ) from error
+            with rasterio.Env(**GDAL_OPTIONS):
+                handle = open_handle(self.raster.path, MAP_DRIVERS)
             with self._lock:
                 self._open.callback(handle.close)  # not its context, which would hold an Env of its own
             self._local.handle = handle

@@ -8,6 +8,7 @@ from mmengine.registry import MODELS
 
 from projects.false.common.errors import InputError
 from projects.false.datasets.views.color_device import apply_steps
+from projects.false.imagery.images import band_order
 
 
 @MODELS.register_module()
@@ -63,7 +64,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
                 'one number a band (dataset.json of the data has them)'
             )
         if self.bgr_to_rgb:
-            images = images[:, [2, 1, 0, *range(3, bands)]]
+            images = images[:, band_order(bands)]
         images = images.float()
         if steps is not None:
             images = apply_steps(images, steps)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.images import band_order
 
 
 @MODELS.register_module()
@@ -49,7 +50,7 @@ class BandPreProcessor(SegDataPreProcessor):
                 'give one number a band (dataset.json of the data has them)'
             )
         if self.bands_reversed:
-            order = [2, 1, 0, *range(3, len(self.mean))] if len(self.mean) >= 3 else list(range(len(self.mean)))
+            order = band_order(len(self.mean))
             data = {**data, 'inputs': [image[order] for image in data['inputs']]}
         return super().forward(data, training)
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from projects.false.common.errors import InputError
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.views.color_device import apply_steps
+from projects.false.imagery.images import band_order
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 
 from .pictures import contact_sheet, enlarged, mask_picture, three_bands
@@ -73,8 +74,8 @@ def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
     views = inputs if isinstance(inputs, list | tuple) else [inputs]
     if views[-1].ndim == 2:  # the views' steps, which training does on the device
         *views, steps = views
-        rgb = (view[None, [2, 1, 0]].float() for view in views)
-        views = [apply_steps(view, row[None])[0, [2, 1, 0]].round() for view, row in zip(rgb, steps, strict=True)]
+        rgb = (view[None, band_order(3)].float() for view in views)
+        views = [apply_steps(view, row[None])[0, band_order(3)].round() for view, row in zip(rgb, steps, strict=True)]
     headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
     return headings, [enlarged(three_bands(patch)), *(enlarged(image_of(view)) for view in views)]
 

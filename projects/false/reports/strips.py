@@ -2,18 +2,16 @@
 
 import html
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image, read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
+from projects.false.imagery.rasters import open_raster
 from projects.false.patch_folder.lists import read_list
 
 from .pictures import embedded, mask_picture, photo, three_bands
@@ -81,10 +79,8 @@ def _picture(stem: Path) -> np.ndarray:
     """A patch as (H, W, 3): its first three bands, or the first one in grey."""
     path, bands = stem.with_name(f'{stem.name}.tif'), 3
     if path.is_file():
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', NotGeoreferencedWarning)
-            with rasterio.open(path) as raster:
-                bands = raster.count
+        with open_raster(path) as raster:
+            bands = raster.count
     else:
         path = stem.with_name(f'{stem.name}.png')
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None

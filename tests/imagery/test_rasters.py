@@ -1,0 +1,95 @@
+"""Every reader opens a raster by the driver that its suffix names."""
+
+import ast
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+
+from projects.false import InputError
+from projects.false.imagery.images import read_image, read_index_mask, read_mask, write_patch
+from projects.false.imagery.palettes import PALETTES
+from projects.false.imagery.rasters import inspect_rasters, open_handle, open_raster, patch_transform
+from tests.helpers.tools import REPOSITORY
+
+VRT = """<VRTDataset rasterXSize="8" rasterYSize="8">
+  <VRTRasterBand dataType="Byte" band="1"><SimpleSource>
+    <SourceFilename relativeToVRT="1">other.tif</SourceFilename><SourceBand>1</SourceBand>
+  </SimpleSource></VRTRasterBand>
+</VRTDataset>"""
+
+
+@pytest.fixture
+def disguised(tmp_path):
+    """A virtual raster named .tif that stands for another file."""
+    profile = dict(driver='GTiff', height=8, width=8, count=1, dtype='uint8')
+    with rasterio.open(tmp_path / 'other.tif', 'w', **profile) as raster:
+        raster.write(np.ones((1, 8, 8), np.uint8))
+    path = tmp_path / 'disguised.tif'
+    path.write_text(VRT)
+    with rasterio.open(path) as raster:  # GDAL itself looks at the content and opens the other file
+        assert raster.read().all()
+    return path
+
+
+@pytest.mark.parametrize(
+    'read',
+    [
+        lambda path: read_image(path, 1),
+        lambda path: read_index_mask(path, 2),
+        lambda path: read_mask(path, PALETTES['mbrsc']),
+        lambda path: inspect_rasters([path]),
+        lambda path: open_handle(path),
+        lambda path: open_raster(path).__enter__(),
+    ],
+)
+def test_a_virtual_raster_named_tif_is_refused(disguised, read):
+    with pytest.raises(InputError, match=r'disguised\.tif: cannot be read as a raster .*not what its suffix says'):
+        read(disguised)
+
+
+def test_other_suffixes_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r'a\.hdr: is none of \.tif, .*gdal_translate'):
+        open_handle(tmp_path / 'a.hdr')
+
+
+def test_errors_of_later_reads_name_the_file(tmp_path):
+    path = write_patch(tmp_path / 'a', np.random.default_rng(0).integers(0, 256, (64, 64, 4), np.uint8))
+    path.write_bytes(path.read_bytes()[:-3000])
+    with pytest.raises(InputError, match=r'a\.tif: cannot be read as a raster'), open_raster(path) as raster:
+        raster.read()
+
+
+def test_no_module_lets_gdal_choose_the_driver():
+    opened = []
+    for path in sorted((REPOSITORY / 'projects').rglob('*.py')):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == 'rasterio.open':
+                named = any(keyword.arg == 'driver' for keyword in node.keywords)
+                writes = len(node.args) > 1 and ast.unparse(node.args[1]) == "'w'"
+                opened.append(path.name)
+                assert named or writes, f'{path}:{node.lineno}'
+    assert 'rasters.py' in opened
+
+
+def test_png_patches_need_no_rasterio(tmp_path):
+    write_patch(tmp_path / 'a', np.zeros((4, 4, 3), np.uint8))
+    write_patch(tmp_path / 'm', np.zeros((4, 4), np.uint8))
+    code = (
+        'import sys; sys.modules["rasterio"] = None\n'
+        'from projects.false.imagery.images import read_image, read_index_mask, write_patch\n'
+        'from projects.false.patch_folder.lists import list_images\n'
+        'from pathlib import Path\n'
+        'read_image("a.png"), read_index_mask("m.png", 1), list_images(Path("."))'
+    )
+    environment = {'PYTHONPATH': str(REPOSITORY), 'PATH': ''}
+    subprocess.run([sys.executable, '-c', code], cwd=tmp_path, env=environment, check=True)
+
+
+def test_transform_of_a_patch():
+    transform = patch_transform([0.5, 0.1, 100.0, -0.2, -0.5, 200.0], row=10, col=20)
+    expected = rasterio.Affine(0.5, 0.1, 100.0, -0.2, -0.5, 200.0) @ (20, 10)
+    assert transform[2] == pytest.approx(expected[0])
+    assert transform[5] == pytest.approx(expected[1])
