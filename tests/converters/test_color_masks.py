@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import re
@@ -13,6 +14,7 @@ from PIL import Image
 
 from projects.false.common.errors import InputError
 from projects.false.converters.color_masks import convert_color_masks
+from projects.false.converters.options import CutOptions
 from projects.false.datasets.loading import LoadPatch
 from projects.false.imagery.images import read_image
 from projects.false.imagery.palettes import PALETTES, colors_to_index, index_to_colors, load_palette
@@ -21,6 +23,7 @@ from tools.dataset_converters.color_masks import main
 
 SHARED = Path(os.environ.get('FALSE_SHARED_DATA', REPOSITORY.parent / 'shared' / 'data'))
 MBRSC = PALETTES['mbrsc']
+CUT = {'patch_size': 32, 'workers': 1, 'label_fractions': (0.1, 0.5)}
 
 
 def save(path, pixels):
@@ -60,8 +63,10 @@ def pairs(tmp_path):
 
 
 def convert(folder, **options):
-    arguments = {'palette': MBRSC, 'patch_size': 32, 'workers': 1, 'label_fractions': (0.1, 0.5)} | options
-    return convert_color_masks(folder / 'images', folder / 'masks', folder / 'out', **arguments).description
+    names = {field.name for field in dataclasses.fields(CutOptions)} & set(options)
+    cut = CutOptions(**{**CUT, **{name: options.pop(name) for name in names}})
+    paths = (folder / 'images', folder / 'masks', folder / 'out')
+    return convert_color_masks(*paths, options.pop('palette', MBRSC), cut, **options).description
 
 
 def content(folder):
@@ -325,9 +330,9 @@ def test_bad_input_is_one_line_and_leaves_no_output(pairs, case, capsys):
 
 def test_output_over_the_input_is_refused(pairs):
     with pytest.raises(InputError, match='overlaps the input'):
-        convert_color_masks(pairs / 'images', pairs / 'masks', pairs / 'images', MBRSC, 32, overwrite=True)
+        convert_color_masks(pairs / 'images', pairs / 'masks', pairs / 'images', MBRSC, CutOptions(32, overwrite=True))
     with pytest.raises(InputError, match='same folder'):
-        convert_color_masks(pairs / 'images', pairs / 'images', pairs / 'out', MBRSC, 32)
+        convert_color_masks(pairs / 'images', pairs / 'images', pairs / 'out', MBRSC, CutOptions(32))
 
 
 @pytest.mark.skipif(not (SHARED / 'mbrsc').is_dir(), reason=f'no mbrsc imagery in {SHARED}; set FALSE_SHARED_DATA')

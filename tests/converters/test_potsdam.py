@@ -8,7 +8,7 @@ import pytest
 
 from projects.false import InputError
 from projects.false.converters.options import CutOptions
-from projects.false.converters.potsdam import TEST_TILES, TILE_SIDE, TRAIN_TILES, _tiles, convert_potsdam
+from projects.false.converters.potsdam import TEST_TILES, TILE_SIDE, TRAIN_TILES, convert_potsdam, split_tiles
 from projects.false.imagery.images import read_image
 from projects.false.imagery.palettes import PALETTES
 from projects.false.imagery.windows import grid
@@ -38,11 +38,11 @@ def small_download(folder, bands='RGB', count=3, side=24, label='label'):
 def test_the_split_and_geometry_of_the_paper():
     """13,824 patches to train and 8,064 to test: 576 of each of the 38 tiles."""
     patches = len(grid(TILE_SIDE, TILE_SIDE, 256, 256))
-    split_of = _tiles((), ())
+    split_of = split_tiles((), ())
     counts = {split: patches * list(split_of.values()).count(split) for split in ('train', 'test')}
     assert counts == {'train': 13_824, 'test': 8_064}
     assert len(set(TILES)) == 38
-    assert 'val' in _tiles((), ('2_10',)).values()
+    assert 'val' in split_tiles((), ('2_10',)).values()
 
 
 @pytest.mark.slow

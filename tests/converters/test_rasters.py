@@ -135,15 +135,15 @@ def test_bands_are_taken_in_the_given_order(tmp_path):
     np.testing.assert_array_equal(read_image(tmp_path / 'out/images/a_0_0.png', 1)[..., 0], pixels[..., 1])
 
 
-def test_wide_rasters_are_read_in_strips_and_pieces(tmp_path, monkeypatch):
-    from projects.false.converters import cutting as raster_cutting
+def test_wide_rasters_are_read_in_strips_and_batches(tmp_path, monkeypatch):
+    from projects.false.converters import cutting
 
     pixels = noise((90, 200, 3))
     write_files(tmp_path / 'in', {'a.tif': tiff(pixels, tiled=True, blockxsize=16, blockysize=16)})
     whole = convert(tmp_path, stride=12)
     images = {path.name: path.read_bytes() for path in (tmp_path / 'out/images').iterdir()}
-    monkeypatch.setattr(raster_cutting, '_STRIP_WIDTH', 40)
-    monkeypatch.setattr(raster_cutting, '_TASK_PIXELS', 200 * 30)
+    monkeypatch.setattr(cutting, '_STRIP_WIDTH', 40)
+    monkeypatch.setattr(cutting, '_BATCH_PIXELS', 200 * 30)
     assert convert(tmp_path, stride=12, overwrite=True) == whole
     assert {path.name: path.read_bytes() for path in (tmp_path / 'out/images').iterdir()} == images
 
@@ -170,7 +170,10 @@ def test_scaling_rounds_and_cuts_off():
 
 @pytest.mark.skipif(not (SHARED / 'georef').is_dir(), reason=f'no rasters in {SHARED}; set FALSE_SHARED_DATA')
 def test_real_rasters(tmp_path):
-    described = convert_rasters([SHARED / 'georef'], tmp_path / 'out', 128, workers=2).description
+    sources = [
+        SHARED / 'georef' / f'{name}.tif' for name in ('aerial_rgb_epsg28992_025m', 'landsat_rgb_epsg32618_nodata0')
+    ]
+    described = convert_rasters(sources, tmp_path / 'out', 128, workers=2).description
     counts = {stem: source['patches'] for stem, source in described['sources'].items()}
     assert counts == {'aerial_rgb_epsg28992_025m': 64, 'landsat_rgb_epsg32618_nodata0': 16}
     assert described['dropped_windows'] == 6 * 7 - 16

@@ -83,7 +83,7 @@ def test_infinite_skip_continues_the_stream():
 
 @pytest.mark.parametrize('rank', [0, 1])
 def test_finite_skip_leaves_out_the_beginning_of_one_epoch(rank, monkeypatch):
-    monkeypatch.setattr('projects.false.common.random_state.get_dist_info', lambda: (rank, 2))
+    monkeypatch.setattr('projects.false.datasets.seeding.get_dist_info', lambda: (rank, 2))
     sampler = SeededSampler(Samples(), seed=1)
     whole = list(sampler)
     sampler.skip(3)

@@ -11,6 +11,7 @@ from mmengine.registry import DATASETS, MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false.converters.color_masks import convert_color_masks
+from projects.false.converters.options import CutOptions
 from projects.false.imagery.palettes import index_to_colors, load_palette
 from tests.helpers.tools import REPOSITORY
 
@@ -104,9 +105,8 @@ def test_every_class_keeps_its_index_to_the_map(name, tmp_path):
     for folder in ('images', 'masks'):
         (tmp_path / folder).mkdir()
         cv2.imwrite(str(tmp_path / folder / 'tile.png'), label[..., ::-1])
-    convert_color_masks(
-        tmp_path / 'images', tmp_path / 'masks', tmp_path / 'data', palette, size, label_fractions=(1.0,), workers=1
-    )
+    options = CutOptions(size, label_fractions=(1.0,), workers=1)
+    convert_color_masks(tmp_path / 'images', tmp_path / 'masks', tmp_path / 'data', palette, options)
 
     config = load(f'upernet_{"r18" if name in ("mbrsc", "synthetic") else "r50"}_{name}.py')
     dataset = config.test_dataloader.dataset

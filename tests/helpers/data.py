@@ -15,6 +15,7 @@ from tests.helpers.tools import REPOSITORY
 def make_patches(folder: Path, palette_name: str, size: int, count: int = 8) -> Path:
     """Convert two made images with blocky masks into ``count`` patches; every class occurs in every split."""
     from projects.false.converters.color_masks import convert_color_masks
+    from projects.false.converters.options import CutOptions
     from projects.false.imagery.palettes import load_palette
 
     palette = load_palette(palette_name)
@@ -40,10 +41,8 @@ def make_patches(folder: Path, palette_name: str, size: int, count: int = 8) -> 
         source / 'masks',
         folder / 'data',
         palette,
-        size,
+        CutOptions(size, label_fractions=(0.01, 0.5, 1.0), workers=1),
         test_list=folder / 'test.txt',
-        label_fractions=(0.01, 0.5, 1.0),
-        workers=1,
     )
     return folder / 'data'
 

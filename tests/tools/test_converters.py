@@ -244,7 +244,7 @@ def test_a_second_converter_on_one_output_is_refused_and_an_interrupted_one_leav
     """A real first process, stopped in the middle of its work."""
     rasters(tmp_path)
     code = (
-        'import signal, sys, time\nfrom projects.false.datasets import rasters\n'
+        'import signal, sys, time\nfrom projects.false.converters import rasters\n'
         'signal.signal(signal.SIGINT, signal.default_int_handler)\n'  # ignored where tests run in the background
         'rasters.run_all = lambda *_: time.sleep(60)\n'
         'rasters.convert_rasters([sys.argv[1]], sys.argv[2], 16)'

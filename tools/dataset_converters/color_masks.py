@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from
 
 from projects.false.common.command_line import report_input_errors
 from projects.false.converters.color_masks import convert_color_masks
-from projects.false.converters.options import add_cut_options, print_conversion
+from projects.false.converters.options import add_cut_options, print_conversion, take_cut_options
 from projects.false.imagery.palettes import PALETTES, load_palette
 
 
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     classes = options.pop('classes')
     if classes:
         palette = palette.with_classes(classes)
-    conversion = convert_color_masks(palette=palette, **options)
+    conversion = convert_color_masks(palette=palette, options=take_cut_options(options), **options)
     notes = []
     if not options['test_list']:
         held = 'holds the val patches' if options['val_list'] else 'is absent: give --val-list or --test-list'

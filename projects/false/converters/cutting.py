@@ -1,4 +1,4 @@
-"""Cut an image and its mask, or a raster without labels, into patches."""
+"""Cut images into patches: an image with its mask, or a raster without labels."""
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -17,52 +17,72 @@ from projects.false.imagery.windows import grid
 
 LOSSY_SUFFIXES = ('.jpg', '.jpeg')
 PAIR_SUFFIXES = ('.png', *LOSSY_SUFFIXES, '.tif', '.tiff')
+_STRIP_WIDTH = 4096  # pixels: neighbouring windows are read together up to this width
+_BATCH_PIXELS = 1 << 25  # several threads cut a raster, in batches of rows of about this many pixels
+
+Window = tuple[int, int]  # row and column of the first pixel
 
 
 class Pair(NamedTuple):
-    """An image and its mask, and the stem by which both are known."""
+    """An image, its mask, and the stem that both are known by."""
 
     stem: str
     image: SourceFile
     mask: SourceFile
 
 
-class Cut(NamedTuple):
-    """What became of a pair.
+class LabelledPatch(NamedTuple):
+    """One patch of a pair.
 
     Args:
-        patches: One record a patch, in the order of the windows: name, stem, row, col and ``pixels`` (of every class,
-            then ignored ones).
-        levels: How often every grey level occurs in every band of the patches.
-        source: Files, size and, where known, place of the image.
+        name: File name without suffix.
+        source: Stem of the pair.
+        row, col: First pixel in the image.
+        pixels: Number of pixels of each class, then of ignored ones.
+    """
+
+    name: str
+    source: str
+    row: int
+    col: int
+    pixels: list[int]
+
+
+class CutPair(NamedTuple):
+    """The patches of one pair.
+
+    Args:
+        patches: In the order of the windows.
+        levels: How often each grey level occurs in each band of the patches, red first.
+        source: Files, size and, where known, georeference of the image.
 
     Shape:
         - levels: (bands, 256)
     """
 
-    patches: list[dict]
+    patches: list[LabelledPatch]
     levels: np.ndarray
     source: dict[str, object]
 
 
-def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int, size: int, stride: int) -> Cut:
+def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int, size: int, stride: int) -> CutPair:
     """Write the patches of a pair to ``out/images`` and ``out/masks``.
 
     Args:
         pair: Image and mask.
         out: Folder with ``images/`` and ``masks/``.
-        scratch: Folder to unpack to where a file is in a zip.
+        scratch: Folder for files that are unpacked from a zip.
         palette: Classes and colours.
         bands: Number of bands of the image.
         size: Side of the patches in pixels.
-        stride: Distance of neighbouring patches in pixels.
+        stride: Distance between neighbouring patches in pixels.
 
     Raises:
-        InputError: Image or mask is unusable, or they do not fit.
+        InputError: Image or mask is unusable, or their sizes differ.
     """
     with pair.image.local(scratch) as path:
         image = read_image(path, bands)
-        source = {'image': str(pair.image), 'mask': str(pair.mask), **_place(path)}
+        place = _georeference(path)
     height, width = image.shape[:2]
     try:
         windows = grid(height, width, size, stride)
@@ -84,50 +104,63 @@ def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int,
         levels += count_levels(image[window])
         counts = np.bincount(index[window].ravel(), minlength=IGNORE_INDEX + 1)
         pixels = [*counts[: len(palette.classes)].tolist(), int(counts[IGNORE_INDEX])]
-        patches.append({'name': name, 'stem': pair.stem, 'row': row, 'col': column, 'pixels': pixels})
-    # In the order of the file, red first.
-    return Cut(patches, levels[band_order(bands)], {**source, 'height': height, 'width': width})
+        patches.append(LabelledPatch(name, pair.stem, row, column, pixels))
+    source = {'image': str(pair.image), 'mask': str(pair.mask), **place, 'height': height, 'width': width}
+    return CutPair(patches, levels[band_order(bands)], source)
 
 
-def _place(path: Path) -> dict[str, object]:
+def _georeference(path: Path) -> dict[str, object]:
     try:
         with open_raster(path) as raster:
             return georeference(raster)
     except InputError:
-        return {}  # the pixels were read by another library, which knows no places
+        return {}  # OpenCV read the pixels of a file that GDAL refuses
 
 
-Window = tuple[int, int]
-_STRIP_WIDTH = 4096  # pixels read at once beside each other
-_TASK_PIXELS = 1 << 25  # a raster is cut by several threads, in pieces of about this many pixels
-
-
-class CutOut(NamedTuple):
-    """What became of some windows of a raster.
+class RasterPatch(NamedTuple):
+    """One patch of a raster.
 
     Args:
-        patches: One record a patch: name, source, row, col, and the share of its pixels that are nodata.
-        levels: How often every grey level occurs in every band of the valid pixels of the patches.
-        dropped: Windows with too much nodata.
+        name: File name without suffix.
+        source: Stem of the raster.
+        row, col: First pixel in the raster.
+        nodata: Share of its pixels that are nodata.
+    """
+
+    name: str
+    source: str
+    row: int
+    col: int
+    nodata: float
+
+
+class CutWindows(NamedTuple):
+    """The patches of some windows of a raster.
+
+    Args:
+        patches: In the order of the windows.
+        levels: How often each grey level occurs in each band of the valid pixels of the patches, in the order of
+            ``bands``.
+        dropped: Number of windows left out for too much nodata.
 
     Shape:
         - levels: (bands, 256)
     """
 
-    patches: list[dict]
+    patches: list[RasterPatch]
     levels: np.ndarray
     dropped: int
 
 
-def pieces(raster: Raster, size: int, stride: int) -> Iterator[list[Window]]:
-    """The windows of a raster in pieces of whole rows, to be cut independently.
+def batch_rows(raster: Raster, size: int, stride: int) -> Iterator[list[Window]]:
+    """Split the windows of a raster into batches of whole rows that can be cut independently.
 
-    JPEG and PNG are one piece: they can only be read from the top.
+    JPEG and PNG are one batch, since they can only be read from the top.
     """
     windows = grid(raster.height, raster.width, size, stride)
     rows = [list(group) for _, group in groupby(windows, key=lambda window: window[0])]
-    many = len(rows) if raster.path.suffix.lower() not in ('.tif', '.tiff') else 1
-    count = max(many, _TASK_PIXELS // (stride * raster.width), 1)
+    least = 1 if raster.path.suffix.lower() in ('.tif', '.tiff') else len(rows)
+    count = max(least, _BATCH_PIXELS // (stride * raster.width))
     for start in range(0, len(rows), count):
         yield [window for row in rows[start : start + count] for window in row]
 
@@ -140,17 +173,17 @@ def cut_windows(
     size: int,
     max_nodata: float,
     ranges: Sequence[Sequence[float]] | None,
-) -> CutOut:
+) -> CutWindows:
     """Write the patches of some windows to ``out/images``.
 
     Args:
         raster: The image.
-        windows: Row and column of the first pixel of each, row by row.
+        windows: First pixel of each window, row by row.
         out: Folder with ``images/``.
-        bands: Bands to take, from 1.
+        bands: Bands to take, counted from 1.
         size: Side of the windows in pixels.
-        max_nodata: Largest share of nodata pixels of a window that is kept.
-        ranges: As of :func:`choose_ranges`.
+        max_nodata: Largest share of nodata pixels in a patch, 0 to 1. Windows without a valid pixel are always dropped.
+        ranges: Values that become 0 and 255, one pair per band; None keeps 8-bit pixels as they are.
 
     Raises:
         InputError: The file is damaged where it is read.
@@ -171,19 +204,17 @@ def cut_windows(
                 name = f'{raster.stem}_{row}_{column}'
                 write_patch(out / 'images' / name, pixels[part][..., order])
                 levels += count_levels(pixels[part], valid[part].astype(np.uint8))
-                patches.append(
-                    {'name': name, 'source': raster.stem, 'row': row, 'col': column, 'nodata': round(nodata, 6)}
-                )
-    return CutOut(patches, levels, dropped)
+                patches.append(RasterPatch(name, raster.stem, row, column, round(nodata, 6)))
+    return CutWindows(patches, levels, dropped)
 
 
 def _strips(windows: Sequence[Window], size: int) -> Iterator[tuple[int, list[int]]]:
-    """Neighbouring windows of a row, as many as are read at once."""
-    strip_row, columns = windows[0][0], []
-    for row, column in windows:
-        if columns and (row != strip_row or column + size - columns[0] > max(_STRIP_WIDTH, size)):
-            yield strip_row, columns
-            columns = []
-        strip_row = row
-        columns.append(column)
-    yield strip_row, columns
+    """Group neighbouring windows of one row that are read together: the row, and their columns."""
+    for row, group in groupby(windows, key=lambda window: window[0]):
+        columns: list[int] = []
+        for _, column in group:
+            if columns and column + size - columns[0] > max(_STRIP_WIDTH, size):
+                yield row, columns
+                columns = []
+            columns.append(column)
+        yield row, columns

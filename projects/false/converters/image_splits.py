@@ -1,4 +1,4 @@
-"""Decide which image trains, validates or tests; draw the split where nobody published a list."""
+"""Which images train, validate and test: by the user's lists, or by a draw where nobody published a list."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -10,12 +10,12 @@ from projects.false.common.errors import InputError
 from projects.false.patch_folder.lists import read_list
 
 
-def assign_splits(stems: list[str], val_list: str | Path | None, test_list: str | Path | None) -> dict[str, str]:
-    """Give every image a split: what no list names is for training.
+def assign_splits(stems: Sequence[str], val_list: str | Path | None, test_list: str | Path | None) -> dict[str, str]:
+    """Assign every image to a split; images that no list names are for training.
 
     Args:
         stems: Image stems.
-        val_list: Text file with stems or glob patterns (``tile_1*``), one a line; None for no validation split.
+        val_list: Text file with stems or glob patterns (``tile_1*``), one per line; None for no validation split.
         test_list: The same for the test split.
 
     Returns:
@@ -26,7 +26,7 @@ def assign_splits(stems: list[str], val_list: str | Path | None, test_list: str 
     """
     split_of: dict[str, str] = {}
     for split, path in (('val', val_list), ('test', test_list)):
-        for stem in matching(stems, read_list(path), path) if path else ():
+        for stem in match_images(stems, read_list(path), path) if path else ():
             if split_of.setdefault(stem, split) != split:
                 raise InputError(f'{path}: image {stem!r} is in the val list too; keep it in one of the two')
     if len(split_of) == len(stems):
@@ -34,11 +34,16 @@ def assign_splits(stems: list[str], val_list: str | Path | None, test_list: str 
     return {stem: split_of.get(stem, 'train') for stem in stems}
 
 
-def matching(stems: Sequence[str], patterns: Sequence[str], where: str | Path) -> set[str]:
-    """Stems that names or glob patterns stand for.
+def match_images(stems: Sequence[str], patterns: Sequence[str], where: str | Path) -> set[str]:
+    """Return the stems that names or glob patterns match.
+
+    Args:
+        stems: Image stems.
+        patterns: Stems, or patterns with ``*`` and ``?``.
+        where: List or option that holds the patterns, for the message.
 
     Raises:
-        InputError: A pattern stands for none.
+        InputError: A pattern matches none.
     """
     chosen: set[str] = set()
     for pattern in patterns:
@@ -52,22 +57,35 @@ def matching(stems: Sequence[str], patterns: Sequence[str], where: str | Path) -
     return chosen
 
 
-def draw_test_images(stems: Sequence[str], count: int, of: int, seed: int) -> list[str]:
-    """Draw the images to test on, where nobody published a list.
+def list_arguments(val_list: str | Path | None, test_list: str | Path | None) -> dict[str, list[str] | None]:
+    """Return the content of the user's lists, for the arguments that ``dataset.json`` records.
 
-    The draw depends on the stems and the seed alone: they are sorted and then permuted by NumPy's default generator.
+    Raises:
+        InputError: A list cannot be read or is empty.
+    """
+    return {
+        'test_list': read_list(test_list) if test_list else None,
+        'val_list': read_list(val_list) if val_list else None,
+    }
+
+
+def draw_test_images(stems: Sequence[str], count: int, of: int, seed: int) -> list[str]:
+    """Draw the images to test on.
+
+    The draw depends on the stems and the seed alone: NumPy's default generator permutes the sorted stems.
 
     Args:
         stems: All images.
-        count: Images to draw when there are ``of``; of any other number the same share, at least one, not all.
-        of: Number of images of the whole data set.
+        count: Number of images to draw from a complete data set. Another number of images gives the same share, at
+            least one image and never all.
+        of: Number of images of the complete data set.
         seed: Seed, at least 0.
 
     Returns:
         The drawn stems, sorted.
 
     Raises:
-        InputError: Less than two images, or a seed below 0.
+        InputError: There are fewer than two images, or the seed is below 0.
     """
     if seed < 0:
         raise InputError(f'seed is {seed}; give 0 or more')
@@ -86,21 +104,22 @@ def split_images(
     images: int,
     seed: int,
 ) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Give every image a split, by the user's list or by a draw that says that it is one.
+    """Assign every image to a split, by the user's test list or by a draw that is written down.
 
     Args:
         stems: All images.
         val_list: Text file with images to validate on.
         test_list: Text file with images to test on; None draws them.
-        test_images: How many the paper tests on.
-        images: Of how many.
+        test_images: Number of images that the paper tests on.
+        images: Number of images of the complete data set.
         seed: Seed of the draw.
 
     Returns:
-        Stem -> split, and the lists to write beside the data: name -> lines.
+        Stem -> split, and the lists to write beside the data: file name -> lines.
 
     Raises:
-        InputError: As of :func:`assign_splits` and :func:`draw_test_images`.
+        InputError: The lists or the draw are refused, see :func:`assign_splits` and :func:`draw_test_images`; or a
+            drawn image is in the validation list.
     """
     stems = sorted(stems)
     split_of = assign_splits(stems, val_list, test_list)
@@ -110,12 +129,11 @@ def split_images(
     both = [stem for stem in drawn if split_of[stem] == 'val']
     if both:
         raise InputError(
-            f'{val_list}: image {both[0]!r} is drawn for testing with seed {seed}; take it off, or give --test-list'
+            f'{val_list}: image {both[0]!r} is drawn for testing with seed {seed}; remove it, or give --test-list'
         )
-    head = (
+    lines = [
         f'# {len(drawn)} of {len(stems)} images to test on, drawn by this project with seed {seed}:',
         '# the paper tests on as many, but nobody published which. To repeat: --test-list THIS_FILE',
-    )
-    return {**split_of, **dict.fromkeys(drawn, 'test')}, {
-        f'test_images_drawn_here_seed{seed}.txt': [*head, *drawn],
-    }
+        *drawn,
+    ]
+    return {**split_of, **dict.fromkeys(drawn, 'test')}, {f'test_images_drawn_here_seed{seed}.txt': lines}

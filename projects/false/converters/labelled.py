@@ -1,8 +1,13 @@
-"""Turn pairs of images and masks into a folder of patches: what all labelled converters share."""
+"""Convert a labelled data set: what the converters of all labelled data sets share.
 
-from collections.abc import Mapping, Sequence
+A data set's own module finds its pairs of images and masks and assigns them to splits. Everything after that happens
+here: recognise an output that is already complete, cut, draw the labelled subsets, and write ``dataset.json``.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,155 +15,169 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
-from projects.false.patch_folder.description import Conversion, describe_bands, write_description
+from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
 from projects.false.patch_folder.labelled_lists import label_subset
 from projects.false.patch_folder.lists import write_list
 
-from .cutting import Pair, cut_pair
+from .cutting import CutPair, LabelledPatch, Pair, cut_pair
 from .options import CutOptions
 
+SPLITS = ('train', 'val', 'test')
 
-def convert_pairs(
-    pairs: Sequence[Pair],
-    split_of: Mapping[str, str],
+
+class SplitPairs(NamedTuple):
+    """The pairs of a data set and the split that each belongs to.
+
+    Args:
+        pairs: Images and masks, on disk or in zips.
+        split_of: Stem -> ``'train'``, ``'val'`` or ``'test'``.
+        lists: Further text files for the output folder, file name -> lines.
+    """
+
+    pairs: Sequence[Pair]
+    split_of: Mapping[str, str]
+    lists: Mapping[str, Sequence[str]]
+
+
+class _Subset(NamedTuple):
+    """A labelled subset of the training patches; ``missing`` are classes that only other training patches have."""
+
+    name: str
+    fraction: float
+    patches: list[LabelledPatch]
+    missing: list[str]
+
+
+def convert_labelled(
+    converter: str,
+    inputs: Mapping[str, object],
+    find: Callable[[], SplitPairs],
     out: str | Path,
     palette: Palette,
     bands: Sequence[str],
     options: CutOptions,
-    arguments: dict,
-    lists: Mapping[str, Sequence[str]] | None = None,
 ) -> Conversion:
-    """Make ``out`` with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``; it appears when it is complete.
+    """Make ``out`` with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``; it appears once it is complete.
+
+    Where ``out`` is already complete and was made with the same arguments, no file is opened and nothing is written.
 
     Args:
-        pairs: Images and masks, on the disk or in zips.
-        split_of: Stem -> ``'train'``, ``'val'`` or ``'test'``.
+        converter: Name of the converter.
+        inputs: Where the data comes from and which images are used, as plain values. Together with ``options``,
+            palette and bands these are the arguments that ``dataset.json`` records.
+        find: Finds the pairs and assigns their splits; called only if there is something to do.
         out: Output folder.
         palette: Classes and their colours.
         bands: Names of the bands of every image, in the order of the files.
         options: How to cut.
-        arguments: What the output depends on, for ``dataset.json``.
-        lists: More text files to write: name -> lines.
+
+    Returns:
+        The content of ``dataset.json``, and whether it was there before.
 
     Raises:
-        InputError: The input is unusable; every file is looked at before the first five problems are named.
+        InputError: The input is unusable, or ``out`` was made with other arguments. All files are checked before the
+            first five problems are named.
     """
+    arguments = {'converter': converter, **inputs, **options.arguments(palette, bands)}
+    earlier = finished_before(out, arguments, options.overwrite)
+    if earlier:
+        return earlier
+    pairs, split_of, lists = find()
     if 'train' not in split_of.values():
         raise InputError(f'{out}: no image is left for training; leave some out of the lists of val and test')
     with staged_folder(out, options.overwrite) as staged:
-        scratch = staged / 'unpacked'
-        for folder in ('images', 'masks', 'splits', 'unpacked'):
+        for folder in ('images', 'masks', 'splits'):
             (staged / folder).mkdir()
-        cut = partial(
-            cut_pair,
-            out=staged,
-            scratch=scratch,
-            palette=palette,
-            bands=len(bands),
-            size=options.patch_size,
-            stride=options.stride,
-        )
-        tasks = {pair.stem: partial(cut, pair) for pair in pairs}
-        results = run_all(tasks, count_workers(options.workers), 'cutting', 'pairs')
-        scratch.rmdir()
-        patches = [{**patch, 'split': split_of[stem]} for stem, cut in results.items() for patch in cut.patches]
-        subsets = _write_splits(staged / 'splits', patches, options)
-        for name, lines in (lists or {}).items():
+        results = _cut_all(pairs, staged, palette, len(bands), options)
+        patches: dict[str, list[LabelledPatch]] = {split: [] for split in SPLITS}
+        for stem, result in results.items():
+            patches[split_of[stem]] += result.patches
+        subsets = _draw_subsets(patches['train'], palette, options)
+        _write_splits(staged / 'splits', patches, subsets)
+        for name, lines in lists.items():
             write_list(staged / name, lines)
-        levels = sum(cut.levels for stem, cut in results.items() if split_of[stem] == 'train')
-        sources = {stem: cut.source for stem, cut in results.items()}
-        description = describe(palette, bands, options, arguments, patches, subsets, sources, levels)
+        levels = np.sum([result.levels for stem, result in results.items() if split_of[stem] == 'train'], axis=0)
+        description = {
+            'palette': palette.name,
+            'classes': list(palette.classes),
+            'colors': [to_hex(color) for color in palette.colors],
+            'ignore_colors': [to_hex(color) for color in palette.ignore_colors],
+            'ignore_index': IGNORE_INDEX,
+            'patch_size': options.patch_size,
+            'stride': options.step,
+            'seed': options.seed,
+            **describe_bands(bands, levels),
+            'arguments': arguments,
+            'splits': _describe_splits(patches, subsets, palette),
+            'sources': {stem: result.source for stem, result in results.items()},
+            'patches': [
+                {'name': patch.name, 'split': split_of[stem], **patch._asdict()}
+                for stem, result in results.items()
+                for patch in result.patches
+            ],
+        }
         write_description(staged / 'dataset.json', description)
     return Conversion(description)
 
 
-def _write_splits(folder: Path, patches: list[dict], options: CutOptions) -> list[dict]:
-    for split in ('train', 'val', 'test'):
-        names = [patch['name'] for patch in patches if patch['split'] == split]
-        if split == 'test' and not names:  # without a test list the validation images are what is reported on
-            names = [patch['name'] for patch in patches if patch['split'] == 'val']
-        if names:
-            write_list(folder / f'{split}.txt', names)
-    train = [patch for patch in patches if patch['split'] == 'train']
-    names = [patch['name'] for patch in train]
-    write_list(folder / 'pretrain.txt', names)
-    counts = np.array([patch['pixels'][:-1] for patch in train])
+def _cut_all(pairs: Sequence[Pair], out: Path, palette: Palette, bands: int, options: CutOptions) -> dict[str, CutPair]:
+    """Cut every pair; the result has the order of ``pairs``."""
+    scratch = out / 'unpacked'
+    scratch.mkdir()
+    cut = partial(
+        cut_pair,
+        out=out,
+        scratch=scratch,
+        palette=palette,
+        bands=bands,
+        size=options.patch_size,
+        stride=options.step,
+    )
+    tasks = {pair.stem: partial(cut, pair) for pair in pairs}
+    results = run_all(tasks, count_workers(options.workers), 'cutting', 'pairs')
+    scratch.rmdir()
+    return results
+
+
+def _draw_subsets(train: Sequence[LabelledPatch], palette: Palette, options: CutOptions) -> list[_Subset]:
+    names = [patch.name for patch in train]
+    counts = np.array([patch.pixels[:-1] for patch in train])
     subsets = []
     for fraction in sorted(set(options.label_fractions)):
-        chosen, missing = label_subset(names, counts, fraction, options.seed)
-        name = f'train_{fraction * 100:g}pct'
-        write_list(folder / f'{name}.txt', chosen)
-        subsets.append({'name': name, 'fraction': fraction, 'names': chosen, 'missing': missing})
+        subset = label_subset(names, counts, fraction, options.seed)
+        chosen = set(subset.names)
+        missing = [palette.classes[index] for index in subset.missing_classes]
+        patches = [patch for patch in train if patch.name in chosen]
+        subsets.append(_Subset(f'train_{fraction * 100:g}pct', fraction, patches, missing))
     return subsets
 
 
-def describe(
-    palette: Palette,
-    bands: Sequence[str],
-    options: CutOptions,
-    arguments: dict,
-    patches: list[dict],
-    subsets: list[dict],
-    sources: dict[str, dict],
-    levels: np.ndarray,
-) -> dict:
-    """Put together the content of ``dataset.json``.
-
-    Args:
-        palette: Classes and colours.
-        bands: Names of the bands, in the order of the files.
-        options: Patch size, stride and seed.
-        arguments: What the output was made with.
-        patches: Records with name, stem, split, row, col and ``pixels``: pixels of every class, then ignored ones.
-        subsets: Labelled subsets of the training patches: name, fraction, names, missing (class indices).
-        sources: Stem -> files, size and, where known, place of the images behind the patches.
-        levels: How often every grey level occurs in every band of the training patches.
-
-    Shape:
-        - levels: (bands, 256)
-
-    Returns:
-        A dictionary of plain numbers, strings, lists and dictionaries.
-    """
-    members = {split: [p for p in patches if p['split'] == split] for split in ('train', 'val', 'test')}
-    for subset in subsets:
-        chosen = set(subset['names'])
-        members[subset['name']] = [patch for patch in patches if patch['name'] in chosen]
-    splits = {}
-    for name, records in members.items():
-        if not records:
-            continue
-        pixels = np.sum([patch['pixels'] for patch in records], axis=0).tolist()
-        splits[name] = {
-            'patches': len(records),
-            'pixels': dict(zip(palette.classes, pixels[:-1], strict=True)),
-            'ignored_pixels': pixels[-1],
-        }
-    for subset in subsets:
-        splits[subset['name']]['fraction'] = subset['fraction']
-        splits[subset['name']]['missing_classes'] = [palette.classes[i] for i in subset['missing']]
-    return {
-        'palette': palette.name,
-        'classes': list(palette.classes),
-        'colors': [to_hex(color) for color in palette.colors],
-        'ignore_colors': [to_hex(color) for color in palette.ignore_colors],
-        'ignore_index': IGNORE_INDEX,
-        'patch_size': options.patch_size,
-        'stride': options.stride,
-        'seed': options.seed,
-        **describe_bands(bands, levels),
-        'arguments': arguments,
-        'splits': splits,
-        'sources': sources,
-        'patches': [
-            {
-                'name': patch['name'],
-                'split': patch['split'],
-                'source': patch['stem'],
-                'row': patch['row'],
-                'col': patch['col'],
-                'pixels': patch['pixels'],
-            }
-            for patch in patches
-        ],
+def _write_splits(folder: Path, patches: Mapping[str, list[LabelledPatch]], subsets: Sequence[_Subset]) -> None:
+    lists = {
+        **patches,
+        'test': patches['test'] or patches['val'],  # without a test list, scores are reported on the val images
+        'pretrain': patches['train'],
+        **{subset.name: subset.patches for subset in subsets},
     }
+    for name, listed in lists.items():
+        if listed:
+            write_list(folder / f'{name}.txt', [patch.name for patch in listed])
+
+
+def _describe_splits(
+    patches: Mapping[str, list[LabelledPatch]], subsets: Sequence[_Subset], palette: Palette
+) -> dict[str, dict[str, Any]]:
+    """Count patches and pixels of every split that has any, and of every labelled subset."""
+    members = {**patches, **{subset.name: subset.patches for subset in subsets}}
+    splits: dict[str, dict[str, Any]] = {}
+    for name, inside in members.items():
+        if inside:
+            pixels = np.sum([patch.pixels for patch in inside], axis=0).tolist()
+            splits[name] = {
+                'patches': len(inside),
+                'pixels': dict(zip(palette.classes, pixels[:-1], strict=True)),
+                'ignored_pixels': pixels[-1],
+            }
+    for subset in subsets:
+        splits[subset.name].update(fraction=subset.fraction, missing_classes=subset.missing)
+    return splits

@@ -1,8 +1,9 @@
-"""How images are cut into patches, as checked options and as arguments of a command line."""
+"""What all converters share: how to cut, the command-line options for it, and the closing lines."""
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -19,15 +20,16 @@ RGB = ('red', 'green', 'blue')
 
 @dataclass(frozen=True)
 class CutOptions:
-    """How to cut, whatever the data set.
+    """How to cut a labelled data set into patches.
 
     Args:
         patch_size: Side of the patches in pixels, at least 1.
-        stride: Distance of neighbouring patches in pixels, 1 to ``patch_size``; None stands for ``patch_size``.
-        label_fractions: Shares of the training patches, each with a list ``splits/train_<percent>pct.txt``.
-        seed: Seed of the draws, at least 0.
-        workers: Images cut at the same time; None takes the number of CPU cores, at most 8. The output does not
-            depend on it; every one holds an image and its mask in memory.
+        stride: Distance between neighbouring patches in pixels, 1 to ``patch_size``; None stands for ``patch_size``.
+        label_fractions: Shares of the training patches, in (0, 1]; each gives a list
+            ``splits/train_<percent>pct.txt``.
+        seed: Seed of all draws, at least 0.
+        workers: Number of images cut at the same time; None takes the number of CPU cores, at most 8. The output does
+            not depend on it. Each worker holds an image and its mask in memory.
         overwrite: Replace an earlier output.
 
     Raises:
@@ -41,72 +43,100 @@ class CutOptions:
     workers: int | None = None
     overwrite: bool = False
 
-    def __post_init__(self):
-        object.__setattr__(self, 'stride', self.patch_size if self.stride is None else self.stride)
+    def __post_init__(self) -> None:
         count_workers(self.workers)
-        grid(max(self.patch_size, 1), max(self.patch_size, 1), self.patch_size, self.stride)
+        check_window(self.patch_size, self.step)
         for fraction in self.label_fractions:
             label_subset(['any'], np.ones((1, 1)), fraction, self.seed)
 
+    @property
+    def step(self) -> int:
+        """Distance between neighbouring patches in pixels."""
+        return self.patch_size if self.stride is None else self.stride
+
     def arguments(self, palette: Palette, bands: Sequence[str]) -> dict[str, object]:
-        """What the output depends on, for ``dataset.json``."""
+        """Return what the output depends on, as plain values for ``dataset.json``."""
         return {
             'palette': palette.name,
             'classes': list(palette.classes),
             'colors': [to_hex(color) for color in (*palette.colors, *palette.ignore_colors)],
             'bands': list(bands),
             'patch_size': self.patch_size,
-            'stride': self.stride,
+            'stride': self.step,
             'label_fractions': sorted(set(self.label_fractions)),
             'seed': self.seed,
         }
 
 
-def band_names(count: int) -> tuple[str, ...]:
-    """Names of the bands of an image of which only their number is known.
+def check_window(patch_size: int, stride: int) -> None:
+    """Refuse a patch size below 1, or a stride outside 1 to ``patch_size``.
 
     Raises:
-        InputError: Less than one.
+        InputError: One of them is out of range.
+    """
+    side = max(patch_size, 1)
+    grid(side, side, patch_size, stride)
+
+
+def band_names(count: int) -> tuple[str, ...]:
+    """Name the bands of an image whose number of bands is all that is known.
+
+    Raises:
+        InputError: ``count`` is below 1.
     """
     if count < 1:
         raise InputError(f'bands is {count}; give at least 1')
-    return (*RGB, *(f'band {number}' for number in range(4, count + 1))) if count >= 3 else ('grey', 'band 2')[:count]
+    if count < 3:
+        return ('grey', 'band 2')[:count]
+    return (*RGB, *(f'band {number}' for number in range(4, count + 1)))
 
 
-_CUT = ('patch_size', 'stride', 'label_fractions', 'seed', 'workers', 'overwrite')
+def first_few(names: Iterable[object]) -> str:
+    """List the first five names for a message, and show by dots that there are more."""
+    shown = [str(name) for name in names]
+    return ', '.join(shown[:5]) + (', ...' if len(shown) > 5 else '')
 
 
 def add_cut_options(parser: argparse.ArgumentParser, patch_size: int | None = None) -> None:
-    """Add the options of :class:`CutOptions`.
+    """Add the options of :class:`CutOptions` to a command line.
 
     Args:
-        patch_size: Default; None demands the option.
+        parser: Receives the options.
+        patch_size: Default of ``--patch-size``; None makes the option required.
     """
     text = 'side of the patches in pixels' + (f' (default: {patch_size})' if patch_size else '')
     parser.add_argument('--patch-size', type=int, required=patch_size is None, default=patch_size, help=text)
-    parser.add_argument('--stride', type=int, help='distance of neighbouring patches in pixels (default: patch size)')
+    parser.add_argument(
+        '--stride', type=int, help='distance between neighbouring patches in pixels (default: patch size)'
+    )
     parser.add_argument('--label-fractions', type=float, nargs='+', default=[0.01], metavar='F', help='default: 0.01')
-    parser.add_argument('--seed', type=int, default=0, help='seed of what is drawn (default: 0)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of all draws (default: 0)')
     add_run_options(parser)
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add what does not change the output: workers and overwrite."""
+    """Add ``--workers`` and ``--overwrite``, which do not change the output."""
     parser.add_argument('--workers', type=int, help='images cut at the same time (default: CPU cores, at most 8)')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier output')
 
 
-def take_cut_options(options: dict) -> CutOptions:
-    """Take the options of :class:`CutOptions` out of the parsed ones.
+def take_cut_options(options: dict[str, Any]) -> CutOptions:
+    """Remove the options of :class:`CutOptions` from the parsed ones and return them.
 
     Raises:
         InputError: A value is out of range.
     """
-    return CutOptions(**{name: options.pop(name) for name in _CUT})
+    return CutOptions(**{field.name: options.pop(field.name) for field in fields(CutOptions)})
 
 
-def print_conversion(conversion: Conversion, out: str, notes: list[str] | None = None) -> None:
-    """Print classes and splits, what is worth a note, and what was written."""
+def print_conversion(conversion: Conversion, out: str, notes: Sequence[str] = ()) -> None:
+    """Print classes and splits, then the notes, then the last line.
+
+    Args:
+        conversion: A labelled data set.
+        out: Output folder as the user gave it.
+        notes: What the user should know about this data set.
+    """
     console = Console()
     description = conversion.description
     console.print(summary_table(description))
@@ -115,13 +145,16 @@ def print_conversion(conversion: Conversion, out: str, notes: list[str] | None =
         for name, split in description['splits'].items()
         if split.get('missing_classes')
     ]
-    for note in [*missing, *(notes or [])]:
+    for note in (*missing, *notes):
         console.print(f'note: {note}', highlight=False)
     print_outcome(conversion, out)
 
 
 def print_outcome(conversion: Conversion, out: str) -> None:
-    """Print the last line: patches written, or done before."""
+    """Print the last line: how many patches were written, or that the output was complete before."""
     count = len(conversion.description['patches'])
-    done = 'done before with the same arguments:' if conversion.done_before else 'wrote'
-    Console(soft_wrap=True).print(f'{done} {count} patches {"in" if conversion.done_before else "to"} {out}')
+    if conversion.done_before:
+        line = f'done before with the same arguments: {count} patches in {out}'
+    else:
+        line = f'wrote {count} patches to {out}'
+    Console(soft_wrap=True).print(line)

@@ -1,16 +1,17 @@
-"""ISPRS Potsdam as it is downloaded: 38 tiles, their colour labels, and the paper's split."""
+"""ISPRS Potsdam as downloaded: 38 tiles with colour labels, and the paper's split."""
 
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.palettes import PALETTES
-from projects.false.patch_folder.description import Conversion, finished_before
+from projects.false.patch_folder.description import Conversion
 
 from .cutting import Pair
-from .labelled import convert_pairs
+from .labelled import SplitPairs, convert_labelled
 from .options import CutOptions
 
 TRAIN_TILES = (
@@ -43,16 +44,18 @@ def convert_potsdam(
     exclude: Sequence[str] = (),
     val_tiles: Sequence[str] = (),
 ) -> Conversion:
-    """Cut the tiles of Potsdam into patches; 24 tiles to train, 14 to test, as the paper does.
+    """Cut the tiles of Potsdam into patches, 24 tiles for training and 14 for testing as in the paper.
+
+    See :func:`.labelled.convert_labelled` for the output.
 
     Args:
-        source: Folder with the zips or with their content, in any folders below it; or one zip with everything.
+        source: Folder with the zips or their content, at any depth; or one zip with everything.
         out: Output folder.
-        options: How to cut; 256 pixels give the paper's 576 patches a tile.
+        options: How to cut; 256 pixels give the paper's 576 patches per tile.
         bands: A key of :data:`BANDS`.
-        labels: ``'all'``, or ``'no-boundary'`` for the labels whose borders between objects are black and ignored.
+        labels: ``'all'``, or ``'no-boundary'`` for the labels in which borders between objects are black and ignored.
         exclude: Tiles to leave out, such as ``'7_10'``.
-        val_tiles: Tiles of the training set to validate on instead.
+        val_tiles: Training tiles to validate on instead.
 
     Raises:
         InputError: Tiles are missing or unusable, or an argument is out of range.
@@ -60,27 +63,29 @@ def convert_potsdam(
     for what, known, given in (('bands', BANDS, bands), ('labels', LABELS, labels)):
         if given not in known:
             raise InputError(f'{what} is {given!r}; give one of {", ".join(known)}')
-    tiles = _tiles(exclude, val_tiles)
-    palette = PALETTES['potsdam']
-    arguments = {
-        'converter': 'potsdam',
+    split_of = split_tiles(exclude, val_tiles)
+    inputs = {
         'source': str(Path(source).resolve()),
         'labels': labels,
         'exclude': sorted(exclude),
         'val_tiles': sorted(val_tiles),
-        **options.arguments(palette, BANDS[bands]),
     }
-    earlier = finished_before(out, arguments, options.overwrite)
-    if earlier:
-        return earlier
-    pairs = potsdam_pairs(source, tiles, bands, labels)
-    split_of = {_stem(tile): split for tile, split in tiles.items()}
-    return convert_pairs(pairs, split_of, out, palette, BANDS[bands], options, arguments)
+
+    def find() -> SplitPairs:
+        pairs = potsdam_pairs(source, list(split_of), bands, labels)
+        return SplitPairs(pairs, {_stem(tile): split for tile, split in split_of.items()}, {})
+
+    return convert_labelled('potsdam', inputs, find, out, PALETTES['potsdam'], BANDS[bands], options)
 
 
-def _tiles(exclude: Sequence[str], val_tiles: Sequence[str]) -> dict[str, str]:
+def split_tiles(exclude: Sequence[str], val_tiles: Sequence[str]) -> dict[str, str]:
+    """Assign the tiles to splits: tile -> ``'train'``, ``'val'`` or ``'test'``.
+
+    Raises:
+        InputError: A tile is unknown, or a validation tile is not one of the training tiles.
+    """
     split_of = {**dict.fromkeys(TRAIN_TILES, 'train'), **dict.fromkeys(TEST_TILES, 'test')}
-    for option, given, known in (('exclude', exclude, split_of), ('val-tiles', val_tiles, TRAIN_TILES)):
+    for option, given, known in (('exclude', exclude, tuple(split_of)), ('val-tiles', val_tiles, TRAIN_TILES)):
         unknown = [tile for tile in given if tile not in known]
         if unknown:
             raise InputError(f'--{option} {unknown[0]}: no such tile; the tiles are {" ".join(known)}')
@@ -92,16 +97,15 @@ def _stem(tile: str) -> str:
     return f'top_potsdam_{tile}'
 
 
-def potsdam_pairs(source: str | Path, tiles: Iterable[str], bands: str, labels: str) -> list[Pair]:
+def potsdam_pairs(source: str | Path, tiles: Sequence[str], bands: str, labels: str) -> list[Pair]:
     """Find image and label of every tile.
 
     Raises:
         InputError: Some are missing; the message names the tiles.
     """
-    kind, image_kind = LABELS[labels][0], bands.upper()
+    label_kind, image_kind = LABELS[labels][0], bands.upper()
     files = list_files(source)
-    images, masks = (_by_tile(files, wanted) for wanted in (image_kind, kind))
-    tiles = list(tiles)
+    images, masks = _by_tile(files, image_kind), _by_tile(files, label_kind)
     missing = {
         tile: ' and '.join(lacking)
         for tile in tiles
@@ -110,28 +114,31 @@ def potsdam_pairs(source: str | Path, tiles: Iterable[str], bands: str, labels: 
     if len(missing) == len(tiles):
         raise InputError(
             f'{source}: no tile has both image and label ({len(images)} images {_stem("*")}_{image_kind}.tif, '
-            f'{len(masks)} labels {_stem("*")}_{kind}.tif); give the folder with {ZIPS[bands]} and '
+            f'{len(masks)} labels {_stem("*")}_{label_kind}.tif); give the folder with {ZIPS[bands]} and '
             f'{LABELS[labels][1]}, zipped or unpacked, or choose others with --bands and --labels'
         )
     if missing:
         named = ', '.join(f'{tile} ({lacking})' for tile, lacking in missing.items())
         raise InputError(
             f'{source}: {len(missing)} of {len(tiles)} tiles are missing: {named}; download {ZIPS[bands]} and '
-            f'{LABELS[labels][1]} again, or go on without them: --exclude {" ".join(missing)}'
+            f'{LABELS[labels][1]} again, or leave these tiles out: --exclude {" ".join(missing)}'
         )
     return [Pair(_stem(tile), images[tile], masks[tile]) for tile in tiles]
 
 
 def _by_tile(files: Iterable[SourceFile], kind: str) -> dict[str, SourceFile]:
+    """Index the TIFFs of one kind by tile; the download writes some numbers with a leading zero."""
     pattern = re.compile(rf'top_potsdam_0*(\d+)_0*(\d+)_{kind}\.tiff?')
-    found = {}
-    for name, file in by_name(file for file in files if pattern.fullmatch(file.name)).items():
-        found['_'.join(pattern.fullmatch(name).groups())] = file
-    return found
+    tile_of, tiffs = {}, []
+    for file in files:
+        if match := pattern.fullmatch(file.name):
+            tile_of[file.name] = '_'.join(match.groups())
+            tiffs.append(file)
+    return {tile_of[name]: file for name, file in by_name(tiffs).items()}
 
 
-def geometry_notes(description: dict) -> list[str]:
-    """What to tell about tiles of another size than the published ones."""
+def geometry_notes(description: dict[str, Any]) -> list[str]:
+    """Note that tiles differ in size from the published ones, if some do."""
     sizes = {name: (source['height'], source['width']) for name, source in description['sources'].items()}
     other = [name for name, size in sizes.items() if size != (TILE_SIDE, TILE_SIDE)]
     if not other:
@@ -139,5 +146,5 @@ def geometry_notes(description: dict) -> list[str]:
     height, width = sizes[other[0]]
     return [
         f'{len(other)} of {len(sizes)} tiles are not {TILE_SIDE} x {TILE_SIDE} ({other[0]} has {height} x {width}), so '
-        'the numbers of patches are not those of the paper'
+        "the numbers of patches differ from the paper's"
     ]

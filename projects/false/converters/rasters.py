@@ -1,20 +1,23 @@
-"""Unlabelled imagery of any size, type and number of bands as patches for pretraining."""
+"""Unlabelled imagery of any size, pixel type and number of bands, cut into patches for pretraining."""
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import check_apart, staged_folder
 from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.levels import choose_ranges
 from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters
-from projects.false.imagery.windows import grid
 from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
 from projects.false.patch_folder.lists import write_list
 
-from .cutting import CutOut, cut_windows, pieces
-from .options import RGB
+from .cutting import CutWindows, batch_rows, cut_windows
+from .options import RGB, check_window, first_few
 
 
 def convert_rasters(
@@ -30,31 +33,32 @@ def convert_rasters(
     workers: int | None = None,
     overwrite: bool = False,
 ) -> Conversion:
-    """Make ``out`` with ``images/``, ``splits/pretrain.txt`` and ``dataset.json``; it appears when it is complete.
+    """Make ``out`` with ``images/``, ``splits/pretrain.txt`` and ``dataset.json``; it appears once it is complete.
 
-    Memory does not grow with the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
+    Where ``out`` is already complete and was made with the same arguments, nothing is done. Memory does not grow with
+    the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
 
     Args:
-        sources: GeoTIFF, JPEG or PNG files, and folders that are searched with all below them.
+        sources: GeoTIFF, JPEG or PNG files, and folders; folders are searched with all folders below them.
         out: Output folder.
         patch_size: Side of the patches in pixels.
-        stride: Distance of neighbouring patches in pixels; None stands for ``patch_size``.
-        max_nodata: Largest share of nodata pixels in a patch, 0 to 1; windows with more, and empty ones, are dropped
-            and counted. Nodata pixels become 0.
-        stretch: Percentiles that become 0 and 255. 16-bit imagery is stretched from 2 to 98 % unless given; 8-bit
-            imagery is not.
-        value_range: Values that become 0 and 255, instead of percentiles; needed for floating-point imagery.
-        bands: Bands to take, from 1, red first; None demands three.
+        stride: Distance between neighbouring patches in pixels; None stands for ``patch_size``.
+        max_nodata: Largest share of nodata pixels in a patch, 0 to 1. Windows with more, and windows without a valid
+            pixel, are dropped and counted. Nodata pixels become 0.
+        stretch: Percentiles that become 0 and 255. The default is 2 and 98 for 16-bit imagery; 8-bit imagery is not
+            stretched by default.
+        value_range: Values that become 0 and 255, instead of percentiles; required for floating-point imagery.
+        bands: Bands to take, counted from 1, red first; None requires images of three bands.
         skip_small: Leave out images that are smaller than a patch, and count them.
-        workers: Pieces of images cut at the same time; None takes the number of CPU cores, at most 8.
+        workers: Number of threads; None takes the number of CPU cores, at most 8.
         overwrite: Replace an earlier output.
 
     Raises:
-        InputError: The input is unusable, nothing is left of it, or an argument is out of range.
+        InputError: The input is unusable, no patch is left of it, or an argument is out of range.
     """
     stride = patch_size if stride is None else stride
     workers = count_workers(workers)
-    grid(max(patch_size, 1), max(patch_size, 1), patch_size, stride)  # speaks up about the sizes
+    check_window(patch_size, stride)
     if not 0 <= max_nodata <= 1:
         raise InputError(f'max nodata is {max_nodata}; give a share from 0 to 1')
     check_apart(out, *sources)
@@ -84,10 +88,10 @@ def convert_rasters(
         tasks = {
             f'{raster.stem} {number}': partial(cut, raster, windows)
             for raster in rasters
-            for number, windows in enumerate(pieces(raster, patch_size, stride))
+            for number, windows in enumerate(batch_rows(raster, patch_size, stride))
         }
-        results = list(run_all(tasks, workers, 'cutting', 'pieces of images').values())
-        names = [patch['name'] for result in results for patch in result.patches]
+        results = list(run_all(tasks, workers, 'cutting', 'batches of windows').values())
+        names = [patch.name for result in results for patch in result.patches]
         dropped = sum(result.dropped for result in results)
         if not names:
             raise InputError(
@@ -98,14 +102,16 @@ def convert_rasters(
         description = {
             'patch_size': patch_size,
             'stride': stride,
-            **describe_bands(_names(rasters[0], chosen, bands), sum(result.levels for result in results)),
+            **describe_bands(
+                _band_names(rasters[0], chosen, bands), np.sum([result.levels for result in results], axis=0)
+            ),
             'ranges': ranges,
             'dropped_windows': dropped,
             'skipped_small': [str(raster.path) for raster in small],
             'arguments': arguments,
             'splits': {'pretrain': {'patches': len(names)}},
-            'sources': _sources(rasters, results),
-            'patches': [{**patch, 'split': 'pretrain'} for result in results for patch in result.patches],
+            'sources': _describe_sources(rasters, results),
+            'patches': [{**patch._asdict(), 'split': 'pretrain'} for result in results for patch in result.patches],
         }
         write_description(staged / 'dataset.json', description)
     return Conversion(description)
@@ -114,34 +120,31 @@ def convert_rasters(
 def _without_small(rasters: list[Raster], size: int, skip: bool) -> tuple[list[Raster], list[Raster]]:
     small = [raster for raster in rasters if min(raster.height, raster.width) < size]
     if small and (not skip or len(small) == len(rasters)):
-        named = ', '.join(f'{raster.path} ({raster.height} x {raster.width})' for raster in small[:5])
+        named = first_few(f'{raster.path} ({raster.height} x {raster.width})' for raster in small)
         least = min(min(raster.height, raster.width) for raster in small)
         way_out = '' if len(small) == len(rasters) else ', or leave them out with --skip-small'
         raise InputError(
-            f'{len(small)} of {len(rasters)} images are smaller than the patch size {size}: {named}'
-            f'{", ..." if len(small) > 5 else ""}; give a patch size of at most {least}{way_out}'
+            f'{len(small)} of {len(rasters)} images are smaller than the patch size {size}: {named}; '
+            f'give a patch size of at most {least}{way_out}'
         )
     return [raster for raster in rasters if raster not in small], small
 
 
-def _names(raster: Raster, chosen: Sequence[int], bands: Sequence[int] | None) -> list[str]:
+def _band_names(raster: Raster, chosen: Sequence[int], bands: Sequence[int] | None) -> list[str]:
     if bands is None and not any(raster.names):
         return list(RGB)
     return [raster.names[band - 1] or f'band {band}' for band in chosen]
 
 
-def _sources(rasters: Sequence[Raster], results: Sequence[CutOut]) -> dict[str, dict]:
-    kept: dict[str, int] = {}
-    for result in results:
-        for patch in result.patches:
-            kept[patch['source']] = kept.get(patch['source'], 0) + 1
+def _describe_sources(rasters: Sequence[Raster], results: Sequence[CutWindows]) -> dict[str, dict[str, Any]]:
+    kept = Counter(patch.source for result in results for patch in result.patches)
     return {
         raster.stem: {
             'image': raster.path.as_posix(),
             **raster.place,
             'height': raster.height,
             'width': raster.width,
-            'patches': kept.get(raster.stem, 0),
+            'patches': kept[raster.stem],
         }
         for raster in rasters
     }
