@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
+from projects.false.mapping.options import MapOptions
 from projects.false.mapping.segmenter import palette_of
 
 from .measuring import REPOSITORY, peak_bytes, reset_peak

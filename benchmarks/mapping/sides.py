@@ -11,9 +11,9 @@ from mmseg.apis.remote_sense_inferencer import RSImage, RSInferencer
 from mmseg.structures import SegDataSample
 
 from projects.false.mapping.load_segmenter import load_segmenter
-from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
-from projects.false.mapping.segmenter import TorchSegmenter
+from projects.false.mapping.options import MapOptions
+from projects.false.mapping.torch_segmenter import TorchSegmenter
 
 OURS, MIXED, SLIDE, REMOTE, WHOLE = 'ours', 'ours, bfloat16', 'slide mode', 'RSInferencer', 'whole image'
 SIDES = (OURS, MIXED, SLIDE, REMOTE)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from .common.errors import InputError
     from .losses import DebiasedLoss, FALSELoss, FNCLoss, HardNegativeLoss, NTXentLoss
     from .mapping.load_segmenter import load_segmenter
-    from .mapping.map_image import MapOptions
     from .mapping.map_rasters import map_rasters
+    from .mapping.options import MapOptions
     from .models import FALSE, FALSEHead, FALSEMoCo, FALSENeck
 
 __version__ = '0.1.0'
@@ -28,7 +28,7 @@ _HOMES = {
     'FALSENeck': 'projects.false.models',
     'FALSEHead': 'projects.false.models',
     'InputError': 'projects.false.common.errors',
-    'MapOptions': 'projects.false.mapping.map_image',
+    'MapOptions': 'projects.false.mapping.options',
     'load_segmenter': 'projects.false.mapping.load_segmenter',
     'map_rasters': 'projects.false.mapping.map_rasters',
 }

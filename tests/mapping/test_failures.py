@@ -13,8 +13,8 @@ import pytest
 import rasterio
 
 from projects.false.common.errors import InputError
-from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
+from projects.false.mapping.options import MapOptions
 from tests.helpers.colour_threshold import ColourThreshold, expected_classes
 from tests.helpers.rasters import checkerboard
 from tests.helpers.tools import REPOSITORY
@@ -22,7 +22,7 @@ from tests.helpers.tools import REPOSITORY
 MAPS = """
 import sys, time
 from projects.false.common.errors import InputError
-from projects.false.mapping.map_image import MapOptions
+from projects.false.mapping.options import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
 from tests.helpers.colour_threshold import ColourThreshold
 

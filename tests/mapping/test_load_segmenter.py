@@ -9,8 +9,8 @@ from mmengine.registry import MODELS, DefaultScope
 
 from projects.false.common.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
-from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
+from projects.false.mapping.options import MapOptions
 from tests.helpers.fine_tuned import save_fine_tuned
 from tests.helpers.rasters import checkerboard
 

@@ -13,8 +13,8 @@ from rasterio.enums import ColorInterp
 from rasterio.shutil import copy as copy_raster
 
 from projects.false.common.errors import InputError
-from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
+from projects.false.mapping.options import MapOptions
 from projects.false.mapping.pixel_rule import PixelRule
 from tests.helpers.colour_threshold import ColourThreshold, expected_classes
 from tests.helpers.rasters import ROTATED, checkerboard
@@ -259,8 +259,9 @@ def test_flipped_windows_come_back_unflipped(make_raster, tmp_path):
 
 @pytest.mark.skipif(not GEOREF.is_dir(), reason='needs the GeoTIFFs in ../shared/data/georef; set FALSE_SHARED_DATA')
 def test_real_imagery_keeps_its_place_and_its_nodata(tmp_path):
-    done = list(map_rasters(ColourThreshold((100, 180)), [GEOREF], tmp_path / 'out', MapOptions(window=128)))
-    assert len(done) == 2
+    images = sorted(GEOREF.glob('*_rgb_*.tif'))
+    done = list(map_rasters(ColourThreshold((100, 180)), images, tmp_path / 'out', MapOptions(window=128)))
+    assert len(done) == len(images) >= 2
     for mapped in done:
         source = GEOREF / mapped.path.name.replace('_classes', '')
         with rasterio.open(source) as image, rasterio.open(mapped.path) as raster:

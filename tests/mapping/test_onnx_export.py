@@ -9,10 +9,10 @@ from torch import nn
 
 from projects.false.common.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
-from projects.false.mapping.map_image import MapOptions
 from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.onnx_export import AveragingPool, export_onnx, made_windows, replace_pools
 from projects.false.mapping.onnx_segmenter import OnnxSegmenter
+from projects.false.mapping.options import MapOptions
 from projects.false.mapping.pixel_rule import PixelRule
 from tests.helpers.fine_tuned import save_fine_tuned
 from tests.helpers.rasters import checkerboard
@@ -39,7 +39,7 @@ def test_the_file_agrees_with_the_model_at_other_numbers_of_windows(exported):
     file = OnnxSegmenter(path)
     for count in (1, 2, 5):
         windows = np.stack(made_windows(4, 70, count))
-        torch.testing.assert_close(file(windows), segmenter(windows), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(torch.from_numpy(file(windows)), segmenter(windows), atol=1e-4, rtol=1e-4)
 
 
 def test_the_file_knows_what_mapping_needs(exported):

@@ -60,7 +60,7 @@ def test_errors_are_one_line(fine_tuned, make_raster, tmp_path, capsys):  # noqa
         (*fine_tuned, source): 'pixels are uint16, the model takes 8 bit; give --range LOW HIGH',
         (*fine_tuned, source, '--data', str(tmp_path)): 'dataset.json: no such file',
         ('--onnx', 'gone.onnx', source): 'gone.onnx: no such file; make it with tools/export.py',
-        ('--onnx', 'gone.onnx', source, '--precision', 'float16'): '--precision is of config and checkpoint',
+        ('--onnx', 'gone.onnx', source, '--precision', 'float16'): '--precision belongs to config and checkpoint',
         ('gone.py', fine_tuned[1], source): 'gone.py: no such config',
     }.items():
         assert infer([*arguments, *out]) == 2

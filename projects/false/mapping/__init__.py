@@ -1,4 +1,5 @@
-"""From a fine-tuned model to maps: any raster, window by window, as a class map in the same place.
+"""Map rasters with a fine-tuned model, window by window, as class maps with the georeference of their images.
 
-reading -> windows -> segmenter -> blending -> writing. ``map_rasters`` of :mod:`.map_run` does all of it.
+The way of an image: ``sources`` (read) -> ``windows`` (cut) -> ``segmenter`` (logits) -> ``blending`` (classes) ->
+``map_files`` (write). :func:`.map_rasters.map_rasters` does all of it.
 """

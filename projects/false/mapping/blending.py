@@ -1,8 +1,9 @@
-"""Logits of overlapping windows become one answer a pixel, in memory that depends on the width of the image only."""
+"""Blend the logits of overlapping windows into one class per pixel; memory only depends on the image's width."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from .windows import WindowPlan
 
 
 class Strip(NamedTuple):
-    """Rows of the map that are finished.
+    """Finished rows of the map.
 
     Args:
         classes: The class of the largest weighted mean of the logits.
@@ -25,15 +26,15 @@ class Strip(NamedTuple):
 
 
 class Blender:
-    """Weighted sums of logits, row of windows by row of windows, and within it from left to right.
+    """Weighted sums of logits: from one row of windows to the next, and from left to right within a row.
 
-    Between two rows only the sums of the pixels that both touch are kept: classes x overlap x width float32 numbers.
+    Between two rows, only the sums of the pixels that both touch are kept: classes x overlap x width float32 numbers.
 
     Args:
         plan: The windows.
         classes: Number of classes.
-        device: Where the logits are.
-        confidence: Compute the confidence, too.
+        device: Where to compute; logits are moved there.
+        confidence: Compute the confidence as well.
     """
 
     def __init__(self, plan: WindowPlan, classes: int, device: torch.device | str, confidence: bool = False) -> None:
@@ -44,7 +45,7 @@ class Blender:
         common = max((plan.window - (b - a) for a, b in zip(plan.rows, plan.rows[1:], strict=False)), default=0)
         self._width = max(plan.width, plan.window)
         self._carried = torch.zeros((classes, common, self._width), device=device)
-        self._carried_rows = 0  # of them hold sums for the current row of windows
+        self._carried_rows = 0  # how many of them hold sums for the current row of windows
         self._classes = torch.empty((plan.window, self._width), dtype=torch.uint8, device=device)
         self._confidence = torch.empty_like(self._classes) if confidence else None
         self._row = 0
@@ -54,53 +55,54 @@ class Blender:
         self._done = 0  # columns of this row of windows that no later window touches
         self._tail = torch.zeros((len(self._carried), self._plan.window, 0), device=self._device)
 
-    def add(self, row: int, columns: Sequence[int], logits: Tensor) -> Iterator[Strip]:
-        """Add windows of one row of windows, to the right of all that were added to it.
+    def add(self, row: int, columns: Sequence[int], logits: Tensor | np.ndarray) -> Iterator[Strip]:
+        """Add windows of one row of windows, each to the right of those already added to that row.
 
         Windows may be left out where no pixel is wanted.
 
         Args:
-            row: Number of the row of windows, not before that of the last call.
-            columns: Numbers of the windows in it, in order.
-            logits: What the model says about them.
+            row: Number of the row of windows, at least that of the last call.
+            columns: Numbers of the windows in the row, rising.
+            logits: Logits of these windows.
 
         Shape:
             - logits: (n, classes, window, window)
 
         Yields:
-            The strips of all rows of windows before this one that were not finished yet.
+            Strips of the earlier rows of windows, as far as they were not yet finished.
         """
         yield from self.finish(row)
         starts, window = self._plan.columns, self._plan.window
         last = columns[-1]
         final = starts[last + 1] if last + 1 < len(starts) else self._width
         sums = self._extended(max(starts[last] + window, final))
-        for column, values in zip(columns, logits, strict=True):
+        for column, values in zip(columns, torch.as_tensor(logits, device=self._device), strict=True):
             first = starts[column] - self._done
             sums[:, :, first : first + window].addcmul_(values.to(sums.dtype), self._weight)
         self._settle(sums, final)
 
     def finish(self, row: int | None = None) -> Iterator[Strip]:
-        """Finish the rows of windows before ``row``, or all of them, and yield their strips."""
+        """Finish the rows of windows before ``row``, or all of them by default, and yield their strips."""
         until = len(self._plan.rows) if row is None else row
         while self._row < until:
             self._settle(self._extended(self._width), self._width)
             rows = self._plan.finished_rows(self._row)
-            done = self._classes, self._confidence
-            yield Strip(*(part if part is None else part[:rows, : self._plan.width].clone() for part in done))
+            finished = slice(rows), slice(self._plan.width)
+            confidence = None if self._confidence is None else self._confidence[finished].clone()
+            yield Strip(self._classes[finished].clone(), confidence)
             self._carried_rows = max(0, self._plan.window - rows)
             self._row += 1
             self._begin_row()
 
     def _extended(self, until: int) -> Tensor:
-        """Sums of this row of windows from the first column that is not done to ``until``."""
+        """Return the sums of this row of windows from the first column that is not done up to ``until``."""
         known = self._tail.shape[2]
         sums = torch.zeros((*self._tail.shape[:2], max(until - self._done, known)), device=self._device)
         sums[:, :, :known] = self._tail
         return sums
 
     def _settle(self, sums: Tensor, final: int) -> None:
-        """Add what earlier rows left for the columns up to ``final``, decide what is done, carry the rest."""
+        """Add the carried sums to the columns up to ``final``, decide the finished rows, and carry the rest."""
         count, rows = final - self._done, self._plan.finished_rows(self._row)
         if count > 0:
             part = slice(self._done, final)

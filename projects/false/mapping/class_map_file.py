@@ -1,4 +1,4 @@
-"""A map as a GeoTIFF: tiled, compressed, every tile written once, read back before it takes its name."""
+"""Write a map as a GeoTIFF: tiled and compressed, every tile written once, read back before the file takes its name."""
 
 import json
 import math
@@ -24,12 +24,12 @@ NODATA, TILE = 255, 256
 
 
 class MapFile:
-    """Takes the rows of a map from the top down.
+    """A map that is being written, row by row from the top down.
 
     Args:
-        out: The file that is being made, for messages.
-        temporary: Where it is written.
-        dataset: That file, open for writing.
+        out: Final path of the file, for messages.
+        temporary: Path where it is written.
+        dataset: The temporary file, open for writing.
     """
 
     def __init__(self, out: Path, temporary: Path, dataset: DatasetWriter) -> None:
@@ -38,7 +38,7 @@ class MapFile:
         self._checksum = 0
 
     def write(self, rows: np.ndarray) -> None:
-        """Add rows; a row of tiles goes to the file when it is full.
+        """Add rows; a row of tiles is written once it is full.
 
         Shape:
             - rows: (h, width), uint8
@@ -56,7 +56,7 @@ class MapFile:
 
     def _flush(self) -> None:
         part = self._held[: self._count]
-        self._checksum = zlib.crc32(part, self._checksum)
+        self._checksum = zlib.crc32(part.data, self._checksum)
         with rasterio.Env(**GDAL_OPTIONS):
             try:
                 self._dataset.write(part, 1, window=Window(0, self._row, self._dataset.width, self._count))
@@ -65,15 +65,15 @@ class MapFile:
         self._row, self._count = self._row + self._count, 0
 
     def close(self) -> None:
-        """Close the file; GDAL may write the last of it now."""
+        """Close the file; GDAL may still write part of it now."""
         with rasterio.Env(**GDAL_OPTIONS):
             self._dataset.close()
 
     def seal(self) -> None:
-        """Close the file after its last row, add overviews, and make sure that all of it is on the disk.
+        """Close the file after its last row, add overviews, and check that all of it is on the disk.
 
         Raises:
-            InputError: What was written does not read back.
+            InputError: The file does not read back as it was written.
         """
         height, width = self._dataset.shape
         if self._row != height:
@@ -92,21 +92,21 @@ def map_file(
     out: Path,
     height: int,
     width: int,
-    place: Mapping,
+    place: Mapping[str, object],
     tags: Mapping[str, str],
     palette: Palette | None = None,
 ) -> Iterator[MapFile]:
-    """Write a single-band map of 8 bit with overviews; 255 is nodata.
+    """Write an 8-bit map of one band with overviews; 255 is nodata.
 
     Args:
-        out: The file; it appears at the end of the block, which must have sealed it.
+        out: The file; it appears at the end of the block, which must seal it.
         height, width: Size in pixels.
         place: ``crs``, ``transform``, ``gcps`` as rasterio takes them, each only where there is one.
-        tags: Texts to store in it.
-        palette: Colours of the classes; None makes a grey picture.
+        tags: Texts to store in the file.
+        palette: Colours of the classes; None writes a grey map.
 
     Raises:
-        InputError: It cannot be written.
+        InputError: The file cannot be written.
     """
     profile = {
         'driver': 'GTiff',
@@ -146,18 +146,18 @@ def _create(temporary: Path, profile: dict, tags: Mapping[str, str], palette: Pa
 
 
 def colormap(palette: Palette) -> dict[int, tuple[int, int, int, int]]:
-    """The colours of the classes, black for unused values, transparent for nodata."""
+    """Return the colour per value: those of the classes, black for unused values, transparent for nodata."""
     colors = {index: (*color, 255) for index, color in enumerate(palette.colors)}
     return {**dict.fromkeys(range(256), (0, 0, 0, 255)), **colors, NODATA: (0, 0, 0, 0)}
 
 
 def unwritable(out: Path, where: str, error: Exception) -> InputError:
-    """What GDAL refused to write."""
+    """Return the error for something that GDAL refused to write."""
     return InputError(f'{out}: writing failed at {where} ({error.__cause__ or error}); make room or give another --out')
 
 
 def class_tags(palette: Palette) -> dict[str, str]:
-    """Names and colours of the classes as a tag."""
+    """Return the names of the classes as a tag."""
     names = {str(index): name for index, name in enumerate(palette.classes)}
     return {'CLASSES': json.dumps(names, ensure_ascii=False)}
 
@@ -170,12 +170,12 @@ def _add_overviews(temporary: Path, height: int, width: int) -> None:
 
 
 def _read_back(out: Path, temporary: Path, checksum: int) -> None:
-    """GDAL may say nothing of a disk that was full when it closed the file."""
+    """Compare the file with what was written: GDAL may not report a disk that was full when it closed the file."""
     found = 0
     with rasterio.open(temporary, driver='GTiff') as dataset:
         levels = len(dataset.overviews(1))
         for part in _parts(dataset):
-            found = zlib.crc32(dataset.read(1, window=part), found)
+            found = zlib.crc32(dataset.read(1, window=part).data, found)
     if found != checksum:
         raise InputError(f'{out}: does not read back as it was written; check the disk')
     for level in range(levels):

@@ -1,19 +1,23 @@
-"""From the command line of tools/infer.py to a mapping."""
+"""The arguments of tools/infer.py, turned into a model, its images and the options of the mapping."""
+
+from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from projects.false.common.errors import InputError
 
-from .load_segmenter import load_segmenter
-from .map_image import MapOptions
-from .map_rasters import Mapped
-from .pixel_rule import PixelRule, recorded_rule
+from .options import MapOptions
+from .pixel_rule import recorded_rule
 from .segmenter import Segmenter
+
+if TYPE_CHECKING:
+    from .map_rasters import Mapped
 
 
 def load_model(options: argparse.Namespace) -> tuple[Segmenter, list[str]]:
-    """The model and the images to map.
+    """Load the model, by the library that it needs, and return it with the images to map.
 
     Raises:
         InputError: The model cannot be loaded, or there is no image.
@@ -21,23 +25,26 @@ def load_model(options: argparse.Namespace) -> tuple[Segmenter, list[str]]:
     if options.onnx:
         foreign = [name for name in ('precision', 'cfg_options') if getattr(options, name)]
         if foreign:
-            raise InputError(f'--{foreign[0].replace("_", "-")} is of config and checkpoint; leave it out with --onnx')
-        from .onnx_segmenter import OnnxSegmenter  # onnxruntime is needed for this alone
+            name = foreign[0].replace('_', '-')
+            raise InputError(f'--{name} belongs to config and checkpoint; leave it out with --onnx')
+        from .onnx_segmenter import OnnxSegmenter  # imports onnxruntime
 
         return OnnxSegmenter(options.onnx, options.device), options.given
     if len(options.given) < 3:
         raise InputError('give CONFIG CHECKPOINT INPUT..., or --onnx FILE INPUT...')
+    from .load_segmenter import load_segmenter  # imports PyTorch and OpenMMLab
+
     config, checkpoint, *inputs = options.given
     return load_segmenter(config, checkpoint, options.cfg_options, options.device, options.precision), inputs
 
 
 def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions:
-    """The options of the mapping.
+    """Return the options of the mapping.
 
     Raises:
-        InputError: ``--data`` is no data set, or one whose pixels were not scaled.
+        InputError: ``--data`` is not a data set, or it has no recorded bands and ranges.
     """
-    recorded: PixelRule | None = segmenter.recorded
+    recorded = segmenter.recorded
     if options.data:
         recorded = recorded_rule(options.data)
         if recorded is None:
@@ -51,7 +58,7 @@ def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions
 
 
 def report(mapped: Mapped) -> str:
-    """One line about a map."""
+    """Describe a map in one line."""
     if mapped.counts is None:
         return f'up to date: {mapped.path}'
     nodata, total = int(mapped.counts[255]), int(mapped.counts.sum())

@@ -1,7 +1,8 @@
-"""From a config and a checkpoint to a segmenter."""
+"""Load a segmenter from a config and a checkpoint; the only module of mapping that imports OpenMMLab."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmcv.cnn.utils import fuse_conv_bn
@@ -16,9 +17,10 @@ from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import Palette, load_palette
 
 from .pixel_rule import recorded_rule
-from .segmenter import PRECISIONS, TorchSegmenter, check_classes, palette_of
+from .segmenter import check_classes, palette_of
+from .torch_segmenter import PRECISIONS, TorchSegmenter
 
-_PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')
+_PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')  # steps that leave the pixels as they are
 
 
 def load_segmenter(
@@ -29,18 +31,18 @@ def load_segmenter(
     precision: str | None = None,
     fused: bool = True,
 ) -> TorchSegmenter:
-    """Build a fine-tuned model and load every weight of it.
+    """Build a fine-tuned model and load all its weights.
 
     Args:
         config: The config that it was trained with.
-        checkpoint: What ``tools/train.py`` wrote.
-        options: ``--cfg-options``.
+        checkpoint: File that ``tools/train.py`` wrote.
+        options: Config values to override, as ``--cfg-options`` does.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``; None takes a GPU if there is one.
-        precision: A key of :data:`PRECISIONS`; None is float16 on a GPU and float32 on a CPU.
-        fused: Merge batch normalisation into the convolutions: the same up to rounding, and faster.
+        precision: ``'float32'``, ``'bfloat16'`` or ``'float16'``; None takes float16 on a GPU and float32 on a CPU.
+        fused: Merge batch normalisation into the convolutions, which is faster and the same up to rounding.
 
     Raises:
-        InputError: Config and checkpoint do not fit, or prepare pixels in a way that mapping does not know.
+        InputError: Config and checkpoint do not fit, or the test pipeline has a step that mapping cannot repeat.
     """
     cfg = load_config(config, options)
     if 'model' not in cfg or 'test_dataloader' not in cfg:
@@ -57,10 +59,10 @@ def load_segmenter(
     model = _build(cfg, config)
     model.load_state_dict(exact_weights(loaded, model, checkpoint))
     palette = _palette(cfg, loaded)
-    check_classes(palette, model.decode_head.out_channels, checkpoint)
-    model.auxiliary_head = None  # speaks in training only
+    check_classes(palette, _outputs(model), checkpoint)
+    setattr(model, 'auxiliary_head', None)  # noqa: B010  # only used in training
     model = fuse_conv_bn(model.eval()) if fused else model.eval()
-    model = model.to(place, memory_format=torch.channels_last)
+    model = model.to(place).to(memory_format=torch.channels_last)
     root = Path(cfg.test_dataloader.dataset.get('data_root') or '.')
     recorded = recorded_rule(root) if (root / 'dataset.json').is_file() else None
     digest = hashlib.sha256(Path(checkpoint).expanduser().read_bytes()).hexdigest()[:16]
@@ -74,7 +76,7 @@ def _device(name: str | None) -> torch.device:
         torch.empty(1, device=place)
     except (RuntimeError, AssertionError) as error:
         raise InputError(
-            f'--device {name}: not here ({str(error).splitlines()[0]}); give cpu, or leave it out'
+            f'--device {name}: not available ({str(error).splitlines()[0]}); give cpu, or leave it out'
         ) from error
     return place
 
@@ -82,16 +84,20 @@ def _device(name: str | None) -> torch.device:
 def _build(cfg: Config, path: str) -> torch.nn.Module:
     settings = cfg.model.copy()
     settings.backbone = {**settings.backbone, 'init_cfg': None}  # weights come from the checkpoint
-    # What runs on one process needs no statistics from others, and a CPU cannot ask for them.
+    # One process needs no statistics of others, and SyncBN does not run on a CPU.
     model = MODELS.build(_without_sync(settings))
     if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
-        raise InputError(f'{path}: {settings.type} cannot be mapped with; give a config of an EncoderDecoder')
-    if getattr(model.decode_head, 'out_channels', 0) < 2:
-        raise InputError(f'{path}: the model has a single output; give one with an output for every class')
+        raise InputError(f'{path}: mapping cannot use a {settings.type}; give a config of an EncoderDecoder')
+    if _outputs(model) < 2:
+        raise InputError(f'{path}: the model has a single output; give one with an output per class')
     return model
 
 
-def _without_sync(settings):
+def _outputs(model: torch.nn.Module) -> int:
+    return getattr(model.decode_head, 'out_channels', 0)
+
+
+def _without_sync(settings: Any) -> Any:
     if isinstance(settings, dict):
         return {
             key: 'BN' if (key, value) == ('type', 'SyncBN') else _without_sync(value) for key, value in settings.items()
@@ -129,7 +135,7 @@ def _window(cfg: Config) -> int:
 
 
 def find_test_images(config: str, options: dict | None) -> list[Path]:
-    """The folder of the test patches of a config, if it is here."""
+    """Return the folder of the test patches of a config, in a list; the list is empty if there is no such folder."""
     dataset = load_config(config, options).test_dataloader.dataset
     folder = Path(dataset.get('data_root') or '.', (dataset.get('data_prefix') or {}).get('img_path', 'images'))
     return [folder] if folder.is_dir() else []

@@ -1,4 +1,7 @@
-"""The files of one map. Companions come first and the map last, so a map that exists is complete."""
+"""The files of one map: the class map, and its confidence, areas, preview and class names.
+
+The class map takes its name last, so a map that exists is complete.
+"""
 
 import csv
 import hashlib
@@ -23,80 +26,22 @@ from projects.false.common.threads import Background
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
 
-from .class_map_file import class_tags, map_file
-from .map_image import MapOptions, Mapping, RawStrip
+from .class_map_file import NODATA, class_tags, map_file
+from .map_image import ImageMapping, MappedStrip
+from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
 from .segmenter import Segmenter
 from .sources import MAP_DRIVERS, files_behind
 from .windows import WindowPlan
 
-
-def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
-    """Area of a pixel in hectares of the map projection; None without a projected reference system.
-
-    Example:
-        >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
-        0.01
-    """
-    if not crs or transform is None or not crs.is_projected:
-        return None
-    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
+_FINGERPRINT = 'FINGERPRINT'  # tag of a map: a digest of image, model and windows
+# Name, type and usage of the columns of class names; the numbers are GDAL's GDALRATFieldType and GDALRATFieldUsage.
+_COLUMNS = (('Value', 0, 5), ('Class', 2, 2), ('Red', 0, 6), ('Green', 0, 7), ('Blue', 0, 8))
 
 
-def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | None) -> str:
-    """Pixels, share of the mapped ones and hectares of every class, then nodata, as CSV.
-
-    Args:
-        counts: Pixels of every value of the map, 255 for nodata.
-        classes: Names of the classes.
-        hectares: As of :func:`pixel_hectares`; None leaves the column empty.
-
-    Shape:
-        - counts: (256,)
-    """
-    mapped = max(int(counts[: len(classes)].sum()), 1)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator='\n')
-    table.writerow(('value', 'class', 'pixels', 'percent', 'hectares'))
-    for value, name in (*enumerate(classes), (255, 'nodata')):
-        count = int(counts[value])
-        percent = '' if value == 255 else f'{100 * count / mapped:.4f}'
-        table.writerow((value, name, count, percent, '' if hectares is None else f'{count * hectares:.4f}'))
-    return text.getvalue()
-
-
-_COLUMNS = (('Value', 0, 5), ('Class', 2, 2), ('Red', 0, 6), ('Green', 0, 7), ('Blue', 0, 8))  # name, type, usage
-
-
-def class_names_xml(palette: Palette) -> str:
-    """Content of ``MAP.tif.aux.xml``: category names, and an attribute table with names and colours.
-
-    Type and usage of its columns are numbers of GDAL's GDALRATFieldType and GDALRATFieldUsage.
-    """
-    root = ElementTree.Element('PAMDataset')
-    band = ElementTree.SubElement(root, 'PAMRasterBand', band='1')
-    names = ElementTree.SubElement(band, 'CategoryNames')
-    for name in palette.classes:
-        ElementTree.SubElement(names, 'Category').text = name
-    table = ElementTree.SubElement(band, 'GDALRasterAttributeTable', tableType='thematic')
-    for index, (name, kind, usage) in enumerate(_COLUMNS):
-        column = ElementTree.SubElement(table, 'FieldDefn', index=str(index))
-        for key, value in (('Name', name), ('Type', kind), ('Usage', usage)):
-            ElementTree.SubElement(column, key).text = str(value)
-    for index, (name, color) in enumerate(zip(palette.classes, palette.colors, strict=True)):
-        row = ElementTree.SubElement(table, 'Row', index=str(index))
-        for value in (index, name, *color):
-            ElementTree.SubElement(row, 'F').text = str(value)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding='unicode') + '\n'
-
-
-_FINGERPRINT = 'FINGERPRINT'
-
-
-class MapOutputs:
-    """The files that an image becomes.
+class MapFiles:
+    """The files that one image becomes.
 
     Args:
         raster: The image.
@@ -104,7 +49,7 @@ class MapOutputs:
         segmenter: The model.
         plan: The windows.
         folder: Output folder.
-        options: Which files.
+        options: Which files to write.
     """
 
     def __init__(
@@ -119,24 +64,24 @@ class MapOutputs:
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
         self._stem = folder / raster.stem
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
-        facts = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
+        facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
 
     @property
     def path(self) -> Path:
-        """The map."""
+        """The class map."""
         return self._named('_classes.tif')
 
     def _named(self, ending: str) -> Path:
         return self._stem.with_name(f'{self._stem.name}{ending}')
 
     def complete(self) -> bool:
-        """Whether all files are there, from the same image, model and windows.
+        """Return True if all files exist and were made from the same image, model and windows.
 
         Raises:
-            InputError: The map is there, but made otherwise, and may not be replaced.
+            InputError: The map exists, was made from something else, and may not be replaced.
         """
         if not self.path.exists():
             return False
@@ -159,13 +104,13 @@ class MapOutputs:
             '_preview.png': self._options.preview,
             '_areas.csv': self._options.areas,
         }
-        return [self._named(ending) for ending, here in wanted.items() if here]
+        return [self._named(ending) for ending, chosen in wanted.items() if chosen]
 
-    def write(self, mapping: Mapping) -> np.ndarray:
-        """Map the image and write everything, in a thread of its own while the model goes on.
+    def write(self, mapping: ImageMapping) -> np.ndarray:
+        """Map the image and write all files, in a background thread while the model goes on.
 
         Returns:
-            How often every value occurs in the map, shape (256,).
+            Number of pixels per value of the map, shape (256,).
 
         Raises:
             InputError: The image cannot be read, or a file cannot be written.
@@ -181,18 +126,18 @@ class MapOutputs:
                 out = self._named('_confidence.tif')
                 confidence = stack.enter_context(map_file(out, *size, place, {**self._tags, 'UNIT': 'per cent'}))
 
-            def write(raw: RawStrip) -> None:
-                rows = raw.finished(raw.strip.classes)
+            def write(strip: MappedStrip) -> None:
+                rows = strip.classes()
                 counts[:] += np.bincount(rows.ravel(), minlength=256)
                 classes.write(rows)
                 if confidence is not None:
-                    confidence.write(raw.finished(raw.strip.confidence))
+                    confidence.write(strip.confidence())
 
             with Background(write) as background, _progress() as progress:
                 task = progress.add_task(self._raster.path.name, total=self._raster.height)
                 for strip in mapping.strips(background.check):
                     background.put(strip)
-                    progress.advance(task, len(strip.strip.classes))
+                    progress.advance(task, strip.rows)
             classes.seal()
             if confidence is not None:
                 confidence.seal()
@@ -200,6 +145,7 @@ class MapOutputs:
         return counts
 
     def _place(self) -> dict:
+        """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
         with open_raster(self._raster.path, MAP_DRIVERS) as opened:
             place: dict = {}
             points, system = opened.gcps
@@ -214,15 +160,14 @@ class MapOutputs:
     def _write_companions(self, temporary: Path, counts: np.ndarray, place: dict) -> None:
         _write(self._named('_classes.tif.aux.xml'), class_names_xml(self._palette).encode())
         if self._options.areas:
-            transform: Affine | None = place.get('transform')
-            table = area_table(counts, self._palette.classes, pixel_hectares(place.get('crs'), transform))
-            _write(self._named('_areas.csv'), table.encode())
+            hectares = pixel_hectares(place.get('crs'), place.get('transform'))
+            _write(self._named('_areas.csv'), area_table(counts, self._palette.classes, hectares).encode())
         if self._options.preview:
             _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))
 
 
 def _progress() -> Progress:
-    """A bar on a terminal, nothing elsewhere."""
+    """Return a progress bar, which only a terminal shows."""
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 
@@ -235,3 +180,57 @@ def _write(path: Path, data: bytes) -> None:
         raise InputError(
             f'{path}: writing failed ({error.strerror or error}); make room or give another --out'
         ) from error
+
+
+def class_names_xml(palette: Palette) -> str:
+    """Return the content of ``MAP.tif.aux.xml``: category names, and an attribute table with names and colours."""
+    root = ElementTree.Element('PAMDataset')
+    band = ElementTree.SubElement(root, 'PAMRasterBand', band='1')
+    names = ElementTree.SubElement(band, 'CategoryNames')
+    for name in palette.classes:
+        ElementTree.SubElement(names, 'Category').text = name
+    table = ElementTree.SubElement(band, 'GDALRasterAttributeTable', tableType='thematic')
+    for index, (name, kind, usage) in enumerate(_COLUMNS):
+        column = ElementTree.SubElement(table, 'FieldDefn', index=str(index))
+        for key, value in (('Name', name), ('Type', kind), ('Usage', usage)):
+            ElementTree.SubElement(column, key).text = str(value)
+    for index, (name, color) in enumerate(zip(palette.classes, palette.colors, strict=True)):
+        row = ElementTree.SubElement(table, 'Row', index=str(index))
+        for cell in (index, name, *color):
+            ElementTree.SubElement(row, 'F').text = str(cell)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding='unicode') + '\n'
+
+
+def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
+    """Return the area of a pixel in hectares of the map projection; None without a projected reference system.
+
+    Example:
+        >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
+        0.01
+    """
+    if not crs or transform is None or not crs.is_projected:
+        return None
+    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
+
+
+def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | None) -> str:
+    """Return a CSV table of pixels, share of the mapped pixels, and hectares per class, with nodata last.
+
+    Args:
+        counts: Number of pixels per value of the map, 255 for nodata.
+        classes: Names of the classes.
+        hectares: Area of a pixel, see :func:`pixel_hectares`; None leaves the column empty.
+
+    Shape:
+        - counts: (256,)
+    """
+    mapped = max(int(counts[: len(classes)].sum()), 1)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator='\n')
+    table.writerow(('value', 'class', 'pixels', 'percent', 'hectares'))
+    for value, name in (*enumerate(classes), (NODATA, 'nodata')):
+        count = int(counts[value])
+        percent = '' if value == NODATA else f'{100 * count / mapped:.4f}'
+        table.writerow((value, name, count, percent, '' if hectares is None else f'{count * hectares:.4f}'))
+    return text.getvalue()

@@ -1,4 +1,4 @@
-"""Map any number of images: each map appears when it is complete, and is not made twice."""
+"""Map any number of images; each map appears when it is complete, and complete maps are not made again."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,19 +9,20 @@ import numpy as np
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
 
-from .map_files import MapOutputs
-from .map_image import MapOptions, Mapping
+from .map_files import MapFiles
+from .map_image import ImageMapping
+from .options import MapOptions
 from .pixel_rule import choose_rule
 from .segmenter import FlippedSegmenter, Segmenter
 from .sources import find_sources
 
 
 class Mapped(NamedTuple):
-    """What became of one image.
+    """The result for one image.
 
     Args:
         path: The map.
-        counts: Pixels of every value of the map; None if it was there already.
+        counts: Number of pixels per value of the map; None if the map was complete already.
         windows: Windows that the model saw.
         skipped: Windows without data.
 
@@ -40,16 +41,16 @@ def map_rasters(
 ) -> Iterator[Mapped]:
     """Map images, one after the other.
 
-    Memory does not grow with their height, and with their width by the rows of one window.
+    Memory depends on the width of an image, by the rows of one window, and not on its height.
 
     Args:
         segmenter: The model.
-        sources: GeoTIFF, VRT, JPEG or PNG files, and folders that are searched with all below them.
+        sources: GeoTIFF, VRT, JPEG or PNG files, and folders, which are searched recursively.
         out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
-        options: How.
+        options: How to map, and which files to write.
 
     Yields:
-        One record an image, as soon as its map is there.
+        One record per image, as soon as its map is complete.
 
     Raises:
         InputError: Something cannot be read, written or mapped with this model. Maps that are complete stay.
@@ -62,7 +63,7 @@ def map_rasters(
     options, folder = options or MapOptions(), Path(out)
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
-    batch_size, threads = options.speed(segmenter)
+    batch_size, threads = options.batch_and_threads(segmenter)
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
     rasters = find_sources(sources)
     rules = [choose_rule(r, segmenter.bands, options.bands, options.value_range, options.recorded) for r in rasters]
@@ -70,9 +71,9 @@ def map_rasters(
         remove_stale(folder)
         for raster, rule in zip(rasters, rules, strict=True):
             plan = options.plan(segmenter, raster.height, raster.width)
-            outputs = MapOutputs(raster, rule, segmenter, plan, folder, options)
-            if outputs.complete():
-                yield Mapped(outputs.path)
+            files = MapFiles(raster, rule, segmenter, plan, folder, options)
+            if files.complete():
+                yield Mapped(files.path)
                 continue
-            mapping = Mapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
-            yield Mapped(outputs.path, outputs.write(mapping), mapping.windows, mapping.skipped)
+            mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
+            yield Mapped(files.path, files.write(mapping), mapping.windows, mapping.skipped)

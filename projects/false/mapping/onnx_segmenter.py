@@ -1,45 +1,45 @@
-"""A model from an ONNX file: mapping without the framework that trained it."""
+"""A segmenter that runs an ONNX file; needs neither PyTorch nor OpenMMLab."""
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import torch
-from torch import Tensor
 
 from projects.false.common.errors import InputError
 
 from .pixel_rule import PixelRule
 from .segmenter import palette_of
 
-KEY = 'false_mapping'  # of the facts in the file's metadata
+KEY = 'false_mapping'  # under which the file's metadata holds what mapping needs to know
 
 
 class OnnxSegmenter:
-    """A segmenter as ``tools/export.py`` writes it, see :class:`.segmenter.Segmenter`.
+    """A model that ``tools/export.py`` wrote, see :class:`.segmenter.Segmenter`.
 
     Args:
         path: The file.
-        device: ``'cpu'``, or ``'cuda'`` with an onnxruntime that has it; None takes what is there.
+        device: ``'cpu'``, or ``'cuda'`` with an onnxruntime that supports it; None takes a GPU if there is one.
+        threads: CPU threads of the model; None takes ``OMP_NUM_THREADS``, or else every core this process may use.
 
     Raises:
-        InputError: The file is missing, damaged or from elsewhere, or the device is not there.
+        InputError: The file is missing, damaged or of another kind, or the device is not available.
     """
 
-    device = torch.device('cpu')  # where the logits are, wherever they are computed
+    device = 'cpu'  # of the logits, wherever they are computed
 
-    def __init__(self, path: str | Path, device: str | None = None) -> None:
+    def __init__(self, path: str | Path, device: str | None = None, threads: int | None = None) -> None:
         if not Path(path).is_file():
             raise InputError(f'{path}: no such file; make it with tools/export.py')
         providers = _providers(device)
         settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = torch.get_num_threads()
+        settings.intra_op_num_threads = threads or _usable_threads()
         settings.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(str(path), settings, providers=providers)
-        except Exception as error:  # onnxruntime's own exceptions have no class in common
+        except Exception as error:  # onnxruntime's own exceptions have no base class in common
             raise InputError(
                 f'{path}: cannot be loaded as ONNX ({str(error).splitlines()[0]}); export it again'
             ) from error
@@ -54,17 +54,24 @@ class OnnxSegmenter:
         self.identity = f'{Path(path).name} {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}'
 
     def check_window(self, window: int) -> None:
-        """Its windows have one side."""
+        """Raise an InputError unless the windows have the side that the file was exported for."""
         if window != self.window:
             raise InputError(
                 f'{self._path}: takes windows of {self.window} pixels, not {window}; leave --window out, or export '
                 f'with --window {window}'
             )
 
-    def __call__(self, pixels: np.ndarray) -> Tensor:
-        """Logits of windows."""
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Compute the logits of windows, see :class:`.segmenter.Segmenter`."""
         (logits,) = self._session.run(None, {'pixels': np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))})
-        return torch.from_numpy(logits)
+        return logits
+
+
+def _usable_threads() -> int:
+    given = os.environ.get('OMP_NUM_THREADS', '')
+    if given.isdecimal() and int(given):
+        return int(given)
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def _providers(device: str | None) -> list[str]:

@@ -10,11 +10,11 @@ from projects.false.patch_folder.description import read_description
 
 
 class PixelRule(NamedTuple):
-    """Which bands, and which of their values become 0 and 255.
+    """Bands to take, and the values that become 0 and 255.
 
     Args:
-        bands: From 1, red first.
-        ranges: Lowest and highest value of every band; None takes 8-bit pixels as they are.
+        bands: Counted from 1, red first.
+        ranges: Values that become 0 and 255, per band; None takes 8-bit pixels as they are.
     """
 
     bands: tuple[int, ...]
@@ -22,7 +22,7 @@ class PixelRule(NamedTuple):
 
 
 def recorded_rule(data_root: str | Path) -> PixelRule | None:
-    """The rule by which ``tools/dataset_converters/rasters.py`` made a data set; None if another converter made it.
+    """Read the rule by which ``dataset_converters/rasters.py`` made a data set; None if another converter made it.
 
     Raises:
         InputError: The folder has no readable dataset.json.
@@ -44,18 +44,18 @@ def choose_rule(
     value_range: Sequence[float] | None = None,
     recorded: PixelRule | None = None,
 ) -> PixelRule:
-    """Find the rule for a raster.
+    """Choose the rule for a raster.
 
     Args:
         raster: The image.
-        wanted: How many bands the model takes.
-        bands: ``--bands``; None stands for the recorded ones, or else the first bands of a raster that has as many as
-            the model takes, an alpha band not counted.
-        value_range: ``--range``, for every band alike; None stands for the recorded ranges, or else 8 bit as it is.
-        recorded: How the model's data was made, where that is known.
+        wanted: Number of bands that the model takes.
+        bands: ``--bands``; None takes the recorded bands. Without those, the raster must have as many bands as the
+            model takes, not counting alpha, and all are taken.
+        value_range: ``--range``, for every band; None takes the recorded ranges, or else 8-bit pixels as they are.
+        recorded: The rule by which the model's data was made, if that is known.
 
     Raises:
-        InputError: The raster lacks a band, their number does not fit, or values need a range and there is none.
+        InputError: The raster lacks a band, the number of bands does not fit, or a range is needed and none is known.
     """
     chosen = tuple(bands or (recorded.bands if recorded else range(1, wanted + 1)))
     if len(chosen) != wanted:

@@ -1,4 +1,4 @@
-"""A picture of an image and its map with the names of the classes."""
+"""Draw an image beside its map, with the names of the classes."""
 
 import io
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from .pixel_rule import PixelRule
 from .sources import MAP_DRIVERS
 
 _SIDE, _GAP, _LINE = 512, 10, 22  # pixels
-_ROWS = 1024  # of the image that are read at once
+_ROWS = 1024  # rows of the image that are read at once
 _INK, _MUTED = (28, 31, 35), (96, 103, 111)
 
 
@@ -41,9 +41,9 @@ def preview_png(raster: Raster, rule: PixelRule, map_path: Path, palette: Palett
 
 
 def _photo(raster: Raster, bands: Sequence[int], ranges: Sequence | None, shape: tuple[int, int]) -> np.ndarray:
-    """The image at a lower resolution, white where there is no data: (*shape, 3), uint8.
+    """Return the image at a lower resolution, (*shape, 3), uint8, white where there is no data.
 
-    Some rows at a time: GDAL reads band by band, and would decode a large file once for each.
+    Rows are read in parts, since GDAL reads band by band and would decode a large file once per band.
     """
     count = -(-raster.height // _ROWS)
     found = []

@@ -1,8 +1,8 @@
-"""Find the rasters to map, virtual rasters included, and read their rows a little ahead of the model."""
+"""Find the images to map, virtual rasters included, and read them from the top down, a little ahead of the model."""
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -22,14 +22,18 @@ from .pixel_rule import PixelRule
 from .windows import Pixels, all_valid
 
 MAP_DRIVERS = {**DRIVERS, '.vrt': 'VRT'}
+# Little cache, since every block is read once; a broken JPEG block is an error, not grey pixels.
+GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
+_PIECE_WIDTH = 2048  # about how many pixels of a row are read at once
+_LEAST_ROWS, _MOST_ROWS = 64, 1024  # height of a piece; a file with higher blocks is read in pieces of the former
 
 
 def find_sources(sources: Sequence[str | Path], most: int | None = None) -> list[Raster]:
-    """Find and open the given files and the images of the given folders and all below them.
+    """Find and inspect the given files, and the images in the given folders and below them.
 
     Args:
         sources: Files and folders.
-        most: Take the first of them only; None takes all.
+        most: Number of images to take, the first ones; None takes all.
 
     Raises:
         InputError: Something is missing, damaged or unusable.
@@ -41,11 +45,11 @@ def find_sources(sources: Sequence[str | Path], most: int | None = None) -> list
 
 
 def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
-    """The file, and if it is a virtual raster every image it is made of.
+    """List the file itself, and for a virtual raster every image that it is made of.
 
     Raises:
-        InputError: A virtual raster is not made of image files of this machine alone: GDAL would open web addresses,
-            databases and programs by the names in it.
+        InputError: A virtual raster names something other than image files on this machine. GDAL would open web
+            addresses, databases and programs by such names.
     """
     if path.suffix.lower() != '.vrt':
         return [path]
@@ -54,7 +58,9 @@ def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
     except (ElementTree.ParseError, OSError, ValueError) as error:
         raise InputError(f'{path}: cannot be read as a VRT ({error}); make it again with gdalbuildvrt') from error
     if root.tag != 'VRTDataset' or root.get('subClass') or root.find('.//PixelFunctionType') is not None:
-        raise InputError(f'{path}: is no plain mosaic; make a TIFF of it: gdal_translate {path.name} {path.stem}.tif')
+        raise InputError(
+            f'{path}: is no plain mosaic; convert it to a TIFF: gdal_translate {path.name} {path.stem}.tif'
+        )
     files = [path]
     for element in root.iter('SourceFilename'):
         name = (element.text or '').strip()
@@ -70,41 +76,29 @@ def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
     return files
 
 
-_PIECE_WIDTH = 2048  # pixels read at once beside each other
-_LEAST_ROWS, _MOST_ROWS = 64, 1024
-# Little cache, since every block is read once; a broken JPEG block is an error, not grey pixels.
-GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
+def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[Pixels], None, None]:
+    """Read an image in whole blocks of its file, each block once.
 
-
-class _Piece(NamedTuple):
-    row: int
-    column: int
-    height: int
-    width: int
-
-
-def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Iterator[list[Pixels]]:
-    """Read an image in whole blocks of its file, each once.
-
-    JPEG is decoded as a whole by the decoder that training uses: decoders differ in how they enlarge the colours.
+    A JPEG file is decoded as a whole by the decoder that training uses, since decoders differ in how they upsample the
+    colours.
 
     Args:
         raster: The image.
         rule: How its values become pixels.
-        threads: Pieces that are read at the same time; results do not depend on it.
+        threads: Pieces to read at the same time; the result does not depend on it.
 
     Yields:
-        Pieces of one height that lie beside each other and fill the width.
+        Pieces of one height that lie side by side and fill the width.
 
     Raises:
-        InputError: A block cannot be read; says where it is.
+        InputError: A block cannot be read; the message says where it is.
     """
     if raster.path.suffix.lower() in ('.jpg', '.jpeg'):
         yield [_read_jpeg(raster, rule)]
         return
     with _Handles(raster) as handles:
         pieces = _pieces(raster, *handles.get().block_shapes[0])
-        threads = 1 if raster.path.suffix.lower() == '.png' else threads  # can only be read from the top
+        threads = 1 if raster.path.suffix.lower() == '.png' else threads  # a PNG can only be read from the top
         read = map_ahead(lambda piece: _read_piece(handles, piece, rule), pieces, threads, ahead=2 * threads)
         row: list[Pixels] = []
         for piece, part in zip(pieces, read, strict=True):
@@ -122,8 +116,15 @@ def _read_jpeg(raster: Raster, rule: PixelRule) -> Pixels:
     return Pixels(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
 
 
+class _Piece(NamedTuple):
+    row: int
+    column: int
+    height: int
+    width: int
+
+
 def _pieces(raster: Raster, block_height: int, block_width: int) -> list[_Piece]:
-    """Parts of the image that end where blocks of the file end, row by row."""
+    """Divide the image into pieces that end where blocks of the file end, row by row."""
     height = max(1, -(-_LEAST_ROWS // block_height)) * block_height if block_height <= _MOST_ROWS else _LEAST_ROWS
     width = max(1, _PIECE_WIDTH // block_width) * block_width
     return [
@@ -134,7 +135,7 @@ def _pieces(raster: Raster, block_height: int, block_width: int) -> list[_Piece]
 
 
 class _Handles:
-    """The file, opened once in every thread: GDAL's handles must not be shared."""
+    """The file, opened once per thread, since threads must not share a handle of GDAL."""
 
     def __init__(self, raster: Raster) -> None:
         self.raster = raster
@@ -151,7 +152,7 @@ class _Handles:
             with rasterio.Env(**GDAL_OPTIONS):
                 handle = open_handle(self.raster.path, MAP_DRIVERS)
             with self._lock:
-                self._open.callback(handle.close)  # not its context, which would hold an Env of its own
+                self._open.callback(handle.close)  # not its context, which would keep an Env of its own open
             self._local.handle = handle
         return self._local.handle
 
@@ -170,7 +171,7 @@ def _read_piece(handles: _Handles, piece: _Piece, rule: PixelRule) -> Pixels:
 
 
 def _unreadable(handle: DatasetReader, piece: _Piece, rule: PixelRule, error: RasterioError) -> InputError:
-    """Say which block of a piece cannot be read, and where it is in the file."""
+    """Find the block of a piece that cannot be read, and say where it is in the file."""
     block_height, block_width = handle.block_shapes[0]
     row, column, offset = piece.row, piece.column, None
     for block_row in range(piece.row // block_height, -(-(piece.row + piece.height) // block_height)):

@@ -1,4 +1,4 @@
-"""Windows over an image: where they lie, how much each pixel counts, and how batches are cut from rows."""
+"""Windows over an image: where they lie, how they weight their pixels, and how they are cut into batches."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ BLENDS = ('smooth', 'uniform')
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """The windows of an image, row by row: no more than it takes to cover it at this stride.
+    """The windows of an image: as few as cover it at this stride.
 
     The last row and column of windows are shifted inwards. An image smaller than the window is mirrored at its right
     and lower border until it fills one.
@@ -24,8 +24,8 @@ class WindowPlan:
         height: Image height in pixels.
         width: Image width in pixels.
         window: Side of the square windows in pixels, at least 1.
-        overlap: Share of a window that neighbouring windows have in common, in [0, 1).
-        blend: Weight of the pixels of a window: ``'smooth'`` rises as a raised cosine over the overlap, ``'uniform'``
+        overlap: Share of a window that it has in common with its neighbour, in [0, 1).
+        blend: Weights of the pixels of a window: ``'smooth'`` rises over the overlap as a raised cosine, ``'uniform'``
             is 1 everywhere, as in mmseg's slide mode.
 
     Raises:
@@ -45,7 +45,7 @@ class WindowPlan:
     rows: tuple[int, ...] = field(init=False)
     columns: tuple[int, ...] = field(init=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.window < 1:
             raise InputError(f'window is {self.window} pixels; give at least 1')
         if not 0 <= self.overlap < 1:
@@ -57,18 +57,18 @@ class WindowPlan:
 
     @property
     def stride(self) -> int:
-        """Distance of neighbouring windows in pixels."""
+        """Distance between neighbouring windows in pixels."""
         return max(1, round(self.window * (1 - self.overlap)))
 
     def finished_rows(self, row: int) -> int:
-        """How many image rows no later window touches once a row of windows is done, from its first one on."""
+        """Return the number of image rows, from the first of a row of windows on, that no later window touches."""
         last = row + 1 == len(self.rows)
         return (self.height if last else self.rows[row + 1]) - self.rows[row]
 
     def profile(self) -> np.ndarray:
-        """Weight along one side of a window; that of a pixel is the product of both sides.
+        """Return the weights along one side of a window; the weight of a pixel is the product of both sides.
 
-        Never 0, so that what lies under one window only counts in full after division by the sum of the weights.
+        No weight is 0, so that pixels under a single window keep their full value after division by the weights' sum.
 
         Shape:
             - result: (window,), float32
@@ -82,7 +82,7 @@ class WindowPlan:
         return weight
 
     def weight_sums(self) -> tuple[np.ndarray, np.ndarray]:
-        """Sums of the weights of all windows, for every row and every column: a pixel's is the product of the two.
+        """Sum the weights of all windows per row and per column; a pixel's sum is the product of the two.
 
         Shape:
             - result: (height,) and (width,), float32
@@ -100,8 +100,8 @@ class Pixels(NamedTuple):
     """A rectangle of an image.
 
     Args:
-        values: What the model gets: the chosen bands as they are in the file, nodata 0.
-        valid: Which pixels are data.
+        values: The model's input: the chosen bands in 8 bit, nodata 0.
+        valid: True where a pixel is data.
 
     Shape:
         - values: (H, W, bands), uint8; valid: (H, W), bool
@@ -112,41 +112,42 @@ class Pixels(NamedTuple):
 
 
 def all_valid(height: int, width: int) -> np.ndarray:
-    """True everywhere, in no memory."""
+    """Return a mask that is True everywhere and takes no memory."""
     return np.broadcast_to(np.True_, (height, width))
 
 
 class Mosaic:
-    """Pieces of an image, row by row: some at the lower end are added, some at the upper end forgotten."""
+    """A moving band of an image: rows of pieces are added at its lower end and dropped at its upper end."""
 
     def __init__(self) -> None:
         self._rows: deque[list[Pixels]] = deque()
-        self._first = 0  # row of the image where they begin
-        self.stop = 0  # and end
+        self._first = 0  # row of the image where the pieces begin
+        self.stop = 0  # row of the image where they end
 
     def append(self, row: list[Pixels]) -> None:
-        """Add pieces of one height that lie beside each other and fill the width."""
+        """Add pieces of one height that lie side by side and fill the width."""
         self._rows.append(row)
         self.stop += len(row[0].valid)
 
-    def forget_above(self, first: int) -> None:
-        """Drop the pieces that lie above a row of the image."""
+    def drop_above(self, first: int) -> None:
+        """Drop the pieces above a row of the image."""
         while self._rows and self._first + len(self._rows[0][0].valid) <= first:
             self._first += len(self._rows.popleft()[0].valid)
 
     def part(self, rows: slice, columns: slice) -> Pixels:
-        """A copy of a rectangle; what lies outside of the image is left out."""
+        """Copy a rectangle, as far as it lies in the image."""
         found, first = [], self._first
         for row in self._rows:
             height = len(row[0].valid)
             inside = slice(max(rows.start - first, 0), max(min(rows.stop - first, height), 0))
             if inside.start < inside.stop:
-                found.append(_beside(row, inside, columns))
+                found.append(_crop(row, inside, columns))
             first += height
         return Pixels(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
 
-def _beside(row: list[Pixels], inside: slice, columns: slice) -> Pixels:
+def _crop(row: list[Pixels], inside: slice, columns: slice) -> Pixels:
+    """Copy a rectangle from pieces that lie side by side."""
     found, first = [], 0
     for piece in row:
         width = piece.valid.shape[1]
@@ -161,8 +162,8 @@ class Batch(NamedTuple):
     """Windows for one call of the model.
 
     Args:
-        places: Number of the row of windows and of the window in it.
-        pixels: What the model gets.
+        places: Number of the row of windows and of the window within it, per window.
+        pixels: The model's input.
 
     Shape:
         - pixels: (n, window, window, bands), uint8
@@ -173,14 +174,14 @@ class Batch(NamedTuple):
 
 
 class WindowBatches:
-    """Cut windows row by row; those without a single valid pixel are left out.
+    """Cut windows row by row, and leave out those without a valid pixel.
 
-    Only the pieces of the image that the current row of windows touches are in memory.
+    Memory only holds the pieces of the image that the current row of windows touches.
 
     Args:
-        rows: The image from the top down, as :func:`.image_rows.read_rows` gives it.
+        rows: The image from the top down, see :func:`.sources.read_rows`.
         plan: The windows.
-        batch_size: Windows a batch; it goes on from one row of windows to the next.
+        batch_size: Windows per batch; a batch may go on from one row of windows to the next.
     """
 
     def __init__(self, rows: Iterable[list[Pixels]], plan: WindowPlan, batch_size: int) -> None:
@@ -191,13 +192,13 @@ class WindowBatches:
 
     @property
     def skipped(self) -> int:
-        """How many windows were left out so far."""
+        """Number of windows left out so far."""
         return self._skipped
 
     def take_valid(self) -> np.ndarray | None:
-        """Which pixels are data in the finished rows of the next row of windows; None if all are.
+        """Return the mask of data for the finished rows of the next row of windows; None if all pixels are data.
 
-        To be called once for every row of windows, after a batch that reaches beyond it.
+        Call this once per row of windows, after a batch that reaches beyond it.
 
         Shape:
             - result: (plan.finished_rows(row), width), bool
@@ -205,7 +206,9 @@ class WindowBatches:
         return self._valid.popleft()
 
     def __iter__(self) -> Iterator[Batch]:
-        places, pixels, size = [], [], self._plan.window
+        places: list[tuple[int, int]] = []
+        pixels: list[np.ndarray] = []
+        size = self._plan.window
         for number, first in enumerate(self._plan.rows):
             self._read_until(first)
             finished = slice(first, first + self._plan.finished_rows(number))
@@ -225,12 +228,12 @@ class WindowBatches:
             yield Batch(places, np.stack(pixels))
 
     def _read_until(self, first: int) -> None:
-        """Make sure that the rows of the windows from row ``first`` on are there; forget those above."""
-        self._held.forget_above(first)
+        """Read on until the windows from row ``first`` on can be cut, and drop what lies above."""
+        self._held.drop_above(first)
         while self._held.stop < min(first + self._plan.window, self._plan.height):
             self._held.append(next(self._rows))
 
     def _filled(self, pixels: np.ndarray) -> np.ndarray:
-        """Mirror an image smaller than the window at its right and lower border."""
+        """Mirror pixels at their right and lower border until they fill a window."""
         missing = [(0, self._plan.window - length) for length in pixels.shape[:2]]
         return np.pad(pixels, (*missing, (0, 0)), mode='symmetric') if any(after for _, after in missing) else pixels
