@@ -140,7 +140,7 @@ def test_views_must_match(shapes):
     [
         (torch.zeros(6, 7), None, r'a queue has shape \(K, D\) with the D of the projections, 8; got \(6, 7\)'),
         (torch.zeros(6, 8, 1), None, r'got \(6, 8, 1\)'),
-        (torch.zeros(6, 8), torch.zeros(6), r'excluded is bool of shape \(4, 6\) or \(6,\), got torch.float32'),
+        (torch.zeros(6, 8), torch.zeros(6), r'excluded is bool of shape \(4, 6\) or \(6,\); got torch.float32'),
         (torch.zeros(6, 8), torch.zeros(4, 5, dtype=torch.bool), r'of shape \(4, 5\)'),
     ],
 )

@@ -1,7 +1,7 @@
-"""Contrastive losses: comparison -> determination -> calibration -> loss.
+"""Contrastive losses in four steps: comparison, determination, calibration, loss.
 
-Pure PyTorch over (N, D) projections, on one process or several; of MMEngine only the registry is used. Imports nothing
-from the rest of the project but its error type.
+Pure PyTorch over (N, D) projections, on one process or several. Of MMEngine they use only the registry, of the project
+only the error type and its range checks.
 """
 
 from .base import ContrastiveLoss, DeterminedLoss

@@ -1,102 +1,42 @@
-"""What all contrastive losses share: comparing projections, reducing over anchors, and numbers for the log."""
+"""The bases of all contrastive losses: one without false negatives, one that determines them first."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from projects.false.common.errors import InputError, check_count, check_range, check_temperature
-from projects.false.losses.determinations import build_determination
 
 from .comparison import Block, Comparison, in_batch_comparison, queue_comparison
+from .determinations import build_determination
 from .determinations.base import Pairs
 from .linear_memory import mean_over_anchors
-
-
-class Observation:
-    """Sums over the blocks of a comparison; nothing waits for the device, nothing is differentiated.
-
-    Args:
-        comparison: The whole of what is compared.
-    """
-
-    def __init__(self, comparison: Comparison) -> None:
-        self.comparison = comparison
-        zero = comparison.positive_logits.new_zeros(())
-        self.open, self.pairs, self.pair_logits, self.queue_logits = zero, zero, zero, zero
-        self.gated = False
-
-    @torch.no_grad()
-    def add(self, block: Block, pairs: Pairs | None, gate: Tensor | None) -> None:
-        """Take note of a block, of its pairs after the gate, and of the gate, shape (B, 1)."""
-        if self.comparison.images is None:
-            self.queue_logits = self.queue_logits + block.logits.nan_to_num(neginf=0).sum()
-        if pairs is not None:
-            self.gated = True
-            self.open = self.open + gate.sum()
-            self.pairs = self.pairs + pairs.chosen.sum()
-            # Only negatives are chosen; what is -inf becomes finite, so that a product can leave it out.
-            self.pair_logits = self.pair_logits + (
-                pairs.of(block.logits).clamp(min=-1e30).mul_(pairs.weights(block.logits.dtype)).sum()
-            )
-
-    @torch.no_grad()
-    def summary(self) -> dict[str, Tensor]:
-        """The numbers, 0-d tensors, by the names that the log has for them.
-
-        ``cosine_positive``, ``cosine_determined`` and ``cosine_negative`` are means over the positives, the determined
-        pairs (0 without any) and all other negatives, ``anchors_past_gate`` is a share of the anchors, and
-        ``untrained_reference`` is :func:`untrained_loss`. Without a determination only three of them mean something.
-        """
-        comparison, rows = self.comparison, len(self.comparison.rows)
-        positive = comparison.positive_logits.mean() * comparison.temperature
-        negatives = comparison.negatives()
-        if comparison.images is None:
-            all_negatives = self.queue_logits * comparison.temperature
-        else:
-            # The sum over all pairs of rows is a product of two sums; less each row with itself and its positive.
-            own = comparison.rows.square().sum()
-            all_negatives = comparison.rows.sum(0) @ comparison.columns.sum(0) - own - positive * rows
-        count = negatives.sum() if isinstance(negatives, Tensor) else torch.as_tensor(float(negatives * rows))
-        found = self.pair_logits * comparison.temperature
-        seen = {
-            'cosine_positive': positive,
-            'cosine_negative': (all_negatives - found) / (count - self.pairs).clamp(min=1),
-            'untrained_reference': untrained_loss(negatives),
-        }
-        if self.gated:
-            seen['anchors_past_gate'] = self.open / rows
-            seen['pairs_per_anchor'] = self.pairs / rows
-            seen['cosine_determined'] = found / self.pairs.clamp(min=1)
-        return seen
-
-
-def untrained_loss(negatives: Tensor | int) -> Tensor:
-    """log(K) of K equally similar candidates, the positive one of them: what NT-Xent costs before training."""
-    if isinstance(negatives, Tensor):
-        return (1 + negatives).log().mean()
-    return torch.tensor(math.log(1 + negatives))
 
 
 class ContrastiveLoss(nn.Module):
     """Base of losses over two views of a batch, or over queries, keys and a queue.
 
-    A subclass says in :meth:`per_anchor` what an anchor costs. After every call ``seen`` holds what the loss saw, by
-    the names of :meth:`.observation.Observation.summary`, for the log.
+    A subclass implements :meth:`per_anchor`, the loss of every anchor of a block. After every call ``seen`` holds the
+    numbers for the log, named as in :meth:`Observation.summary`.
 
     Args:
         temperature: tau > 0.
-        gather: Compare with the views of all processes of a run, else with this process's own. The mean of the losses
-            over processes, and the gradients that DistributedDataParallel averages, are then those of one process with
-            the whole batch.
-        chunk_size: Anchors that are compared at a time; memory grows with chunk_size times the batch. None chooses a
-            size that is fast, which bounds memory as well. The result does not depend on it.
+        gather: Compare with the views of all processes of a run; False compares with those of this process alone. With
+            True, the mean of the losses over processes, and the gradients that DistributedDataParallel averages, equal
+            those of one process with the whole batch.
+        chunk_size: Anchors per block; memory grows with chunk_size times the batch. None chooses a size that is fast
+            and bounds memory as well. The result does not depend on it.
 
     Shape:
-        view1, view2: (N, D) projections, not normalised, row i of both from the same image; with ``queue`` they are
-        queries and keys. queue: (K, D), past keys. excluded: (N, K) or (K,), bool, places of the queue that are no
-        negatives. labels: (N,), or (2N, classes) for shares of classes of each view; queue_labels: (K,); both for
-        determination ``oracle`` alone. Output: scalar, float32 (float64 for float64 input), differentiable once.
+        - view1, view2: (N, D) projections, not normalised, row i of both from the same image; with ``queue`` they are
+          queries and keys
+        - queue: (K, D), past keys
+        - excluded: (N, K) or (K,), bool, True at places of the queue that are not negatives
+        - labels: (N,), or (2N, classes) for the shares of classes of each view; only for determination ``oracle``
+        - queue_labels: (K,); only for determination ``oracle``
+        - output: scalar, float32 (float64 for float64 input), differentiable once
 
     Raises:
         InputError: An argument is out of range, or the shapes do not fit.
@@ -121,7 +61,7 @@ class ContrastiveLoss(nn.Module):
         labels: Tensor | None = None,
         queue_labels: Tensor | None = None,
     ) -> Tensor:
-        """Mean of L_i over this process's anchors: 2N rows, or N queries with a queue."""
+        """Return the mean of L_i over this process's anchors: 2N rows, or N queries with a queue."""
         comparison = self.compare(view1, view2, queue, excluded, labels, queue_labels)
         observation = Observation(comparison)
         mean = mean_over_anchors(comparison, self.cost(comparison, observation))
@@ -137,26 +77,26 @@ class ContrastiveLoss(nn.Module):
         labels: Tensor | None = None,
         queue_labels: Tensor | None = None,
     ) -> Comparison:
-        """What the inputs of the loss amount to."""
+        """Arrange the inputs of the loss as anchors, columns and positives; see :meth:`forward` for the arguments."""
         if queue is None:
             if excluded is not None:
-                raise InputError('excluded tells places of a queue and there is no queue; leave it out or give queue=')
+                raise InputError('excluded marks places of a queue, but there is no queue; leave it out or give queue=')
             return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, labels)
         return queue_comparison(
             view1, view2, queue, self.temperature, excluded, self.gather, self.chunk_size, labels, queue_labels
         )
 
-    def cost(self, comparison: Comparison, observation: Observation):
-        """The function from a block to L_i of its anchors, shape (B, 1); it tells the observation what it sees."""
+    def cost(self, comparison: Comparison, observation: 'Observation') -> Callable[[Block], Tensor]:
+        """Return the function from a block to L_i of its anchors, shape (B, 1), which also feeds the observation."""
 
-        def cost(block: Block) -> Tensor:
-            observation.add(block, None, None)
+        def block_cost(block: Block) -> Tensor:
+            observation.add(block)
             return self.per_anchor(block)
 
-        return cost
+        return block_cost
 
     def per_anchor(self, block: Block) -> Tensor:
-        """L_i, shape (B, 1)."""
+        """Return L_i, shape (B, 1)."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -164,17 +104,17 @@ class ContrastiveLoss(nn.Module):
 
 
 class DeterminedLoss(ContrastiveLoss):
-    """Base of losses that pick false negatives first; a subclass says in :meth:`per_anchor` what becomes of them.
+    """Base of losses that determine false negatives first; a subclass treats them in :meth:`per_determined_anchor`.
 
     Args:
         temperature: tau > 0.
         positive_threshold: T in [-1, 1]. An anchor's false negatives are determined only if the cosine of its own two
             views is at least T.
-        determination: How false negatives are picked: a name, or ``dict(type=name, ...)`` with its arguments.
-        gather, chunk_size: As of :class:`ContrastiveLoss`.
+        determination: The rule that picks false negatives: a name, or ``dict(type=name, ...)`` with its arguments.
+        gather, chunk_size: See :class:`ContrastiveLoss`.
 
     Shape:
-        As of :class:`ContrastiveLoss`.
+        See :class:`ContrastiveLoss`.
 
     Raises:
         InputError: An argument is out of range, the shapes do not fit, or the determination has no meaning with a
@@ -185,7 +125,7 @@ class DeterminedLoss(ContrastiveLoss):
         self,
         temperature: float,
         positive_threshold: float,
-        determination: str | dict,
+        determination: str | dict[str, Any],
         gather: bool = True,
         chunk_size: int | None = None,
     ) -> None:
@@ -196,28 +136,31 @@ class DeterminedLoss(ContrastiveLoss):
 
     @torch.no_grad()
     def determined(self, *inputs: Tensor, **named: Tensor) -> Tensor:
-        """F after the gate for these inputs, bool, shape (R, C): for analysis, as it takes a whole matrix."""
+        """Return F after the gate as a matrix, bool, shape (R, C); for analysis, as its memory is not linear."""
         comparison = self.compare(*inputs, **named)
-        pairs = self.determination.prepare(comparison)
-        rows = [self._gated(block, pairs(block))[0].mask(len(comparison.columns)) for block in comparison.blocks()]
-        return torch.cat(rows)
-
-    def cost(self, comparison: Comparison, observation: Observation):
         determine = self.determination.prepare(comparison)
+        blocks = comparison.blocks()
+        return torch.cat([determine(block).gated(self._gate(block)).mask(len(comparison.columns)) for block in blocks])
 
-        def cost(block: Block) -> Tensor:
-            pairs, gate = self._gated(block, determine(block))
+    def cost(self, comparison: Comparison, observation: 'Observation') -> Callable[[Block], Tensor]:
+        with torch.no_grad():
+            determine = self.determination.prepare(comparison)
+
+        def block_cost(block: Block) -> Tensor:
+            with torch.no_grad():
+                gate = self._gate(block)
+                pairs = determine(block).gated(gate)
             observation.add(block, pairs, gate)
-            return self.per_anchor(block, pairs)
+            return self.per_determined_anchor(block, pairs)
 
-        return cost
+        return block_cost
 
-    def _gated(self, block: Block, pairs: Pairs) -> tuple[Pairs, Tensor]:
-        gate = block.positive_logits.detach() * self.temperature >= self.positive_threshold
-        return pairs.gated(gate), gate
+    def _gate(self, block: Block) -> Tensor:
+        """Return True for anchors with c_ip >= T, shape (B, 1)."""
+        return block.positive_logits * self.temperature >= self.positive_threshold
 
-    def per_anchor(self, block: Block, pairs: Pairs) -> Tensor:
-        """L_i, shape (B, 1)."""
+    def per_determined_anchor(self, block: Block, pairs: Pairs) -> Tensor:
+        """Return L_i, shape (B, 1), where ``pairs`` is F(i) after the gate."""
         raise NotImplementedError
 
     def extra_repr(self) -> str:
@@ -225,3 +168,78 @@ class DeterminedLoss(ContrastiveLoss):
             f'{super().extra_repr()}, positive_threshold={self.positive_threshold}, '
             f'determination={type(self.determination).__name__}'
         )
+
+
+class Observation:
+    """Numbers for the log, summed block by block without waiting for the device and without gradient.
+
+    Args:
+        comparison: The comparison whose blocks are added.
+    """
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.comparison = comparison
+        zero = comparison.positive_logits.new_zeros(())
+        self.past_gate, self.pairs, self.pair_logits, self.queue_logits = zero, zero, zero, zero
+        self.determined = False
+
+    @torch.no_grad()
+    def add(self, block: Block, pairs: Pairs | None = None, gate: Tensor | None = None) -> None:
+        """Add a block and, where false negatives are determined, its pairs after the gate and the gate, (B, 1)."""
+        if self.comparison.images is None:
+            self.queue_logits = self.queue_logits + block.logits.nan_to_num(neginf=0).sum()
+        if pairs is None or gate is None:
+            return
+        self.determined = True
+        self.past_gate = self.past_gate + gate.sum()
+        self.pairs = self.pairs + pairs.chosen.sum()
+        # A product leaves out what is not chosen once it is finite; only negatives, which are, can be chosen.
+        logits = pairs.of(block.logits).clamp(min=-1e30)
+        self.pair_logits = self.pair_logits + logits.mul_(pairs.weights(logits.dtype)).sum()
+
+    @torch.no_grad()
+    def summary(self) -> dict[str, Tensor]:
+        """Return the numbers by their names in the log, 0-d tensors.
+
+        - ``cosine_positive``: mean over the positives
+        - ``cosine_negative``: mean over the negatives that are not determined
+        - ``untrained_reference``: :func:`untrained_loss`
+
+        With a determination also:
+
+        - ``anchors_past_gate``: share of the anchors
+        - ``pairs_per_anchor``: determined pairs per anchor
+        - ``cosine_determined``: mean over the determined pairs, 0 without any
+        """
+        comparison, rows = self.comparison, len(self.comparison.rows)
+        positive = comparison.positive_logits.mean() * comparison.temperature
+        negatives = comparison.negatives()
+        if comparison.images is None:
+            all_negatives = self.queue_logits * comparison.temperature
+        else:
+            # The sum over all pairs of rows is a product of two sums; less each row with itself and its positive.
+            own = comparison.rows.square().sum()
+            all_negatives = comparison.rows.sum(0) @ comparison.columns.sum(0) - own - positive * rows
+        count = negatives.sum() if isinstance(negatives, Tensor) else torch.as_tensor(float(negatives * rows))
+        determined = self.pair_logits * comparison.temperature
+        numbers = {
+            'cosine_positive': positive,
+            'cosine_negative': (all_negatives - determined) / (count - self.pairs).clamp(min=1),
+            'untrained_reference': untrained_loss(negatives),
+        }
+        if self.determined:
+            numbers['anchors_past_gate'] = self.past_gate / rows
+            numbers['pairs_per_anchor'] = self.pairs / rows
+            numbers['cosine_determined'] = determined / self.pairs.clamp(min=1)
+        return numbers
+
+
+def untrained_loss(negatives: Tensor | int) -> Tensor:
+    """Return NT-Xent's cost before training: log K for K equally similar candidates, one of them the positive.
+
+    Args:
+        negatives: K - 1, for all anchors or for each of them; then the mean is returned.
+    """
+    if isinstance(negatives, Tensor):
+        return (1 + negatives).log().mean()
+    return torch.tensor(math.log(1 + negatives))

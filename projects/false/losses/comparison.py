@@ -1,9 +1,10 @@
 """Compare projections: the logits of every anchor with its positive and its negatives, block by block.
 
-Negatives come from the batch, from other processes, or from a queue."""
+Negatives come from the batch, from other processes, or from a queue.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -16,14 +17,14 @@ from .distributed import gather_views, process_count, process_rank
 
 @dataclass(frozen=True)
 class Block:
-    """Some anchors, compared with all columns.
+    """Some of the anchors of a comparison, against all columns.
 
     Attributes:
-        logits: s_ij = c_ij / temperature where column j is in Neg(i), -inf elsewhere, shape (B, C).
+        logits: s_ij = c_ij / tau where column j is in Neg(i), -inf elsewhere, shape (B, C).
         positive_logits: s_ip, shape (B, 1).
-        anchors: Which of this process's anchors these are.
-        first: Place of the first anchor among all rows of the batch; 0 with a queue.
-        comparison: What they are a part of.
+        anchors: Slice of this process's anchors.
+        first: Place of the first anchor among all rows of the batch; among the queries with a queue.
+        comparison: The comparison that the block belongs to.
     """
 
     logits: Tensor
@@ -40,7 +41,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Anchors, what they are compared with, and their positives.
+    """Anchors, the columns that they are compared with, and their positives.
 
     Attributes:
         rows: Unit rows of this process's anchors, shape (R, D), float32 or float64.
@@ -48,12 +49,12 @@ class Comparison:
         positive_logits: s_ip, shape (R, 1).
         temperature: tau.
         images: N, images of the batch over all processes; None with a queue.
-        runs: Where this process's anchors are among the rows of the batch: (first anchor, its place, length).
-        excluded: True where a place of the queue is no negative, shape (R, C) or (C,); None excludes nothing.
+        runs: Where this process's anchors lie among the rows of the batch, as (first anchor, its place, length).
+        excluded: True where a place of the queue is not a negative, shape (R, C) or (C,); None excludes nothing.
         labels: Labels of the rows, shape (R,), and of the columns, shape (C,), or shares of classes, shapes
             (R, classes) and (C, classes); None without labels.
-        spread: The anchors are spread over several processes.
-        chunk_size: Anchors a block; None chooses.
+        distributed: The anchors of the batch are distributed over several processes.
+        chunk_size: Anchors per block; None chooses.
     """
 
     rows: Tensor
@@ -61,14 +62,14 @@ class Comparison:
     positive_logits: Tensor
     temperature: float
     images: int | None = None
-    runs: tuple[tuple[int, int, int], ...] = field(default=())
+    runs: tuple[tuple[int, int, int], ...] = ()
     excluded: Tensor | None = None
     labels: tuple[Tensor, Tensor] | None = None
-    spread: bool = False
+    distributed: bool = False
     chunk_size: int | None = None
 
     def negatives(self) -> Tensor | int:
-        """|Neg(i)|: one number, or shape (R, 1) where places of a queue are excluded."""
+        """Return the size of Neg(i): one number, or shape (R, 1) where places of a queue are excluded."""
         if self.images is not None:
             return len(self.columns) - 2
         if self.excluded is None:
@@ -76,14 +77,14 @@ class Comparison:
         return (len(self.columns) - self.excluded.sum(-1, keepdim=True)).expand(len(self.rows), 1)
 
     def blocks(self, later_columns: bool = False) -> Iterator[Block]:
-        """All anchors, block by block.
+        """Yield all anchors, block by block.
 
         Args:
             later_columns: Leave out the columns before a block's first anchor, so that its column 0 is that anchor.
-                Half of the work, if there are enough blocks.
+                With enough blocks this halves the work.
         """
         for start, place, length in self.runs:
-            step = self.chunk_size or anchors_a_block(len(self.columns), self.rows.is_cuda)
+            step = self.chunk_size or fast_block_size(len(self.columns), self.rows.is_cuda)
             if later_columns:
                 step = min(step, max(64, length // 4))
             for offset in range(0, length, step):
@@ -92,7 +93,7 @@ class Comparison:
 
     @torch.no_grad()
     def block(self, anchors: slice, first: int, column: int = 0) -> Block:
-        """The anchors of a slice, which lie at ``first`` in the batch, against the columns from ``column`` on."""
+        """Compare a slice of the anchors, which lie at ``first`` in the batch, with the columns from ``column`` on."""
         with torch.autocast(self.rows.device.type, enabled=False):
             logits = (self.rows[anchors] / self.temperature) @ self.columns[column:].T
         if self.images is not None:
@@ -102,13 +103,20 @@ class Comparison:
         return Block(logits, self.positive_logits[anchors].detach(), anchors, first, self)
 
     def fill_own(self, matrix: Tensor, column: int, value: float) -> None:
-        """Write a value where anchors of a batch meet themselves, the first one at ``column``, and their positives."""
+        """Fill the entries of a matrix, in place, where anchors of a batch meet themselves and their positives.
+
+        Args:
+            matrix: One row per anchor, consecutive in the batch.
+            column: Column of the first anchor itself.
+            value: Written to these entries.
+        """
+        assert self.images is not None, 'only rows of a batch meet themselves'
         for own in (column, column + self.images, column - self.images):
             matrix.diagonal(own).fill_(value)
 
 
-def anchors_a_block(columns: int, on_gpu: bool) -> int:
-    """Anchors that make a fast block: one that a CPU need not find new pages for, or that fills a GPU."""
+def fast_block_size(columns: int, on_gpu: bool) -> int:
+    """Return a fast number of anchors per block: a CPU then reuses the memory pages it has, and a GPU is filled."""
     return max(64, (1 << (27 if on_gpu else 21)) // max(columns, 1))
 
 
@@ -126,34 +134,40 @@ def in_batch_comparison(
         view1: Projections of the first views, not normalised, shape (N, D); on W processes each has N of its own.
         view2: Projections of the second views, shape (N, D).
         temperature: tau > 0.
-        gather: Compare with the rows of all processes; else with this process's own.
-        chunk_size: Anchors a block; None chooses.
-        labels: Labels of the images, shape (N,); or shares of classes of the views, view 1 first, shape (2N, classes).
+        gather: Compare with the rows of all processes; False compares with those of this process alone.
+        chunk_size: Anchors per block; None chooses.
+        labels: Labels of the images, shape (N,), or shares of classes of the views, view 1 first, shape (2N, classes).
 
     Returns:
-        Comparison of 2N rows with 2NW columns. Half precision is raised to float32 first, float64 is kept.
+        Comparison of 2N rows with 2NW columns. Half precision is raised to float32 first; float64 is kept.
 
     Raises:
         InputError: The views differ in shape, are not (N, D), N is 0, or the labels do not fit.
     """
     _check_views(view1, view2)
-    n, (processes, rank) = len(view1), (process_count(), process_rank()) if gather else (1, 0)
+    n = len(view1)
+    processes, rank = (process_count(), process_rank()) if gather else (1, 0)
     with torch.autocast(view1.device.type, enabled=False):
         rows = _unit(torch.cat([view1, view2]))
         agreement = (rows[:n] * rows[n:]).sum(1, keepdim=True) / temperature
         positive_logits = torch.cat([agreement, agreement])
-    row_labels = None if labels is None else _labels_of_views(labels, n)
     total = n * processes
     runs = ((0, rank * n, n), (n, total + rank * n, n)) if processes > 1 else ((0, 0, 2 * n),)
+    columns, pair_labels = rows, None
+    if labels is not None:
+        row_labels = _labels_of_views(labels, n)
+        pair_labels = row_labels, gather_views(row_labels) if processes > 1 else row_labels
+    if processes > 1:
+        columns = gather_views(rows)
     return Comparison(
         rows,
-        gather_views(rows) if processes > 1 else rows,
+        columns,
         positive_logits,
         temperature,
         images=total,
         runs=runs,
-        labels=None if labels is None else (row_labels, gather_views(row_labels) if processes > 1 else row_labels),
-        spread=processes > 1,
+        labels=pair_labels,
+        distributed=processes > 1,
         chunk_size=chunk_size,
     )
 
@@ -176,10 +190,11 @@ def queue_comparison(
         key: Projections of their positives, row by row, shape (N, D).
         queue: Past keys, shape (K, D); the same on every process.
         temperature: tau > 0.
-        excluded: True where a place of the queue is no negative of a query, for example its own image or a place that
-            was never filled, bool, shape (N, K) or (K,). None excludes nothing.
-        gather: The batch is all queries of all processes, where a determination looks at the whole batch.
-        chunk_size: Anchors a block; None chooses.
+        excluded: True where a place of the queue is not a negative of a query, such as a key of its own image or a
+            place that was never filled, bool, shape (N, K) or (K,). None excludes nothing.
+        gather: A determination that looks at the whole batch sees the queries of all processes; False shows it those
+            of this process alone.
+        chunk_size: Anchors per block; None chooses.
         labels: Labels of the queries' images, shape (N,).
         queue_labels: Labels of the queue's images, shape (K,).
 
@@ -197,12 +212,12 @@ def queue_comparison(
     n, places = len(query), len(queue)
     if excluded is not None and (excluded.dtype != torch.bool or excluded.shape not in ((n, places), (places,))):
         raise InputError(
-            f'excluded is bool of shape {(n, places)} or {(places,)}, '
+            f'excluded is bool of shape {(n, places)} or {(places,)}; '
             f'got {excluded.dtype} of shape {tuple(excluded.shape)}'
         )
-    both = None
+    pair_labels = None
     if labels is not None and queue_labels is not None:
-        both = _checked_labels(labels, n, 'labels'), _checked_labels(queue_labels, places, 'queue_labels')
+        pair_labels = _checked_labels(labels, n, 'labels'), _checked_labels(queue_labels, places, 'queue_labels')
     with torch.autocast(query.device.type, enabled=False):
         rows = _unit(query)
         return Comparison(
@@ -212,8 +227,8 @@ def queue_comparison(
             temperature,
             runs=((0, 0, n),),
             excluded=excluded,
-            labels=both,
-            spread=gather and process_count() > 1,
+            labels=pair_labels,
+            distributed=gather and process_count() > 1,
             chunk_size=chunk_size,
         )
 
@@ -225,7 +240,7 @@ def _unit(rows: Tensor) -> Tensor:
 def _check_views(view1: Tensor, view2: Tensor) -> None:
     if view1.ndim != 2 or view1.shape != view2.shape or len(view1) == 0:
         raise InputError(
-            'a contrastive loss takes two views of one shape (N, D) with N >= 1, '
+            'a contrastive loss takes two views of one shape (N, D) with N >= 1; '
             f'got {tuple(view1.shape)} and {tuple(view2.shape)}'
         )
 
@@ -242,5 +257,5 @@ def _labels_of_views(labels: Tensor, images: int) -> Tensor:
 
 def _checked_labels(labels: Tensor, count: int, name: str) -> Tensor:
     if labels.shape != (count,):
-        raise InputError(f'{name} has one label an image, shape {(count,)}; got {tuple(labels.shape)}')
+        raise InputError(f'{name} holds one label per image, shape {(count,)}; got {tuple(labels.shape)}')
     return labels

@@ -1,4 +1,4 @@
-"""Debiased and hard-negative losses: false negatives are corrected for on average, none is named."""
+"""Debiased and hard-negative losses, which correct for false negatives on average and name none of them."""
 
 import math
 
@@ -13,58 +13,23 @@ from .comparison import Block
 from .linear_memory import logsumexp
 
 
-def debiased(block: Block, tau_plus: float = 0.1, beta: float = 0.0) -> Tensor:
-    r"""Debiased contrastive loss, one value an anchor, with hard negatives where beta > 0.
-
-    .. math::
-        N_i = \max\Big( \frac{\sum_{Neg(i)} w_{ij} e_{ij} - \tau^+ M e_{ip}}{1 - \tau^+},\; M e^{-1/\tau} \Big), \quad
-        L_i = -\log \frac{e_{ip}}{e_{ip} + N_i}, \quad
-        w_{ij} = \frac{M e_{ij}^\beta}{\sum_{Neg(i)} e_{ik}^\beta}, \quad M = |Neg(i)|
-
-    Nothing is detached, the weights w included. An anchor without negatives costs 0.
-
-    Args:
-        block: Anchors against all columns.
-        tau_plus: Probability that a negative is a false one, in [0, 1).
-        beta: Concentration on hard negatives, at least 0; 0 gives w = 1.
-
-    Returns:
-        L_i, shape (B, 1).
-    """
-    positive = block.positive_logits
-    count = block.comparison.negatives()
-    count = count[block.anchors] if isinstance(count, Tensor) else torch.full_like(positive.detach(), count)
-    # Finite where there is no negative, so that no NaN enters the gradient of what the last line leaves out.
-    log_count = count.clamp(min=1).to(positive.dtype).log()
-    negatives = logsumexp(block.logits, 1 + beta).clamp(min=-1e30)
-    if beta > 0:
-        negatives = log_count + negatives - logsumexp(block.logits, beta).clamp(min=-1e30)
-    least = log_count - 1 / block.temperature
-    if tau_plus > 0:
-        # log(a - b) = log a + log(1 - b / a) where a > b; elsewhere N_i is at its least.
-        gap = math.log(tau_plus) + log_count + positive - negatives
-        negatives = torch.where(gap < 0, negatives + torch.log(-torch.expm1(gap.clamp(max=-1e-7))), -torch.inf)
-    corrected = torch.maximum(negatives - math.log1p(-tau_plus), least)
-    return torch.logaddexp(positive, torch.where(count > 0, corrected, -torch.inf)) - positive
-
-
 @MODELS.register_module()
 class DebiasedLoss(ContrastiveLoss):
-    """Debiased contrastive loss (Chuang et al., NeurIPS 2020, arXiv 2007.00224), :func:`debiased` as a module.
+    """Debiased contrastive loss (Chuang et al., NeurIPS 2020, arXiv 2007.00224); :func:`debiased` has the equation.
 
     Args:
         temperature: tau > 0.
-        tau_plus: Probability that a negative is a false one, in [0, 1).
-        gather, chunk_size: As of :class:`ContrastiveLoss`.
+        tau_plus: Probability that a negative is false, in [0, 1).
+        gather, chunk_size: See :class:`.base.ContrastiveLoss`.
 
     Shape:
-        As of :class:`ContrastiveLoss`.
+        See :class:`.base.ContrastiveLoss`.
 
     Raises:
-        InputError: An argument is out of range, or as of :class:`ContrastiveLoss`.
+        InputError: An argument is out of range, or the shapes do not fit.
     """
 
-    beta = 0.0
+    beta = 0.0  # HardNegativeLoss sets it
 
     def __init__(
         self, temperature: float = 0.5, tau_plus: float = 0.1, gather: bool = True, chunk_size: int | None = None
@@ -76,7 +41,7 @@ class DebiasedLoss(ContrastiveLoss):
         self.tau_plus = tau_plus
 
     def per_anchor(self, block: Block) -> Tensor:
-        """L_i, shape (B, 1)."""
+        """Return L_i, shape (B, 1)."""
         return debiased(block, self.tau_plus, self.beta)
 
     def extra_repr(self) -> str:
@@ -89,15 +54,15 @@ class HardNegativeLoss(DebiasedLoss):
 
     Args:
         temperature: tau > 0.
-        tau_plus: As of :class:`DebiasedLoss`.
-        beta: Concentration on hard negatives, at least 0; 0 is :class:`DebiasedLoss`.
-        gather, chunk_size: As of :class:`ContrastiveLoss`.
+        tau_plus: See :class:`DebiasedLoss`.
+        beta: Emphasis on hard negatives in [0, 100]; 0 is :class:`DebiasedLoss`.
+        gather, chunk_size: See :class:`.base.ContrastiveLoss`.
 
     Shape:
-        As of :class:`ContrastiveLoss`.
+        See :class:`.base.ContrastiveLoss`.
 
     Raises:
-        InputError: An argument is out of range, or as of :class:`ContrastiveLoss`.
+        InputError: An argument is out of range, or the shapes do not fit.
     """
 
     def __init__(
@@ -114,3 +79,41 @@ class HardNegativeLoss(DebiasedLoss):
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, beta={self.beta}'
+
+
+def debiased(block: Block, tau_plus: float = 0.1, beta: float = 0.0) -> Tensor:
+    r"""Return the debiased contrastive loss of every anchor, with an emphasis on hard negatives if beta > 0.
+
+    .. math::
+        N_i = \max\Big( \frac{\sum_{Neg(i)} w_{ij} e_{ij} - \tau^+ M e_{ip}}{1 - \tau^+},\; M e^{-1/\tau} \Big), \quad
+        L_i = -\log \frac{e_{ip}}{e_{ip} + N_i}, \quad
+        w_{ij} = \frac{M e_{ij}^\beta}{\sum_{Neg(i)} e_{ik}^\beta}, \quad M = |Neg(i)|
+
+    Nothing is detached, not even the weights w. An anchor without negatives costs 0.
+
+    Args:
+        block: Anchors against all columns.
+        tau_plus: Probability that a negative is false, in [0, 1).
+        beta: Emphasis on hard negatives, at least 0; 0 gives w = 1.
+
+    Returns:
+        L_i, shape (B, 1).
+    """
+    positive = block.positive_logits
+    negative_count = block.comparison.negatives()
+    if isinstance(negative_count, Tensor):
+        count = negative_count[block.anchors]
+    else:
+        count = torch.full_like(positive.detach(), negative_count)
+    # Keep everything finite where there is no negative: the last line leaves it out, but NaN would enter the gradient.
+    log_count = count.clamp(min=1).to(positive.dtype).log()
+    negatives = logsumexp(block.logits, 1 + beta).clamp(min=-1e30)
+    if beta > 0:
+        negatives = log_count + negatives - logsumexp(block.logits, beta).clamp(min=-1e30)
+    least = log_count - 1 / block.temperature
+    if tau_plus > 0:
+        # log(a - b) = log a + log(1 - b / a) where a > b; elsewhere N_i takes its least value.
+        gap = math.log(tau_plus) + log_count + positive - negatives
+        negatives = torch.where(gap < 0, negatives + torch.log(-torch.expm1(gap.clamp(max=-1e-7))), -torch.inf)
+    corrected = torch.maximum(negatives - math.log1p(-tau_plus), least)
+    return torch.logaddexp(positive, torch.where(count > 0, corrected, -torch.inf)) - positive

@@ -1,4 +1,6 @@
-"""What a loss exchanges with the other processes of a run; without several processes nothing happens."""
+"""Exchange rows and minima with the other processes of a run; a single process exchanges nothing."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -6,28 +8,13 @@ from torch import distributed as dist
 
 
 def process_count() -> int:
-    """W, the number of processes that train together; 1 without torch.distributed."""
+    """Return W, the number of processes that train together; 1 without torch.distributed."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def process_rank() -> int:
-    """Rank of this process, in [0, W)."""
+    """Return the rank of this process, in [0, W)."""
     return dist.get_rank() if process_count() > 1 else 0
-
-
-class _GatherRows(torch.autograd.Function):
-    @staticmethod
-    def forward(context, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(process_count())]
-        dist.all_gather(parts, rows.contiguous())
-        return torch.stack(parts)
-
-    @staticmethod
-    def backward(context, gradient: Tensor) -> Tensor:
-        # Every process has a share of the gradient of everybody's rows: the sum is what one process would have.
-        gradient = gradient.contiguous()
-        dist.all_reduce(gradient)
-        return gradient[process_rank()]
 
 
 def gather_rows(rows: Tensor) -> Tensor:
@@ -42,7 +29,23 @@ def gather_rows(rows: Tensor) -> Tensor:
     Returns:
         Shape (W, n, ...), rank by rank.
     """
-    return _GatherRows.apply(rows) if process_count() > 1 else rows[None]
+    gathered: Tensor = _GatherRows.apply(rows) if process_count() > 1 else rows[None]
+    return gathered
+
+
+class _GatherRows(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(process_count())]
+        dist.all_gather(parts, rows.contiguous())
+        return torch.stack(parts)
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:
+        # Every process holds a share of the gradient of all rows; their sum is the gradient on a single process.
+        gradient = gradient.contiguous()
+        dist.all_reduce(gradient)
+        return gradient[process_rank()]
 
 
 def gather_views(rows: Tensor) -> Tensor:
@@ -54,11 +57,12 @@ def gather_views(rows: Tensor) -> Tensor:
     Returns:
         Shape (2nW, ...), with the gradient of :func:`gather_rows`.
     """
-    return gather_rows(rows).unflatten(1, (2, len(rows) // 2)).transpose(0, 1).flatten(0, 2)
+    gathered = gather_rows(rows)
+    return gathered.reshape(len(gathered), 2, len(rows) // 2, *rows.shape[1:]).transpose(0, 1).flatten(0, 2)
 
 
 def minimum_over_processes(value: Tensor) -> Tensor:
-    """The smallest of a tensor's values over all processes, element by element; not differentiable."""
+    """Return the smallest value over all processes, element by element; not differentiable."""
     if process_count() > 1:
         value = value.clone()
         dist.all_reduce(value, dist.ReduceOp.MIN)

@@ -1,5 +1,7 @@
 """False Negative Cancellation: determined pairs leave the denominator, or attract like positives."""
 
+from typing import Any
+
 import torch
 from mmengine.registry import MODELS
 from torch import Tensor
@@ -9,52 +11,30 @@ from projects.false.common.errors import InputError
 from .base import DeterminedLoss
 from .comparison import Block
 from .determinations.base import Pairs
-from .linear_memory import logsumexp, logsumexp_and_some
-
-
-def elimination(block: Block, pairs: Pairs) -> Tensor:
-    r"""False negatives are no negatives any more.
-
-    .. math:: L_i = \log \Big( e_{ip} + \sum_{j \in Neg(i) \setminus F(i)} e_{ij} \Big) - s_{ip}
-    """
-    kept = block.logits.masked_fill(pairs.mask(block.logits.shape[1]), -torch.inf)
-    return torch.logaddexp(block.positive_logits, logsumexp(kept)) - block.positive_logits
-
-
-def attraction(block: Block, pairs: Pairs) -> Tensor:
-    r"""False negatives attract as the positive does, and stay in the denominator.
-
-    .. math:: L_i = \log \sum_{j \ne i} e_{ij} - \frac{1}{1 + |F(i)|} \sum_{j \in F(i) \cup \{p\}} s_{ij}
-    """
-    logits, positive = block.logits, block.positive_logits
-    if pairs.columns is None:
-        negatives, some = logsumexp(logits), logits
-    else:
-        negatives, some = logsumexp_and_some(logits, pairs.columns)
-    attracted = positive + torch.where(pairs.chosen, some, 0).sum(1, keepdim=True)
-    return torch.logaddexp(positive, negatives) - attracted / (1 + pairs.chosen.sum(1, keepdim=True))
+from .linear_memory import logsumexp, logsumexp_and_picked
 
 
 @MODELS.register_module()
 class FNCLoss(DeterminedLoss):
     """False Negative Cancellation without support views (Huynh et al., WACV 2022, arXiv 2011.11765).
 
-    The released FNC scores candidates over extra support views of the anchor; here the anchor itself is all that is
-    compared with.
+    The released FNC scores candidates with extra support views of the anchor; here they are compared with the anchor
+    alone.
 
     Args:
         temperature: tau > 0.
-        mode: ``attraction`` (the paper's better one) or ``elimination``, as the functions of these names.
-        positive_threshold: T in [-1, 1]; FNC has no such gate, which is -1.
-        determination: How false negatives are picked, as of :class:`.false_loss.FALSELoss`. None is FNC's own rule, the
-            10 most similar negatives above 0.7.
-        gather, chunk_size: As of :class:`.contrastive.ContrastiveLoss`.
+        mode: ``attraction``, which the paper found better, or ``elimination``; see the functions of these names.
+        positive_threshold: T in [-1, 1]; FNC has no such gate, which -1 stands for.
+        determination: The rule that picks false negatives, see :class:`.false_loss.FALSELoss`. None is FNC's own rule,
+            the 10 most similar negatives above 0.7.
+        gather, chunk_size: See :class:`.base.ContrastiveLoss`.
 
     Shape:
-        As of :class:`.contrastive.ContrastiveLoss`.
+        See :class:`.base.ContrastiveLoss`.
 
     Raises:
-        InputError: An argument is out of range, or as of :class:`.determined.DeterminedLoss`.
+        InputError: An argument is out of range, the shapes do not fit, or the determination has no meaning with a
+            queue.
     """
 
     def __init__(
@@ -62,7 +42,7 @@ class FNCLoss(DeterminedLoss):
         temperature: float = 0.5,
         mode: str = 'attraction',
         positive_threshold: float = -1.0,
-        determination: str | dict | None = None,
+        determination: str | dict[str, Any] | None = None,
         gather: bool = True,
         chunk_size: int | None = None,
     ) -> None:
@@ -72,9 +52,29 @@ class FNCLoss(DeterminedLoss):
             raise InputError(f"mode of FNCLoss must be 'attraction' or 'elimination', got {mode!r}")
         self.mode = mode
 
-    def per_anchor(self, block: Block, pairs: Pairs) -> Tensor:
-        """L_i, shape (B, 1)."""
+    def per_determined_anchor(self, block: Block, pairs: Pairs) -> Tensor:
+        """Return L_i, shape (B, 1)."""
         return (attraction if self.mode == 'attraction' else elimination)(block, pairs)
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, mode={self.mode}'
+
+
+def elimination(block: Block, pairs: Pairs) -> Tensor:
+    r"""Return L_i, shape (B, 1), with false negatives left out of the denominator.
+
+    .. math:: L_i = \log \Big( e_{ip} + \sum_{j \in Neg(i) \setminus F(i)} e_{ij} \Big) - s_{ip}
+    """
+    kept = block.logits.masked_fill(pairs.mask(block.logits.shape[1]), -torch.inf)
+    return torch.logaddexp(block.positive_logits, logsumexp(kept)) - block.positive_logits
+
+
+def attraction(block: Block, pairs: Pairs) -> Tensor:
+    r"""Return L_i, shape (B, 1), with false negatives attracted like the positive; they stay in the denominator.
+
+    .. math:: L_i = \log \sum_{j \ne i} e_{ij} - \frac{1}{1 + |F(i)|} \sum_{j \in F(i) \cup \{p\}} s_{ij}
+    """
+    positive = block.positive_logits
+    negatives, candidates = logsumexp_and_picked(block.logits, pairs.columns)
+    attracted = positive + torch.where(pairs.chosen, candidates, 0).sum(1, keepdim=True)
+    return torch.logaddexp(positive, negatives) - attracted / (1 + pairs.chosen.sum(1, keepdim=True))

@@ -1,7 +1,11 @@
-"""Two autograd functions that keep memory linear in the batch: the mean over anchors, and logsumexp."""
+"""Two autograd functions that keep memory linear in the batch: the mean over anchors, and logsumexp.
+
+The mean differentiates every block as soon as it is computed, so that the whole matrix of logits never exists.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,9 +14,39 @@ from torch.autograd.function import once_differentiable
 from .comparison import Block, Comparison
 
 
+def mean_over_anchors(comparison: Comparison, cost: Callable[[Block], Tensor]) -> Tensor:
+    """Return the mean of L_i over this process's anchors, differentiable once.
+
+    Args:
+        comparison: Anchors, columns and positives.
+        cost: L_i of the anchors of a block, shape (B, 1), differentiable in its ``logits`` and ``positive_logits``.
+
+    Returns:
+        Scalar.
+    """
+    inputs = comparison.rows, comparison.columns, comparison.positive_logits
+    differentiate = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
+    rows = comparison.rows.detach()
+    columns = rows if comparison.columns is comparison.rows else comparison.columns.detach()
+    detached = replace(comparison, rows=rows, columns=columns, positive_logits=comparison.positive_logits.detach())
+    with torch.autocast(comparison.rows.device.type, enabled=False):
+        mean: Tensor = _MeanOverAnchors.apply(*inputs, detached, cost, differentiate)
+    return mean
+
+
 class _MeanOverAnchors(torch.autograd.Function):
+    """The mean of L_i, with gradients that are computed block by block in the forward pass."""
+
     @staticmethod
-    def forward(context, rows, columns, positive_logits, comparison, cost, differentiate) -> Tensor:
+    def forward(
+        context: Any,
+        rows: Tensor,
+        columns: Tensor,
+        positive_logits: Tensor,
+        comparison: Comparison,
+        cost: Callable[[Block], Tensor],
+        differentiate: bool,
+    ) -> Tensor:
         mean = rows.new_zeros(())
         context.temperature = comparison.temperature
         gradients = [torch.empty_like(rows), torch.zeros_like(columns), torch.empty_like(positive_logits)]
@@ -27,7 +61,7 @@ class _MeanOverAnchors(torch.autograd.Function):
             mean += share.detach()
             gradient, positive_gradient[block.anchors] = torch.autograd.grad(share, leaves)
             if comparison.columns is comparison.rows and gradient.shape[0] == gradient.shape[1]:
-                # The rows of this only block are its columns as well: one product does for both.
+                # The rows of the only block are its columns as well, so that one product serves both.
                 gradient = gradient + gradient.T.contiguous()
             elif context.needs_input_grad[1]:
                 column_gradient.addmm_(gradient.T, rows[block.anchors])
@@ -37,37 +71,50 @@ class _MeanOverAnchors(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context, gradient: Tensor) -> tuple:
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         rows, columns, positive_logits = context.saved_tensors
         from_logits = gradient / context.temperature
         columns = columns * from_logits if context.needs_input_grad[1] else None
         return rows * from_logits, columns, positive_logits * gradient, None, None, None
 
 
-def mean_over_anchors(comparison: Comparison, cost: Callable[[Block], Tensor]) -> Tensor:
-    """The mean of L_i over this process's anchors, differentiable once.
+def logsumexp(logits: Tensor, scale: float = 1.0) -> Tensor:
+    """Return log sum_j exp(scale * s_ij) of every row, differentiable once.
 
     Args:
-        comparison: Anchors, columns and positives.
-        cost: L_i of the anchors of a block, shape (B,), differentiable in its ``logits`` and ``positive_logits``.
+        logits: s_ij, -inf where j does not count, shape (B, C), C at least 1.
+        scale: A factor greater than 0.
 
     Returns:
-        Scalar.
+        Shape (B, 1); -inf, with a gradient of 0, where nothing counts.
     """
-    inputs = comparison.rows, comparison.columns, comparison.positive_logits
-    differentiate = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in inputs)
-    rows = comparison.rows.detach()
-    columns = rows if comparison.columns is comparison.rows else comparison.columns.detach()
-    detached = replace(comparison, rows=rows, columns=columns, positive_logits=comparison.positive_logits.detach())
-    with torch.autocast(comparison.rows.device.type, enabled=False):
-        return _MeanOverAnchors.apply(*inputs, detached, cost, differentiate)
+    total: Tensor = _LogSumExp.apply(logits, scale, None)[0]
+    return total
+
+
+def logsumexp_and_picked(logits: Tensor, columns: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return :func:`logsumexp` of every row, and the logits at some of its columns; both are differentiable once.
+
+    One autograd function for both needs one gradient of the size of the logits instead of two.
+
+    Args:
+        logits: s_ij, -inf where j does not count, shape (B, C), C at least 1.
+        columns: k columns of every row, shape (B, k); None for all columns.
+
+    Returns:
+        Shapes (B, 1) and (B, k), or (B, C) for all columns.
+    """
+    if columns is None:
+        return logsumexp(logits), logits
+    total, picked = _LogSumExp.apply(logits, 1.0, columns)
+    return total, picked
 
 
 class _LogSumExp(torch.autograd.Function):
-    """Fewer passes over the logits than PyTorch's own, and a finite gradient where a row has no negative at all."""
+    """Logsumexp in fewer passes than PyTorch's own, with a finite gradient for a row without any negative."""
 
     @staticmethod
-    def forward(context, logits: Tensor, scale: float, columns: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def forward(context: Any, logits: Tensor, scale: float, columns: Tensor | None) -> tuple[Tensor, Tensor | None]:
         largest = logits.amax(1, keepdim=True).clamp_(min=torch.finfo(logits.dtype).min)
         terms = logits - largest
         if scale != 1:
@@ -79,29 +126,11 @@ class _LogSumExp(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(context, sum_gradient: Tensor, picked_gradient: Tensor | None) -> tuple[Tensor, None, None]:
+    def backward(context: Any, sum_gradient: Tensor, picked_gradient: Tensor | None) -> tuple[Tensor, None, None]:
         total, columns = context.saved_tensors
-        # A total is at least 1, its largest term, unless there is no term: then all terms are 0.
+        # The total is at least 1, its largest term, except for a row without any term: all its terms are 0.
         gradient = context.terms.mul_(context.scale * sum_gradient / total.clamp(min=1))
         del context.terms
         if columns is not None:
             gradient.scatter_add_(1, columns, picked_gradient)
         return gradient, None, None
-
-
-def logsumexp(logits: Tensor, scale: float = 1.0) -> Tensor:
-    """log sum_j exp(scale * s_ij) along rows, differentiable once.
-
-    Args:
-        logits: s_ij, -inf where j does not count, shape (B, C), C at least 1.
-        scale: A factor greater than 0.
-
-    Returns:
-        Shape (B, 1); -inf, with a gradient of 0, where nothing counts.
-    """
-    return _LogSumExp.apply(logits, scale, None)[0]
-
-
-def logsumexp_and_some(logits: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-    """:func:`logsumexp` beside the logits in the k given columns of every row, shape (B, k), differentiable as well."""
-    return _LogSumExp.apply(logits, 1.0, columns)

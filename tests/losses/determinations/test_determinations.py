@@ -154,7 +154,7 @@ def test_oracle_needs_labels():
         FALSELoss(determination='oracle')(first, second)
     with pytest.raises(InputError, match='oracle needs labels and queue_labels'):
         FALSELoss(determination='oracle')(first, second, queue=queue_of(8), labels=torch.arange(4))
-    with pytest.raises(InputError, match=r'labels has one label an image, shape \(4,\); got \(5,\)'):
+    with pytest.raises(InputError, match=r'labels holds one label per image, shape \(4,\); got \(5,\)'):
         FALSELoss(determination='oracle')(first, second, labels=torch.arange(5))
 
 

@@ -1,4 +1,4 @@
-"""False-negative self-determination (FNSD): one rule a file, and the registry by which a config names them."""
+"""False-negative self-determination (FNSD): one rule per file, and the registry that names them for configs."""
 
 from .anchor_nearest import AnchorNearest
 from .base import DETERMINATIONS, Determination, build_determination

@@ -1,4 +1,4 @@
-"""anchor_nearest: the paper's set of false negatives an anchor, as the negatives that resemble it like its positive."""
+"""anchor_nearest: for every anchor the negatives whose similarity is nearest to that of its own two views."""
 
 import torch
 import torch.nn.functional as F
@@ -10,33 +10,20 @@ from .base import DETERMINATIONS, Determination, Pairs
 from .search import gaps_above, gaps_below, log_distances, smallest
 
 
-@torch.no_grad()
-def anchor_nearest(block: Block, k: int = 1, floor: float | None = None) -> Pairs:
-    """For every anchor the ``k`` negatives whose e_ij is nearest to e_ip.
-
-    Args:
-        block: Anchors against all columns.
-        k: How many negatives to determine for an anchor, at least 1; fewer where fewer exist.
-        floor: Only negatives with c_ij >= floor are determined, in [-1, 1]; None for no floor.
-
-    Returns:
-        F(i). Invariant to permuting images, swapping views and rotating the embedding space.
-    """
-    logits = block.logits
-    if floor is not None:
-        least = torch.tensor(floor / block.temperature, dtype=logits.dtype)
-        logits = F.threshold(logits, torch.nextafter(least, least.new_tensor(-torch.inf)).item(), -torch.inf)
-    above, upper = smallest(gaps_above(logits, block.positive_logits), k)
-    below, lower = smallest(gaps_below(logits, block.positive_logits), k)
-    # A stable sort keeps the most similar first among those so far below that their distance rounds to e_ip.
-    distance, order = torch.cat(log_distances(above, below, block.positive_logits), dim=1).sort(dim=1, stable=True)
-    k = min(k, logits.shape[1])
-    return Pairs(distance[:, :k] < torch.inf, torch.cat([upper, lower], dim=1).gather(1, order[:, :k]))
-
-
 @DETERMINATIONS.register_module(name='anchor_nearest')
 class AnchorNearest(Determination):
-    """:func:`anchor_nearest` as a registered module.
+    r"""Determine the ``k`` negatives of every anchor whose e_ij is nearest to e_ip.
+
+    .. math:: F(i) = \operatorname{argmin}^{(k)}_{j \in Neg(i),\; c_{ij} \ge floor} \lvert e_{ij} - e_{ip} \rvert
+
+    It is the smallest reading of the paper's figure, which shows a set of false negatives for every anchor. The result
+    does not change if images are permuted, views are swapped or the embedding space is rotated.
+
+    Cost: one pass over the block above c_ip and one below, each a minimum at k = 1 and a partial sort beyond.
+
+    Args:
+        k: Number of negatives per anchor, at least 1; fewer where fewer exist.
+        floor: Smallest cosine of a determined pair, in [-1, 1]; None for no floor.
 
     Raises:
         InputError: ``k`` is not a positive integer or ``floor`` is outside [-1, 1].
@@ -49,4 +36,15 @@ class AnchorNearest(Determination):
         self.k, self.floor = k, floor
 
     def pairs(self, block: Block) -> Pairs:
-        return anchor_nearest(block, self.k, self.floor)
+        """Return F(i) among at most k columns per anchor, shape (B, min(k, C))."""
+        logits = block.logits
+        if self.floor is not None:
+            least = torch.tensor(self.floor / block.temperature, dtype=logits.dtype)
+            # A threshold keeps what is greater; the next smaller number lets a cosine at the floor pass.
+            logits = F.threshold(logits, torch.nextafter(least, least.new_tensor(-torch.inf)).item(), -torch.inf)
+        above, upper = smallest(gaps_above(logits, block.positive_logits), self.k)
+        below, lower = smallest(gaps_below(logits, block.positive_logits), self.k)
+        # Negatives so far below that their distance rounds to e_ip tie; a stable sort keeps the most similar first.
+        distance, order = torch.cat(log_distances(above, below, block.positive_logits), dim=1).sort(dim=1, stable=True)
+        k = min(self.k, logits.shape[1])
+        return Pairs(distance[:, :k] < torch.inf, torch.cat([upper, lower], dim=1).gather(1, order[:, :k]))

@@ -1,7 +1,7 @@
-"""What a determination is, the pairs that it yields, and how a config names one."""
+"""The interface of a determination, the pairs that it returns, and the registry that builds one from a config."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from mmengine.registry import Registry
@@ -11,99 +11,104 @@ from projects.false.common.errors import InputError
 
 from ..comparison import Block, Comparison
 
+DETERMINATIONS = Registry('determination', scope='mmengine')
+
 
 class Pairs(NamedTuple):
-    """F(i) of a block of anchors, as k columns an anchor of which some are chosen, or as a choice among all columns.
+    """F(i) for a block of anchors: a choice among k candidate columns per anchor, or among all columns.
 
     Attributes:
         chosen: True where the pair is determined, bool, shape (B, k), or (B, C) if ``columns`` is None.
-        columns: The k columns of every anchor, those chosen all different, shape (B, k); None for all columns.
+        columns: The k candidate columns of every anchor, shape (B, k). Those that are chosen differ from one another.
+            None for all columns in order.
     """
 
     chosen: Tensor
     columns: Tensor | None = None
 
     def gated(self, gate: Tensor) -> 'Pairs':
-        """The pairs of anchors where ``gate``, bool, shape (B, 1), is True."""
+        """Keep the pairs of anchors whose ``gate``, bool, shape (B, 1), is True."""
+        # A product of bytes is faster than a logical and.
         return self._replace(chosen=(self.chosen.view(torch.uint8) * gate.view(torch.uint8)).view(torch.bool))
 
     def of(self, values: Tensor) -> Tensor:
-        """The values, shape (B, C), of the k columns of every anchor, chosen or not."""
+        """Return the values, shape (B, C), at the candidate columns, chosen or not: shape of ``chosen``."""
         return values if self.columns is None else values.gather(1, self.columns)
 
-    def among(self, logits: Tensor, spread: float) -> Tensor:
-        """The logits, shape of ``chosen``, where a pair is chosen, and less by so much that they vanish elsewhere.
+    def among(self, logits: Tensor, largest_gap: float) -> Tensor:
+        """Keep the logits of chosen pairs and lower all others until their exponentials vanish.
 
-        A sum, which takes a fraction of the time of a choice. -inf, or any number far beyond what vanishes, would slow
-        the exponential down by ten.
+        Adding a constant takes a fraction of the time of ``torch.where``. The constant is no larger than it must be,
+        because -inf, or a number far beyond what vanishes, makes the exponential ten times slower.
 
         Args:
-            logits: Of the k columns, or of all.
-            spread: The largest difference of two logits, 2 / tau.
+            logits: Logits at the candidate columns, shape of ``chosen``.
+            largest_gap: Largest possible difference of two logits, 2 / tau.
+
+        Returns:
+            Shape of ``chosen``.
         """
         # e^-80 of 2^40 terms is still nothing beside the last bit of a float64.
-        return logits + self.weights(logits.dtype).sub_(1).mul_(spread + 80)
+        return logits + self.weights(logits.dtype).sub_(1).mul_(largest_gap + 80)
 
     def weights(self, dtype: torch.dtype) -> Tensor:
-        """1 where a pair is chosen, 0 elsewhere, shape of ``chosen``."""
-        return self.chosen.view(torch.uint8).to(dtype)  # bytes are converted seven times faster than bool
+        """Return 1 where a pair is chosen and 0 elsewhere, shape of ``chosen``."""
+        return self.chosen.view(torch.uint8).to(dtype)  # bytes convert seven times faster than bool
 
     def mask(self, columns: int) -> Tensor:
-        """F as a matrix, bool, shape (B, ``columns``)."""
+        """Return F as a matrix over that many columns, bool, shape (B, ``columns``)."""
         if self.columns is None:
             return self.chosen
         counts = torch.zeros(len(self.chosen), columns, dtype=torch.uint8, device=self.chosen.device)
         return counts.scatter_add_(1, self.columns, self.chosen.to(torch.uint8)).bool()
 
     @classmethod
-    def none(cls, logits: Tensor, k: int = 0) -> 'Pairs':
-        """No pair at all, for anchors of these logits, in k columns."""
-        columns = torch.zeros(len(logits), k, dtype=torch.long, device=logits.device)
+    def none(cls, logits: Tensor) -> 'Pairs':
+        """Return an empty F for anchors with these logits, shape (B, C): no candidate columns at all."""
+        columns = torch.zeros(len(logits), 0, dtype=torch.long, device=logits.device)
         return cls(columns.bool(), columns)
 
 
-DETERMINATIONS = Registry('determination', scope='mmengine')
-
-
 class Determination:
-    """False-negative self-determination (FNSD): which negatives of an anchor are probably views of the same land cover.
+    """Base of the rules of false-negative self-determination (FNSD), which pick an anchor's probable false negatives.
 
-    A rule that looks at one anchor at a time implements :meth:`pairs`. One that looks at the whole batch implements
-    :meth:`prepare`. The gate c_ip >= T is not its business: the loss applies it last. Nothing here is differentiated.
-    Source: FALSE (arXiv 2211.07928).
+    A rule that looks at one anchor at a time implements :meth:`pairs`. A rule that looks at the whole batch implements
+    :meth:`prepare`. The loss applies the gate c_ip >= T afterwards, and runs every rule without gradient: F is a
+    constant. Source: FALSE (arXiv 2211.07928).
 
     Attributes:
-        in_batch_only: The rule has no meaning with a queue, and :func:`refuse_queue` says so.
+        in_batch_only: The rule has no meaning with a queue, so :meth:`check_queue` refuses one.
     """
 
     in_batch_only = False
 
+    def check_queue(self) -> None:
+        """Refuse to work with a queue if the rule has no meaning there.
+
+        Raises:
+            InputError: :attr:`in_batch_only` is set.
+        """
+        if self.in_batch_only:
+            names = (name for name, kind in DETERMINATIONS.module_dict.items() if kind is type(self))
+            raise InputError(
+                f'determination {next(names, type(self).__name__)} compares the rows of a batch with one '
+                'another, which has no meaning with a queue; choose anchor_nearest for FALSEMoCo'
+            )
+
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        """Look at all blocks first where that is needed; gives the function that determines the pairs of a block."""
+        """Look at the whole comparison if the rule needs to, and return the function from a block to its pairs."""
         return self.pairs
 
     def pairs(self, block: Block) -> Pairs:
-        """F(i) of the anchors of a block, a subset of Neg(i)."""
+        """Return F(i), a subset of Neg(i), for the anchors of a block."""
         raise NotImplementedError
 
 
-def refuse_queue(name: str, comparison: Comparison, reason: str) -> None:
-    """Refuse a comparison with a queue.
+def build_determination(spec: str | dict[str, Any]) -> Determination:
+    """Build a determination from its name or from ``dict(type=name, ...)``.
 
     Raises:
-        InputError: The columns are a queue.
-    """
-    if comparison.images is None:
-        raise InputError(
-            f'determination {name} {reason}, which a queue does not have; choose anchor_nearest for FALSEMoCo'
-        )
-
-
-def build_determination(spec: str | dict) -> Determination:
-    """Build a determination from its name or ``dict(type=name, ...)``.
-
-    Raises:
-        InputError: The name is unknown or an argument does not belong to it.
+        InputError: The name is unknown, or the rule does not take these arguments.
     """
     if not isinstance(spec, str | dict):
         raise InputError(f'determination is a name or a dict(type=name, ...), got {spec!r}')
@@ -113,6 +118,7 @@ def build_determination(spec: str | dict) -> Determination:
     if name not in known:
         raise InputError(f'unknown determination {name!r}; choose one of {", ".join(known)}')
     try:
-        return DETERMINATIONS.module_dict[name](**arguments)
+        determination: Determination = DETERMINATIONS.module_dict[name](**arguments)
     except TypeError as error:
         raise InputError(f'determination {name!r} does not take these arguments: {arguments} ({error})') from error
+    return determination

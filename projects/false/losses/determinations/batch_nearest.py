@@ -1,4 +1,4 @@
-"""batch_nearest: the pairs of the whole batch that resemble each other most like a positive pair."""
+"""batch_nearest: the negatives of the whole batch whose similarity is nearest to that of their anchor's own views."""
 
 from collections.abc import Callable
 
@@ -11,67 +11,67 @@ from .base import DETERMINATIONS, Determination, Pairs
 from .search import gaps_above, gaps_below, log_distances
 
 
-@torch.no_grad()
-def batch_nearest(comparison: Comparison) -> Callable[[Block], Pairs]:
-    """The ordered pairs (i, j in Neg(i)) that attain the minimum of |e_ij - e_ip| over the whole batch.
+@DETERMINATIONS.register_module(name='batch_nearest')
+class BatchNearest(Determination):
+    r"""Determine the ordered pairs that attain the minimum of abs(e_ij - e_ip) over the whole batch.
 
-    Usually that is one pair. (j, i) joins only if it attains the minimum itself. All pairs that attain it join: in a
-    batch of exactly equal rows that is everybody, so a dead head costs nothing at alpha 1.
+    .. math:: F(i) = \{ j \in Neg(i) : d_{ij} = \min_{k,\, l \in Neg(k)} d_{kl} \}, \quad
+        d_{ij} = \lvert e_{ij} - e_{ip} \rvert
 
-    Args:
-        comparison: Anchors and columns; with a queue the batch is all queries, and j is in the queue.
+    Usually that is a single pair: (j, i) joins (i, j) only if it attains the minimum itself. With a queue the batch is
+    all queries, and j is in the queue. In a batch of exactly equal rows every pair attains the minimum, so that a dead
+    projection head costs nothing at alpha = 1. The result does not change if images are permuted, views are swapped or
+    the embedding space is rotated.
 
-    Returns:
-        The function that determines the pairs of a block. Invariant to permuting images, swapping views and rotating.
+    Cost: all logits are computed once more, for the minimum; with several processes one number is exchanged.
     """
-    nearest = torch.cat([row_minimum(block) for block in comparison.blocks()])
-    attained = nearest == least(nearest, comparison)
-    return lambda block: pairs_at_minimum(block, attained)
+
+    def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
+        """Find the minimum of the batch; return the function that finds the pairs of a block that attain it."""
+        nearest = torch.cat([nearest_distances(block) for block in comparison.blocks()])
+        attained = nearest == batch_minimum(nearest, comparison)
+        return lambda block: pairs_at_minimum(block, attained)
 
 
-def row_minimum(block: Block) -> Tensor:
-    """The smallest log |e_ij - e_ip| of every anchor over the block's negatives, shape (B, 1)."""
+def nearest_distances(block: Block) -> Tensor:
+    """Return the smallest log abs(e_ij - e_ip) of every anchor over its negatives, shape (B, 1)."""
     above = gaps_above(block.logits, block.positive_logits).amin(1, keepdim=True)
     below = gaps_below(block.logits, block.positive_logits).amin(1, keepdim=True)
     return torch.minimum(*log_distances(above, below, block.positive_logits))
 
 
-def least(values: Tensor, comparison: Comparison) -> Tensor:
-    """The smallest of some values of all anchors of the batch, a 0-d tensor."""
-    return minimum_over_processes(values.min()) if comparison.spread else values.min()
+def batch_minimum(values: Tensor, comparison: Comparison) -> Tensor:
+    """Return the smallest of one value per anchor, shape (R, 1), over the anchors of all processes, a 0-d tensor."""
+    return minimum_over_processes(values.min()) if comparison.distributed else values.min()
 
 
-def pairs_at_minimum(block: Block, attained: Tensor, later: bool = False) -> Pairs:
-    """All pairs of a block that attain their anchor's minimum, of anchors of which that is the batch's.
+def pairs_at_minimum(block: Block, attained: Tensor, later_columns: bool = False) -> Pairs:
+    """Return all pairs at which anchors attain their minimum, for the anchors whose minimum is that of the batch.
 
     Args:
         block: Anchors against all columns.
-        attained: True where an anchor attains the minimum of the batch, shape (R, 1).
-        later: Of an anchor only the columns after itself count.
+        attained: True for anchors that attain the minimum of the batch, shape (R, 1).
+        later_columns: Look only at the columns after the anchor itself.
+
+    Returns:
+        F(i) among as many columns as the anchor with most pairs has, usually one in the whole batch and else none.
     """
     # There are few such anchors, usually one in the batch: knowing which is worth waiting for the device.
     anchors = attained[block.anchors, 0].nonzero()[:, 0]
     if len(anchors) == 0:
         return Pairs.none(block.logits)
     logits, positive_logits = block.logits[anchors], block.positive_logits[anchors]
-    if later:
+    if later_columns:
         place = torch.arange(logits.shape[1], device=logits.device)
         logits.masked_fill_(place <= (block.first + anchors)[:, None], -torch.inf)
     above, below = gaps_above(logits, positive_logits), gaps_below(logits, positive_logits)
-    up, down = above.amin(1, keepdim=True), below.amin(1, keepdim=True)
-    upper, lower = log_distances(up, down, positive_logits)
+    least_above, least_below = above.amin(1, keepdim=True), below.amin(1, keepdim=True)
+    upper, lower = log_distances(least_above, least_below, positive_logits)
     nearest = torch.minimum(upper, lower)
-    found = ((above == up) & (upper == nearest)) | ((below == down) & (lower == nearest))
+    found = ((above == least_above) & (upper == nearest)) | ((below == least_below) & (lower == nearest))
     found &= logits > -torch.inf
-    chosen, columns = found.to(torch.uint8).topk(int(found.sum(1).max()), dim=1)
-    pairs = Pairs.none(block.logits, chosen.shape[1])
-    pairs.chosen[anchors], pairs.columns[anchors] = chosen.bool(), columns
-    return pairs
-
-
-@DETERMINATIONS.register_module(name='batch_nearest')
-class BatchNearest(Determination):
-    """:func:`batch_nearest` as a registered module."""
-
-    def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        return batch_nearest(comparison)
+    found_chosen, found_columns = found.to(torch.uint8).topk(int(found.sum(1).max()), dim=1)
+    columns = torch.zeros(len(block.logits), found_chosen.shape[1], dtype=torch.long, device=logits.device)
+    chosen = torch.zeros_like(columns, dtype=torch.bool)
+    chosen[anchors], columns[anchors] = found_chosen.bool(), found_columns
+    return Pairs(chosen, columns)

@@ -1,4 +1,4 @@
-"""margin: negatives that are almost as similar to the anchor as its positive, or more."""
+"""margin: the negatives that are at least almost as similar to the anchor as its positive."""
 
 import torch
 
@@ -9,26 +9,21 @@ from .base import DETERMINATIONS, Determination, Pairs
 from .search import largest
 
 
-@torch.no_grad()
-def margin(block: Block, width: float = 0.1, max_pairs: int = 5) -> Pairs:
-    """Every negative with c_ij >= c_ip - ``width``, the most similar first and at most ``max_pairs`` an anchor.
-
-    Without the bound total collapse would be the best embedding at alpha 1: every negative would be determined. In a
-    large batch collapse costs more than orthogonal negatives while alpha * max_pairs < exp(1 / tau) - 1: at temperature
-    0.5 that is 6.4.
-
-    Args:
-        block: Anchors against all columns.
-        width: A difference of cosines in [0, 2].
-        max_pairs: At least 1, and far below the number of negatives.
-    """
-    logits, columns = largest(block.logits, max_pairs)
-    return Pairs((logits >= block.positive_logits - width / block.temperature) & (logits > -torch.inf), columns)
-
-
 @DETERMINATIONS.register_module(name='margin')
 class Margin(Determination):
-    """:func:`margin` as a registered module.
+    r"""Determine the negatives within a margin of the positive, the most similar first.
+
+    .. math:: F(i) = \{ j \in Neg(i) : c_{ij} \ge c_{ip} - margin \}, \quad \lvert F(i) \rvert \le max\_pairs
+
+    Without the bound, total collapse would be the best embedding at alpha = 1: every negative would be determined. In a
+    large batch, collapse costs more than orthogonal negatives while alpha * max_pairs < exp(1 / tau) - 1. At
+    temperature 0.5 that is 6.4.
+
+    Cost: a partial sort of every row of the block for its ``max_pairs`` largest logits.
+
+    Args:
+        margin: A difference of cosines in [0, 2].
+        max_pairs: Largest number of pairs per anchor, at least 1 and far below the number of negatives.
 
     Raises:
         InputError: ``margin`` is outside [0, 2] or ``max_pairs`` is not a positive integer.
@@ -40,4 +35,7 @@ class Margin(Determination):
         self.margin, self.max_pairs = margin, max_pairs
 
     def pairs(self, block: Block) -> Pairs:
-        return margin(block, self.margin, self.max_pairs)
+        """Return F(i) among the most similar columns, shape (B, min(max_pairs, C))."""
+        logits, columns = largest(block.logits, self.max_pairs)
+        least = block.positive_logits - self.margin / block.temperature
+        return Pairs((logits >= least) & (logits > -torch.inf), columns)

@@ -8,43 +8,25 @@ from projects.false.common.errors import check_count
 
 from ..comparison import Block, Comparison
 from ..distributed import gather_views
-from .base import DETERMINATIONS, Determination, Pairs, refuse_queue
+from .base import DETERMINATIONS, Determination, Pairs
 from .search import largest
-
-
-@torch.no_grad()
-def mutual(comparison: Comparison, k: int = 5) -> Callable[[Block], Pairs]:
-    """j such that j is among i's ``k`` most similar negatives and i among j's.
-
-    Args:
-        comparison: Anchors against the rows of their own batch.
-        k: At least 1, and far below the number of negatives.
-
-    Returns:
-        The function that determines the pairs of a block.
-
-    Raises:
-        InputError: The columns are a queue.
-    """
-    refuse_queue('mutual', comparison, "asks for the columns' own neighbours")
-    found = []
-    for block in comparison.blocks():
-        logits, columns = largest(block.logits, k)
-        found.append(columns.masked_fill_(logits == -torch.inf, -1))
-    mine = torch.cat(found)
-    everybodys = gather_views(mine) if comparison.spread else mine
-    place = torch.cat([torch.arange(first, first + length) for _, first, length in comparison.runs]).to(mine.device)
-    chosen = (everybodys[mine] == place[:, None, None]).any(2) & (mine >= 0)
-    mine.clamp_(min=0)
-    return lambda block: Pairs(chosen[block.anchors], mine[block.anchors])
 
 
 @DETERMINATIONS.register_module(name='mutual')
 class Mutual(Determination):
-    """:func:`mutual` as a registered module.
+    r"""Determine the pairs in which each row is among the other's ``k`` most similar negatives.
+
+    .. math:: F(i) = \{ j \in top_k(i) : i \in top_k(j) \}, \quad
+        top_k(i) = \operatorname{argmax}^{(k)}_{j \in Neg(i)} c_{ij}
+
+    Cost: all logits are computed once more, with a partial sort of every row; several processes exchange k column
+    numbers per row.
+
+    Args:
+        k: Number of neighbours per row, at least 1 and far below the number of negatives.
 
     Raises:
-        InputError: ``k`` is not a positive integer.
+        InputError: ``k`` is not a positive integer, or the rule is used with a queue.
     """
 
     in_batch_only = True
@@ -54,4 +36,18 @@ class Mutual(Determination):
         self.k = k
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        return mutual(comparison, self.k)
+        """Find the neighbours of all rows; return the function that looks up the pairs of a block."""
+        if comparison.images is None:
+            self.check_queue()
+        found = []
+        for block in comparison.blocks():
+            logits, columns = largest(block.logits, self.k)
+            found.append(columns.masked_fill_(logits == -torch.inf, -1))
+        neighbours = torch.cat(found)
+        all_neighbours = gather_views(neighbours) if comparison.distributed else neighbours
+        places = torch.cat([torch.arange(first, first + length) for _, first, length in comparison.runs])
+        places = places.to(neighbours.device)
+        # For a row without k negatives -1 looks up the last row, which the second condition undoes.
+        chosen = (all_neighbours[neighbours] == places[:, None, None]).any(2) & (neighbours >= 0)
+        neighbours.clamp_(min=0)
+        return lambda block: Pairs(chosen[block.anchors], neighbours[block.anchors])

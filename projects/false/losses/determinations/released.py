@@ -1,4 +1,4 @@
-"""released: what the published code of FALSE computes, with both of its regimes."""
+"""released: the pairs that the published code of FALSE picks, in both of its regimes."""
 
 import math
 from collections.abc import Callable
@@ -6,54 +6,53 @@ from collections.abc import Callable
 import torch
 
 from ..comparison import Block, Comparison
-from .base import DETERMINATIONS, Determination, Pairs, refuse_queue
-from .batch_nearest import least, pairs_at_minimum, row_minimum
+from .base import DETERMINATIONS, Determination, Pairs
+from .batch_nearest import batch_minimum, nearest_distances, pairs_at_minimum
 
 RELEASED_SENTINEL = 3.0
-"""What the released code writes where it does not look; a distance in units of e_ij = exp(s_ij)."""
+"""The constant that the released code writes where it does not look; a distance in units of e_ij = exp(s_ij)."""
 
 
-@torch.no_grad()
-def released(comparison: Comparison) -> Callable[[Block], Pairs]:
-    """The rule of the released code.
+@DETERMINATIONS.register_module(name='released')
+class Released(Determination):
+    r"""Determine what the released code determines, which depends on the order of the rows.
 
-    d_ij = |e_ij - e_ip| for the candidates j > i and the constant 3 everywhere else; all entries equal to min(d) that
-    are negatives are determined. Usually that is one pair, in one direction. Where every candidate is further than 3
-    from its positive, the constant itself is the minimum and the whole lower triangle is determined.
+    .. math:: F(i) = \{ j \in Neg(i) : d_{ij} = \min d \}, \quad
+        d_{ij} = \lvert e_{ij} - e_{ip} \rvert \text{ for } j > i,\; j \ne p(i), \quad 3 \text{ elsewhere}
 
-    Returns:
-        The function that determines the pairs of a block. Depends on the order of the rows.
+    Two regimes follow. Usually a single pair of the batch is determined, in one direction. If every candidate is
+    farther than 3 from its positive, the constant itself is the minimum, and the whole lower triangle is determined.
+
+    Cost: the logits after every anchor are computed once more, for the minimum; the device is waited for once per
+    step, and several processes exchange one number.
 
     Raises:
-        InputError: The columns are a queue.
+        InputError: The rule is used with a queue.
     """
-    refuse_queue('released', comparison, 'compares the rows of a batch by their order')
-    nearest = torch.cat([row_minimum(candidates(block)) for block in comparison.blocks(later_columns=True)])
-    minimum = least(nearest, comparison)
-    if minimum < math.log(RELEASED_SENTINEL):
-        return lambda block: pairs_at_minimum(block, nearest == minimum, later=True)
-    return earlier_rows
+
+    in_batch_only = True
+
+    def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
+        """Find the minimum of the batch, which decides the regime; return the function from a block to F(i)."""
+        if comparison.images is None:
+            self.check_queue()
+        blocks = comparison.blocks(later_columns=True)
+        nearest = torch.cat([nearest_distances(_keep_candidates(block)) for block in blocks])
+        minimum = batch_minimum(nearest, comparison)
+        if minimum < math.log(RELEASED_SENTINEL):
+            return lambda block: pairs_at_minimum(block, nearest == minimum, later_columns=True)
+        return _earlier_negatives
 
 
-def candidates(block: Block) -> Block:
-    """Keep the columns after each anchor, of a block whose column 0 is its first anchor; in place."""
+def _keep_candidates(block: Block) -> Block:
+    """Mask, in place, all columns up to each anchor in a block whose column 0 is its first anchor."""
     square = block.logits[:, : len(block.logits)]
     square.masked_fill_(torch.ones_like(square, dtype=torch.bool).tril_(), -torch.inf)
     return block
 
 
-def earlier_rows(block: Block) -> Pairs:
-    """All negatives that come before the anchor in the batch."""
+def _earlier_negatives(block: Block) -> Pairs:
+    """Return all negatives that come before the anchor in the batch."""
     chosen = torch.ones_like(block.logits, dtype=torch.bool).tril_(block.first - 1)
     block.comparison.fill_own(chosen, block.first, False)
     return Pairs(chosen)
-
-
-@DETERMINATIONS.register_module(name='released')
-class Released(Determination):
-    """:func:`released` as a registered module."""
-
-    in_batch_only = True
-
-    def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        return released(comparison)

@@ -1,4 +1,4 @@
-"""topk: the most similar negatives, as False Negative Cancellation determines them."""
+"""topk: the most similar negatives of every anchor, the rule of False Negative Cancellation."""
 
 import torch
 
@@ -9,27 +9,22 @@ from .base import DETERMINATIONS, Determination, Pairs
 from .search import largest
 
 
-@torch.no_grad()
-def topk(block: Block, k: int = 5, floor: float = 0.7) -> Pairs:
-    """The ``k`` most similar negatives of every anchor with c_ij > ``floor``.
+@DETERMINATIONS.register_module(name='topk')
+class TopK(Determination):
+    r"""Determine the ``k`` most similar negatives of every anchor whose cosine is above a floor.
 
-    False Negative Cancellation takes 10 of them, which suits its own losses. In the FALSE loss collapse costs more than
-    orthogonal negatives while alpha * k < exp(1 / tau) - 1, which at temperature 0.5 is 6.4: hence 5.
+    .. math:: F(i) = \operatorname{argmax}^{(k)}_{j \in Neg(i),\; c_{ij} > floor} c_{ij}
+
+    False Negative Cancellation takes 10 of them, which suits its own losses. In the FALSE loss, collapse costs more
+    than orthogonal negatives while alpha * k < exp(1 / tau) - 1. At temperature 0.5 that is 6.4, hence 5.
+
+    Cost: a partial sort of every row of the block for its ``k`` largest logits.
 
     Source: Huynh et al., False Negative Cancellation (arXiv 2011.11765), section 3.3, without its support views.
 
     Args:
-        block: Anchors against all columns.
-        k: At most so many an anchor, at least 1.
+        k: Largest number of pairs per anchor, at least 1.
         floor: A cosine in [-1, 1].
-    """
-    logits, columns = largest(block.logits, k)
-    return Pairs((logits * block.temperature > floor) & (logits > -torch.inf), columns)
-
-
-@DETERMINATIONS.register_module(name='topk')
-class TopK(Determination):
-    """:func:`topk` as a registered module.
 
     Raises:
         InputError: ``k`` is not a positive integer or ``floor`` is outside [-1, 1].
@@ -41,4 +36,6 @@ class TopK(Determination):
         self.k, self.floor = k, floor
 
     def pairs(self, block: Block) -> Pairs:
-        return topk(block, self.k, self.floor)
+        """Return F(i) among the most similar columns, shape (B, min(k, C))."""
+        logits, columns = largest(block.logits, self.k)
+        return Pairs((logits * block.temperature > self.floor) & (logits > -torch.inf), columns)
