@@ -1,4 +1,4 @@
-"""Buildings between the streets: gable, hip and flat roofs, with ridges, tiles, parapets and machinery."""
+"""Buildings between the streets: gable, hip and flat roofs, with ridges, tiles, parapets and roof machinery."""
 
 import cv2
 import numpy as np
@@ -36,6 +36,7 @@ def draw_buildings(canvas: Canvas, grids: list[StreetGrid]) -> None:
 
 
 def _build(canvas: Canvas, grid: StreetGrid, column: float, row: float, plot: float) -> None:
+    """Draw one building on a plot of ``plot`` pixels, unless something is in the way."""
     rng, kind = canvas.rng, grid.district.kind
     length, width = plot * rng.uniform(0.72, 0.98), plot * rng.uniform(0.56, 0.86)
     angle = grid.district.angle + rng.normal(0, 0.03) + (np.pi / 2 if rng.random() < 0.5 else 0)
@@ -59,16 +60,29 @@ def _build(canvas: Canvas, grid: StreetGrid, column: float, row: float, plot: fl
     if roof == 'flat':
         height, slope, tone = _flat_roof(rng, a, b, inside, eaves)
     else:
-        height, slope, tone = _pitched_roof(rng, a, b, length, width, roof == 'hip', eaves)
-        slope = np.dstack([slope[0] * cosine - slope[1] * sine, slope[0] * sine + slope[1] * cosine])
+        height, local, tone = _pitched_roof(rng, a, b, length, width, roof == 'hip', eaves)
+        slope = np.dstack([local[0] * cosine - local[1] * sine, local[0] * sine + local[1] * cosine])
     canvas.albedo[window][inside] = (color * tone[..., None])[inside]
     canvas.height[window][inside] = height[inside]
     canvas.slope[window][inside] = slope[inside]
     label[inside] = BUILDING
 
 
-def _pitched_roof(rng, a, b, length, width, hip, eaves):
-    """Two slopes, or four for a hip roof; returns height, slope along (a, b) and tone."""
+def _pitched_roof(
+    rng: np.random.Generator, a: np.ndarray, b: np.ndarray, length: float, width: float, hip: bool, eaves: float
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Shape a roof of two slopes, or of four for a hip roof.
+
+    Args:
+        rng: Source of the draws.
+        a, b: Coordinates of the pixels along and across the ridge, 0 at the centre.
+        length, width: Size of the building in pixels.
+        hip: The ends slope too.
+        eaves: Height of the eaves in pixels.
+
+    Returns:
+        Height, slope along ``a`` and ``b``, and tone of every pixel.
+    """
     pitch = rng.uniform(0.4, 0.7)
     side, end = width / 2 - np.abs(b), length / 2 - np.abs(a)
     on_end = (end < side) if hip else np.zeros_like(a, bool)
@@ -82,8 +96,20 @@ def _pitched_roof(rng, a, b, length, width, hip, eaves):
     return (eaves + pitch * rise).astype(np.float32), slope, tone.astype(np.float32)
 
 
-def _flat_roof(rng, a, b, inside, eaves):
-    """Gravel or sheet with a bright parapet, joints and machinery."""
+def _flat_roof(
+    rng: np.random.Generator, a: np.ndarray, b: np.ndarray, inside: np.ndarray, eaves: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shape a roof of gravel or sheet metal with a bright parapet, joints and machinery.
+
+    Args:
+        rng: Source of the draws.
+        a, b: Coordinates of the pixels along and across the building, 0 at the centre.
+        inside: Pixels of the building.
+        eaves: Height of the roof in pixels.
+
+    Returns:
+        Height, slope and tone of every pixel.
+    """
     tone = 1 + 0.05 * rng.standard_normal(a.shape)
     tone += rng.uniform(0, 0.1) * (np.abs(a % 11 - 5.5) < 0.7)
     depth = cv2.distanceTransform(np.pad(inside, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]

@@ -1,4 +1,4 @@
-"""What every layer of a scene draws on, and the noise and materials they share."""
+"""The canvas of a scene, and the noise and materials that its layers share."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ import numpy as np
 
 ROAD, BUILDING, FIELD, TREE, WATER, SOIL, CAR = range(7)  # the classes of the palette 'synthetic'
 
-# Reflectance ranges (RGB of the darkest and the brightest sample). One material serves several classes on purpose:
-# a grey pixel may be a road or a roof, a brown one soil, a ploughed field or roof tiles, a dark one water or shade.
+# RGB reflectance of the darkest and the brightest sample. Several classes share a material on purpose: a grey pixel
+# may be road or roof, a brown one soil, ploughed field or roof tiles, a dark one water or shade.
 MATERIALS = {
     'grey': ((0.24, 0.24, 0.25), (0.60, 0.59, 0.56)),
     'dark': ((0.10, 0.13, 0.13), (0.24, 0.26, 0.24)),
@@ -29,10 +29,12 @@ MATERIALS = {
 class Canvas:
     """The layers of a scene while it is drawn.
 
+    ``rng`` draws everything random about the scene.
+
     Shape:
         - label, height: (H, W), uint8 classes and float32 heights above ground in pixels
         - albedo: (H, W, 3), float32 reflectance
-        - slope: (H, W, 2), float32, how much the surface rises per pixel along columns and rows
+        - slope: (H, W, 2), float32, rise of the surface per pixel along columns and rows
     """
 
     rng: np.random.Generator
@@ -43,21 +45,30 @@ class Canvas:
 
     @classmethod
     def blank(cls, size: int, rng: np.random.Generator) -> 'Canvas':
+        """Return a flat, black canvas of ``field``, ``size`` pixels square."""
         flat = np.zeros((size, size), np.float32)
         return cls(rng, np.full((size, size), FIELD, np.uint8), np.dstack([flat] * 3), flat, np.dstack([flat] * 2))
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.label.shape
+        """Height and width in pixels."""
+        height, width = self.label.shape
+        return height, width
 
     def part(self, window: tuple[slice, slice]) -> 'Canvas':
-        """A canvas for a rectangle of this one; what is drawn on it is drawn here."""
+        """Return a view of a rectangle: drawing on it draws on this canvas."""
         layers = (self.label, self.albedo, self.height, self.slope)
         return Canvas(self.rng, *(layer[window] for layer in layers))
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], scale: float, octaves: int = 1) -> np.ndarray:
-    """Smooth noise of mean 0 and standard deviation about 1, with blobs of ``scale`` pixels and finer ones.
+    """Draw smooth noise of mean 0 and standard deviation about 1.
+
+    Args:
+        rng: Source of the draws.
+        shape: Height and width in pixels.
+        scale: Size of the largest blobs in pixels.
+        octaves: Number of layers, each with blobs of half the size and 0.6 times the strength of the layer before.
 
     Shape:
         - result: ``shape``, float32
@@ -70,28 +81,31 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], scale: float, octave
         scaled = (max(shape[1], round(columns * cell)), max(shape[0], round(rows * cell)))
         fine = cv2.resize(coarse, scaled, interpolation=cv2.INTER_CUBIC)
         total += fine[: shape[0], : shape[1]] * np.float32(0.6**octave)
-    # By the expected deviation (0.86 for bicubic interpolation): that of a small window may be anything.
-    return total / np.float32(0.86 * sum(0.36**octave for octave in range(octaves)) ** 0.5)
+    # The expected deviation (0.86 for bicubic interpolation), since the measured one of a small window may be far off.
+    deviation = 0.86 * sum(0.36**octave for octave in range(octaves)) ** 0.5
+    scaled_noise: np.ndarray = total / np.float32(deviation)
+    return scaled_noise
 
 
 def pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
-    """One key, drawn by weight."""
+    """Draw one key by its weight."""
     bounds = np.cumsum(list(weights.values()))
     return list(weights)[int(np.searchsorted(bounds, rng.random() * bounds[-1], side='right'))]
 
 
 def material(rng: np.random.Generator, weights: dict[str, float]) -> np.ndarray:
-    """Draw a reflectance: a material by weight, then a sample of it with a little tint of its own.
+    """Draw a reflectance: a material by weight, then a slightly tinted sample of it.
 
     Shape:
         - result: (3,), float32
     """
     low, high = np.array(MATERIALS[pick(rng, weights)])
-    return ((low + (high - low) * rng.random()) * rng.uniform(0.93, 1.07, 3)).astype(np.float32)
+    sample: np.ndarray = (low + (high - low) * rng.random()) * rng.uniform(0.93, 1.07, 3)
+    return sample.astype(np.float32)
 
 
 def rotated(shape: tuple[int, int], angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Coordinates along a direction and across it.
+    """Return the coordinates of all pixels along a direction and across it.
 
     Shape:
         - results: ``shape``, float32, in pixels

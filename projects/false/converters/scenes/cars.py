@@ -6,11 +6,11 @@ from .canvas import BUILDING, CAR, ROAD, WATER, Canvas, material
 from .roads import Road, StreetGrid
 
 PAINT = {'white': 0.42, 'grey': 0.13, 'dark': 0.15, 'red': 0.18, 'blue': 0.12}
-BAY = 7.0  # pixels from one parked car to the next
+BAY = 7.0  # distance between parked cars in pixels
 
 
 def draw_cars(canvas: Canvas, roads: list[Road]) -> None:
-    """Let cars drive in their lane, or stand at the kerb, about one for every 45 pixels of road."""
+    """Put cars in their lane or at the kerb, about one per 45 pixels of road."""
     rng = canvas.rng
     for road in roads:
         for _ in range(rng.poisson(len(road.points) / 45)):
@@ -23,7 +23,7 @@ def draw_cars(canvas: Canvas, roads: list[Road]) -> None:
 
 
 def draw_car_parks(canvas: Canvas, grids: list[StreetGrid]) -> None:
-    """Pave a few rectangles in every town, with painted bays and cars in most of them."""
+    """Pave a few rectangles per town, with painted bays that are mostly taken."""
     rng = canvas.rng
     for grid in grids:
         rows, columns = np.nonzero(grid.district.mask)
@@ -35,6 +35,7 @@ def draw_car_parks(canvas: Canvas, grids: list[StreetGrid]) -> None:
 
 
 def _car_park(canvas: Canvas, x: float, y: float, angle: float) -> None:
+    """Draw a car park with two rows of bays, unless something is in the way."""
     rng = canvas.rng
     length, width = BAY * rng.integers(4, 9), rng.uniform(32, 40)
     window, a, b = _local(canvas, x, y, angle, int(length / 2 + width / 2))
@@ -59,6 +60,7 @@ def _car_park(canvas: Canvas, x: float, y: float, angle: float) -> None:
 
 
 def _put_car(canvas: Canvas, x: float, y: float, angle: float) -> None:
+    """Draw one car if all of it stands on road."""
     rng = canvas.rng
     length, width = rng.uniform(9, 12), rng.uniform(4.6, 5.6)
     window, a, b = _local(canvas, x, y, angle, 9)
@@ -78,12 +80,10 @@ def _put_car(canvas: Canvas, x: float, y: float, angle: float) -> None:
 def _local(
     canvas: Canvas, x: float, y: float, angle: float, reach: int
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-    """A window around a point and, in it, the coordinates along and across a direction."""
+    """Return a window around a point, and the coordinates of its pixels along and across a direction."""
     top, left = max(0, int(y) - reach), max(0, int(x) - reach)
-    bottom, right = (
-        max(top, min(canvas.shape[0], int(y) + reach + 1)),
-        max(left, min(canvas.shape[1], int(x) + reach + 1)),
-    )
+    bottom = max(top, min(canvas.shape[0], int(y) + reach + 1))
+    right = max(left, min(canvas.shape[1], int(x) + reach + 1))
     rows, columns = np.mgrid[top:bottom, left:right]
     along = (columns - x) * np.cos(angle) + (rows - y) * np.sin(angle)
     across = (rows - y) * np.cos(angle) - (columns - x) * np.sin(angle)

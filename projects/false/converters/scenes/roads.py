@@ -1,4 +1,4 @@
-"""Roads: through roads over the whole scene, street grids in built-up districts, car parks."""
+"""Roads: through roads across the scene, and street grids in built-up districts."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,16 @@ BLOCK = {'town': (82, 108), 'suburb': (66, 86)}  # pixels from street to street
 
 @dataclass
 class Road:
-    """A road's middle line: one point per pixel of length, columns before rows."""
+    """A road.
+
+    Args:
+        points: Its centre line, one point per pixel of length.
+        width: Width in pixels.
+        marked: It has painted markings.
+
+    Shape:
+        - points: (n, 2), column and row
+    """
 
     points: np.ndarray
     width: float
@@ -22,7 +31,13 @@ class Road:
 
 @dataclass
 class StreetGrid:
-    """Where the streets of a district run, so that houses stand between them."""
+    """The streets of a district.
+
+    Args:
+        district: Where they are.
+        block: Distance from street to street in pixels.
+        width: Width of the streets in pixels.
+    """
 
     district: District
     block: float
@@ -30,7 +45,7 @@ class StreetGrid:
 
 
 def draw_roads(canvas: Canvas, districts: list[District]) -> tuple[list[Road], list[StreetGrid]]:
-    """Draw the road network; returns the roads for cars and the grids for buildings."""
+    """Draw the road network; return the roads, for cars, and the grids, for buildings."""
     rng, size = canvas.rng, canvas.shape[0]
     roads = [_through_road(rng, size) for _ in range(max(1, round(size / 420 + rng.uniform(-0.5, 1))))]
     grids = []
@@ -43,6 +58,7 @@ def draw_roads(canvas: Canvas, districts: list[District]) -> tuple[list[Road], l
 
 
 def _through_road(rng: np.random.Generator, size: int) -> Road:
+    """Draw the line of a winding road across the whole scene."""
     angle = rng.uniform(0, 2 * np.pi)
     along = np.array([np.cos(angle), np.sin(angle)])
     across = np.array([-along[1], along[0]])
@@ -59,7 +75,7 @@ def _through_road(rng: np.random.Generator, size: int) -> Road:
 
 
 def _streets(rng: np.random.Generator, grid: StreetGrid) -> list[Road]:
-    """Straight streets along both directions of the district, where the district is."""
+    """Lay straight streets in both directions of a district, as far as it reaches."""
     roads = []
     district, span = grid.district, int(grid.district.radius / grid.block) + 1
     reach = np.arange(-district.radius, district.radius)
@@ -75,11 +91,13 @@ def _streets(rng: np.random.Generator, grid: StreetGrid) -> list[Road]:
 
 
 def _runs(flags: np.ndarray) -> list[np.ndarray]:
+    """Return the indices of each unbroken run of true values."""
     found = np.flatnonzero(flags)
     return np.split(found, np.flatnonzero(np.diff(found) > 1) + 1) if len(found) else []
 
 
 def _pave(canvas: Canvas, roads: list[Road]) -> None:
+    """Draw surfaces, pavements, patched spots, wheel tracks and markings, narrow roads first."""
     rng, shape, size = canvas.rng, canvas.shape, canvas.shape[0]
     surface, times = np.zeros((2, size, size), np.uint8)
     color = np.zeros((size, size, 3), np.float32)
@@ -100,15 +118,14 @@ def _pave(canvas: Canvas, roads: list[Road]) -> None:
     patches = (noise(rng, shape, 25) > 1.6) * -0.12
     tone = 1 + 0.035 * noise(rng, shape, 2) + 0.05 * noise(rng, shape, 40, 2) + patches + _wheel_tracks(size, roads)
     canvas.albedo[paved] *= tone[paved][:, None]
-    paint = (
-        _markings(rng, size, roads) & (cv2.dilate((times > 1).astype(np.uint8), np.ones((5, 5))) == 0) & (times == 1)
-    )
-    canvas.albedo[paint] = np.float32([0.82, 0.82, 0.76])
+    paint = _markings(size, roads) & (cv2.dilate((times > 1).astype(np.uint8), np.ones((5, 5))) == 0) & (times == 1)
+    canvas.albedo[paint] = np.array([0.82, 0.82, 0.76], np.float32)
     canvas.label[paved] = ROAD
     canvas.slope[paved] = 0
 
 
 def _wheel_tracks(size: int, roads: list[Road]) -> np.ndarray:
+    """Return how much darker the wheels make each pixel, (size, size), at most 0."""
     tracks = np.zeros((size, size), np.uint8)
     for road in roads:
         for side in (-0.25, 0.25):
@@ -116,7 +133,8 @@ def _wheel_tracks(size: int, roads: list[Road]) -> np.ndarray:
     return cv2.blur(tracks.astype(np.float32), (3, 3)) * -0.07
 
 
-def _markings(rng: np.random.Generator, size: int, roads: list[Road]) -> np.ndarray:
+def _markings(size: int, roads: list[Road]) -> np.ndarray:
+    """Return where paint is, (size, size), bool: a dashed centre line, and edge lines on wide roads."""
     paint = np.zeros((size, size), np.uint8)
     for road in roads:
         if not road.marked or len(road.points) < 30:
@@ -131,11 +149,14 @@ def _markings(rng: np.random.Generator, size: int, roads: list[Road]) -> np.ndar
 
 
 def _beside(points: np.ndarray, distance: float) -> np.ndarray:
-    tangent = np.gradient(points, axis=0)
+    """Shift a line sideways by ``distance`` pixels."""
+    tangent: np.ndarray = np.gradient(points, axis=0)
     tangent /= np.linalg.norm(tangent, axis=1, keepdims=True) + 1e-6
-    return points + distance * np.stack([-tangent[:, 1], tangent[:, 0]], axis=1).astype(np.float32)
+    shifted: np.ndarray = points + distance * np.stack([-tangent[:, 1], tangent[:, 0]], axis=1).astype(np.float32)
+    return shifted
 
 
 def _stroke(target: np.ndarray, points: np.ndarray, width: float) -> None:
+    """Set the pixels under a line to 1."""
     fixed = np.round(points * 16).astype(np.int32).reshape(-1, 1, 2)
     cv2.polylines(target, [fixed], False, 1, thickness=max(1, round(width)), lineType=cv2.LINE_8, shift=4)

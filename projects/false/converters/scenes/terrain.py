@@ -1,4 +1,4 @@
-"""The ground of a scene: districts of different use, fields, meadows, bare soil and water."""
+"""The ground of a scene: districts of different land use, with fields, meadows, bare soil and water."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ DISTRICT_SPACING = 165  # pixels between district centres: a patch of 64 to 256 
 
 @dataclass
 class District:
-    """A connected area of one use.
+    """A connected area of one land use.
 
     Args:
         kind: A key of :data:`DISTRICT_WEIGHTS`.
-        angle: Direction of its streets and fields.
-        cells: Which district every pixel of the scene belongs to, shared by all of them.
-        number: This district's number there.
+        angle: Direction of its streets and fields in radians.
+        cells: Number of the district of every pixel; all districts of a scene share this array.
+        number: This district's number in ``cells``.
         window: The rectangle around it.
     """
 
@@ -32,7 +32,8 @@ class District:
     @property
     def mask(self) -> np.ndarray:
         """The pixels of ``window`` that belong to the district."""
-        return self.cells[self.window] == self.number
+        mask: np.ndarray = self.cells[self.window] == self.number
+        return mask
 
     @property
     def centre(self) -> np.ndarray:
@@ -42,14 +43,18 @@ class District:
 
     @property
     def radius(self) -> float:
+        """Half the diagonal of ``window`` in pixels."""
         rows, columns = self.window
         return float(np.hypot(rows.stop - rows.start, columns.stop - columns.start) / 2)
 
     def contains(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Which points of the plane lie in the district."""
+        """Return which points of the plane lie in the district; coordinates may be fractions or outside the scene."""
         rows, columns = np.floor(rows).astype(int), np.floor(columns).astype(int)
-        inside = (rows >= 0) & (rows < self.cells.shape[0]) & (columns >= 0) & (columns < self.cells.shape[1])
-        return inside & (self.cells[np.where(inside, rows, 0), np.where(inside, columns, 0)] == self.number)
+        inside: np.ndarray = (
+            (rows >= 0) & (rows < self.cells.shape[0]) & (columns >= 0) & (columns < self.cells.shape[1])
+        )
+        inside &= self.cells[np.where(inside, rows, 0), np.where(inside, columns, 0)] == self.number
+        return inside
 
 
 def draw_terrain(canvas: Canvas) -> list[District]:
@@ -74,10 +79,10 @@ def draw_terrain(canvas: Canvas) -> list[District]:
 
 
 def _districts(canvas: Canvas) -> list[District]:
-    """Cells around jittered centres, with wobbly borders."""
+    """Divide the scene into cells around jittered centres, with wavy borders, and draw the use of each."""
     rng, size = canvas.rng, canvas.shape[0]
     count = int(np.ceil(size / DISTRICT_SPACING)) + 1
-    places = np.stack(np.mgrid[:count, :count], -1).reshape(-1, 2) + rng.uniform(-0.15, 0.65, (count**2, 2))
+    places = np.moveaxis(np.mgrid[:count, :count], 0, -1).reshape(-1, 2) + rng.uniform(-0.15, 0.65, (count**2, 2))
     centres = np.unique(np.clip(places * DISTRICT_SPACING, 0, size - 1).astype(int), axis=0)
     seeds = np.ones((size, size), np.uint8)
     seeds[centres[:, 0], centres[:, 1]] = 0
@@ -99,20 +104,20 @@ def _districts(canvas: Canvas) -> list[District]:
 
 
 def _bounding_windows(cells: np.ndarray, count: int) -> list[tuple[slice, slice] | None]:
-    size = len(cells)
-    first, last = np.full((2, count + 1), size), np.full((2, count + 1), -1)
-    for axis, places in enumerate(np.indices(cells.shape, sparse=True)):
-        every = np.broadcast_to(places, cells.shape)
-        np.minimum.at(first[axis], cells, every)
-        np.maximum.at(last[axis], cells, every)
-    return [
-        tuple(slice(first[axis, i], last[axis, i] + 1) for axis in (0, 1)) if last[0, i] >= 0 else None
-        for i in range(1, count + 1)
-    ]
+    """Return the rectangle around each of the cells 1 to ``count``; None for a cell without pixels."""
+    first, last = np.full((2, count + 1), len(cells)), np.full((2, count + 1), -1)
+    for axis, places in enumerate(np.indices(cells.shape)):
+        np.minimum.at(first[axis], cells, places)
+        np.maximum.at(last[axis], cells, places)
+    windows: list[tuple[slice, slice] | None] = []
+    for cell in range(1, count + 1):
+        (top, left), (bottom, right) = first[:, cell], last[:, cell]
+        windows.append((slice(top, bottom + 1), slice(left, right + 1)) if bottom >= 0 else None)
+    return windows
 
 
 def _draw_meadow(canvas: Canvas) -> None:
-    """Grass: mottled, with the faint stripes of mowing."""
+    """Cover everything with mottled grass that has the faint stripes of mowing."""
     rng, shape = canvas.rng, canvas.shape
     along, _ = rotated(shape, rng.uniform(0, np.pi))
     stripes = np.sign(np.sin(along * (np.pi / rng.uniform(4, 6))))
@@ -124,7 +129,7 @@ def _draw_meadow(canvas: Canvas) -> None:
 
 
 def _draw_fields(canvas: Canvas, district: District, styles: int = 64) -> None:
-    """Parcels side by side, each with its crop colour, row direction and row distance."""
+    """Draw parcels side by side, each with its own crop colour, row direction and row spacing."""
     rng, shape, mask = canvas.rng, canvas.shape, district.mask
     u, v = rotated(shape, district.angle)
     length, width = rng.uniform(90, 170), rng.uniform(45, 85)
@@ -146,7 +151,7 @@ def _draw_fields(canvas: Canvas, district: District, styles: int = 64) -> None:
 
 
 def draw_soil(canvas: Canvas, mask: np.ndarray) -> None:
-    """Bare ground: blotches of all sizes, heaps and stones, no direction."""
+    """Draw bare ground: blotches of all sizes, heaps and stones, without a direction."""
     if not mask.any():
         return
     rng, shape = canvas.rng, canvas.shape
@@ -164,6 +169,7 @@ def draw_soil(canvas: Canvas, mask: np.ndarray) -> None:
 
 
 def _draw_lake(canvas: Canvas, district: District) -> None:
+    """Fill a district with water, often behind a strip of bare shore."""
     mask = district.mask
     depth = cv2.distanceTransform(np.pad(mask, 1, mode='edge').astype(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
     shore = np.where(mask, depth + 5 * noise(canvas.rng, canvas.shape, 40, 2), 0)
@@ -173,6 +179,7 @@ def _draw_lake(canvas: Canvas, district: District) -> None:
 
 
 def _draw_river(canvas: Canvas) -> None:
+    """Draw a winding river across the whole canvas."""
     rng, shape = canvas.rng, canvas.shape
     size = shape[0]
     angle, width = rng.uniform(0, np.pi), rng.uniform(12, 24)
@@ -186,7 +193,7 @@ def _draw_river(canvas: Canvas) -> None:
 
 
 def _draw_water(canvas: Canvas, depth: np.ndarray) -> None:
-    """Water where ``depth`` (distance from the shore in pixels) is positive: smooth, with fine parallel ripples."""
+    """Draw smooth water with fine ripples where ``depth``, the distance from the shore in pixels, is positive."""
     rng, shape = canvas.rng, canvas.shape
     mask = depth > 0
     color = material(rng, {'dark': 0.48, 'murky': 0.4, 'silt': 0.12})

@@ -1,4 +1,4 @@
-"""Trees: woods, rows along streets and fields, single crowns in gardens."""
+"""Trees: woods, hedges between fields, and groups of crowns elsewhere."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ TREES_PER_PIXEL = {
 
 
 def draw_trees(canvas: Canvas, districts: list[District]) -> None:
-    """Grow crowns over free ground and give them bumpy tops, so that light falls on them as on a canopy."""
+    """Grow crowns over free ground, with bumpy tops that catch the light like a canopy."""
     rng, shape = canvas.rng, canvas.shape
     crowns = np.zeros(shape, np.float32)
     tree = np.zeros(shape, np.int32)
@@ -46,7 +46,7 @@ def draw_trees(canvas: Canvas, districts: list[District]) -> None:
 
 
 def _crown(rng: np.random.Generator, radius: float) -> np.ndarray:
-    """A dome with lobes and bumps; 0 outside."""
+    """Return the heights of one crown, a dome with lobes and bumps; 0 outside."""
     reach = int(radius * 1.3) + 1
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float32)
     angle, distance = np.arctan2(y, x), np.hypot(x, y)
@@ -58,7 +58,7 @@ def _crown(rng: np.random.Generator, radius: float) -> np.ndarray:
 
 
 def _hedges(canvas: Canvas, districts: list[District]) -> list[tuple[float, float]]:
-    """Lines of trees through farmland, as between parcels."""
+    """Return the places of trees that stand in lines across farmland."""
     rng = canvas.rng
     found = []
     for district in districts:
@@ -78,6 +78,7 @@ def _hedges(canvas: Canvas, districts: list[District]) -> list[tuple[float, floa
 
 
 def _grow(crowns: np.ndarray, tree: np.ndarray, kernel: np.ndarray, row: int, column: int, number: int) -> None:
+    """Add one crown where it is higher than those before it, and note its number there."""
     (height, width), reach = crowns.shape, len(kernel) // 2
     top, left = max(0, row - reach), max(0, column - reach)
     bottom, right = min(height, row + reach + 1), min(width, column + reach + 1)
@@ -89,6 +90,7 @@ def _grow(crowns: np.ndarray, tree: np.ndarray, kernel: np.ndarray, row: int, co
 
 
 def _paint(canvas: Canvas, crowns: np.ndarray, tree: np.ndarray, wood: np.ndarray, count: int) -> None:
+    """Colour the crowns tree by tree, fill the gaps of woods, and set heights and labels."""
     rng, shape = canvas.rng, canvas.shape
     if not count:
         return
