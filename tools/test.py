@@ -15,7 +15,8 @@ from mmengine.dist import is_main_process
 
 from projects.false.common.command_line import ConfigOptions, report_input_errors
 from projects.false.engine.config import load_config
-from projects.false.engine.launch import build_runner, is_first_process
+from projects.false.engine.launch import build_runner
+from projects.false.engine.launchers import is_first_process
 from projects.false.evaluation.evaluate import check_outputs, example_sheet, is_folder, test, write_folder, write_scores
 
 

@@ -91,7 +91,7 @@ def test_full_disk_does_not_hide_the_loss(tiny_runner, monkeypatch) -> None:
     def full(*given) -> None:
         raise OSError('no space')
 
-    monkeypatch.setattr('projects.false.common.files.write_text', full)
+    monkeypatch.setattr('projects.false.engine.finite_loss_hook.write_text', full)
     with pytest.raises(InputError, match=r'the loss is not finite .*temperature, and go on from'):
         tiny_runner('run', **settings()).train()
 

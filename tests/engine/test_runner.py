@@ -2,8 +2,9 @@ import pytest
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 
-from projects.false import InputError
-from projects.false.engine.runner import FALSERunner, fit_schedules, init_gloo
+from projects.false.engine.config import load_config
+from projects.false.engine.runner import FALSERunner, fit_schedules
+from tests.helpers.tools import REPOSITORY
 
 
 def test_recipes_ask_for_it():
@@ -41,38 +42,7 @@ def test_nothing_to_fit(config):
     assert made.to_dict() == config
 
 
-@pytest.mark.parametrize('launcher', ['pytorch', 'slurm', 'mpi'])
-def test_process_that_no_launcher_started(launcher, monkeypatch):
-    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv('MASTER_PORT', '29501')
-    with pytest.raises(InputError, match=f'--launcher {launcher} without RANK.*start with tools/dist_train.sh'):
-        init_gloo(launcher)
-
-
-@pytest.mark.parametrize(
-    ('launcher', 'variables'),
-    [
-        ('slurm', dict(SLURM_PROCID='0', SLURM_NTASKS='1', SLURM_LOCALID='0')),
-        (
-            'mpi',
-            dict(OMPI_COMM_WORLD_RANK='0', OMPI_COMM_WORLD_SIZE='1', OMPI_COMM_WORLD_LOCAL_RANK='0'),
-        ),
-        ('pytorch', dict(RANK='0', WORLD_SIZE='1', LOCAL_RANK='0')),
-    ],
-)
-def test_launchers_variables_are_understood(launcher, variables, monkeypatch):
-    from torch import distributed
-
-    from tests.end_to_end.test_several_processes import free_port
-
-    for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
-        monkeypatch.setenv(name, 'replaced')
-    for name, value in {**variables, 'MASTER_ADDR': 'localhost', 'MASTER_PORT': str(free_port())}.items():
-        monkeypatch.setenv(name, value)
-    init_gloo(launcher, timeout=60)
-    try:
-        assert distributed.get_backend() == 'gloo'
-        assert distributed.get_world_size() == 1
-    finally:
-        distributed.destroy_process_group()
+def test_schedules_of_a_shortened_run_end_with_it():
+    config = load_config(str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py'), {'train_cfg.max_epochs': 10})
+    fit_schedules(config)
+    assert [entry.type for entry in config.param_scheduler] == ['LinearLR']

@@ -57,5 +57,5 @@ def test_a_recipe_trains_on_it(root, tmp_path):
     command += ['train_dataloader.batch_size=4', 'train_cfg.max_epochs=1']
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert 'is it spelt right' not in done.stdout + done.stderr
+    assert 'check its spelling' not in done.stdout + done.stderr
     assert (tmp_path / 'work' / 'backbone.pth').is_file()

@@ -1,10 +1,12 @@
-"""Hooks, optimizer, schedules and checkpoints. Importing registers them, and makes every checkpoint load a safe one."""
+"""Hooks, optimizer, schedules and checkpoints.
+
+Importing this package registers them with MMEngine and makes every checkpoint load a safe one.
+"""
 
 from projects.false.monitoring.collapse_hook import CollapseHook
 from projects.false.monitoring.probe_hook import ProbeHook
 
-from .checkpoints import files as checkpoints
-from .checkpoints import mmengine_loader as checkpoint_loader
+from .checkpoints.mmengine_loader import register_safe_loaders
 from .checkpoints.plain_hook import PlainCheckpointHook
 from .checkpoints.safe_hook import SafeCheckpointHook
 from .confidence_schedule_hook import ConfidenceScheduleHook
@@ -35,6 +37,7 @@ __all__ = [
     'ResumeCheckHook',
     'SafeCheckpointHook',
     'StartChecksHook',
-    'checkpoint_loader',
-    'checkpoints',
+    'register_safe_loaders',
 ]
+
+register_safe_loaders()  # for the whole process: OpenMMLab's tools import this package by custom_imports

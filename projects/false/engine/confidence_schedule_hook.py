@@ -1,4 +1,4 @@
-"""The confidence in determined pairs over training: none while the embeddings know nothing, then more and more."""
+"""Schedule the confidence in determined pairs: none while the embeddings are untrained, then rising."""
 
 import math
 
@@ -11,15 +11,15 @@ SHAPES = ('linear', 'cosine')
 
 
 def confidence_share(progress: float, start: float, end: float, shape: str) -> float:
-    """Share of the full confidence at a point of training.
+    """Compute the share of the full confidence at a point of training.
 
-    0 before ``start``, 1 from ``end`` on. Between them, with x = (progress - start) / (end - start), it is x
-    (``linear``) or (1 - cos(pi x)) / 2 (``cosine``).
+    The share is 0 before ``start`` and 1 from ``end`` on. Between them, with x = (progress - start) / (end - start), it
+    is x (``linear``) or (1 - cos(pi x)) / 2 (``cosine``).
 
     Args:
         progress: Iterations done divided by their total number.
-        start: End of the warm-up, a share of training in [0, 1].
-        end: End of the ramp, a share of training in [start, 1]; a step where it is ``start``.
+        start: End of the warm-up, as a share of training in [0, 1].
+        end: End of the ramp, as a share of training in [start, 1]; equal to ``start``, it makes the ramp a step.
         shape: ``linear`` or ``cosine``.
     """
     if progress >= end:
@@ -32,18 +32,18 @@ def confidence_share(progress: float, start: float, end: float, shape: str) -> f
 
 @HOOKS.register_module()
 class ConfidenceScheduleHook(Hook):
-    """Scale alpha, the ``confidence_weight`` of the losses of a model, over training.
+    """Scale alpha, the ``confidence_weight`` of a model's losses, over training.
 
-    An untrained head can put all cosines near 1, so that the gate is open before the embeddings mean anything. The
-    value depends on the iteration alone: a resumed run continues where it was.
+    An untrained head can put all cosines near 1, so that the gate opens before the embeddings mean anything. Alpha
+    depends on the iteration alone, so a resumed run continues with the same value.
 
     Args:
-        start: Warm-up without confidence, a share of training in [0, 1].
-        end: From here on alpha is what the loss was configured with, a share of training in [start, 1].
-        shape: How it grows between the two, ``linear`` or ``cosine``.
+        start: Length of the warm-up without confidence, as a share of training in [0, 1].
+        end: Share of training, in [start, 1], after which alpha has its configured value.
+        shape: Form of the ramp between the two, ``linear`` or ``cosine``.
 
     Raises:
-        InputError: An argument is out of range or, before training, no loss of the model has a confidence.
+        InputError: An argument is out of range, or training starts and no loss has a ``confidence_weight``.
 
     Example:
         >>> custom_hooks = [dict(type='ConfidenceScheduleHook', start=0.1, end=0.5, shape='cosine')]
@@ -57,7 +57,7 @@ class ConfidenceScheduleHook(Hook):
         self.start, self.end, self.shape = start, end, shape
 
     def before_train(self, runner) -> None:
-        """Find the losses and remember what they were configured with."""
+        """Find the losses and remember their configured alpha."""
         self._full = [
             (module, module.confidence_weight)
             for module in runner.model.modules()
@@ -70,13 +70,13 @@ class ConfidenceScheduleHook(Hook):
             )
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """Set alpha for the iteration that begins."""
+        """Set alpha for the coming iteration."""
         share = confidence_share(runner.iter / runner.max_iters, self.start, self.end, self.shape)
         for module, full in self._full:
             module.confidence_weight = share * full
         runner.message_hub.update_scalar('train/confidence_weight', share * self._full[0][1])
 
     def after_train(self, runner) -> None:
-        """Leave the losses as they were configured, for another run of the same model."""
+        """Restore the configured alpha, for another run of the same model."""
         for module, full in self._full:
             module.confidence_weight = full

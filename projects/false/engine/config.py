@@ -1,4 +1,4 @@
-"""Read a config and apply what the command line changes in it."""
+"""Read a config and apply the changes of the command line to it."""
 
 import os
 from importlib.util import find_spec
@@ -13,7 +13,7 @@ from projects.false.common.errors import InputError
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
-    """Keys of ``--cfg-options`` that a config does not have yet: additions, or slips of the pen."""
+    """List the keys of ``--cfg-options`` that a config does not have yet: additions, or typing errors."""
 
     def present(place, parts: list[str]) -> bool:
         if not parts:
@@ -26,16 +26,16 @@ def new_keys(config: Config, options: dict) -> list[str]:
 
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None, launcher: str = 'none') -> Config:
-    """Read a config and apply what the command line says.
+    """Read a config and apply the options of the command line.
 
     Args:
-        path: Config file.
+        path: The config file.
         options: ``--cfg-options`` as a dict with dotted keys.
-        work_dir: Where the run writes; by default ``work_dirs/<name of the config>`` in the current folder.
+        work_dir: Folder that the run writes to; by default ``work_dirs/<name of the config>`` in the current folder.
         launcher: MMEngine's launcher, ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
     Raises:
-        InputError: The file is missing or is no config.
+        InputError: The file is missing or is no config, or an option does not fit it.
     """
     if not Path(path).is_file():
         raise InputError(f'{path}: no such config; the recipes are in configs/')
@@ -45,7 +45,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
         raise InputError(f'{path}: cannot be read as a config: {error}') from error
     if options:
         for key in new_keys(config, options):
-            print_log(f'--cfg-options adds {key}, which {path} does not have; is it spelt right?', 'current', WARNING)
+            print_log(f'--cfg-options adds {key}, which {path} does not have; check its spelling', 'current', WARNING)
         try:
             config.merge_from_dict(options)
         except (KeyError, TypeError, IndexError, AttributeError) as error:
@@ -56,10 +56,10 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
 
 
 def enable_amp(config: Config) -> None:
-    """Train in mixed precision: MMEngine's on a GPU, bfloat16 autocast on a CPU, where MMEngine has none."""
+    """Train in mixed precision: with MMEngine's wrapper on a GPU, with bfloat16 autocast on a CPU."""
     chosen = config.optim_wrapper.get('type', 'OptimWrapper')
     if chosen != 'OptimWrapper':
-        print_log(f'--amp changes nothing: the config trains with {chosen} already', 'current')
+        print_log(f'--amp changes nothing: the config already trains with {chosen}', 'current')
         return
     if torch.cuda.is_available():
         config.optim_wrapper.type = 'AmpOptimWrapper'
@@ -72,7 +72,7 @@ def enable_auto_scale_lr(config: Config) -> None:
     """Scale the learning rate with the global batch.
 
     Raises:
-        InputError: The config does not state the batch that its learning rate is meant for.
+        InputError: The config does not state the global batch that its learning rate is meant for.
     """
     if 'base_batch_size' not in config.get('auto_scale_lr', {}):
         raise InputError(f'{config.filename}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
@@ -80,10 +80,10 @@ def enable_auto_scale_lr(config: Config) -> None:
 
 
 def allow_other_batch(config: Config) -> None:
-    """Let a run go on with another global batch than it began with.
+    """Let a resumed run use another global batch than it started with.
 
     Raises:
-        InputError: The config has nothing that checks it.
+        InputError: The config has no hook that checks the global batch.
     """
     if 'resume_check' not in config.get('default_hooks', {}):
         raise InputError(f'{config.filename}: --allow-other-batch needs default_hooks.resume_check (ResumeCheckHook)')
@@ -91,7 +91,7 @@ def allow_other_batch(config: Config) -> None:
 
 
 def check_tensorboard(config: Config) -> None:
-    """Make sure that TensorBoard's writer can be had where the config asks for it; MMEngine fails with a traceback.
+    """Check that TensorBoard is installed if the config asks for it; MMEngine would fail with a traceback.
 
     Raises:
         InputError: The package is not installed.

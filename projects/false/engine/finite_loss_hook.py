@@ -1,4 +1,4 @@
-"""A loss that is not a number stops the run at once, and says what one needs to find out why."""
+"""Stop a run at the first loss that is NaN or infinite, and report what is needed to find the cause."""
 
 import math
 import os
@@ -20,7 +20,7 @@ def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
 
 
 def image_paths(data_batch: Any) -> list[str]:
-    """List the images of a batch of mmpretrain or mmseg; empty if it does not say where they come from."""
+    """List the image files of a batch of mmpretrain or mmseg; empty if the batch does not name them."""
     samples = data_batch.get('data_samples') if isinstance(data_batch, Mapping) else None
     if not isinstance(samples, Sequence):
         return []
@@ -31,14 +31,14 @@ def image_paths(data_batch: Any) -> list[str]:
 def message(
     iteration: int, rates: Sequence[float], temperature: float | None, details: str | None, last: str | None
 ) -> str:
-    """Put into one line what happened and what to do, alike on all processes so that it is said once.
+    """Compose the error message, the same on all processes so that it is printed once.
 
     Args:
         iteration: The iteration, counted from 1 as in the log.
         rates: Learning rates of the step.
-        temperature: Of the contrastive loss, if there is one.
-        details: Where the losses and the images of the batch are told.
-        last: The last checkpoint.
+        temperature: Temperature of the contrastive loss, if there is one.
+        details: File that lists the losses and the images of the batch; None if it could not be written.
+        last: The last checkpoint; None if there is none.
     """
     facts = f'learning rate {", ".join(f"{rate:g}" for rate in rates)}'
     if temperature is not None:
@@ -53,35 +53,36 @@ def message(
 class FiniteLossHook(Hook):
     """Stop a run whose loss is not finite, before a checkpoint or a backbone is written.
 
-    Every process looks at its own loss, at the value that MMEngine noted for the log: nothing waits for the GPU once
-    more. ``WORK_DIR/non_finite_loss_iter_<n>_rank_<r>.txt``, of each process that found one, has its losses and the
-    images of its batch.
+    Every process checks the values of its own loss that MMEngine already recorded for the log, which costs no further
+    wait for the GPU. Each process that finds such a loss lists its losses and the images of its batch in
+    ``WORK_DIR/non_finite_loss_iter_<n>_rank_<r>.txt``.
 
     Raises:
-        InputError: In training, if a loss is NaN or infinite.
+        InputError: A loss is NaN or infinite.
 
     Example:
         >>> custom_hooks = [dict(type='FiniteLossHook')]
     """
 
-    priority = 'HIGH'  # after MMEngine noted the values, before averages of weights, schedules and checkpoints
+    priority = 'HIGH'  # after MMEngine recorded the values, before weight averages, schedules and checkpoints
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """Look at the losses of the step."""
+        """Check the losses of the step."""
         logged = runner.message_hub.log_scalars
         losses = {name: logged[f'train/{name}'].current() for name in outputs or () if f'train/{name}' in logged}
         broken = not_finite(losses)
         if not broken:
             return
         iteration = runner.iter + 1
-        details = os.path.join(runner.work_dir, f'non_finite_loss_iter_{iteration}_rank_')
+        stem = os.path.join(runner.work_dir, f'non_finite_loss_iter_{iteration}_rank_')
+        details: str | None
         values = ', '.join(f'{name} is {value}' for name, value in broken.items())
         try:
             listed = ''.join(f'{path}\n' for path in image_paths(data_batch) or ['# images unknown'])
-            write_text(f'{details}{get_rank()}.txt', f'# {values}\n{listed}')
-            details += '*.txt' if get_world_size() > 1 else '0.txt'
+            write_text(f'{stem}{get_rank()}.txt', f'# {values}\n{listed}')
+            details = stem + ('*.txt' if get_world_size() > 1 else '0.txt')
         except OSError:
-            details = None  # a full disk may be the lesser trouble
+            details = None  # a full disk must not hide the loss
         model = getattr(runner.model, 'module', runner.model)
         temperature = getattr(getattr(getattr(model, 'head', None), 'loss_module', None), 'temperature', None)
         if temperature is not None:

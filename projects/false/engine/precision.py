@@ -1,4 +1,4 @@
-"""Mixed precision on CPUs and GPUs alike, and channels-last memory."""
+"""Faster arithmetic: bfloat16 autocast on CPUs and GPUs, and channels-last memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,17 +15,17 @@ from projects.false.common.errors import InputError
 
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
-    """Run the forward pass of training under bfloat16 autocast; weights, gradients and updates stay in float32.
+    """Run the forward pass of training under bfloat16 autocast; weights, gradients and updates stay float32.
 
     MMEngine's ``AmpOptimWrapper`` refuses to run without a GPU. bfloat16 has the range of float32, so no loss scaling
     is needed.
 
     Args:
-        dtype: ``'bfloat16'``, the one type that needs no scaling. Default: ``'bfloat16'``.
+        dtype: ``'bfloat16'``, the only type that needs no loss scaling. Default: ``'bfloat16'``.
         **kwargs: Arguments of :class:`mmengine.optim.OptimWrapper`: ``optimizer``, ``clip_grad``, ...
 
     Raises:
-        InputError: ``dtype`` is another one, or the GPU has no bfloat16.
+        InputError: ``dtype`` is another type, or the GPU does not support bfloat16.
 
     Example:
         >>> optim_wrapper = dict(type='AutocastOptimWrapper', optimizer=dict(type='SGD', lr=0.01))
@@ -43,16 +43,16 @@ class AutocastOptimWrapper(OptimWrapper):
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Open autocast around the forward pass, inside MMEngine's own context for gradient accumulation."""
+        """Enter autocast for the forward pass, inside MMEngine's own context for gradient accumulation."""
         with super().optim_context(model), torch.autocast(self.device_type, dtype=torch.bfloat16):
             yield
 
 
 def to_channels_last(model: nn.Module) -> None:
-    """Keep a model's convolution weights, and what its backbone gets, in channels-last memory.
+    """Convert a model's convolution weights, and the input of its backbone, to channels-last memory.
 
     Args:
-        model: Has a ``backbone`` that takes images (N, C, H, W), and perhaps copies of it, as a momentum encoder is.
+        model: Model with a ``backbone`` that takes images (N, C, H, W), and perhaps copies of it (momentum encoder).
     """
     model.to(memory_format=torch.channels_last)
     backbone = getattr(model, 'backbone', None)
@@ -62,7 +62,7 @@ def to_channels_last(model: nn.Module) -> None:
 
 
 def in_channels_last(model: nn.Module) -> bool:
-    """Whether :func:`to_channels_last` was applied."""
+    """Tell whether :func:`to_channels_last` was applied."""
     return _convert in getattr(model, 'backbone', model)._forward_pre_hooks.values()
 
 
@@ -73,19 +73,20 @@ def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...
 
 @HOOKS.register_module()
 class ChannelsLastHook(Hook):
-    """Switch the runner's model to channels-last before anything runs.
+    """Convert the runner's model to channels-last memory before anything runs.
 
-    Weights and input both: with one of them alone every convolution converts back and forth. For several processes
-    :class:`~projects.false.engine.runner.FALSERunner` converts before it wraps the model: DistributedDataParallel lays
-    out its buckets of gradients when it wraps; with weights that change their layout afterwards training goes wrong.
+    Both weights and input are converted; with only one of them, every convolution would convert back and forth. With
+    several processes :class:`~projects.false.engine.runner.FALSERunner` converts the model before it wraps it, since
+    DistributedDataParallel lays out its gradient buckets on wrapping. Weights that change their layout afterwards give
+    wrong gradients.
     """
 
     def before_run(self, runner) -> None:
-        """Convert the model once, unless it is wrapped already: then gradients would no longer fit their buckets."""
+        """Convert the model unless it is wrapped already, when its gradients would no longer fit their buckets."""
         if not is_model_wrapper(runner.model):
             to_channels_last(runner.model)
         elif not in_channels_last(runner.model.module):
             runner.logger.warning(
-                "the model is wrapped for several processes already and stays as it is: runner_type='FALSERunner' "
-                'converts it to channels-last memory before that'
+                "the model is already wrapped for several processes and stays as it is; set runner_type='FALSERunner' "
+                'to convert it to channels-last memory before wrapping'
             )

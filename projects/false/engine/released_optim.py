@@ -1,4 +1,4 @@
-"""The optimizer and learning rate of the authors' release: SGD over LARC, warm-up, and a cosine with one restart."""
+"""Optimizer and learning rate of the authors' release: LARC over SGD, warm-up, and a cosine with one restart."""
 
 import math
 from collections import defaultdict
@@ -15,7 +15,7 @@ from projects.false.common.errors import InputError
 def larc_gradients(
     params: list[Tensor], grads: list[Tensor], weight_decay: float, trust_coefficient: float, eps: float
 ) -> list[Tensor]:
-    """Scale every gradient to the size of its parameter.
+    """Scale every gradient to the norm of its parameter.
 
     With norms ``|p| > 0`` and ``|g| > 0``: ``(g + wd p) * trust |p| / (|g| + wd |p| + eps)``. A parameter of zero
     norm or zero gradient keeps its raw gradient, without decay. The norms stay on the device.
@@ -24,7 +24,7 @@ def larc_gradients(
         params: Parameters of one device and data type.
         grads: Their gradients.
         weight_decay: wd, at least 0.
-        trust_coefficient: Length of a step relative to the parameter's norm, above 0.
+        trust_coefficient: Step length relative to the norm of the parameter, above 0.
         eps: Added to the denominator, at least 0.
 
     Returns:
@@ -38,7 +38,7 @@ def larc_gradients(
     scale = torch.where(active, trust, 1.0).to(params[0].dtype).unbind()
     if weight_decay:
         decay = (active.to(norm_type) * weight_decay).to(params[0].dtype).unbind()
-        grads = torch._foreach_add(torch._foreach_mul(params, decay), grads)
+        grads = list(torch._foreach_add(torch._foreach_mul(params, decay), grads))
     return list(torch._foreach_mul(grads, scale))
 
 
@@ -46,8 +46,8 @@ def larc_gradients(
 class LARC(Optimizer):
     """Layer-wise adaptive rate scaling over SGD with momentum, as in the released FALSE recipe.
 
-    Unlike mmpretrain's ``LARS`` the learning rate stays outside the momentum buffer, and normalization weights and
-    biases are scaled like every other parameter. Give them no weight decay by ``paramwise_cfg``.
+    Unlike in mmpretrain's ``LARS``, the learning rate stays outside the momentum buffer, and normalization weights and
+    biases are scaled like every other parameter. Exempt them from weight decay with ``paramwise_cfg``.
 
     Args:
         params: Parameters or parameter groups.
@@ -62,7 +62,7 @@ class LARC(Optimizer):
 
     Example:
         >>> optim_wrapper = dict(
-        ...     optimizer=dict(type='LARC', lr=4.8, weight_decay=1e-6),  # named, else MMEngine has nothing to multiply
+        ...     optimizer=dict(type='LARC', lr=4.8, weight_decay=1e-6),  # given, as MMEngine multiplies it
         ...     paramwise_cfg=dict(norm_decay_mult=0.0))
     """
 
@@ -85,7 +85,7 @@ class LARC(Optimizer):
         super().__init__(params, defaults)
 
     def add_param_group(self, param_group: dict) -> None:
-        """Add a group whose values override the defaults."""
+        """Add a parameter group, whose values override the defaults."""
         ranges = {
             'lr': ('at least 0', lambda value: value >= 0),
             'momentum': ('in [0, 1)', lambda value: 0 <= value < 1),
@@ -104,7 +104,7 @@ class LARC(Optimizer):
         """Update every parameter that has a gradient.
 
         Args:
-            closure: Evaluates the model again and returns the loss.
+            closure: Function that evaluates the model again and returns the loss.
 
         Returns:
             The closure's loss, or None.
@@ -113,7 +113,7 @@ class LARC(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # MMEngine's paramwise_cfg makes a group of every parameter; alike ones are updated together.
+        # MMEngine's paramwise_cfg puts every parameter into a group of its own; those with equal settings go together.
         batches: dict[tuple, list[Tensor]] = defaultdict(list)
         for group in self.param_groups:
             settings = tuple(group[name] for name in ('lr', 'momentum', 'weight_decay', 'trust_coefficient', 'eps'))
@@ -153,7 +153,7 @@ def released_lr(progress: float, peak: float = _RELEASED_PEAK) -> float:
 
     Args:
         progress: Steps done divided by the total number of steps, in [0, 1].
-        peak: Value at the end of the warm-up; everything is in proportion to it. Default: 4.8.
+        peak: Nominal value at the end of the warm-up, which scales the whole schedule. Default: 4.8.
 
     Returns:
         The learning rate.
@@ -178,14 +178,14 @@ def released_lr(progress: float, peak: float = _RELEASED_PEAK) -> float:
 
 @PARAM_SCHEDULERS.register_module()
 class ReleasedLR(_ParamScheduler):
-    """MMEngine scheduler that sets ``released_lr`` with the optimizer's own learning rate as the peak.
+    """Set the learning rate by :func:`released_lr`, with the optimizer's own learning rate as the peak.
 
     Args:
-        optimizer: The optimizer or its wrapper; MMEngine passes it.
+        optimizer: The optimizer or its wrapper, passed by MMEngine.
         begin: First step. Default: 0.
-        end: Step after the last one; MMEngine's runner fills in the length of training.
+        end: Step after the last one, filled in by MMEngine's runner with the length of training.
         last_step: Step to continue from without a state dict. Default: -1.
-        by_epoch: Count epochs instead of iterations; the released recipe counts iterations. Default: False.
+        by_epoch: Count epochs instead of iterations, unlike the released recipe. Default: False.
         verbose: Print every value. Default: False.
 
     Raises:
@@ -210,13 +210,23 @@ class ReleasedLR(_ParamScheduler):
 
     @classmethod
     def build_iter_from_epoch(
-        cls, *args, begin: int = 0, end: int = INF, by_epoch: bool = True, epoch_length: int | None = None, **kwargs
+        cls,
+        optimizer: OptimizerType,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+        epoch_length: int | None = None,
     ) -> 'ReleasedLR':
         """Build from epochs, for ``dict(type='ReleasedLR', by_epoch=True, end=200, convert_to_iter_based=True)``."""
         if not by_epoch or not epoch_length or epoch_length < 1:
-            raise InputError(f'ReleasedLR: no iterations in by_epoch={by_epoch} with epoch_length={epoch_length}')
+            raise InputError(
+                f'ReleasedLR cannot count iterations with by_epoch={by_epoch} and epoch_length={epoch_length}; set '
+                'by_epoch=True and train by epochs'
+            )
         end = end if end >= INF else int(end * epoch_length)
-        return cls(*args, begin=int(begin * epoch_length), end=end, by_epoch=False, **kwargs)
+        return cls(optimizer, int(begin * epoch_length), end, last_step, by_epoch=False, verbose=verbose)
 
     def _get_value(self) -> list[float]:
         progress = self.last_step / (self.end - self.begin)

@@ -1,4 +1,4 @@
-"""What must hold before the first step, and what a user wants to read before a long run."""
+"""Check before the first step that data, model and batch fit together, and log what the run amounts to."""
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
@@ -12,10 +12,10 @@ from .resume.global_batch import GlobalBatch, accumulation_of
 
 
 def check_batches(images: int, batch_size: int, batches: int) -> None:
-    """Refuse a loader that yields nothing, before MMEngine stops at its own assertion.
+    """Refuse a data loader without a single batch, at which MMEngine would fail with an assertion.
 
     Raises:
-        InputError: There is not one full batch.
+        InputError: The images do not fill one batch.
     """
     if batches == 0:
         raise InputError(
@@ -25,14 +25,14 @@ def check_batches(images: int, batch_size: int, batches: int) -> None:
 
 
 def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> None:
-    """Refuse a segmentation head whose number of classes is not that of the data.
+    """Refuse a segmentation head whose number of classes differs from that of the data.
 
     Args:
-        model_classes: Number of classes by name of the head.
+        model_classes: Number of classes of each head, by name.
         data_classes: Class names of the data set.
 
     Raises:
-        InputError: The numbers differ.
+        InputError: A number differs.
     """
     for head, number in model_classes.items():
         if number != len(data_classes):
@@ -43,15 +43,15 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
 
 
 def check_queue(queue_len: int, images: int, global_batch: int) -> None:
-    """Refuse a queue that would be full of old keys of the queries' own images, or that a batch does not divide.
+    """Refuse a queue that would fill up with old keys of the queries' own images, or that the batch does not divide.
 
     Args:
-        queue_len: K.
-        images: Images in the data set.
-        global_batch: Images a step, over all processes.
+        queue_len: Length K of the queue.
+        images: Number of images in the data set.
+        global_batch: Images per step, over all processes.
 
     Raises:
-        InputError: K is more than a quarter of the images or no multiple of the global batch.
+        InputError: K is more than a quarter of the images, or no multiple of the global batch.
     """
     largest = images // 4 // global_batch * global_batch
     way_out = f'set model.queue_len={largest}' if largest else 'add images or lower train_dataloader.batch_size'
@@ -67,7 +67,7 @@ def check_queue(queue_len: int, images: int, global_batch: int) -> None:
 
 
 def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool) -> str | None:
-    """Say that a learning rate is meant for another global batch; None where it fits or is scaled."""
+    """Word the warning that the learning rate is meant for another global batch; None where it fits or is scaled."""
     if base_batch is None or scaled or global_batch == base_batch:
         return None
     return (
@@ -77,7 +77,7 @@ def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool
 
 
 def shuffling_advice(backbone: nn.Module, processes: int) -> str | None:
-    """Say that statistics over all processes undo the shuffling of keys (MoCo, section 3.3); None where they do not."""
+    """Word the warning that SyncBN undoes the shuffling of keys (MoCo, section 3.3); None where it does not."""
     if processes == 1 or not any(isinstance(module, nn.SyncBatchNorm) for module in backbone.modules()):
         return None
     return (
@@ -88,12 +88,12 @@ def shuffling_advice(backbone: nn.Module, processes: int) -> str | None:
 
 @HOOKS.register_module()
 class StartChecksHook(Hook):
-    """Check data against model before training and testing; say global batch and learning rate."""
+    """Check the data against the model before training and testing; log global batch and learning rate."""
 
     priority = 'VERY_HIGH'
 
     def before_train(self, runner) -> None:
-        """Check the train loader, then log what the run amounts to."""
+        """Check classes, batch and queue, then log the number of images, the global batch and the learning rate."""
         loader = runner.train_dataloader
         images = len(loader.dataset)
         check_classes(_head_classes(runner.model), _data_classes(loader))
@@ -128,7 +128,7 @@ def _warn(runner, text: str | None) -> None:
 
 def _head_classes(model) -> dict[str, int]:
     model = getattr(model, 'module', model)
-    heads = {name: getattr(model, name, None) for name in ('decode_head', 'auxiliary_head')}
+    heads = {name: getattr(model, name) for name in ('decode_head', 'auxiliary_head') if hasattr(model, name)}
     return {name: head.num_classes for name, head in heads.items() if hasattr(head, 'num_classes')}
 
 

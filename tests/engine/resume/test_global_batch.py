@@ -5,27 +5,33 @@ import torch
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from projects.false.common.errors import InputError
-from projects.false.engine.resume.global_batch import GlobalBatch, accumulation_of, compare, global_batch, place
+from projects.false.engine.resume.global_batch import (
+    GlobalBatch,
+    accumulation_of,
+    compare_batches,
+    equivalent_iteration,
+    global_batch,
+)
 
 BEFORE = GlobalBatch(processes=2, per_process=128, epoch_length=10)
 
 
 def test_nothing_changed() -> None:
-    assert compare(BEFORE, BEFORE, allowed=False) is None
+    assert compare_batches(BEFORE, BEFORE, allowed=False) is None
 
 
 def test_same_global_batch_on_other_processes_is_said() -> None:
-    said = compare(BEFORE, GlobalBatch(4, 64, 10), allowed=False)
+    said = compare_batches(BEFORE, GlobalBatch(4, 64, 10), allowed=False)
     assert 'global batch 256 = 4 process(es) x 64, before 256 = 2 process(es) x 128; the global batch stays' in said
 
 
 def test_other_global_batch_is_an_error_unless_asked_for() -> None:
     now = GlobalBatch(1, 128, 20)
     with pytest.raises(InputError) as caught:
-        compare(BEFORE, now, allowed=False)
+        compare_batches(BEFORE, now, allowed=False)
     for words in ('256 = 2 process(es) x 128', '128 = 1 process(es) x 128', 'is 256 over all', '--allow-other-batch'):
         assert words in str(caught.value)
-    assert 'as asked for: 128 = 1 process(es) x 128, before 256' in compare(BEFORE, now, allowed=True)
+    assert 'as asked for: 128 = 1 process(es) x 128, before 256' in compare_batches(BEFORE, now, allowed=True)
 
 
 def test_images_behind_a_step_of_the_optimizer() -> None:
@@ -44,7 +50,7 @@ def test_accumulation() -> None:
 
 
 def test_checkpoint_without_a_note() -> None:
-    assert 'does not say its global batch; this run has 256' in compare(None, BEFORE, allowed=False)
+    assert 'does not say its global batch; this run has 256' in compare_batches(None, BEFORE, allowed=False)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +58,9 @@ def test_checkpoint_without_a_note() -> None:
     [(10, 20, 30, 60), (10, 3, 30, 9), (10, 10, 34, 34), (None, None, 34, 34), (10, None, 30, 30)],
 )
 def test_place(before, now, iteration, expected) -> None:
-    assert place(GlobalBatch(1, 8, before), GlobalBatch(1, 4, now), iteration) == expected
+    assert equivalent_iteration(GlobalBatch(1, 8, before), GlobalBatch(1, 4, now), iteration) == expected
 
 
 def test_within_an_epoch_there_is_no_place() -> None:
     with pytest.raises(InputError, match='34 iterations, epochs of 10'):
-        place(BEFORE, GlobalBatch(1, 128, 20), 34)
+        equivalent_iteration(BEFORE, GlobalBatch(1, 128, 20), 34)

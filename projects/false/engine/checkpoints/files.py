@@ -1,6 +1,7 @@
 """Read, verify and write checkpoints as data.
 
-Reading runs none of a file's contents. Writing leaves the old file until the new one is complete."""
+Reading never runs code from a file. Writing keeps the old file until the new one is complete.
+"""
 
 import io
 import json
@@ -21,13 +22,16 @@ from torch import Tensor
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write
 
+SUFFIX = '.safetensors'
+_META = 'facts'  # key of a safetensors header under which ``meta`` is kept, as JSON
+
 
 class DamagedCheckpoint(InputError):
-    """A file that is incomplete or no checkpoint, where an earlier one may serve."""
+    """A file is incomplete or no checkpoint. The caller may try an earlier one."""
 
 
 class _History(HistoryBuffer):
-    """Unpickles as a HistoryBuffer whose statistics are the class's own, not the file's."""
+    """Stand in for a HistoryBuffer in a file; becomes one with the statistics of the class, not of the file."""
 
     def __setstate__(self, state: dict) -> None:
         self.__class__ = HistoryBuffer
@@ -36,7 +40,7 @@ class _History(HistoryBuffer):
 
 
 def _name_of_statistic(owner: type, name: str) -> str:
-    """Stand in for the ``getattr`` by which pickled histories name their methods; nothing looks at the result."""
+    """Stand in for the ``getattr`` by which pickled histories refer to their methods; the result is not used."""
     if owner is not _History or name not in ('min', 'max', 'current', 'mean'):
         raise UnpicklingError('GLOBAL getattr was used for more than the statistics of a log')
     return name
@@ -45,9 +49,9 @@ def _name_of_statistic(owner: type, name: str) -> str:
 _rebuild_array, _rebuild_scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
 _NUMBER_CODES = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat'] + 'SU'
 
-# In the form that torch.serialization.safe_globals takes: a type, or a pair of what is used and the name in the file.
-# NumPy 1 and 2 write different names.
-HARMLESS = [
+# As torch.serialization.safe_globals takes them: types, or pairs of a replacement and the name in the file that it
+# stands for. NumPy 1 and 2 write different names.
+HARMLESS: list[Callable | tuple[Callable, str]] = [
     (_History, 'mmengine.logging.history_buffer.HistoryBuffer'),
     (_name_of_statistic, 'builtins.getattr'),
     np.ndarray,
@@ -57,28 +61,25 @@ HARMLESS = [
     *((_rebuild_scalar, f'numpy.{core}.multiarray.scalar') for core in ('core', '_core')),
 ]
 
-SUFFIX = '.safetensors'
-_FACTS = 'facts'  # key of the header under which facts are kept, as JSON
-
 
 def read_safetensors(path: str | os.PathLike) -> dict[str, Any]:
     """Read a safetensors file.
 
     Args:
-        path: The file, of this project or of any other.
+        path: The file, written by this project or by any other.
 
     Returns:
-        ``state_dict``, CPU tensors by name, and ``meta``, the facts that :func:`write_safetensors` noted, or nothing.
+        ``state_dict``, CPU tensors by name, and ``meta``, as :func:`write_safetensors` stored it, or an empty dict.
 
     Raises:
         DamagedCheckpoint: The file is incomplete or no safetensors file.
-        InputError: It cannot be read.
+        InputError: The file cannot be read.
     """
-    from safetensors import SafetensorError, safe_open  # here, since an environment of mmselfsup may lack it
+    from safetensors import SafetensorError, safe_open  # here, as an environment made for mmselfsup may lack it
 
     try:
         with safe_open(os.fspath(path), framework='pt', device='cpu') as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 it is no dict
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 not a dict
             header = file.metadata() or {}
     except SafetensorError as error:
         raise DamagedCheckpoint(
@@ -87,26 +88,26 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f'checkpoint {path} cannot be read ({error}); check its permissions') from error
     try:
-        meta = json.loads(header.get(_FACTS, '{}'))
+        meta = json.loads(header.get(_META, '{}'))
     except ValueError:
         meta = {}
     return {'state_dict': state, 'meta': meta if isinstance(meta, dict) else {}}
 
 
-def write_safetensors(state: Mapping[str, Tensor], path: str | os.PathLike, facts: Mapping[str, Any]) -> None:
-    """Write weights whole or not at all.
+def write_safetensors(state: Mapping[str, Tensor], path: str | os.PathLike, meta: Mapping[str, Any]) -> None:
+    """Write weights to a safetensors file, completely or not at all.
 
     Args:
         state: Tensors by name, each with memory of its own.
-        path: Where to; folders are made as needed.
-        facts: Plain values to note in the header.
+        path: The file to write; folders are made as needed.
+        meta: Plain values to store in the header.
 
     Raises:
-        InputError: The file system refuses, or what was written does not read back.
+        InputError: The file cannot be written, or does not read back.
     """
     from safetensors.torch import save
 
-    data = save(dict(state), {'format': 'pt', _FACTS: json.dumps(dict(facts))})
+    data = save(dict(state), {'format': 'pt', _META: json.dumps(dict(meta))})
     try:
         with atomic_write(Path(path), read_safetensors) as file:
             file.write(data)
@@ -117,19 +118,19 @@ def write_safetensors(state: Mapping[str, Tensor], path: str | os.PathLike, fact
 def read_checkpoint(
     path: str | os.PathLike, map_location: str | torch.device | Callable | None = 'cpu', mmap: bool = False
 ) -> Any:
-    """Read a checkpoint of tensors and plain values without running anything in it.
+    """Read a checkpoint of tensors and plain values without running any code in it.
 
     Args:
-        path: The file; ``~`` is expanded. What ends in ``.safetensors`` is read as such.
-        map_location: Where its tensors go, as in :func:`torch.load`; None is the CPU.
-        mmap: Leave the tensors on the disk until they are used: quick where only the plain values matter.
+        path: The file; ``~`` is expanded. A name that ends in ``.safetensors`` is read by :func:`read_safetensors`.
+        map_location: Device for the tensors, as in :func:`torch.load`; None is the CPU.
+        mmap: Leave the tensors on the disk until they are used, which is fast where only the plain values matter.
 
     Returns:
-        The object in the file; of a safetensors file ``state_dict`` and ``meta``.
+        The object in the file; for a safetensors file a dict of ``state_dict`` and ``meta``.
 
     Raises:
         DamagedCheckpoint: The file is damaged or no PyTorch checkpoint.
-        InputError: The file is missing, asks for code to run, or carries a config that MMEngine would execute.
+        InputError: The file is missing, asks for code to run, or contains a config that MMEngine would execute.
     """
     path = Path(path).expanduser()
     if not path.is_file():
@@ -152,7 +153,7 @@ def _unpickled(path: Path, map_location: str | torch.device | Callable, mmap: bo
             )
     except PermissionError as error:
         raise InputError(f'checkpoint {path} cannot be read; check its permissions') from error
-    except Exception as error:  # whatever bytes make the unpickler stumble over: EOFError, IndexError, KeyError, ...
+    except Exception as error:  # damaged bytes raise EOFError, IndexError, KeyError, ...
         unsafe = re.search(r'GLOBAL (\S+)|(TorchScript|legacy \.tar)', str(error))
         if unsafe:
             raise InputError(
@@ -163,20 +164,20 @@ def _unpickled(path: Path, map_location: str | torch.device | Callable, mmap: bo
 
 
 def verify_checkpoint(path: str | os.PathLike) -> Any:
-    """Make sure that a checkpoint is complete, byte for byte, and reads as plain data.
+    """Verify that a checkpoint is complete, byte for byte, and reads as plain data.
 
-    A checkpoint is a zip file; its checksums tell a flipped bit as well as a missing end, at the cost of reading the
+    A checkpoint is a zip file, whose checksums reveal a flipped bit as well as a missing end at the cost of reading the
     file once. Tensors are not loaded.
 
     Returns:
-        The object in the file, for a look at its plain values.
+        The object in the file, whose plain values can be used.
 
     Raises:
-        DamagedCheckpoint: A checksum does not fit, or the file is cut off.
+        DamagedCheckpoint: A checksum does not match, or the file is truncated.
         InputError: As :func:`read_checkpoint`.
     """
     if not Path(path).is_file() or not zipfile.is_zipfile(path):
-        return read_checkpoint(path)  # legacy checkpoints have no checksums; anything else is told apart there
+        return read_checkpoint(path)  # legacy checkpoints have no checksums
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
@@ -194,22 +195,22 @@ def _damaged(path: str | os.PathLike) -> DamagedCheckpoint:
 
 
 def write_checkpoint(obj: Any, path: str | os.PathLike) -> None:
-    """Write a checkpoint so that ``path`` holds either the whole new file or what it held before.
+    """Write a checkpoint so that ``path`` holds either the whole new file or its previous content.
 
     Args:
-        obj: Tensors and plain values, anything that :func:`read_checkpoint` takes back.
-        path: Where to; folders are made as needed.
+        obj: Tensors and plain values that :func:`read_checkpoint` can read.
+        path: The file to write; folders are made as needed.
 
     Raises:
-        InputError: The file system refuses, or what was written does not read back.
+        InputError: The file cannot be written, or does not read back.
     """
-    buffer = io.BytesIO()  # PyTorch's writer hides the error of a full disk behind one of its own
+    buffer = io.BytesIO()  # writing to the disk directly, PyTorch hides a full disk behind an error of its own
     torch.save(obj, buffer)
     write_checkpoint_bytes(buffer.getbuffer(), path)
 
 
 def write_checkpoint_bytes(data: bytes | memoryview, path: str | os.PathLike) -> None:
-    """Write a checkpoint that :func:`torch.save` made already; see :func:`write_checkpoint`."""
+    """Write the bytes that :func:`torch.save` made of a checkpoint; see :func:`write_checkpoint`."""
     path = Path(path).expanduser()
 
     def verify(temporary: Path) -> None:

@@ -1,74 +1,26 @@
-"""Choose the checkpoint that a run resumes from: the last complete one of its work folder."""
+"""Choose the checkpoint that a run resumes from.
+
+Usually that is the last complete one of its work folder. A run that torchrun restarts goes on from what it saved
+itself: the launch record, ``.launch.json`` in the work folder, tells its checkpoints from those of earlier runs.
+"""
 
 import json
 import os
 import socket
 from collections.abc import Collection
+from logging import WARNING
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.dist import all_gather_object, broadcast_object_list, is_main_process
+from mmengine.logging import print_log
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import write_text
 
 from .files import DamagedCheckpoint, read_checkpoint, verify_checkpoint
 
-_NAME = '.launch.json'
-
-
-class LaunchRecord(NamedTuple):
-    """What the processes of one torchrun did in a work folder.
-
-    Attributes:
-        launchers: Who started them, one a machine.
-        runs: ``experiment_name`` of every start; MMEngine notes it, with its time, in each checkpoint.
-        resumed: Checkpoint that the first start went on from; None if it began.
-    """
-
-    launchers: list[str]
-    runs: list[str]
-    resumed: str | None
-
-
-def launcher() -> str | None:
-    """Name the torchrun that started this process, alike after each of its restarts; None without one.
-
-    Its run id is not enough: several launches may share one. The folder of its error files is made anew by each.
-    """
-    file = os.environ.get('TORCHELASTIC_ERROR_FILE')
-    if not file:
-        return None
-    return f'{socket.gethostname()} {os.environ.get("TORCHELASTIC_RUN_ID", "")} {Path(file).parents[2]}'
-
-
-def read_record(folder: str | os.PathLike) -> LaunchRecord | None:
-    """Read what this torchrun did in a work folder; None if this is its first start there."""
-    try:
-        noted = json.loads(Path(folder, _NAME).read_text(encoding='utf-8'))
-        record = LaunchRecord(list(noted['launchers']), list(noted['runs']), noted['resumed'])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    name = launcher()
-    return record if name is not None and name in record.launchers else None
-
-
-def note_start(runner) -> None:
-    """Note a start of torchrun's in the work folder, before the first checkpoint; all processes call it.
-
-    Raises:
-        InputError: The folder cannot be written.
-    """
-    launchers = sorted({name for name in all_gather_object(launcher()) if name})
-    if not launchers or not is_main_process():
-        return
-    resumed = os.path.abspath(runner._load_from) if runner._resume and runner._load_from else None
-    before = read_record(runner.work_dir) or LaunchRecord([], [], resumed)
-    record = LaunchRecord(launchers, [*before.runs, runner.experiment_name], before.resumed)
-    try:
-        write_text(Path(runner.work_dir, _NAME), json.dumps(record._asdict()))
-    except OSError as error:
-        raise InputError(f'{runner.work_dir}: cannot be written ({error.strerror}); free space') from error
+_RECORD = '.launch.json'
 
 
 class Found(NamedTuple):
@@ -83,95 +35,71 @@ class Found(NamedTuple):
     skipped: list[str]
 
 
-def pointed_to(folder: str | os.PathLike) -> str | None:
-    """Read ``last_checkpoint``; a file of that name in the folder goes first, since folders are moved and copied.
+class LaunchRecord(NamedTuple):
+    """What the processes of one torchrun did in a work folder.
 
-    Returns:
-        The checkpoint that it names, which may be missing; None if there is no such file or nothing in it.
+    Attributes:
+        launchers: The torchruns that started them, one per machine.
+        runs: ``experiment_name`` of every start; MMEngine writes it, with the time in it, into each checkpoint.
+        resumed: Checkpoint that the first start resumed from; None if it started from nothing.
     """
-    try:
-        lines = Path(folder, 'last_checkpoint').read_text(encoding='utf-8', errors='replace').splitlines()
-    except OSError:
-        return None
-    named = lines[0].strip() if lines else ''
-    here = os.path.join(folder, os.path.basename(named))
-    return here if named and os.path.isfile(here) else named or None
+
+    launchers: list[str]
+    runs: list[str]
+    resumed: str | None
 
 
-def iteration_of(checkpoint: object) -> int | None:
-    """Iterations that a checkpoint has behind it; None if training cannot go on from it, as from weights alone."""
-    if not isinstance(checkpoint, dict) or not {'meta', 'state_dict', 'message_hub'} <= checkpoint.keys():
-        return None
-    meta = checkpoint['meta']
-    number = meta.get('iter') if isinstance(meta, dict) else None
-    return number if isinstance(number, int) else None
+def resolve_resume(resume: str | None, folder: str | os.PathLike) -> Found | None:
+    """Decide what a run goes on from, and log the decision: the one place that does.
 
+    Two entries call it, since a run can start in two ways. ``tools/train.py`` does so before it builds the runner
+    (:func:`~projects.false.engine.launch.set_resume`). OpenMMLab's own ``train.py`` only builds a runner, whose
+    :meth:`~projects.false.engine.runner.FALSERunner.load_or_resume` calls it then.
 
-def find_latest_checkpoint(folder: str | os.PathLike, runs: Collection[str] | None = None) -> Found:
-    """Find the checkpoint that ``last_checkpoint`` names, or else the complete one with the most iterations.
-
-    The best checkpoints of a validation are left aside: they have no optimizer.
+    A run that torchrun restarted goes on from what it saved itself, whatever else is in the work folder; if it saved
+    nothing, it does what its first start did.
 
     Args:
+        resume: ``'auto'`` for the latest checkpoint of the work folder, or a file; None if nobody asked to resume.
         folder: The work folder.
-        runs: Only checkpoints of these (MMEngine's ``experiment_name``); None takes all.
+
+    Returns:
+        The checkpoint, with ``path`` None where the run has to start from the beginning; None if nobody asked.
 
     Raises:
-        InputError: A file asks for code to run; that is never passed over in silence.
+        InputError: The file does not exist, or all checkpoints of the work folder are damaged.
     """
-    named, skipped = pointed_to(folder), []
-    if named is not None:
-        if not os.path.isfile(named):
-            skipped.append(f'last_checkpoint names {named}, which is missing')
-        else:
-            try:
-                checkpoint = verify_checkpoint(named)
-                if iteration_of(checkpoint) is None:
-                    skipped.append(f'last_checkpoint names {named}, which training cannot go on from')
-                elif _is_of(checkpoint, runs):
-                    return Found(named, [])
-                else:
-                    skipped.append(f'last_checkpoint names {named}, which is of an earlier run')
-            except DamagedCheckpoint:
-                skipped.append(f'{named} is damaged')
-    places = {os.path.abspath(folder): Path(folder)}
-    if named and os.path.dirname(named):  # checkpoints may lie in an out_dir of their own
-        places.setdefault(os.path.abspath(os.path.dirname(named)), Path(named).parent)
-    files = [path for place in places.values() for path in sorted(place.glob('*.pth')) if path.is_file()]
-    looked_at = named and os.path.abspath(named)
-    candidates = []
-    for path in files:
-        if not path.name.startswith(('best_', '.')) and os.path.abspath(path) != looked_at:
-            try:
-                checkpoint = read_checkpoint(path, mmap=True)
-            except DamagedCheckpoint:
-                skipped.append(f'{path} is damaged')
-                continue
-            iteration = iteration_of(checkpoint)
-            if iteration is not None and _is_of(checkpoint, runs):
-                candidates.append((iteration, path.stat().st_mtime, path))
-    for _, _, path in sorted(candidates, reverse=True):
-        try:
-            verify_checkpoint(path)
-            return Found(str(path), skipped)
-        except DamagedCheckpoint:
-            skipped.append(f'{path} is damaged')
-    return Found(None, skipped)
+    record = read_record(folder)
+    if record is not None:
+        found = choose_after_restart(folder, record)
+    elif resume is not None:
+        found = choose_resumed(resume, folder)
+    else:
+        _warn_of_checkpoints(folder)
+        return None
+    for text in found.skipped:
+        print_log(f'passed over on resuming: {text}', 'current', WARNING)
+    if record is not None:
+        place = found.path or 'the beginning: there is no checkpoint of this run yet'
+        print_log(f'restart {len(record.runs)} by torchrun goes on from {place}', 'current')
+    elif found.path is None:
+        print_log(f'{folder}: no checkpoint to resume from yet, the run begins', 'current')
+    return found
 
 
 def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
-    """Decide what a run goes on from.
+    """Choose the checkpoint that a user asks for.
 
     Args:
-        given: ``'auto'``, for the work folder's latest checkpoint, or a file.
+        given: ``'auto'`` for the latest checkpoint of the work folder, or a file.
         folder: The work folder.
 
     Returns:
-        The checkpoint; without one the run begins.
+        The checkpoint; without one the run starts from the beginning.
 
     Raises:
-        InputError: The file does not exist, is damaged, asks for code to run or holds no more than weights, or the work
-            folder has checkpoints and all are damaged.
+        InputError: The file does not exist, is damaged, asks for code to run or holds weights only; or the work folder
+            has checkpoints and all are damaged.
     """
     if given != 'auto':
         if not os.path.isfile(given):
@@ -192,17 +120,17 @@ def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
 
 
 def choose_after_restart(folder: str | os.PathLike, record: LaunchRecord) -> Found:
-    """Decide what a run goes on from that torchrun started again: what it saved itself, else what it began with.
+    """Choose the checkpoint of a run that torchrun restarted: what it saved itself, or else what it resumed from.
 
     Args:
         folder: The work folder, perhaps with checkpoints of earlier runs.
-        record: Of the starts before.
+        record: The starts so far.
 
     Returns:
-        The checkpoint; without one the run begins.
+        The checkpoint; without one the run starts from the beginning.
 
     Raises:
-        InputError: It saved nothing, and the checkpoint that it began with is gone.
+        InputError: The run saved nothing, and the checkpoint that it resumed from is gone.
     """
     latest = find_latest_checkpoint(folder, record.runs)
     if latest.path is not None or record.resumed is None:
@@ -210,12 +138,142 @@ def choose_after_restart(folder: str | os.PathLike, record: LaunchRecord) -> Fou
     return Found(choose_resumed(record.resumed, folder).path, latest.skipped)
 
 
-def _is_of(checkpoint: dict, runs: Collection[str] | None) -> bool:
-    return runs is None or checkpoint['meta'].get('experiment_name') in runs
-
-
 def agree_on_checkpoint(runner) -> None:
-    """Let every process go on from the file that the first one chose, also where the others do not see its folder."""
+    """Let every process resume from the file that the first one chose, even where the others cannot see its folder."""
     choice = [(runner._resume, runner._load_from)]
     broadcast_object_list(choice)
     runner._resume, runner._load_from = choice[0]
+
+
+def _warn_of_checkpoints(folder: str | os.PathLike) -> None:
+    names = sorted(path.name for pattern in ('epoch_*.pth', 'iter_*.pth') for path in Path(folder).glob(pattern))
+    if names:
+        shown = f'{", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
+        print_log(
+            f'{folder} has checkpoints of an earlier run ({shown}): this run begins anew and replaces those of '
+            'the same name; to go on from them add --resume, to keep them choose another --work-dir',
+            'current',
+            WARNING,
+        )
+
+
+def find_latest_checkpoint(folder: str | os.PathLike, runs: Collection[str] | None = None) -> Found:
+    """Find the checkpoint that ``last_checkpoint`` names, or else the complete one with the most iterations.
+
+    The best checkpoints of a validation are not considered: they have no optimizer.
+
+    Args:
+        folder: The work folder.
+        runs: Consider only checkpoints of these runs (MMEngine's ``experiment_name``); None takes all.
+
+    Raises:
+        InputError: A file asks for code to run. Such a file is never skipped silently.
+    """
+    named, skipped = pointed_to(folder), []
+    if named is not None:
+        if not os.path.isfile(named):
+            skipped.append(f'last_checkpoint names {named}, which is missing')
+        else:
+            try:
+                checkpoint = verify_checkpoint(named)
+                if iteration_of(checkpoint) is None:
+                    skipped.append(f'last_checkpoint names {named}, which training cannot go on from')
+                elif _belongs_to(checkpoint, runs):
+                    return Found(named, [])
+                else:
+                    skipped.append(f'last_checkpoint names {named}, which is of an earlier run')
+            except DamagedCheckpoint:
+                skipped.append(f'{named} is damaged')
+    places = {os.path.abspath(folder): Path(folder)}
+    if named and os.path.dirname(named):  # checkpoints may lie in an out_dir of their own
+        places.setdefault(os.path.abspath(os.path.dirname(named)), Path(named).parent)
+    files = [path for place in places.values() for path in sorted(place.glob('*.pth')) if path.is_file()]
+    checked = named and os.path.abspath(named)
+    candidates = []
+    for path in files:
+        if not path.name.startswith(('best_', '.')) and os.path.abspath(path) != checked:
+            try:
+                checkpoint = read_checkpoint(path, mmap=True)
+            except DamagedCheckpoint:
+                skipped.append(f'{path} is damaged')
+                continue
+            iteration = iteration_of(checkpoint)
+            if iteration is not None and _belongs_to(checkpoint, runs):
+                candidates.append((iteration, path.stat().st_mtime, path))
+    for _, _, path in sorted(candidates, reverse=True):
+        try:
+            verify_checkpoint(path)
+            return Found(str(path), skipped)
+        except DamagedCheckpoint:
+            skipped.append(f'{path} is damaged')
+    return Found(None, skipped)
+
+
+def pointed_to(folder: str | os.PathLike) -> str | None:
+    """Read ``last_checkpoint``, the file in which MMEngine names the newest checkpoint of a work folder.
+
+    A file of that name in the folder itself takes precedence, since work folders are moved and copied.
+
+    Returns:
+        The checkpoint that it names, which may be missing; None if the file is missing or empty.
+    """
+    try:
+        lines = Path(folder, 'last_checkpoint').read_text(encoding='utf-8', errors='replace').splitlines()
+    except OSError:
+        return None
+    named = lines[0].strip() if lines else ''
+    here = os.path.join(folder, os.path.basename(named))
+    return here if named and os.path.isfile(here) else named or None
+
+
+def iteration_of(checkpoint: object) -> int | None:
+    """Return the iteration of a checkpoint; None if training cannot go on from it, as from weights alone."""
+    if not isinstance(checkpoint, dict) or not {'meta', 'state_dict', 'message_hub'} <= checkpoint.keys():
+        return None
+    meta = checkpoint['meta']
+    number = meta.get('iter') if isinstance(meta, dict) else None
+    return number if isinstance(number, int) else None
+
+
+def _belongs_to(checkpoint: dict, runs: Collection[str] | None) -> bool:
+    return runs is None or checkpoint['meta'].get('experiment_name') in runs
+
+
+def launcher() -> str | None:
+    """Name the torchrun that started this process, the same after each of its restarts; None without one.
+
+    The run id alone does not do, since several launches may share one. The folder of the error files is new for each.
+    """
+    file = os.environ.get('TORCHELASTIC_ERROR_FILE')
+    if not file:
+        return None
+    return f'{socket.gethostname()} {os.environ.get("TORCHELASTIC_RUN_ID", "")} {Path(file).parents[2]}'
+
+
+def read_record(folder: str | os.PathLike) -> LaunchRecord | None:
+    """Read what this torchrun did in a work folder; None if this is its first start there."""
+    try:
+        noted = json.loads(Path(folder, _RECORD).read_text(encoding='utf-8'))
+        record = LaunchRecord(list(noted['launchers']), list(noted['runs']), noted['resumed'])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    name = launcher()
+    return record if name is not None and name in record.launchers else None
+
+
+def note_start(runner) -> None:
+    """Record a start by torchrun in the work folder, before the first checkpoint. All processes have to call it.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    launchers = sorted({name for name in all_gather_object(launcher()) if name})
+    if not launchers or not is_main_process():
+        return
+    resumed = os.path.abspath(runner._load_from) if runner._resume and runner._load_from else None
+    before = read_record(runner.work_dir) or LaunchRecord([], [], resumed)
+    record = LaunchRecord(launchers, [*before.runs, runner.experiment_name], before.resumed)
+    try:
+        write_text(Path(runner.work_dir, _RECORD), json.dumps(record._asdict()))
+    except OSError as error:
+        raise InputError(f'{runner.work_dir}: cannot be written ({error.strerror}); free space') from error

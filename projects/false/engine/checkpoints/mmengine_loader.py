@@ -1,8 +1,8 @@
-"""MMEngine's checkpoint loader, made safe.
+"""MMEngine's checkpoint loaders, replaced by safe ones.
 
-Importing this module makes :func:`~projects.false.engine.checkpoints.files.read_checkpoint` MMEngine's loader for local
-files, so that resuming, ``Runner.load_checkpoint``, ``Pretrained`` initialization and OpenMMLab's own tools are safe in
-this process. MMEngine's loader falls back to unpickling without limits, and its loader for URLs has no limits at all.
+MMEngine's loader for local files falls back to unpickling without limits, and its loader for URLs has no limits at all.
+``projects.false.engine`` calls :func:`register_safe_loaders` on import. From then on resuming,
+``Runner.load_checkpoint``, ``Pretrained`` initialization and OpenMMLab's own tools are safe in this process.
 """
 
 from pathlib import Path
@@ -16,24 +16,31 @@ from projects.false.common.errors import InputError
 
 from .files import read_checkpoint
 
+_REMOTE = ['http://', 'https://', 'pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'mmcls://']
+_MODEL_ZOOS = ['torchvision://', 'modelzoo://', 'open-mmlab://', 'openmmlab://']
 
-@CheckpointLoader.register_scheme(prefixes='', force=True)
+
+def register_safe_loaders() -> None:
+    """Replace MMEngine's checkpoint loaders, for every scheme that it knows, in this process.
+
+    Local files go through :func:`~projects.false.engine.checkpoints.files.read_checkpoint`, and so do published weights
+    that are downloaded by name. Every other remote file is refused.
+    """
+    CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
+    CheckpointLoader.register_scheme(prefixes=_REMOTE, loader=load_from_remote, force=True)
+    CheckpointLoader.register_scheme(prefixes=_MODEL_ZOOS, loader=load_from_model_zoo, force=True)
+
+
 def load_from_local(filename: str, map_location=None) -> Any:
-    """Read a local file for MMEngine (which logs this function's name from its eleventh letter on)."""
+    """Read a local file. MMEngine logs the name of this function from its eleventh letter on, hence the name."""
     return read_checkpoint(filename, map_location)
 
 
-@CheckpointLoader.register_scheme(
-    prefixes=['http://', 'https://', 'pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'mmcls://'], force=True
-)
 def load_from_remote(filename: str, map_location=None) -> Any:
     """Refuse to load from the network: a file there can change between two runs."""
     raise InputError(f'checkpoint {filename} is not a local file; download it and give its path instead')
 
 
-@CheckpointLoader.register_scheme(
-    prefixes=['torchvision://', 'modelzoo://', 'open-mmlab://', 'openmmlab://'], force=True
-)
 def load_from_model_zoo(filename: str, map_location=None) -> Any:
     """Download published weights by name, once, to PyTorch's cache, and read the file like any other."""
     scheme, name = filename.split('://', 1)

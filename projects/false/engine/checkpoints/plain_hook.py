@@ -1,4 +1,4 @@
-"""Training checkpoints of tensors and plain Python values only."""
+"""Save training checkpoints of tensors and plain Python values only."""
 
 import logging
 from typing import Any
@@ -15,14 +15,14 @@ _ARRAY = 'numpy array'
 
 
 def to_plain(value: Any, name: str = '') -> Any:
-    """Rebuild a value from types that ``torch.load(weights_only=True)`` knows.
+    """Rebuild a value from types that ``torch.load(weights_only=True)`` accepts.
 
-    NumPy numbers become Python numbers, NumPy arrays ``{'numpy array': tensor}``, subclasses of dict, int, float and
-    str their base. What is left has no plain form: its dictionary entry is left out with a warning.
+    NumPy numbers become Python numbers, NumPy arrays become ``{'numpy array': tensor}``, and subclasses of dict, int,
+    float and str become their base class. Any other value is left out of its dictionary, with a warning.
 
     Args:
         value: Any nesting of dictionaries, lists, tuples and sets.
-        name: Where it is, for the warning.
+        name: Path of the value in the checkpoint, for the warning.
 
     Returns:
         The value in plain types.
@@ -34,11 +34,11 @@ def to_plain(value: Any, name: str = '') -> Any:
     if isinstance(value, np.ndarray):
         try:
             return {_ARRAY: torch.tensor(value)}
-        except (TypeError, ValueError):  # PyTorch has no text, date or object arrays: their elements become Python's
+        except (TypeError, ValueError):  # PyTorch has no arrays of text, dates or objects: convert their elements
             return to_plain(value.tolist(), name)
     if isinstance(value, dict):
-        items = {to_plain(key, name): to_plain(item, f'{name}.{key}') for key, item in value.items()}
-        return {key: item for key, item in items.items() if key is not _DROPPED and item is not _DROPPED}
+        plain = {to_plain(key, name): to_plain(item, f'{name}.{key}') for key, item in value.items()}
+        return {key: item for key, item in plain.items() if key is not _DROPPED and item is not _DROPPED}
     if isinstance(value, (list, tuple, set)):
         items = [None if item is _DROPPED else item for item in (to_plain(item, f'{name}[]') for item in value)]
         return next(kind for kind in (list, tuple, set) if isinstance(value, kind))(items)
@@ -50,7 +50,7 @@ def to_plain(value: Any, name: str = '') -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """Give back the NumPy arrays that :func:`to_plain` packed."""
+    """Restore the NumPy arrays that :func:`to_plain` packed."""
     if isinstance(value, dict):
         if set(value) == {_ARRAY}:
             return value[_ARRAY].cpu().numpy()
@@ -68,7 +68,7 @@ def pack_log(message_hub: dict) -> tuple[dict, dict]:
         'resumed_keys': {},
     }
     keys = dict(message_hub['resumed_keys'])
-    # A runner without this hook warns of every resumed key that it misses.
+    # A runner without this hook warns of every resumed key that is missing in the hub.
     hub['resumed_keys'] = {key: keep for key, keep in keys.items() if key in hub['runtime_info']}
     histories = {
         name: {
@@ -97,10 +97,10 @@ def unpack_log(hub: dict, histories: dict) -> dict:
 
 @HOOKS.register_module()
 class PlainCheckpointHook(Hook):
-    """Save checkpoints that load with ``torch.load(weights_only=True)`` and no allowlist, and resume them in full.
+    """Save checkpoints that load with ``torch.load(weights_only=True)`` and no allowlist, and resume them completely.
 
-    The histories of the log move from ``message_hub`` to ``log_history``. A runner without this hook resumes such a
-    checkpoint too; only the smoothed numbers of its log start anew.
+    The histories of the log move from ``message_hub`` to ``log_history``. A runner without this hook can resume such a
+    checkpoint, too; only the smoothed values in its log start afresh.
 
     Example:
         >>> custom_hooks = [dict(type='PlainCheckpointHook')]
@@ -109,7 +109,7 @@ class PlainCheckpointHook(Hook):
     priority = 'LOWEST'  # after every hook that adds to the checkpoint
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Replace what is not plain. Weights are tensors already and keep their own kind of dictionary."""
+        """Replace everything but the weights by plain values; weights are tensors and keep their own kind of dict."""
         hub, histories = pack_log(checkpoint['message_hub'])
         others = {key: value for key, value in checkpoint.items() if key not in ('state_dict', 'message_hub')}
         checkpoint.update(to_plain(others, 'checkpoint'), message_hub=hub, log_history=histories)
@@ -117,7 +117,7 @@ class PlainCheckpointHook(Hook):
             del checkpoint[key]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Give MMEngine its own types back; checkpoints written without this hook stay as they are."""
+        """Restore MMEngine's own types; checkpoints written without this hook stay as they are."""
         if 'log_history' in checkpoint:
             checkpoint['message_hub'] = unpack_log(checkpoint['message_hub'], checkpoint.pop('log_history'))
             checkpoint['meta'] = from_plain(checkpoint['meta'])

@@ -1,4 +1,4 @@
-"""MMEngine's CheckpointHook, made to survive a kill: from the first save on there is always a complete checkpoint."""
+"""MMEngine's CheckpointHook, made to survive a kill: after the first save there is always a complete checkpoint."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -22,30 +22,31 @@ from .latest import pointed_to
 
 @register_backend('VerifiedBackend')
 class VerifiedBackend(LocalBackend):
-    """Local files: a checkpoint is written whole and verified or not at all, and removing one waits.
+    """Store local files: a checkpoint is written and verified completely or not at all, and removals are deferred.
 
-    ``outdated`` lists what was to be removed; the hook does that once the successor is safe.
+    Attributes:
+        outdated: Files to remove. SafeCheckpointHook removes them once their successor is safe.
     """
 
     def __init__(self) -> None:
         self.outdated: list[str] = []
 
     def put(self, obj: bytes, filepath: str | Path) -> None:
-        """Write a checkpoint beside its place, verify it there and only then give it its name."""
+        """Write a checkpoint under a temporary name, verify it, and only then rename it."""
         write_checkpoint_bytes(obj, filepath)
 
     def remove(self, filepath: str | Path) -> None:
-        """Note a file that is in the way."""
+        """List a file for later removal."""
         self.outdated.append(str(filepath))
 
 
 def split_kept(steps: Sequence[int], new: int, most: int) -> tuple[list[int], list[int]]:
-    """Decide which checkpoints outlive a new one.
+    """Decide which checkpoints are kept beside a new one.
 
     Args:
-        steps: Steps (epochs or iterations) of the checkpoints that exist, oldest first.
-        new: Step of the new one; saved once more if it is there already.
-        most: How many are kept, the new one included.
+        steps: Steps (epochs or iterations) of the existing checkpoints, oldest first.
+        new: Step of the new checkpoint, which may exist already.
+        most: Number of checkpoints to keep, the new one included.
 
     Returns:
         Steps to keep, oldest first, and steps to remove.
@@ -55,7 +56,7 @@ def split_kept(steps: Sequence[int], new: int, most: int) -> tuple[list[int], li
 
 
 def not_finite(state: Any, name: str = '') -> list[str]:
-    """Name the tensors of a nest of dictionaries that hold a NaN or an infinity: weights, buffers, momenta."""
+    """Name the tensors in nested dictionaries (weights, buffers, momenta) that hold a NaN or an infinity."""
     if isinstance(state, Mapping):
         places = ((f'{name}.{key}' if name else str(key), value) for key, value in state.items())
         return [broken for place, value in places for broken in not_finite(value, place)]
@@ -68,18 +69,21 @@ class SafeCheckpointHook(CheckpointHook):
     """Save checkpoints so that a run can be killed, and a disk can fill up, at any moment.
 
     MMEngine's hook removes the oldest checkpoint, then overwrites files in place. This one writes a temporary file,
-    brings it to the disk, reads it back, renames it, points ``last_checkpoint`` to it in the same way, and only then
-    removes what ``max_keep_ckpts`` and ``save_best`` no longer want. Weights that are not finite are never saved.
+    flushes it to the disk, reads it back, renames it, and updates ``last_checkpoint`` in the same way. Only then does
+    it remove what ``max_keep_ckpts`` and ``save_best`` no longer keep. Weights that are not finite are never saved.
 
     Args:
         **kwargs: Arguments of :class:`mmengine.hooks.CheckpointHook`; ``out_dir`` must be a local folder.
 
     Raises:
-        InputError: A checkpoint cannot be written or has weights that are not finite. The one before stays.
+        InputError: A checkpoint cannot be written, or has weights that are not finite. The previous one is kept.
 
     Example:
         >>> default_hooks = dict(checkpoint=dict(type='SafeCheckpointHook', interval=10, max_keep_ckpts=2))
     """
+
+    keep_ckpt_ids: list[int]
+    file_backend: VerifiedBackend
 
     def __init__(self, **kwargs) -> None:
         for name in ('backend_args', 'file_client_args', 'out_dir'):
@@ -92,18 +96,22 @@ class SafeCheckpointHook(CheckpointHook):
         super().__init__(**{**kwargs, 'backend_args': dict(backend=VerifiedBackend.__name__)})
 
     def before_run(self, runner) -> None:
-        """Keep other runs out of the work folder, before a checkpoint of it is chosen."""
+        """Keep other runs out of the work folder before its checkpoint is chosen.
+
+        A run of ``tools/train.py`` already holds the lock (:func:`~projects.false.engine.launch.alone_in_work_dir`);
+        taking it again does nothing. A run of OpenMMLab's own ``train.py`` takes it here, at the first opportunity.
+        """
         super().before_run(runner)
-        if is_main_process() and isinstance(runner._train_loop, BaseLoop):  # of a test it is not built
+        if is_main_process() and isinstance(runner._train_loop, BaseLoop):  # not built where a run only tests
             lock_work_dir(runner.work_dir)
 
     def after_run(self, runner) -> None:
-        """Let others in."""
+        """Release the work folder."""
         super().after_run(runner)
         unlock_work_dir(runner.work_dir)
 
     def before_train(self, runner) -> None:
-        """Clear away what an earlier, killed run left: temporary files and checkpoints it was about to remove."""
+        """Remove what a killed run left behind: temporary files, and checkpoints that it was about to remove."""
         super().before_train(runner)
         if self.max_keep_ckpts > 0:
             self.keep_ckpt_ids = [step for step in self.keep_ckpt_ids if Path(self._path(step)).is_file()]
@@ -113,12 +121,12 @@ class SafeCheckpointHook(CheckpointHook):
         for path in [stale for folder in {self.out_dir, runner.work_dir} for stale in remove_stale(folder)]:
             runner.logger.info(f'removed {path}: an earlier run was killed while it wrote that')
         noted = runner.message_hub.runtime_info.get('outdated_ckpts', [])
-        # Of this folder only: a run may have been resumed from another one's.
+        # Only from this folder: the run may have been resumed from a checkpoint of another one.
         self.file_backend.outdated.extend(path for path in noted if Path(path).parent == Path(self.out_dir).absolute())
         self._remove_outdated(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Refuse weights that nobody can go on from."""
+        """Refuse to save weights that are not finite."""
         weights, optimizer = not_finite(checkpoint['state_dict']), not_finite(checkpoint.get('optimizer'), 'optimizer')
         broken = [*weights, *optimizer]
         if broken:
@@ -137,7 +145,7 @@ class SafeCheckpointHook(CheckpointHook):
             self.keep_ckpt_ids, outdated = split_kept(self.keep_ckpt_ids, step, self.max_keep_ckpts)
             self.file_backend.outdated.extend(self._path(old) for old in outdated)
             runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
-        # In the new checkpoint, so that a run that goes on from it removes them if this one is killed first.
+        # Stored in the new checkpoint, so that a run resumed from it removes them if this one is killed first.
         runner.message_hub.update_info('outdated_ckpts', [os.path.abspath(path) for path in self.file_backend.outdated])
         self.last_ckpt = self._path(step)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
@@ -156,7 +164,7 @@ class SafeCheckpointHook(CheckpointHook):
         self._remove_outdated(runner)
 
     def _save_best_checkpoint(self, runner, metrics: dict) -> None:
-        super()._save_best_checkpoint(runner, metrics)  # saves the last checkpoint once more where there is one
+        super()._save_best_checkpoint(runner, metrics)  # saves the last checkpoint again, if there is one
         self._remove_outdated(runner)
 
     def _point_to(self, work_dir: str, checkpoint: str) -> None:
@@ -176,5 +184,5 @@ class SafeCheckpointHook(CheckpointHook):
         kept = [self._path(step) for step in getattr(self, 'keep_ckpt_ids', [])]
         needed = {os.path.abspath(path) for path in (*bests, *kept, pointed_to(runner.work_dir)) if path}
         for path in outdated:
-            if os.path.abspath(path) not in needed:  # written anew under the same name
+            if os.path.abspath(path) not in needed:  # not if it was written again under the same name
                 Path(path).unlink(missing_ok=True)

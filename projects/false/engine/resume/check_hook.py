@@ -1,4 +1,4 @@
-"""Check what changed since the checkpoint when a run resumes, and bring loader and schedules to its position."""
+"""Check on resuming what changed since the checkpoint, and move data loader and schedules to its position."""
 
 import copy
 import warnings
@@ -14,17 +14,19 @@ from mmengine.utils import is_list_of
 from projects.false.common.errors import InputError
 
 from .exact_hook import ExactResumeHook
-from .global_batch import GlobalBatch, accumulation_of, compare, place
+from .global_batch import GlobalBatch, accumulation_of, compare_batches, equivalent_iteration
+
+_NOTE = 'global_batch'  # key in the meta of a checkpoint
 
 
 class FreshSchedules:
-    """The schedules of a run as its config builds them, kept to be used in place of a checkpoint's.
+    """The schedules of a run as its config builds them, for use in place of those of a checkpoint.
 
-    A checkpoint brings the length and the learning rate of its own schedules along. MMEngine's schedules compute each
-    value from the one before, so they are walked to the new place step by step.
+    A checkpoint restores the length and the learning rate of its own schedules. MMEngine's schedules compute each value
+    from the previous one, so they are replayed step by step up to the new position.
 
     Args:
-        runner: A runner whose optimizer and schedules are built and not resumed.
+        runner: Runner whose optimizer and schedules are built but not resumed yet.
     """
 
     def __init__(self, runner) -> None:
@@ -34,16 +36,16 @@ class FreshSchedules:
         self._values = [self._pick(group) for group in runner.optim_wrapper.param_groups]
 
     def restore_at(self, runner, epoch: int, iteration: int, epoch_length: int | None) -> None:
-        """Give a resumed runner these schedules as they are after a number of iterations.
+        """Set the schedules of a resumed runner to their state after a number of iterations.
 
         Args:
             runner: The runner.
-            epoch: Epochs done; one whose last iteration was just made is not.
-            iteration: Iterations done.
-            epoch_length: Iterations an epoch; None where training is counted in iterations.
+            epoch: Completed epochs. An epoch counts only after its last iteration is over.
+            iteration: Completed iterations.
+            epoch_length: Iterations per epoch; None where training is counted in iterations.
 
         Raises:
-            InputError: A schedule follows a metric of the validation, so its way cannot be walked again.
+            InputError: A schedule follows a validation metric, so it cannot be replayed.
         """
         schedules = runner.param_schedulers
         for schedule in schedules:
@@ -55,7 +57,7 @@ class FreshSchedules:
         for group, values in zip(runner.optim_wrapper.param_groups, self._values, strict=True):
             group.update(values)
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', UserWarning)  # of steps without the optimizer's
+            warnings.simplefilter('ignore', UserWarning)  # schedules step without the optimizer here
             for schedule, state in zip(schedules, self._schedules, strict=True):
                 schedule.load_state_dict(copy.deepcopy(state))
             for done in range(1, iteration + 1):
@@ -70,15 +72,16 @@ class FreshSchedules:
 
 
 def begin_within_epoch(loop: EpochBasedTrainLoop, done: int, batch_size: int) -> None:
-    """Let the next epoch of a loop begin after its first batches, with the numbers of the batches as they are.
+    """Start the next epoch of a loop after its first batches, while the other batches keep their numbers.
 
     Args:
-        loop: Its sampler takes ``skip(samples)``, as :class:`~projects.false.datasets.seeding.SeededSampler` does.
-        done: Batches behind it; all of them leaves the end of the epoch.
-        batch_size: Images a batch and process.
+        loop: Training loop whose sampler has ``skip(samples)``, as
+            :class:`~projects.false.datasets.seeding.SeededSampler` has.
+        done: Number of batches to skip; all of them leaves only the end of the epoch.
+        batch_size: Images per batch and process.
 
     Raises:
-        InputError: The epoch is shorter than that, or the sampler cannot begin within one.
+        InputError: The epoch has fewer batches, or the sampler cannot start within an epoch.
     """
     loader = loop.dataloader
     sampler = getattr(loader.batch_sampler, 'sampler', loader.sampler)
@@ -99,33 +102,30 @@ def begin_within_epoch(loop: EpochBasedTrainLoop, done: int, batch_size: int) ->
 
 
 def end_epoch(loop: EpochBasedTrainLoop) -> None:
-    """Undo :func:`begin_within_epoch` after the epoch; the sampler does that by itself."""
+    """Undo :func:`begin_within_epoch` after the epoch; the sampler resets itself."""
     vars(loop).pop('run_iter', None)
-
-
-_NOTE = 'global_batch'
 
 
 @HOOKS.register_module()
 class ResumeCheckHook(Hook):
-    """Note processes and global batch in every checkpoint and compare on resuming; loading weights compares nothing.
+    """Store processes and global batch in every checkpoint and compare them on resuming, but not on loading weights.
 
-    A checkpoint from within an epoch goes on with the rest of the epoch's batches, or is refused. Where the global
-    batch or the length of an epoch changed, training that is counted in epochs goes on after the same number of epochs,
-    training that is counted in iterations after the same number of iterations, and the schedules are those of the
-    present config at that place.
+    A run resumed from within an epoch goes on with the remaining batches of the epoch, or is refused. If the global
+    batch or the length of an epoch changed, training counted in epochs goes on after the same number of epochs, and
+    training counted in iterations after the same number of iterations. The schedules are then those of the present
+    config at that position.
 
     Args:
-        allow_other_batch: Go on with another global batch (``--allow-other-batch``). Default: False.
+        allow_other_batch: Accept another global batch (``--allow-other-batch``). Default: False.
 
     Raises:
-        InputError: On resuming, if the global batch changed and that is not allowed.
+        InputError: The global batch of a resumed run changed, and that is not allowed.
 
     Example:
         >>> custom_hooks = [dict(type='ResumeCheckHook')]
     """
 
-    priority = 5  # before hooks that start to count at the runner's iteration, and before StartChecksHook says the rate
+    priority = 5  # before hooks that read the runner's iteration, and before StartChecksHook logs the learning rate
 
     def __init__(self, allow_other_batch: bool = False) -> None:
         self.allow_other_batch = allow_other_batch
@@ -133,31 +133,31 @@ class ResumeCheckHook(Hook):
         self._fresh: FreshSchedules | None = None
 
     def before_run(self, runner) -> None:
-        """Keep the schedules as the config builds them."""
-        if is_list_of(runner.param_schedulers, _ParamScheduler):  # nothing is built where a run only tests
+        """Save the schedules as the config builds them."""
+        if is_list_of(runner.param_schedulers, _ParamScheduler):  # not built where a run only tests
             self._fresh = FreshSchedules(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Note processes and batch."""
+        """Store processes and batch."""
         now = _global_batch(runner)
         if now is not None:
             checkpoint['meta'][_NOTE] = dict(now._asdict())
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the note until it is known whether this run continues the checkpoint's."""
+        """Keep the stored values until it is known whether this run continues that of the checkpoint."""
         self._loaded = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
 
     def before_train(self, runner) -> None:
-        """Compare, and move to the right place."""
+        """Compare with the checkpoint and move to the right position."""
         meta, self._loaded = self._loaded, None
         now = _global_batch(runner)
         # Only Runner.resume sets the iteration counter; Runner.load_checkpoint leaves it at 0.
         if not meta or now is None or runner.iter == 0 or runner.iter != meta.get('iter'):
             return
         before = GlobalBatch(**meta[_NOTE]) if _NOTE in meta else None
-        said = compare(before, now, self.allow_other_batch)
-        if said:
-            runner.logger.info(said)
+        change = compare_batches(before, now, self.allow_other_batch)
+        if change:
+            runner.logger.info(change)
         if before is None:
             return
         if (before.images, before.epoch_length) != (now.images, now.epoch_length):
@@ -167,11 +167,11 @@ class ResumeCheckHook(Hook):
             begin_within_epoch(runner.train_loop, done, now.per_process)
 
     def after_train_epoch(self, runner) -> None:
-        """Leave the next epochs as they are."""
+        """Run the next epochs completely."""
         end_epoch(runner.train_loop)
 
     def _move(self, runner, before: GlobalBatch, now: GlobalBatch) -> None:
-        runner.train_loop._iter = place(before, now, runner.iter)
+        runner.train_loop._iter = equivalent_iteration(before, now, runner.iter)
         for hook in runner.hooks:
             if isinstance(hook, ExactResumeHook):
                 hook.go_on_at(runner.iter)
@@ -181,8 +181,8 @@ class ResumeCheckHook(Hook):
             raise InputError('several optimizers cannot go on with another global batch; resume with the one before')
         runner.optim_wrapper.initialize_count_status(runner.model, runner.iter, runner.max_iters)
         epochs = f'epoch {runner.epoch} (of {now.epoch_length} iterations, before {before.epoch_length}), '
-        place_now = f'{epochs if now.epoch_length else ""}iteration {runner.iter} of {runner.max_iters}'
-        runner.logger.info(f'goes on after {place_now}; learning rate and schedule are those of the present config')
+        position = f'{epochs if now.epoch_length else ""}iteration {runner.iter} of {runner.max_iters}'
+        runner.logger.info(f'goes on after {position}; learning rate and schedule are those of the present config')
 
 
 def _global_batch(runner) -> GlobalBatch | None:

@@ -1,4 +1,4 @@
-"""Resume bit for bit: k iterations, an interruption and k more equal 2k iterations, dropout included."""
+"""Resume bit for bit: k iterations, an interruption and k more iterations equal 2k iterations, dropout included."""
 
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
@@ -14,10 +14,10 @@ from projects.false.common.random_state import random_state, set_random_state
 class ExactResumeHook(Hook):
     """Save the random state of every process with each checkpoint and restore it on resuming.
 
-    Data loaders get generators of their own and validation leaves the random state as it was, so that between two
-    training iterations nothing is drawn from the global generators. The order of the samples and their augmentation
-    come from :class:`~projects.false.datasets.seeding.SeededSampler`. Loading weights with ``load_from`` restores
-    nothing: that is the start of another run.
+    Data loaders get generators of their own and validation restores the random state, so that nothing is drawn from the
+    global generators between two training iterations. The order of the samples and their augmentation come from
+    :class:`~projects.false.datasets.seeding.SeededSampler`. Loading weights with ``load_from`` starts another run and
+    restores no random state.
 
     Example:
         >>> custom_hooks = [dict(type='ExactResumeHook')]
@@ -31,7 +31,7 @@ class ExactResumeHook(Hook):
         self._before_val: dict | None = None
 
     def before_train(self, runner) -> None:
-        """Separate the loaders from the global generators; forget a loaded state unless this run continues it."""
+        """Give the loaders generators of their own; drop a loaded state unless this run continues its checkpoint."""
         for loop in (runner.train_loop, runner.val_loop):
             loader = getattr(loop, 'dataloader', None)
             if isinstance(loader, DataLoader):
@@ -70,28 +70,28 @@ class ExactResumeHook(Hook):
         self._collect(runner)
 
     def before_val(self, runner) -> None:
-        """Note the random state that training goes on with."""
+        """Remember the random state that training goes on with."""
         self._before_val = random_state()
 
     def after_val_epoch(self, runner, metrics=None) -> None:
-        """Go back to it, before CheckpointHook saves the best checkpoint."""
+        """Restore it before CheckpointHook saves the best checkpoint."""
         if self._before_val is not None:
             set_random_state(self._before_val)
             self._before_val = None
             self._collect(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Add the states. Only the first process gets here, so they were collected before."""
-        collected = self._states is not None and self._states[0] == runner.iter
-        checkpoint['rng'] = self._states[1] if collected else [random_state()]
+        """Add the states, collected beforehand, since only the first process saves."""
+        iteration, states = self._states or (None, [])
+        checkpoint['rng'] = states if iteration == runner.iter else [random_state()]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the states until it is known whether this run continues the checkpoint's."""
+        """Keep the states until it is known whether this run continues that of the checkpoint."""
         states = checkpoint.get('rng')
         self._loaded = (checkpoint['meta'].get('iter'), states) if states else None
 
     def go_on_at(self, iteration: int) -> None:
-        """Take note that the resumed run stands at another iteration than its checkpoint did."""
+        """Tell the hook that the resumed run goes on at another iteration than that of its checkpoint."""
         if self._loaded is not None:
             self._loaded = (iteration, self._loaded[1])
 

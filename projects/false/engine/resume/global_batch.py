@@ -1,4 +1,4 @@
-"""How many images an iteration has over all processes, and what a change of it means for a run that goes on."""
+"""The global batch, images per optimizer step over all processes, and what its change means for a resumed run."""
 
 from typing import NamedTuple
 
@@ -8,30 +8,30 @@ from projects.false.common.errors import InputError
 
 
 def global_batch(per_process: int, processes: int, accumulation: int = 1) -> int:
-    """Count the images behind one step of the optimizer, which is what a learning rate belongs to.
+    """Count the images per step of the optimizer, the batch that a learning rate is meant for.
 
     Args:
-        per_process: Images an iteration and process.
+        per_process: Images per iteration and process.
         processes: Number of processes.
-        accumulation: Iterations a step of the optimizer.
+        accumulation: Iterations per step of the optimizer.
     """
     return per_process * processes * accumulation
 
 
 def accumulation_of(optim_wrapper: OptimWrapper | OptimWrapperDict) -> int:
-    """Read the iterations a step of the optimizer (``optim_wrapper.accumulative_counts``); of several, the most."""
+    """Return the iterations per optimizer step (``optim_wrapper.accumulative_counts``), the largest of several."""
     wrappers = optim_wrapper.values() if isinstance(optim_wrapper, OptimWrapperDict) else [optim_wrapper]
     return max((getattr(wrapper, '_accumulative_counts', 1) for wrapper in wrappers), default=1)
 
 
 class GlobalBatch(NamedTuple):
-    """How many images a step of the optimizer has, and where they come from.
+    """Images per step of the optimizer, and the factors of that number.
 
     Attributes:
         processes: Number of processes.
-        per_process: Images an iteration and process.
-        epoch_length: Iterations an epoch; None where training is counted in iterations.
-        accumulation: Iterations a step of the optimizer.
+        per_process: Images per iteration and process.
+        epoch_length: Iterations per epoch; None where training is counted in iterations.
+        accumulation: Iterations per step of the optimizer.
     """
 
     processes: int
@@ -41,28 +41,28 @@ class GlobalBatch(NamedTuple):
 
     @property
     def images(self) -> int:
-        """Images a step of the optimizer."""
+        """Images per step of the optimizer."""
         return global_batch(self.per_process, self.processes, self.accumulation)
 
     def __str__(self) -> str:
-        """Say it as the log does."""
+        """Write it out for the log, such as ``64 = 2 process(es) x 32``."""
         accumulated = f' x {self.accumulation} accumulated' if self.accumulation > 1 else ''
         return f'{self.images} = {self.processes} process(es) x {self.per_process}{accumulated}'
 
 
-def compare(before: GlobalBatch | None, now: GlobalBatch, allowed: bool) -> str | None:
-    """Say what is different from the run that saved the checkpoint.
+def compare_batches(before: GlobalBatch | None, now: GlobalBatch, allowed: bool) -> str | None:
+    """Compare the global batch with that of the run that saved the checkpoint.
 
     Args:
-        before: Noted in the checkpoint; None if it has no such note.
-        now: Of this run.
-        allowed: The user wants another global batch.
+        before: Global batch stored in the checkpoint; None if it has none.
+        now: Global batch of this run.
+        allowed: Accept a change of the global batch.
 
     Returns:
         A line for the log, or None if nothing changed.
 
     Raises:
-        InputError: The global batch is another one and nobody asked for it.
+        InputError: The global batch changed, and that is not allowed.
     """
     if before is None:
         return f'the checkpoint does not say its global batch; this run has {now}'
@@ -79,16 +79,19 @@ def compare(before: GlobalBatch | None, now: GlobalBatch, allowed: bool) -> str 
     return f'resumed with another global batch, as asked for: {now}, before {before}'
 
 
-def place(before: GlobalBatch, now: GlobalBatch, iteration: int) -> int:
-    """Count the iterations that a run with the present epochs would have behind it.
+def equivalent_iteration(before: GlobalBatch, now: GlobalBatch, iteration: int) -> int:
+    """Convert an iteration of the run that saved the checkpoint to the same epoch of this run.
 
     Args:
-        before: Of the run that saved the checkpoint.
-        now: Of this run.
-        iteration: Iterations done.
+        before: Global batch of the run that saved the checkpoint.
+        now: Global batch of this run.
+        iteration: Iterations that the checkpoint has completed.
+
+    Returns:
+        The iterations that this run would have needed for as many epochs; the same number if epochs do not count.
 
     Raises:
-        InputError: The checkpoint is from within an epoch, whose rest has no counterpart now.
+        InputError: The checkpoint is from within an epoch of another length than those of this run.
     """
     if before.epoch_length is None or now.epoch_length is None or before.epoch_length == now.epoch_length:
         return iteration

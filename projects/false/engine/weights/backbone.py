@@ -1,4 +1,4 @@
-"""Export the backbone of a pretraining checkpoint: the file that fine-tuning starts from."""
+"""Export the backbone of a pretraining checkpoint to the file that fine-tuning starts from."""
 
 import ast
 import os
@@ -23,10 +23,10 @@ _BASELINES = {'FALSE': 'SimCLR', 'FALSEMoCo': 'MoCo v2'}
 
 
 def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
-    """Collect the weights under ``backbone.``, without that prefix, as CPU tensors of their own.
+    """Collect the weights under ``backbone.`` as CPU copies, without that prefix.
 
     Args:
-        checkpoint: A checkpoint with a ``state_dict``, or a state dict itself; a ``module.`` in front is ignored.
+        checkpoint: A checkpoint with a ``state_dict``, or a state dict itself; a leading ``module.`` is ignored.
 
     Returns:
         The weights by name; empty if there is no backbone.
@@ -43,23 +43,31 @@ def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
 
 
 def method_name(model: str, loss: str | None) -> str:
-    """Name a pretraining method; FALSE and its baseline are one algorithm class, told apart by the loss in the head."""
+    """Name a pretraining method. FALSE and its baseline share an algorithm class and differ in the loss of the head."""
     return _BASELINES.get(model, model) if loss == 'NTXentLoss' else model
 
 
 def method_of(config_text: str) -> str | None:
-    """Find the method in the text of a config, ``model = dict(type='...', head=dict(loss=dict(...)))``, unexecuted."""
+    """Find the method in the text of a config without executing it.
+
+    Args:
+        config_text: Python, with ``model = dict(type='...', head=dict(loss=dict(...)))``.
+
+    Returns:
+        The method; None if the text does not name one.
+    """
     try:
         statements = ast.parse(config_text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     for statement in statements:
-        names = [target.id for target in getattr(statement, 'targets', ()) if isinstance(target, ast.Name)]
-        if 'model' in names:
+        if not isinstance(statement, ast.Assign):
+            continue
+        if any(isinstance(target, ast.Name) and target.id == 'model' for target in statement.targets):
             model = _argument(statement.value, 'type')
             loss = _argument(_argument(_argument(statement.value, 'head'), 'loss'), 'type')
             if isinstance(model, ast.Constant):
-                return method_name(str(model.value), loss.value if isinstance(loss, ast.Constant) else None)
+                return method_name(str(model.value), str(loss.value) if isinstance(loss, ast.Constant) else None)
     return None
 
 
@@ -68,19 +76,19 @@ def _argument(call: ast.AST | None, name: str) -> ast.AST | None:
     return next((keyword.value for keyword in keywords if keyword.arg == name), None)
 
 
-def backbone_facts(names: Iterable[str], meta: Mapping) -> dict[str, Any]:
-    """What there is to know about a backbone.
+def backbone_meta(names: Iterable[str], meta: Mapping) -> dict[str, Any]:
+    """Collect the ``meta`` of a backbone: its origin and its layout.
 
     Args:
-        names: Of its weights, without a prefix.
-        meta: ``meta`` of the checkpoint: MMEngine's, or that of an exported backbone, whose facts are kept.
+        names: Names of its weights, without a prefix.
+        meta: ``meta`` of the checkpoint: MMEngine's, or that of an exported backbone, which is kept.
 
     Returns:
-        Those that are known of ``method``, ``config_name``, ``epoch``, ``iter``, ``seed``, ``depth``, ``block`` and
+        The known ones of ``method``, ``config_name``, ``epoch``, ``iter``, ``seed``, ``depth``, ``block`` and
         ``blocks``.
     """
     kind, blocks, depth = resnet_layout(names) or (None, None, None)
-    facts = {
+    entries = {
         'method': method_of(str(meta.get('cfg', ''))) or meta.get('method'),
         'config_name': meta.get('experiment_name') or meta.get('config_name'),
         'epoch': meta.get('epoch'),
@@ -90,7 +98,7 @@ def backbone_facts(names: Iterable[str], meta: Mapping) -> dict[str, Any]:
         'block': kind,
         'blocks': blocks,
     }
-    return {key: value for key, value in facts.items() if value is not None}
+    return {key: value for key, value in entries.items() if value is not None}
 
 
 def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.PathLike, **meta) -> dict:
@@ -99,13 +107,13 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
     Args:
         source: A pretraining checkpoint, as a path or loaded.
         out_path: The file to write.
-        **meta: Facts to note in the file beside those found in the checkpoint: ``method``, ``epoch``, ...
+        **meta: Entries of ``meta`` that override those found in the checkpoint: ``method``, ``epoch``, ...
 
     Returns:
-        What was written: ``state_dict``, the backbone's weights, and ``meta``, where they come from.
+        The content of the file: ``state_dict``, the weights of the backbone, and ``meta``, their origin.
 
     Raises:
-        InputError: The source cannot be read, has no backbone, or the output cannot be written.
+        InputError: The source cannot be read or has no backbone, or the output cannot be written.
 
     Example:
         >>> export_backbone('work_dirs/false_r50/epoch_200.pth', 'backbone.pth')
@@ -118,9 +126,9 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
             f"{place} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
         )
     known = checkpoint.get('meta')
-    found = backbone_facts(weights, known if isinstance(known, Mapping) else {})
-    facts = {**found, **{key: value for key, value in meta.items() if value is not None}}
-    exported = {'state_dict': weights, 'meta': facts}
+    found = backbone_meta(weights, known if isinstance(known, Mapping) else {})
+    given = {key: value for key, value in meta.items() if value is not None}
+    exported = {'state_dict': weights, 'meta': found | given}
     write_checkpoint(exported, out_path)
     print_log(f'wrote {len(weights)} backbone tensors to {os.fspath(out_path)}', 'current')
     return exported
@@ -131,7 +139,7 @@ class ExportBackboneHook(Hook):
     """Write ``WORK_DIR/backbone.pth`` after training.
 
     Args:
-        filename: Name of the file in the work folder. Default: ``backbone.pth``.
+        filename: File name in the work folder. Default: ``backbone.pth``.
 
     Example:
         >>> custom_hooks = [dict(type='ExportBackboneHook')]

@@ -1,4 +1,4 @@
-"""ResNet weights from one library's form to another's, every tensor of them or none."""
+"""Convert ResNet weights from the format of one library to that of another, every tensor or none."""
 
 import os
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from torch import Tensor
 from projects.false.common.errors import InputError
 
 from ..checkpoints.files import SUFFIX, read_checkpoint, write_checkpoint, write_safetensors
-from .backbone import backbone_facts
+from .backbone import backbone_meta
 from .matching import KeyReport, compare_keys, shapes_of
 from .resnet import DEPTHS, FoundResNet, describe_backbone, find_resnet, resnet_layout, resnet_shapes, tensors_of
 
@@ -26,12 +26,12 @@ _HEADS = ('decode_head.', 'auxiliary_head.')
 
 @dataclass(frozen=True)
 class Conversion:
-    """What :func:`convert_weights` did.
+    """The outcome of :func:`convert_weights`.
 
     Attributes:
-        source: What the ResNet is and where it was.
-        report: How its names compare with those of the new form.
-        heads: Tensors of segmentation heads that were taken along.
+        source: The ResNet that was found, and its prefix in the file.
+        report: Its names compared with those of the target format.
+        heads: Number of tensors of segmentation heads that were copied, too.
     """
 
     source: str
@@ -45,17 +45,17 @@ def convert_weights(
     """Convert the weights of a ResNet.
 
     Args:
-        path: Checkpoint of this project, OpenMMLab, torchvision, timm, MoCo or VISSL; ``.safetensors`` or PyTorch's.
+        path: Checkpoint of this project, OpenMMLab, torchvision, timm, MoCo or VISSL, ``.safetensors`` or PyTorch's.
         out: File to write: ``.safetensors``, ``.pth`` or ``.pt``.
-        form: A key of :data:`FORMS`.
-        prefix: What stands before the names of the ResNet in the file; None looks for it.
+        form: Target format, a key of :data:`FORMS`.
+        prefix: Prefix of the names of the ResNet in the file; None looks for it.
 
     Returns:
-        What was matched, missing and left out.
+        The weights that were matched, missing and left out.
 
     Raises:
-        InputError: The file is missing or unsafe, holds no ResNet, lacks weights of it or has some of another shape, or
-            the output cannot be written.
+        InputError: The file is missing or unsafe, or holds no complete ResNet of standard shapes; or the output cannot
+            be written.
 
     Example:
         >>> convert_weights('work_dirs/simclr_r18_mbrsc/epoch_20.pth', 'resnet18.safetensors', 'torchvision')
@@ -73,12 +73,12 @@ def convert_weights(
     weights = {name: _own(found.weights[name]) for name in report.matched}
     meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
     meta = meta if isinstance(meta, Mapping) else {}
-    facts = backbone_facts(weights, meta)
+    new_meta = backbone_meta(weights, meta)
     if form == 'mmseg':
         weights = {f'backbone.{name}': value for name, value in weights.items()} | heads
         if heads and isinstance(meta.get('dataset_meta'), Mapping):
-            facts['dataset_meta'] = dict(meta['dataset_meta'])
-    _write(weights, Path(out), form, facts)
+            new_meta['dataset_meta'] = dict(meta['dataset_meta'])
+    _write(weights, Path(out), form, new_meta)
     return Conversion(f'{describe_backbone(report.matched)} under {found.prefix!r}', report, len(heads))
 
 
@@ -124,10 +124,10 @@ def _check_out(source: Path, out: Path) -> None:
         raise InputError(f'{out}: is the file to convert; give another name for the new one')
 
 
-def _write(weights: dict[str, Tensor], out: Path, form: str, facts: dict[str, Any]) -> None:
+def _write(weights: dict[str, Tensor], out: Path, form: str, meta: dict[str, Any]) -> None:
     if out.suffix == SUFFIX:
-        write_safetensors(weights, out, facts)
+        write_safetensors(weights, out, meta)
     elif form in ('ours', 'mmseg'):
-        write_checkpoint({'state_dict': weights, 'meta': facts}, out)
+        write_checkpoint({'state_dict': weights, 'meta': meta}, out)
     else:
         write_checkpoint(weights, out)

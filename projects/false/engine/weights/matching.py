@@ -1,4 +1,4 @@
-"""Compare the weights of a file with those of a model: matched, missing, left over."""
+"""Compare the weights of a file with those of a model: matched, missing, unexpected, of another shape."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ _COUNTER = 'num_batches_tracked'
 
 @dataclass(frozen=True)
 class KeyReport:
-    """The names of a file compared with those of a network.
+    """The weights of a file compared with those of a network, by name and shape.
 
     Attributes:
-        matched: In both, with the same shape.
-        missing: The network has them, the file does not.
-        unexpected: The file has them, the network does not.
-        reshaped: In both, with different shapes: (name, shape in the file, shape in the network).
+        matched: Names in both, with the same shape.
+        missing: Names in the network only.
+        unexpected: Names in the file only.
+        reshaped: Names in both, with different shapes: (name, shape in the file, shape in the network).
     """
 
     matched: tuple[str, ...]
@@ -29,36 +29,38 @@ class KeyReport:
     reshaped: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
 
     def needed(self) -> list[str]:
-        """Missing weights that cannot be done without: counters of batches only matter to a training that goes on."""
+        """List the missing weights that are required: all but the batch counters, which only resumed training uses."""
         return [name for name in self.missing if not name.endswith(_COUNTER)]
 
     def surplus(self) -> list[str]:
-        """Unexpected weights that are no such counters."""
+        """List the unexpected weights, batch counters left out."""
         return [name for name in self.unexpected if not name.endswith(_COUNTER)]
 
     def text(self) -> str:
-        """One line: numbers, and what is left out by the first part of its name."""
-        left = Counter(name.split('.')[0] for name in self.unexpected)
-        dropped = f' (left out: {", ".join(f"{part} {count}" for part, count in left.items())})' if left else ''
+        """Summarise in one line: the numbers, and the unexpected weights by the first part of their name."""
+        parts = Counter(name.split('.')[0] for name in self.unexpected)
+        left_out = f' (left out: {", ".join(f"{part} {count}" for part, count in parts.items())})' if parts else ''
         lacking = f' ({", ".join(self.missing[:3])}{", ..." if len(self.missing) > 3 else ""})' if self.missing else ''
-        numbers = (len(self.matched), len(self.missing), len(self.unexpected))
-        return '{} matched, {} missing{}, {} unexpected{}'.format(*numbers[:2], lacking, numbers[2], dropped)
+        return (
+            f'{len(self.matched)} matched, {len(self.missing)} missing{lacking}, '
+            f'{len(self.unexpected)} unexpected{left_out}'
+        )
 
 
 def shapes_of(state: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Shapes by name of the tensors of a state dict."""
+    """Return the shapes of the tensors in a state dict, by name."""
     return {name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}
 
 
 def compare_keys(
     given: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], others: Iterable[str] = ()
 ) -> KeyReport:
-    """Compare shapes by name.
+    """Compare names and shapes.
 
     Args:
-        given: Of the file.
-        expected: Of the network.
-        others: Further names of the file, which the network cannot have.
+        given: Shapes in the file, by name.
+        expected: Shapes in the network, by name.
+        others: Further names in the file, all of them unexpected.
     """
     both = [name for name in expected if name in given]
     return KeyReport(
@@ -70,18 +72,18 @@ def compare_keys(
 
 
 def exact_weights(loaded: Any, model: nn.Module, path: str) -> Mapping[str, Tensor]:
-    """The weights of a checkpoint, which are those of this model.
+    """Return the weights of a checkpoint after checking that they are exactly those of a model.
 
     Args:
-        loaded: What :func:`~projects.false.engine.checkpoints.files.read_checkpoint` gave.
+        loaded: The checkpoint, as :func:`~projects.false.engine.checkpoints.files.read_checkpoint` returns it.
         model: The model, not wrapped.
-        path: Of the checkpoint, for messages.
+        path: File of the checkpoint, for messages.
 
     Returns:
-        A state dict that the model takes.
+        A state dict that fits the model.
 
     Raises:
-        InputError: There are no weights, or they are those of another model.
+        InputError: There are no weights, or they belong to another model.
     """
     state = loaded.get('state_dict') if isinstance(loaded, dict) else None
     if not isinstance(state, dict):

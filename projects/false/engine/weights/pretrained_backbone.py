@@ -1,4 +1,4 @@
-"""Start a backbone from pretrained weights: all of them, or an error; never from a silently random network."""
+"""Initialize a backbone from pretrained weights, all of them or an error, never silently at random."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from projects.false.common.errors import InputError
 
-from ..checkpoints import files as checkpoints  # noqa: F401 registers the safe loaders
 from .backbone import backbone_weights
 from .matching import KeyReport, compare_keys, shapes_of
 from .resnet import describe_backbone, find_resnet, is_resnet, tensors_of
@@ -18,18 +17,18 @@ from .resnet import describe_backbone, find_resnet, is_resnet, tensors_of
 
 @WEIGHT_INITIALIZERS.register_module()
 class PretrainedBackbone:
-    """MMEngine initializer that loads a backbone strictly.
+    """Load the weights of a backbone strictly, as an initializer of MMEngine.
 
-    ``Pretrained`` only warns when names or shapes differ and then trains a random network; this one stops.
+    MMEngine's ``Pretrained`` only warns if names or shapes differ, and the random network is trained. This one stops.
 
     Args:
         checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.weights.backbone.export_backbone`, or a whole
             checkpoint with weights under ``backbone.``, or the ResNet of torchvision, timm, MoCo or VISSL, whose
-            classifier is left out; ``.safetensors``, too. None, for configs that leave it to the command line, is an
-            error on use.
+            classifier is left out; also as ``.safetensors``. None, for configs that leave the file to the command line,
+            is an error on use.
 
     Raises:
-        InputError: On use, if the file is missing, unsafe, holds no backbone, or one of another depth or width.
+        InputError: On use, if the file is missing or unsafe, or holds no backbone of this depth and width.
 
     Example:
         >>> init_cfg = dict(type='PretrainedBackbone', checkpoint='work_dirs/false_r50/backbone.pth')
@@ -40,7 +39,7 @@ class PretrainedBackbone:
         self.checkpoint = checkpoint
 
     def __call__(self, module: nn.Module) -> None:
-        """Load the weights into a backbone and keep every later initializer away from it."""
+        """Load the weights into a backbone and prevent later initializers from overwriting them."""
         self._must_come_last(module)
         weights = self._read()
         own = module.state_dict()
@@ -63,7 +62,7 @@ class PretrainedBackbone:
                 f'PretrainedBackbone has no file (checkpoint={self.checkpoint!r}); add '
                 '--cfg-options model.backbone.init_cfg.checkpoint=work_dirs/<pretraining>/backbone.pth'
             )
-        # Through MMEngine's loader, whose schemes checkpoint_loader.py made safe: a path, or torchvision://NAME.
+        # A path or torchvision://NAME. checkpoints.mmengine_loader.register_safe_loaders made MMEngine's loader safe.
         checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
         weights = backbone_weights(checkpoint) or _of_another_library(checkpoint, self.checkpoint)
         if not weights:
@@ -75,15 +74,9 @@ class PretrainedBackbone:
 
     def _must_come_last(self, module: nn.Module) -> None:
         configs = getattr(module, 'init_cfg', None)
-        if (
-            isinstance(configs, (list, tuple))
-            and configs
-            and configs[-1].get('type')
-            not in (
-                type(self).__name__,
-                type(self),
-            )
-        ):
+        if not isinstance(configs, list | tuple) or not configs:
+            return
+        if configs[-1].get('type') not in (type(self).__name__, type(self)):
             raise InputError(
                 f'PretrainedBackbone {self.checkpoint} must be the last entry of init_cfg: '
                 f'{configs[-1]} would overwrite it'
@@ -108,8 +101,8 @@ class PretrainedBackbone:
         # MMEngine initializes children after their parent, for every type but its own 'Pretrained'.
         for child in module.modules():
             if child is not module and hasattr(child, 'init_weights'):
-                child.is_init = True
-        # mmpretrain's backbones zero their last norm (zero_init_residual) after that unless init_cfg is this type.
+                child.is_init = True  # type: ignore[assignment]  # torch types attributes of modules as tensors
+        # mmpretrain's backbones then zero their last norm (zero_init_residual) unless init_cfg is of this type.
         if isinstance(module, BaseModule):
             module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
 

@@ -1,4 +1,4 @@
-"""ResNets in checkpoints: find one whoever wrote the file, tell its depth, and list its shapes."""
+"""Find a ResNet in the checkpoint of any library, determine its depth, and list the shapes of a standard one."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from projects.false.common.errors import InputError
 
-_DEPTHS = {
+DEPTHS = (18, 34, 50, 101, 152)
+_STANDARD: dict[tuple[str, tuple[int, ...]], int] = {  # kind and number of blocks: depth
     ('basic', (2, 2, 2, 2)): 18,
     ('basic', (3, 4, 6, 3)): 34,
     ('bottleneck', (3, 4, 6, 3)): 50,
@@ -20,14 +21,14 @@ _DEPTHS = {
 
 
 def resnet_layout(names: Iterable[str]) -> tuple[str, tuple[int, ...], int | None] | None:
-    """Read the layout of a ResNet off the names of its weights.
+    """Determine the layout of a ResNet from the names of its weights.
 
     Args:
         names: Keys of the backbone's state dict, such as ``layer1.0.conv1.weight``.
 
     Returns:
-        The kind of block (``'basic'`` or ``'bottleneck'``), the number of blocks of every stage, and the depth where
-        the two belong to a standard ResNet; None if the names are not a ResNet's.
+        The kind of block (``'basic'`` or ``'bottleneck'``), the number of blocks of every stage, and the depth if it is
+        a standard ResNet, else None. None altogether if the names are not those of a ResNet.
     """
     names = set(names)
     found = [re.match(r'layer(\d+)\.(\d+)\.conv1\.', name) for name in names]
@@ -36,11 +37,11 @@ def resnet_layout(names: Iterable[str]) -> tuple[str, tuple[int, ...], int | Non
         return None
     kind = 'bottleneck' if any(re.match(r'layer\d+\.\d+\.conv3\.', name) for name in names) else 'basic'
     counts = tuple(sum(stage == number for stage, _ in blocks) for number in sorted({stage for stage, _ in blocks}))
-    return kind, counts, _DEPTHS.get((kind, counts))
+    return kind, counts, _STANDARD.get((kind, counts))
 
 
 def describe_backbone(names: Iterable[str]) -> str:
-    """Name a backbone in an error message, such as ``ResNet-50 (3-4-6-3 bottleneck blocks)``."""
+    """Describe a backbone for messages, such as ``ResNet-50 (3-4-6-3 bottleneck blocks)``."""
     layout = resnet_layout(names)
     if layout is None:
         return 'no ResNet'
@@ -48,15 +49,12 @@ def describe_backbone(names: Iterable[str]) -> str:
     return f'ResNet{f"-{depth}" if depth else ""} ({"-".join(map(str, counts))} {kind} blocks)'
 
 
-DEPTHS = (18, 34, 50, 101, 152)
-
-
 def resnet_shapes(depth: int, bands: int = 3) -> dict[str, tuple[int, ...]]:
-    """Shapes by name of a ResNet without its classifier, as torchvision, timm and OpenMMLab all name them.
+    """Return the shapes of a ResNet without its classifier, by the names that torchvision, timm and OpenMMLab share.
 
     Args:
         depth: One of :data:`DEPTHS`.
-        bands: Channels of the images.
+        bands: Number of channels of the images.
     """
     from torchvision import models
 
@@ -67,7 +65,8 @@ def resnet_shapes(depth: int, bands: int = 3) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-# Where checkpoints keep their weights, tried in this order: OpenMMLab, MoCo and most others; VISSL; single files.
+# Keys that lead to the weights of a checkpoint, tried in this order: OpenMMLab, MoCo and most others; then VISSL; then
+# files of weights alone.
 _PLACES = (
     ('state_dict',),
     ('model_state_dict',),
@@ -75,8 +74,8 @@ _PLACES = (
     ('model',),
     (),
 )
-# Where among the weights the ResNet is, preferred in this order: OpenMMLab, the query encoder of MoCo (official, and
-# with its neck as in mmselfsup 0.x), VISSL's trunk, the weights alone. Momentum encoders are never taken unasked.
+# Prefixes of a ResNet among the weights, preferred in this order: OpenMMLab, the query encoder of MoCo (official, and
+# with its neck as in mmselfsup 0.x), VISSL's trunk, none. A momentum encoder is only taken if --prefix names it.
 _PREFIXES = ('backbone.', 'encoder_q.', 'encoder_q.0.', '_feature_blocks.', '')
 _MARK = 'layer1.0.conv1.weight'  # every ResNet has it
 
@@ -86,9 +85,9 @@ class FoundResNet:
     """A ResNet in a checkpoint.
 
     Attributes:
-        prefix: What stands before the names of its weights there, such as ``module.encoder_q.``.
-        weights: Its tensors, without the prefix; whatever else stands under the prefix, such as ``fc.``, is among them.
-        others: Names of the tensors that are not under the prefix.
+        prefix: Prefix of the names of its weights, such as ``module.encoder_q.``.
+        weights: All tensors under the prefix, without it. That includes others, such as ``fc.``.
+        others: Names of the tensors outside the prefix.
     """
 
     prefix: str
@@ -97,7 +96,7 @@ class FoundResNet:
 
 
 def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, from where its kind keeps them; empty if there are none."""
+    """Return the tensors of a checkpoint by name, wherever its library keeps them; empty if there are none."""
     for place in _PLACES:
         inner = checkpoint
         for key in place:
@@ -110,7 +109,7 @@ def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
 
 
 def is_resnet(name: str) -> bool:
-    """Whether a weight of this name tells that there is a ResNet."""
+    """Tell whether a weight of this name belongs to a ResNet that starts there."""
     return re.search(rf'(^|\.){re.escape(_MARK)}$', name) is not None
 
 
@@ -118,12 +117,12 @@ def find_resnet(checkpoint: Any, name: str, prefix: str | None = None) -> FoundR
     """Find the ResNet of a checkpoint.
 
     Args:
-        checkpoint: As :func:`~projects.false.engine.checkpoints.files.read_checkpoint` gives it.
+        checkpoint: A checkpoint, as :func:`~projects.false.engine.checkpoints.files.read_checkpoint` returns it.
         name: The file, for messages.
-        prefix: Where it is, if that is known; None looks for it.
+        prefix: Prefix of its weights; None looks for it.
 
     Raises:
-        InputError: There is none, or there are several and none of them is the usual one.
+        InputError: There is no ResNet, or there are several and none under a usual prefix.
     """
     tensors = tensors_of(checkpoint)
     prefixes = [key.removesuffix(_MARK) for key in tensors if is_resnet(key)]

@@ -1,0 +1,53 @@
+"""What torchrun, Slurm and MPI tell a process about itself, and how processes without a GPU meet."""
+
+import os
+from datetime import timedelta
+
+from torch import distributed
+
+from projects.false.common.errors import InputError
+
+# MMEngine's launchers, and the environment variable in which each gives rank, world size and local rank.
+LAUNCHER_VARIABLES = {
+    'pytorch': {'RANK': 'RANK', 'WORLD_SIZE': 'WORLD_SIZE', 'LOCAL_RANK': 'LOCAL_RANK'},
+    'slurm': {'RANK': 'SLURM_PROCID', 'WORLD_SIZE': 'SLURM_NTASKS', 'LOCAL_RANK': 'SLURM_LOCALID'},
+    'mpi': {
+        'RANK': 'OMPI_COMM_WORLD_RANK',
+        'WORLD_SIZE': 'OMPI_COMM_WORLD_SIZE',
+        'LOCAL_RANK': 'OMPI_COMM_WORLD_LOCAL_RANK',
+    },
+}
+
+
+def is_first_process(launcher: str) -> bool:
+    """Tell whether this is the process that decides and writes, before the processes have met.
+
+    Args:
+        launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``; with ``none`` every process is the first.
+    """
+    if launcher not in LAUNCHER_VARIABLES:
+        return True
+    return os.environ.get(LAUNCHER_VARIABLES[launcher]['RANK'], '0') == '0'
+
+
+def init_gloo(launcher: str, timeout: float | None = None) -> None:
+    """Join the other processes without a GPU, which MMEngine's own initialisation requires.
+
+    Args:
+        launcher: ``pytorch``, ``slurm`` or ``mpi``.
+        timeout: Seconds to wait for the others; None for PyTorch's default.
+
+    Raises:
+        InputError: The launcher's variables are not set, so it did not start this process.
+    """
+    for name, source in LAUNCHER_VARIABLES.get(launcher, {}).items():
+        if source in os.environ:
+            os.environ[name] = os.environ[source]
+    os.environ.setdefault('MASTER_PORT', '29500')
+    missing = [name for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR') if name not in os.environ]
+    if missing:
+        raise InputError(
+            f'--launcher {launcher} without {", ".join(missing)} in the environment; '
+            'start with tools/dist_train.sh or tools/slurm_train.sh, or leave --launcher out for one process'
+        )
+    distributed.init_process_group('gloo', timeout=None if timeout is None else timedelta(seconds=timeout))
