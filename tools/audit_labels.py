@@ -13,26 +13,34 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from rich.console import Console
 
 from projects.false.common.command_line import report_input_errors
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_write
-from projects.false.label_audit.audit import audit_labels
-from projects.false.label_audit.picture import audit_picture
-from projects.false.label_audit.report import audit_json, print_audit
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> int:
-    """Write the audit to files and print it."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data_root', metavar='DATA', help='folder as a converter leaves it')
     parser.add_argument(
         '--out', type=Path, metavar='DIR', help='folder for audit.json and audit.png (default: no files)'
     )
     parser.add_argument('--workers', type=int, help='files read at the same time (default: CPU cores, at most 8)')
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> int:
+    """Write the audit to files and print it."""
+    options = parse_arguments(arguments)
+
+    from rich.console import Console
+
+    from projects.false.common.files import atomic_write
+    from projects.false.label_audit.audit import audit_labels
+    from projects.false.label_audit.picture import audit_picture
+    from projects.false.label_audit.report import audit_json, print_audit
+
     audit = audit_labels(options.data_root, options.workers)
     if options.out:
         try:

@@ -15,12 +15,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.common.command_line import ConfigOptions, check_checkpoint, check_config, report_input_errors
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
-    """Export, and print how well file and model agree."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config that the model was fine-tuned with')
     parser.add_argument('checkpoint', help='what tools/train.py wrote')
@@ -28,7 +27,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--window', type=int, help="side of the windows (default: that of the model's training)")
     parser.add_argument('--images', nargs='+', help='images to compare on (default: those of the test data)')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Export, and print how well file and model agree."""
+    options = parse_arguments(arguments)
+    check_config(options.config)
+    check_checkpoint(options.checkpoint)
+
     from projects.false.mapping.load_segmenter import find_test_images, load_segmenter
     from projects.false.mapping.onnx_export import export_onnx, made_windows, sample_windows
 

@@ -15,11 +15,18 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.common.command_line import (
+    ConfigOptions,
+    check_checkpoint,
+    check_config,
+    check_source,
+    report_input_errors,
+)
+from projects.false.common.errors import InputError
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     forms = ('CONFIG CHECKPOINT', '--onnx FILE')
     usage = '\n       '.join(f'%(prog)s {form} INPUT... --out DIR [options]' for form in forms)
     style = argparse.RawDescriptionHelpFormatter
@@ -30,7 +37,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--onnx', metavar='FILE', help='a model from tools/export.py, in the place of config and checkpoint')
     add('--window', type=int, help="side of the windows in pixels (default: that of the model's training)")
     add('--overlap', type=float, default=0.5, help='share that neighbouring windows have in common (default: 0.5)')
-    add('--blend', default='smooth', help="smooth or uniform weights of a window's pixels (default: smooth)")
+    add('--blend', choices=['smooth', 'uniform'], default='smooth', help="weights of a window's pixels (smooth)")
     add('--flip', action='store_true', help='mean over mirrored windows: four times the time')
     add('--bands', type=int, nargs='+', help='bands to take, from 1, red first')
     add('--range', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='values that become 0 and 255, of all bands')
@@ -42,15 +49,39 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--batch-size', type=int, help='windows a call of the model (default: 8 on a CPU, 32 on a GPU)')
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
     add('--device', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
-    add('--precision', help='float32, bfloat16, float16 (default: float16 on a GPU, float32 on a CPU)')
+    add('--precision', choices=['float32', 'bfloat16', 'float16'], help='default: float16 on a GPU, float32 on a CPU')
     add('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     return parser.parse_args(arguments)
 
 
+def check_arguments(options: argparse.Namespace) -> None:
+    """Check what can be checked before anything heavy is imported.
+
+    Raises:
+        InputError: A file does not exist, or options do not go together.
+    """
+    if options.onnx:
+        for name in ('precision', 'cfg_options'):
+            if getattr(options, name):
+                option = name.replace('_', '-')
+                raise InputError(f'--{option} belongs to config and checkpoint; leave it out with --onnx')
+        inputs = options.given
+    elif len(options.given) < 3:
+        raise InputError('give CONFIG CHECKPOINT INPUT..., or --onnx FILE INPUT...')
+    else:
+        config, checkpoint, *inputs = options.given
+        check_config(config)
+        check_checkpoint(checkpoint)
+    for source in inputs:
+        check_source(source)
+
+
 @report_input_errors
 def main(arguments: list[str] | None = None) -> None:
-    """Map, a line for every map."""
+    """Map every input and print one line per map."""
     options = parse_arguments(arguments)
+    check_arguments(options)
+
     from projects.false.mapping.command import load_model, map_options, report
     from projects.false.mapping.map_rasters import map_rasters
 
@@ -61,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         total += 0 if mapped.counts is None else int(mapped.counts.sum())
     seconds = time.perf_counter() - started
     if total:
-        print(f'{total / 1e6:.1f} megapixels in {seconds:.1f} s, {total / 1e6 / seconds:.2f} a second')
+        print(f'{total / 1e6:.1f} megapixels in {seconds:.1f} s, {total / 1e6 / seconds:.2f} per second')
 
 
 if __name__ == '__main__':

@@ -14,13 +14,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from projects.false.common.command_line import ConfigOptions, report_input_errors
-from projects.false.experiments.benchmark.outputs import run_benchmark
+from projects.false.common.command_line import ConfigOptions, check_config, report_input_errors
+from projects.false.common.errors import InputError
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
-    """Run what is left and write tables and report."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('spec', help='config of the benchmark, such as configs/benchmarks/quickstart.py')
     parser.add_argument('--work-dir', type=Path, help='where everything goes (work_dirs/benchmarks/NAME)')
@@ -32,7 +31,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--report-only', action='store_true', help='tables and report of what is finished')
     parser.add_argument('--audit', type=Path, help='folder of an audit of false negatives, for the report')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override values of the spec, KEY=VALUE')
-    run_benchmark(**vars(parser.parse_args(arguments)))
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Run what is left and write tables and report."""
+    options = parse_arguments(arguments)
+    check_config(options.spec)
+    if options.jobs is not None and options.jobs < 1:
+        raise InputError(f'--jobs is {options.jobs}; give 1 or more')
+
+    from projects.false.experiments.benchmark.outputs import run_benchmark
+
+    run_benchmark(**vars(options))
 
 
 if __name__ == '__main__':

@@ -10,29 +10,39 @@ Example:
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from projects.false.patch_folder.labelled_lists import NewList
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.patch_folder.labelled_lists import NewList, write_lists
 from projects.false.patch_folder.published_lists import PUBLISHED_LISTS
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
-    """Write the lists and print what is in them."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data_root', metavar='DATA', help='folder as a converter leaves it')
     parser.add_argument('--fractions', type=float, nargs='+', default=[], metavar='F', help='shares, such as 0.01 0.05')
     parser.add_argument('--seeds', type=int, nargs='+', default=[0], metavar='S', help='seeds of the draws (0)')
     parser.add_argument('--published', nargs='+', default=[], metavar='NAME', help=', '.join(PUBLISHED_LISTS))
     parser.add_argument('--overwrite', action='store_true', help='replace lists whose content differs')
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Write the lists and print what is in them."""
+    options = parse_arguments(arguments)
+
+    from rich.console import Console
+
+    from projects.false.patch_folder.labelled_lists import write_lists
+
     lists = write_lists(**vars(options))
     console = Console()
     console.print(_table(lists))
@@ -43,7 +53,11 @@ def main(arguments: list[str] | None = None) -> None:
     console.print(f'lists are in {Path(options.data_root) / "splits"}', highlight=False, markup=False, soft_wrap=True)
 
 
-def _table(lists: list[NewList]) -> Table:
+def _table(lists: 'list[NewList]') -> 'Table':
+    from rich.box import SIMPLE_HEAD
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table(box=SIMPLE_HEAD, padding=(0, 1))
     table.add_column('list', no_wrap=True)
     for heading in ('patches', 'labelled pixels', 'classes'):

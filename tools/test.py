@@ -11,17 +11,11 @@ from projects.false.common.parent_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
-from mmengine.dist import is_main_process
-
-from projects.false.common.command_line import ConfigOptions, report_input_errors
-from projects.false.engine.config import load_config
-from projects.false.engine.launch import build_runner
-from projects.false.engine.launchers import is_first_process
-from projects.false.evaluation.evaluate import check_outputs, example_sheet, is_folder, test, write_folder, write_scores
+from projects.false.common.command_line import ConfigOptions, check_checkpoint, check_config, report_input_errors
 
 
 def parse_arguments() -> argparse.Namespace:
-    """OpenMMLab's arguments."""
+    """Read the command line; the options are OpenMMLab's."""
     parser = argparse.ArgumentParser(description='mIoU, OA, kappa, and IoU, F1, precision and recall of every class.')
     parser.add_argument('config', help='config file, for example configs/upernet_r50_potsdam.py')
     parser.add_argument('checkpoint', help='checkpoint of the fine-tuned model')
@@ -39,6 +33,23 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Test."""
     arguments = parse_arguments()
+    check_config(arguments.config)
+    check_checkpoint(arguments.checkpoint)
+
+    from mmengine.dist import is_main_process
+
+    from projects.false.engine.config import load_config
+    from projects.false.engine.launch import build_runner
+    from projects.false.engine.launchers import is_first_process
+    from projects.false.evaluation.evaluate import (
+        check_outputs,
+        example_sheet,
+        is_folder,
+        test,
+        write_folder,
+        write_scores,
+    )
+
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
     config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
     if is_first_process(config.launcher):

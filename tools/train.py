@@ -11,13 +11,11 @@ from projects.false.common.parent_death import end_with_launcher
 
 end_with_launcher()  # before the imports that take seconds
 
-from projects.false.common.command_line import ConfigOptions, report_input_errors
-from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config
-from projects.false.engine.launch import alone_in_work_dir, set_resume, train
+from projects.false.common.command_line import ConfigOptions, check_config, report_input_errors
 
 
 def parse_arguments() -> argparse.Namespace:
-    """OpenMMLab's arguments."""
+    """Read the command line; the options are OpenMMLab's."""
     parser = argparse.ArgumentParser(description='Pretrain a backbone or fine-tune a segmentation model.')
     parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
     parser.add_argument('--work-dir', help='where to write logs and checkpoints (work_dirs/<config name>)')
@@ -39,6 +37,11 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     """Train."""
     arguments = parse_arguments()
+    check_config(arguments.config)
+
+    from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config
+    from projects.false.engine.launch import alone_in_work_dir, set_resume, train
+
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
     config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
     if arguments.amp:

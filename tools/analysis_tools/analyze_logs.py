@@ -15,8 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from
 
 from projects.false.common.command_line import report_input_errors
 from projects.false.common.errors import InputError
-from projects.false.reports.curves import logged_curve, plot_curves
-from projects.false.reports.training_logs import read_training_log, training_time
 
 
 def plot_curve(options: argparse.Namespace) -> None:
@@ -24,6 +22,10 @@ def plot_curve(options: argparse.Namespace) -> None:
     names = options.legend or [str(run) for run in options.runs]
     if len(names) != len(options.runs):
         raise InputError(f'--legend has {len(names)} names for {len(options.runs)} runs; give one a run')
+
+    from projects.false.reports.curves import logged_curve, plot_curves
+    from projects.false.reports.training_logs import read_training_log
+
     logs = [read_training_log(run) for run in options.runs]
     curves = [
         [logged_curve(log, key, str(run)) for key in options.keys] for run, log in zip(options.runs, logs, strict=True)
@@ -33,7 +35,9 @@ def plot_curve(options: argparse.Namespace) -> None:
 
 
 def cal_train_time(options: argparse.Namespace) -> None:
-    """Print seconds an iteration."""
+    """Print seconds per iteration."""
+    from projects.false.reports.training_logs import read_training_log, training_time
+
     for run in options.runs:
         found = training_time(read_training_log(run), str(run), options.include_outliers)
         print(f'{run}: {found.mean:.4f} s/iter, {found.waiting:.4f} of it waiting for data')
@@ -43,9 +47,8 @@ def cal_train_time(options: argparse.Namespace) -> None:
             print(f'  slowest epoch {slow}, {found.epochs[slow]:.4f}; fastest epoch {fast}, {found.epochs[fast]:.4f}')
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
-    """OpenMMLab's arguments."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line; the options are OpenMMLab's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     tasks = parser.add_subparsers(required=True, metavar='plot_curve | cal_train_time')
     plot = tasks.add_parser('plot_curve', help='draw logged values')
@@ -53,12 +56,18 @@ def main(arguments: list[str] | None = None) -> None:
     plot.add_argument('--legend', nargs='+', metavar='NAME', help='names of the runs (their paths)')
     plot.add_argument('--out', type=Path, default=Path('work_dirs/curves.png'), help='picture to write')
     plot.set_defaults(task=plot_curve)
-    time = tasks.add_parser('cal_train_time', help='print seconds an iteration')
+    time = tasks.add_parser('cal_train_time', help='print seconds per iteration')
     time.add_argument('--include-outliers', action='store_true', help='count the first log entry of a start, too')
     time.set_defaults(task=cal_train_time)
     for task in (plot, time):
         task.add_argument('runs', nargs='+', type=Path, metavar='LOG_OR_WORKDIR', help='work folder or scalars.json')
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Draw curves, or print times."""
+    options = parse_arguments(arguments)
     options.task(options)
 
 

@@ -14,17 +14,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.common.command_line import (
+    ConfigOptions,
+    check_checkpoint,
+    check_config,
+    check_data_root,
+    report_input_errors,
+)
 from projects.false.common.errors import InputError
-from projects.false.common.files import write_text
-from projects.false.engine.config import load_config
-from projects.false.pair_audit.audit import audit_pairs
-from projects.false.pair_audit.report import as_csv, as_json, print_summary, records, report
 from projects.false.pair_audit.settings import Settings
 
 
-def parse(arguments: list[str] | None) -> argparse.Namespace:
-    """The arguments."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pretraining recipe of the run')
     parser.add_argument('checkpoints', nargs='+', metavar='CKPT', help='checkpoints of the run; `untrained` for none')
@@ -47,16 +49,15 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 @report_input_errors
 def main(arguments: list[str] | None = None) -> None:
     """Audit, write and print."""
-    options = parse(arguments)
+    options = parse_arguments(arguments)
     for name in ('seed', 'examples'):
         if (getattr(options, name) or 0) < 0:
             raise InputError(f'--{name} is {getattr(options, name)}; give 0 or more')
-    config = load_config(options.config, options.cfg_options)
-    out = options.out or Path('work_dirs', f'{Path(options.config).stem}_false_negatives')
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f'--out {out}: cannot be written ({error.strerror}); choose another folder') from error
+    check_config(options.config)
+    check_data_root(options.data)
+    for checkpoint in options.checkpoints:
+        if checkpoint != 'untrained':
+            check_checkpoint(checkpoint)
     settings = Settings(
         data_root=options.data,
         split=options.split,
@@ -68,6 +69,19 @@ def main(arguments: list[str] | None = None) -> None:
         names=options.determinations,
         examples=options.examples,
     )
+    settings.check()
+
+    from projects.false.common.files import write_text
+    from projects.false.engine.config import load_config
+    from projects.false.pair_audit.audit import audit_pairs
+    from projects.false.pair_audit.report import as_csv, as_json, print_summary, records, report
+
+    config = load_config(options.config, options.cfg_options)
+    out = options.out or Path('work_dirs', f'{Path(options.config).stem}_false_negatives')
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f'--out {out}: cannot be written ({error.strerror}); choose another folder') from error
     audit = audit_pairs(config, options.checkpoints, settings)
     rows = records(audit)
     texts = {'audit.json': as_json(audit, rows), 'audit.csv': as_csv(rows), 'audit.html': report(audit, rows)}

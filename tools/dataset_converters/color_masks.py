@@ -11,13 +11,13 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.converters.color_masks import convert_color_masks
-from projects.false.converters.options import add_cut_options, print_conversion, take_cut_options
-from projects.false.imagery.palettes import PALETTES, load_palette
+from projects.false.converters.arguments import add_cut_options
+
+PALETTES = ('potsdam', 'dglc', 'xiangtan', 'mbrsc', 'synthetic')
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('images', metavar='IMAGES', help='folder of 8-bit images (PNG, JPEG, TIFF)')
     parser.add_argument('masks', metavar='MASKS', help='folder of masks with the same file stems (PNG, TIFF)')
@@ -28,7 +28,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--test-list', help='text file with image stems or patterns for testing, one a line')
     parser.add_argument('--bands', type=int, default=3, help='bands of the images, red, green, blue first (default: 3)')
     add_cut_options(parser)
-    options = vars(parser.parse_args(arguments))
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    options = vars(parse_arguments(arguments))
+
+    from projects.false.converters.color_masks import convert_color_masks
+    from projects.false.converters.options import print_conversion, take_cut_options
+    from projects.false.imagery.palettes import load_palette
+
     palette = load_palette(options.pop('palette'))
     classes = options.pop('classes')
     if classes:

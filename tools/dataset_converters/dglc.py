@@ -14,12 +14,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.converters.dglc import convert_dglc, count_notes
-from projects.false.converters.options import add_cut_options, print_conversion, take_cut_options
+from projects.false.converters.arguments import add_cut_options
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', metavar='SRC', help='folder or zip of the download')
     parser.add_argument('out', metavar='OUT', help='folder to make')
@@ -27,7 +26,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--val-list', help='text file with the IDs to validate on')
     parser.add_argument('--exclude', nargs='+', default=[], metavar='ID', help='images to leave out')
     add_cut_options(parser, patch_size=512)
-    options = vars(parser.parse_args(arguments))
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    options = vars(parse_arguments(arguments))
+
+    from projects.false.converters.dglc import convert_dglc, count_notes
+    from projects.false.converters.options import print_conversion, take_cut_options
+
     conversion = convert_dglc(options=take_cut_options(options), **options)
     print_conversion(conversion, options['out'], count_notes(conversion.description))
 

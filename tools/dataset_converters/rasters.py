@@ -12,12 +12,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.converters.options import add_run_options, print_outcome
-from projects.false.converters.rasters import convert_rasters
+from projects.false.converters.arguments import add_run_options
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('sources', metavar='SRC', nargs='+', help='images, or folders of them')
     parser.add_argument('out', metavar='OUT', help='folder to make')
@@ -32,7 +31,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--bands', type=int, nargs='+', metavar='N', help='bands to take, from 1, red first')
     parser.add_argument('--skip-small', action='store_true', help='leave out images that are smaller than a patch')
     add_run_options(parser)
-    options = vars(parser.parse_args(arguments))
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    options = vars(parse_arguments(arguments))
+
+    from projects.false.converters.options import print_outcome
+    from projects.false.converters.rasters import convert_rasters
+
     conversion = convert_rasters(**options)
     description = conversion.description
     for stem, source in description['sources'].items():

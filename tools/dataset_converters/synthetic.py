@@ -13,11 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.converters.synthetic import write_synthetic_tiles
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('out', metavar='OUT', help='folder to make')
     parser.add_argument('--tiles', type=int, default=12, help='number of tiles (default: 12)')
@@ -26,7 +25,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--val-tiles', type=int, default=0, help='tiles listed in OUT/val.txt (default: 0)')
     parser.add_argument('--test-tiles', type=int, default=0, help='tiles listed in OUT/test.txt (default: 0)')
     parser.add_argument('--overwrite', action='store_true', help='replace an earlier output')
-    options = vars(parser.parse_args(arguments))
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    options = vars(parse_arguments(arguments))
+
+    from projects.false.converters.synthetic import write_synthetic_tiles
+
     stems = write_synthetic_tiles(**options)
     print(f'wrote {len(stems)} tiles to {options["out"]}')
 

@@ -15,12 +15,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.converters.options import add_cut_options, print_conversion, take_cut_options
-from projects.false.converters.xiangtan import convert_xiangtan
+from projects.false.converters.arguments import add_cut_options
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('source', metavar='SRC', help='folder or zip with images and masks')
     parser.add_argument('out', metavar='OUT', help='folder to make')
@@ -32,7 +31,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--val-list', help='text file with image stems or patterns for validation')
     parser.add_argument('--exclude', nargs='+', default=[], metavar='STEM', help='images to leave out')
     add_cut_options(parser, patch_size=256)
-    options = vars(parser.parse_args(arguments))
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    options = vars(parse_arguments(arguments))
+
+    from projects.false.converters.options import print_conversion, take_cut_options
+    from projects.false.converters.xiangtan import convert_xiangtan
+
     conversion = convert_xiangtan(options=take_cut_options(options), **options)
     print_conversion(conversion, options['out'])
 

@@ -13,17 +13,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
-import cv2
 
-from projects.false.common.command_line import ConfigOptions, report_input_errors
+from projects.false.common.command_line import ConfigOptions, check_config, report_input_errors
 from projects.false.common.errors import InputError
-from projects.false.engine.config import load_config
-from projects.false.reports.samples import build_dataset, sample_sheets
 
 
-@report_input_errors
-def main(arguments: list[str] | None = None) -> None:
-    """Write the sheets."""
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='config file, for example configs/false_simclr_r50_potsdam.py')
     parser.add_argument(
@@ -33,9 +29,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='whose data loader (train)')
     parser.add_argument('--seed', type=int, default=0, help='of the augmentation (0)')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Write the sheets."""
+    options = parse_arguments(arguments)
+    check_config(options.config)
     if options.seed < 0:
         raise InputError(f'--seed is {options.seed}; give 0 or more')
+
+    import cv2
+
+    from projects.false.engine.config import load_config
+    from projects.false.reports.samples import build_dataset, sample_sheets
+
     config = load_config(options.config, options.cfg_options)
     name = f'{Path(options.config).stem}_{options.split}'
     dataset = build_dataset(config, options.split)

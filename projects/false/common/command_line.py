@@ -85,6 +85,47 @@ def report_input_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     return wrapped
 
 
+def check_config(path: str | Path) -> None:
+    """Refuse a config that does not exist; tools call this before they import anything heavy.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    if not Path(path).is_file():
+        raise InputError(f'{path}: no such config; the recipes are in configs/')
+
+
+def check_checkpoint(path: str | Path) -> None:
+    """Refuse a checkpoint that does not exist; ``~`` is expanded.
+
+    Raises:
+        InputError: There is no such file.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
+
+
+def check_data_root(path: str | Path) -> None:
+    """Refuse a data folder that does not exist.
+
+    Raises:
+        InputError: There is no such folder.
+    """
+    if not Path(path).is_dir():
+        raise InputError(f'{path}: no such folder; give a folder made by tools/dataset_converters')
+
+
+def check_source(path: str | Path) -> None:
+    """Refuse an input file or folder that does not exist.
+
+    Raises:
+        InputError: There is neither.
+    """
+    if not Path(path).exists():
+        raise InputError(f'{path}: no such file or folder; check the path')
+
+
 _PAIRS = {'(': ')', '[': ']'}
 
 

@@ -1,6 +1,5 @@
-"""What all converters share: how to cut, the command-line options for it, and the closing lines."""
+"""What all converters share: how to cut, and the closing lines."""
 
-import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -95,29 +94,6 @@ def first_few(names: Iterable[object]) -> str:
     """List the first five names for a message, and show by dots that there are more."""
     shown = [str(name) for name in names]
     return ', '.join(shown[:5]) + (', ...' if len(shown) > 5 else '')
-
-
-def add_cut_options(parser: argparse.ArgumentParser, patch_size: int | None = None) -> None:
-    """Add the options of :class:`CutOptions` to a command line.
-
-    Args:
-        parser: Receives the options.
-        patch_size: Default of ``--patch-size``; None makes the option required.
-    """
-    text = 'side of the patches in pixels' + (f' (default: {patch_size})' if patch_size else '')
-    parser.add_argument('--patch-size', type=int, required=patch_size is None, default=patch_size, help=text)
-    parser.add_argument(
-        '--stride', type=int, help='distance between neighbouring patches in pixels (default: patch size)'
-    )
-    parser.add_argument('--label-fractions', type=float, nargs='+', default=[0.01], metavar='F', help='default: 0.01')
-    parser.add_argument('--seed', type=int, default=0, help='seed of all draws (default: 0)')
-    add_run_options(parser)
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--workers`` and ``--overwrite``, which do not change the output."""
-    parser.add_argument('--workers', type=int, help='images cut at the same time (default: CPU cores, at most 8)')
-    parser.add_argument('--overwrite', action='store_true', help='replace an earlier output')
 
 
 def take_cut_options(options: dict[str, Any]) -> CutOptions:

@@ -9,6 +9,7 @@ import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
 
+from projects.false.common.command_line import check_config
 from projects.false.common.errors import InputError
 
 
@@ -37,8 +38,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
     Raises:
         InputError: The file is missing or is no config, or an option does not fit it.
     """
-    if not Path(path).is_file():
-        raise InputError(f'{path}: no such config; the recipes are in configs/')
+    check_config(path)
     try:
         config = Config.fromfile(path)
     except (SyntaxError, OSError, KeyError, TypeError, ModuleNotFoundError) as error:

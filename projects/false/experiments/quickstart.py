@@ -2,68 +2,22 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 from projects.false.common.command_line import as_option
-from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import load_palette
 from projects.false.reports.score_tables import Run
 
 from .children import preload
 from .commands import fine_tuning_step, pretraining_step, test_step
 from .quickstart_page import write_report
+from .quickstart_settings import Settings, claim
 from .steps import Step, hardware, python, run_steps, software
 
 PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
 SEGMENTATION = 'upernet_r18_synthetic'
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Size of the quickstart.
-
-    Attributes:
-        seed: Seed of scenes, label draw, pretraining and fine-tuning.
-        tiles: Number of 512 x 512 scenes, those for validation and test included.
-        val_tiles, test_tiles: How many of them.
-        epochs: Epochs of pretraining.
-        iterations: Iterations of fine-tuning.
-        label_fraction: Share of the training patches whose labels are used.
-    """
-
-    seed: int = 1
-    tiles: int = 100
-    val_tiles: int = 4
-    test_tiles: int = 10
-    epochs: int = 50
-    iterations: int = 200
-    label_fraction: float = 0.01
-
-
-def claim(folder: Path, settings: Settings) -> None:
-    """Make the folder this run's own, so that an interrupted run is continued and no other is mixed in.
-
-    Raises:
-        InputError: The folder holds a run with other settings, or something else.
-    """
-    stored = folder / 'settings.json'
-    if stored.is_file():
-        try:
-            before = json.loads(stored.read_text())
-        except ValueError as error:
-            raise InputError(f'{stored}: is damaged; remove {folder} or choose another --work-dir') from error
-        if before != asdict(settings):
-            raise InputError(f'{folder}: holds a run with other settings ({before}); choose another --work-dir')
-        return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f'{folder}: is not empty and holds no quickstart; choose another --work-dir')
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stored.write_text(json.dumps(asdict(settings)))
-    except OSError as error:
-        raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
 
 
 def plan(folder: Path, settings: Settings) -> list[Step]:

@@ -20,18 +20,12 @@ def load_model(options: argparse.Namespace) -> tuple[Segmenter, list[str]]:
     """Load the model, by the library that it needs, and return it with the images to map.
 
     Raises:
-        InputError: The model cannot be loaded, or there is no image.
+        InputError: The model cannot be loaded.
     """
     if options.onnx:
-        foreign = [name for name in ('precision', 'cfg_options') if getattr(options, name)]
-        if foreign:
-            name = foreign[0].replace('_', '-')
-            raise InputError(f'--{name} belongs to config and checkpoint; leave it out with --onnx')
         from .onnx_segmenter import OnnxSegmenter  # imports onnxruntime
 
         return OnnxSegmenter(options.onnx, options.device), options.given
-    if len(options.given) < 3:
-        raise InputError('give CONFIG CHECKPOINT INPUT..., or --onnx FILE INPUT...')
     from .load_segmenter import load_segmenter  # imports PyTorch and OpenMMLab
 
     config, checkpoint, *inputs = options.given

@@ -19,6 +19,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
+from projects.false.common.command_line import check_checkpoint
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write
 
@@ -133,8 +134,7 @@ def read_checkpoint(
         InputError: The file is missing, asks for code to run, or contains a config that MMEngine would execute.
     """
     path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
+    check_checkpoint(path)
     checkpoint = read_safetensors(path) if path.suffix == SUFFIX else _unpickled(path, map_location or 'cpu', mmap)
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict) and 'config' in meta:

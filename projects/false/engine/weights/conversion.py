@@ -15,12 +15,7 @@ from .backbone import backbone_meta
 from .matching import KeyReport, compare_keys, shapes_of
 from .resnet import DEPTHS, FoundResNet, describe_backbone, find_resnet, resnet_layout, resnet_shapes, tensors_of
 
-FORMS = {
-    'ours': "backbone.pth, as pretraining leaves it: what a recipe's model.backbone.init_cfg.checkpoint takes",
-    'mmseg': 'OpenMMLab: names begin with "backbone."; of a fine-tuned checkpoint with its heads and classes',
-    'torchvision': 'plain state dict of torchvision.models.resnetN without its classifier fc; three bands',
-    'timm': 'plain state dict of timm.create_model("resnetN", num_classes=0); any number of bands (in_chans)',
-}
+FORMS = ('ours', 'mmseg', 'torchvision', 'timm')  # tools/model_converters/convert_weights.py tells what each one is
 _HEADS = ('decode_head.', 'auxiliary_head.')
 
 
@@ -47,7 +42,7 @@ def convert_weights(
     Args:
         path: Checkpoint of this project, OpenMMLab, torchvision, timm, MoCo or VISSL, ``.safetensors`` or PyTorch's.
         out: File to write: ``.safetensors``, ``.pth`` or ``.pt``.
-        form: Target format, a key of :data:`FORMS`.
+        form: Target format, one of :data:`FORMS`.
         prefix: Prefix of the names of the ResNet in the file; None looks for it.
 
     Returns:

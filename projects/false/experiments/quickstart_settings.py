@@ -1,0 +1,56 @@
+"""Settings of the quickstart, and the work folder that belongs to them.
+
+Nothing heavy is imported here: tools/quickstart.py reads its options from these settings.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from projects.false.common.errors import InputError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Size of the quickstart.
+
+    Attributes:
+        seed: Seed of scenes, label draw, pretraining and fine-tuning.
+        tiles: Number of 512 x 512 scenes, those for validation and test included.
+        val_tiles, test_tiles: How many of them.
+        epochs: Epochs of pretraining.
+        iterations: Iterations of fine-tuning.
+        label_fraction: Share of the training patches whose labels are used.
+    """
+
+    seed: int = 1
+    tiles: int = 100
+    val_tiles: int = 4
+    test_tiles: int = 10
+    epochs: int = 50
+    iterations: int = 200
+    label_fraction: float = 0.01
+
+
+def claim(folder: Path, settings: Settings) -> None:
+    """Make the folder this run's own, so that an interrupted run is continued and no other is mixed in.
+
+    Raises:
+        InputError: The folder holds a run with other settings, or something else.
+    """
+    stored = folder / 'settings.json'
+    if stored.is_file():
+        try:
+            before = json.loads(stored.read_text())
+        except ValueError as error:
+            raise InputError(f'{stored}: is damaged; remove {folder} or choose another --work-dir') from error
+        if before != asdict(settings):
+            raise InputError(f'{folder}: holds a run with other settings ({before}); choose another --work-dir')
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InputError(f'{folder}: is not empty and holds no quickstart; choose another --work-dir')
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        stored.write_text(json.dumps(asdict(settings)))
+    except OSError as error:
+        raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
