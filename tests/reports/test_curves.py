@@ -5,27 +5,8 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.reports.curves import logged_curve, loss_curves, plot_curves
-from projects.false.reports.training_logs import LossCurve, read_training_log
-from tests.helpers.finished_quickstart import write_log
-
-
-def test_values_of_training_and_of_validation(tmp_path):
-    log = read_training_log(write_log(tmp_path, {5: 3.0, 10: 2.0}, step=10, mIoU=40.0))
-    assert logged_curve(log, 'lr', 'run').losses.tolist() == [1e-3, 1e-3]
-    assert logged_curve(log, 'loss', 'run').steps.tolist() == [5, 10]
-    assert logged_curve(log, 'mIoU', 'run').losses.tolist() == [40.0]
-
-
-def test_an_unknown_value_names_the_known_ones(tmp_path):
-    log = read_training_log(write_log(tmp_path, {5: 3.0}, step=5, mIoU=40.0))
-    with pytest.raises(InputError, match=r"^run: the log has no 'acc'; it has lr, loss, epoch, mIoU$"):
-        logged_curve(log, 'acc', 'run')
-
-
-def test_an_empty_log(tmp_path):
-    with pytest.raises(InputError, match='run: the log is empty'):
-        logged_curve(read_training_log(write_log(tmp_path, {})), 'loss', 'run')
+from projects.false.reports.curves import loss_curves, plot_curves
+from projects.false.reports.training_logs import LoggedCurve
 
 
 def colored(picture):
@@ -35,8 +16,8 @@ def colored(picture):
 
 
 def test_runs_have_colors_and_values_panels(tmp_path):
-    line = LossCurve(np.arange(9), np.arange(9.0) ** 2)
-    other, point = LossCurve(line.steps, 60 - line.losses), LossCurve(np.array([8]), np.array([50.0]))
+    line = LoggedCurve(np.arange(9), np.arange(9.0) ** 2)
+    other, point = LoggedCurve(line.steps, 60 - line.values), LoggedCurve(np.array([8]), np.array([50.0]))
     heights = []
     for curves, keys in (([[line]], ['loss']), ([[line, point], [other, point]], ['loss', 'mIoU'])):
         out = tmp_path / 'new' / f'{len(curves)}.png'
@@ -54,7 +35,7 @@ def test_a_picture_that_cannot_be_written(tmp_path, name, reason):
     (tmp_path / 'folder').mkdir()
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=rf'{name}: picture cannot be written \(.*{reason}.*; choose another --out'):
-        plot_curves([[LossCurve(np.arange(2), np.arange(2.0))]], ['run'], ['loss'], tmp_path / name)
+        plot_curves([[LoggedCurve(np.arange(2), np.arange(2.0))]], ['run'], ['loss'], tmp_path / name)
 
 
 def test_a_chart_for_every_pretraining_and_one_for_all_finetunings(finished):

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.reports.training_logs import read_loss_curve, read_training_log, training_time
+from projects.false.reports.training_logs import logged_curve, read_loss_curve, read_training_log, training_time
 from tests.helpers.finished_quickstart import write_log
 
 
 def test_losses_without_validation(tmp_path):
     curve = read_loss_curve(write_log(tmp_path, {5: 3.0, 10: 2.0}, step=10, mIoU=40.0))
     assert curve.steps.tolist() == [5, 10]
-    assert curve.losses.tolist() == [3.0, 2.0]
+    assert curve.values.tolist() == [3.0, 2.0]
 
 
 def test_one_file(tmp_path):
@@ -24,13 +24,13 @@ def test_a_later_start_takes_over(tmp_path):
     write_log(tmp_path, {30: 1.5, 40: 1.0}, start='20260101_000100')
     curve = read_loss_curve(tmp_path)
     assert curve.steps.tolist() == [10, 20, 30, 40]
-    assert curve.losses.tolist() == [3.0, 2.0, 1.5, 1.0]
+    assert curve.values.tolist() == [3.0, 2.0, 1.5, 1.0]
 
 
 def test_a_start_that_logged_nothing_changes_nothing(tmp_path):
     write_log(tmp_path, {10: 3.0}, start='20260101_000000')
     write_log(tmp_path, {}, start='20260101_000100')
-    assert read_loss_curve(tmp_path).losses.tolist() == [3.0]
+    assert read_loss_curve(tmp_path).values.tolist() == [3.0]
 
 
 def test_an_unfinished_last_line_is_dropped(tmp_path):
@@ -41,7 +41,7 @@ def test_an_unfinished_last_line_is_dropped(tmp_path):
 
 def test_divergence_stays_visible(tmp_path):
     curve = read_loss_curve(write_log(tmp_path, {10: 3.0, 20: float('nan')}))
-    assert np.isnan(curve.losses[1])
+    assert np.isnan(curve.values[1])
 
 
 def test_steps_by_iteration(tmp_path):
@@ -118,3 +118,21 @@ def test_epochs(tmp_path):
 def test_no_times(tmp_path):
     with pytest.raises(InputError, match='run: the log has no times'):
         training_time(read_training_log(log(tmp_path, 'a', {})), 'run')
+
+
+def test_values_of_training_and_of_validation(tmp_path):
+    log = read_training_log(write_log(tmp_path, {5: 3.0, 10: 2.0}, step=10, mIoU=40.0))
+    assert logged_curve(log, 'lr', 'run').values.tolist() == [1e-3, 1e-3]
+    assert logged_curve(log, 'loss', 'run').steps.tolist() == [5, 10]
+    assert logged_curve(log, 'mIoU', 'run').values.tolist() == [40.0]
+
+
+def test_an_unknown_value_names_the_known_ones(tmp_path):
+    log = read_training_log(write_log(tmp_path, {5: 3.0}, step=5, mIoU=40.0))
+    with pytest.raises(InputError, match=r"^run: the log has no 'acc'; it has lr, loss, epoch, mIoU$"):
+        logged_curve(log, 'acc', 'run')
+
+
+def test_an_empty_log(tmp_path):
+    with pytest.raises(InputError, match='run: the log is empty'):
+        logged_curve(read_training_log(write_log(tmp_path, {})), 'loss', 'run')

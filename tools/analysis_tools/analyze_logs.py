@@ -23,8 +23,8 @@ def plot_curve(options: argparse.Namespace) -> None:
     if len(names) != len(options.runs):
         raise InputError(f'--legend has {len(names)} names for {len(options.runs)} runs; give one a run')
 
-    from projects.false.reports.curves import logged_curve, plot_curves
-    from projects.false.reports.training_logs import read_training_log
+    from projects.false.reports.curves import plot_curves
+    from projects.false.reports.training_logs import logged_curve, read_training_log
 
     logs = [read_training_log(run) for run in options.runs]
     curves = [

@@ -1,4 +1,4 @@
-"""Pixels as pictures, embedded in a page or together on a contact sheet."""
+"""Make pictures of images and masks, embed them in a page, or lay them out on a contact sheet."""
 
 import base64
 from collections.abc import Sequence
@@ -9,15 +9,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette, index_to_colors
 
-SIDE = 256
-_IGNORED_GREYS = (150, 110)  # two greys in stripes: a plain grey may be the colour of a class
+SIDE = 256  # longest side of a picture in pixels
+_IGNORED_GREYS = (150, 110)  # in stripes, since a plain grey may be the colour of a class
+_GAP, _LINE = 10, 22  # pixels between the pictures of a sheet, and per line of text
+_INK, _MUTED, _RULE = (28, 31, 35), (96, 103, 111), (180, 185, 190)
 
 
 def photo(image: np.ndarray) -> np.ndarray:
-    """An image as it is, or made smaller to at most :data:`SIDE` pixels.
+    """Shrink an image to at most :data:`SIDE` pixels; a smaller one stays as it is.
 
     Shape:
-        - image: (H, W, 3), uint8; result: the same kind.
+        - image: (H, W, 3), uint8; result: (h, w, 3), uint8.
     """
     shrink = SIDE / max(image.shape[:2])
     if shrink >= 1:
@@ -25,15 +27,26 @@ def photo(image: np.ndarray) -> np.ndarray:
     return cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
 
 
+def enlarged(image: np.ndarray) -> np.ndarray:
+    """Bring an image to at most :data:`SIDE` pixels; a small one grows by a whole factor, so that pixels stay visible.
+
+    Shape:
+        - image: (H, W, 3), uint8; result: (h, w, 3), uint8.
+    """
+    image = photo(image)
+    factor = max(1, SIDE // max(image.shape[:2]))
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST_EXACT)
+
+
 def three_bands(image: np.ndarray) -> np.ndarray:
-    """An image of any bands, (H, W, bands), as a picture, (H, W, 3): the first three, or the first one in grey."""
+    """Reduce an image of any bands, (H, W, bands), to (H, W, 3): its first three bands, or its first one in grey."""
     return np.ascontiguousarray(image[..., :3] if image.shape[2] >= 3 else image[..., :1].repeat(3, axis=2))
 
 
 def mask_picture(index: np.ndarray, palette: Palette) -> np.ndarray:
-    """A mask in the colours of its classes, brought to about :data:`SIDE` pixels by repeating or leaving out pixels.
+    """Draw a mask in the colours of its classes, with grey stripes for ignored pixels.
 
-    Ignored pixels become grey stripes.
+    It is brought to about :data:`SIDE` pixels by repeating or leaving out pixels.
 
     Shape:
         - index: (H, W), uint8, classes from 0, 255 ignored; result: (h, w, 3), uint8, BGR.
@@ -48,31 +61,19 @@ def mask_picture(index: np.ndarray, palette: Palette) -> np.ndarray:
 
 
 def embedded(picture: np.ndarray, alt: str) -> str:
-    """An ``<img>`` element that holds its PNG.
+    """Return an ``<img>`` element that contains the picture as a PNG.
 
     Args:
-        picture: (H, W, 3), uint8, BGR.
-        alt: Text in its place, escaped already.
+        picture: In BGR order.
+        alt: Text in place of the picture, already escaped for HTML.
+
+    Shape:
+        - picture: (H, W, 3), uint8
     """
     png = cv2.imencode('.png', np.ascontiguousarray(picture), [cv2.IMWRITE_PNG_COMPRESSION, 9])[1]
     data = base64.b64encode(png.tobytes()).decode('ascii')
     height, width = picture.shape[:2]
     return f'<img width="{width}" height="{height}" alt="{alt}" src="data:image/png;base64,{data}">'
-
-
-_GAP, _LINE = 10, 22  # pixels between pictures, and of a line of text
-_INK, _MUTED, _RULE = (28, 31, 35), (96, 103, 111), (180, 185, 190)
-
-
-def enlarged(image: np.ndarray) -> np.ndarray:
-    """An image brought to at most :data:`SIDE` pixels; a small one grows by whole factors, so that pixels stay visible.
-
-    Shape:
-        - image: (H, W, 3), uint8; result: the same kind.
-    """
-    image = photo(image)
-    factor = max(1, SIDE // max(image.shape[:2]))
-    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST_EXACT)
 
 
 def contact_sheet(
@@ -81,16 +82,16 @@ def contact_sheet(
     rows: Sequence[tuple[str, Sequence[np.ndarray]]],
     palette: Palette | None = None,
 ) -> np.ndarray:
-    """Lay out pictures in rows.
+    """Lay out pictures in rows and columns.
 
     Args:
-        title: Above all.
-        headings: One a column.
-        rows: Name and pictures of every row, one a column, each at most :data:`SIDE` pixels wide and tall.
-        palette: Classes for the legend; None leaves it out.
+        title: Text at the top.
+        headings: One per column.
+        rows: Name and pictures per row, one picture per column, each at most :data:`SIDE` pixels wide and high.
+        palette: Classes for a legend; None leaves it out.
 
     Shape:
-        - rows: pictures (h, w, 3), uint8, BGR; result: (H, W, 3), uint8, BGR.
+        - pictures: (h, w, 3), uint8, BGR; result: (H, W, 3), uint8, BGR.
     """
     font, bold = font_of(13), font_of(13, bold=True)
     width = _GAP + len(headings) * (SIDE + _GAP)
@@ -119,7 +120,7 @@ def contact_sheet(
 
 
 def _legend(palette: Palette | None, font: ImageFont.FreeTypeFont, width: int) -> tuple[list, int]:
-    """Left edge, line, name and colour of every class, None of ignored pixels; and how many lines they take."""
+    """Return left edge, line, name and colour per class, with None for ignored pixels, and the number of lines."""
     if palette is None:
         return [], 0
     items, left, line = [], _GAP, 0
@@ -133,7 +134,7 @@ def _legend(palette: Palette | None, font: ImageFont.FreeTypeFont, width: int) -
 
 
 def font_of(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
-    """matplotlib's own font, since Pillow's covers few scripts and class names may be in any."""
+    """Load the font of matplotlib: class names may be in any script, and Pillow's own font covers few."""
     from matplotlib import get_data_path
 
     return ImageFont.truetype(f'{get_data_path()}/fonts/ttf/DejaVuSans{"-Bold" if bold else ""}.ttf', size)

@@ -1,4 +1,4 @@
-"""What a recipe's data pipeline makes of patches: pairs of views, or images and labels."""
+"""Draw samples as a recipe's data pipeline makes them: pairs of views, or images with their labels."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +18,11 @@ from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 
 from .pictures import contact_sheet, enlarged, mask_picture, three_bands
 
-ROWS = 6  # of a sheet
+ROWS = 6  # samples per sheet
 
 
 def build_dataset(config: Config, split: str) -> BaseDataset:
-    """The data set of a recipe's ``train``, ``val`` or ``test`` loader, with its pipeline.
+    """Build the data set of a recipe's ``train``, ``val`` or ``test`` loader, with its pipeline.
 
     Raises:
         InputError: The recipe has no such loader, or its data is missing.
@@ -35,17 +35,17 @@ def build_dataset(config: Config, split: str) -> BaseDataset:
 
 
 def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) -> Iterator[np.ndarray]:
-    """Draw samples, spread over the data set, as they reach the model.
+    """Draw samples from all over the data set, as they reach the model.
 
     Args:
-        dataset: With its pipeline, as the recipe has it.
-        number: How many samples, at least 1; fewer where the data set is smaller.
-        title: Above every sheet.
-        seed: Of the augmentation, at least 0.
+        dataset: The data set with its pipeline.
+        number: Number of samples, at least 1; a smaller data set gives fewer.
+        title: Text at the top of every sheet.
+        seed: Seed of the augmentation, at least 0.
 
     Yields:
-        Sheets of up to :data:`ROWS` samples, shape (H, W, 3), uint8, BGR. Of pretraining: patch and views; of
-        segmentation: image, label and the label over the image, after the augmentation.
+        Sheets of up to :data:`ROWS` samples, (H, W, 3), uint8, BGR. They show patch and views for pretraining; for
+        segmentation, the augmented image, its label, and the label over the image.
 
     Raises:
         InputError: ``number`` is below 1, or a file is missing or damaged.
@@ -54,7 +54,9 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
         raise InputError(f'number of samples is {number}; give at least 1')
     chosen = np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int).tolist()
     for start in range(0, len(chosen), ROWS):
-        rows, headings, palette = [], [], None
+        rows: list[tuple[str, list[np.ndarray]]] = []
+        headings: list[str] = []
+        palette = None
         for index in chosen[start : start + ROWS]:
             visit = SampleIndex(index, (seed, 0, index))
             entry = dataset.get_data_info(visit)
@@ -64,7 +66,7 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
                 headings, pictures = _views(dataset.pipeline.transforms[0](entry)['img'], packed['inputs'])
             else:
                 palette = palette_of(dataset)
-                headings = ('image', 'label', 'label over image')
+                headings = ['image', 'label', 'label over image']
                 pictures = _labelled(image_of(packed['inputs']), label.data[0].numpy().astype(np.uint8), palette)
             rows.append((Path(path).name, pictures))
         yield contact_sheet(title, headings, rows, palette)
@@ -72,7 +74,7 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
 
 def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
     views = inputs if isinstance(inputs, list | tuple) else [inputs]
-    if views[-1].ndim == 2:  # the views' steps, which training does on the device
+    if views[-1].ndim == 2:  # colour steps of the views, which training applies on the device
         *views, steps = views
         rgb = (view[None, band_order(3)].float() for view in views)
         views = [apply_steps(view, row[None])[0, band_order(3)].round() for view, row in zip(rgb, steps, strict=True)]
@@ -89,11 +91,11 @@ def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np
 
 
 def palette_of(dataset: BaseDataset) -> Palette:
-    """Classes and colours that a data set of segmentation has."""
+    """Return the classes and colours of a segmentation data set."""
     names, colors = dataset.metainfo['classes'], dataset.metainfo['palette']
     return Palette('of the data set', tuple(names), tuple(tuple(color) for color in colors))
 
 
 def image_of(tensor: Tensor) -> np.ndarray:
-    """A packed image, (C, H, W), as a picture, (H, W, 3), uint8: the first three bands, or the first one in grey."""
+    """Turn a packed image, (C, H, W), into a picture, (H, W, 3), uint8: three bands, or the first one in grey."""
     return three_bands(np.clip(tensor[:3].numpy(), 0, 255).astype(np.uint8).transpose(1, 2, 0))

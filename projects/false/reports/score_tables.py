@@ -1,4 +1,4 @@
-"""The runs that a report compares, and tables of their scores as HTML."""
+"""Runs that a report compares, and tables of their scores as HTML."""
 
 import html
 from collections.abc import Sequence
@@ -13,8 +13,12 @@ from projects.false.imagery.palettes import Palette
 from .charts import swatch
 
 MEANS = ('mIoU', 'OA', 'mF1', 'kappa')
-BASELINE = 'random'
-MOST_RUNS = 5  # as many colours and dash patterns the style sheet has
+BASELINE = 'random'  # name of the run that the others are compared to
+MOST_RUNS = 5  # number of colours and dash patterns in the style sheet
+_SCORES = """<p class="small muted">IoU of a class: the pixels where label and prediction agree on the class, divided
+by the pixels where at least one of them names it. mIoU is its mean over the classes that occur, mF1 the mean of the
+related F1. OA, overall accuracy, is the share of labelled pixels that are correct; large classes dominate it. Kappa is
+OA corrected for agreement by chance. 100 is perfect.</p>"""
 
 
 @dataclass(frozen=True)
@@ -22,8 +26,9 @@ class Run:
     """A model that was fine-tuned and tested.
 
     Args:
-        name: Where its weights started: ``'FALSE'``, ``'SimCLR'`` or ``'random'``, which the others are compared to.
-        scores: What ``tools/test.py --out`` writes: ``scores`` in percent, ``classes`` and ``confusion_matrix``.
+        name: Start of its training, such as ``'FALSE'``, ``'SimCLR'`` or :data:`BASELINE`.
+        scores: Content that ``tools/test.py --out`` writes: ``scores`` in per cent, ``classes`` and
+            ``confusion_matrix``.
         predictions: Folder of predicted index masks, ``<patch>.png``, as ``tools/test.py --predictions`` writes them.
         training_log: Work folder of the fine-tuning, or one ``scalars.json``; None leaves its curve out.
         pretraining_log: The same for the pretraining; None for a run without one.
@@ -36,29 +41,30 @@ class Run:
     pretraining_log: Path | None = None
 
     def mean(self, key: str) -> float:
-        """A mean score in percent: one of :data:`MEANS`."""
+        """Return a mean score in per cent, one of :data:`MEANS`."""
         return float(self.scores['scores'][key])
 
     def iou(self, label: str) -> float:
-        """IoU of a class in percent; NaN where it is neither labelled nor predicted."""
+        """Return the IoU of a class in per cent; NaN if it is neither labelled nor predicted."""
         value = self.scores['scores'].get(f'IoU.{label}')
         return float('nan') if value is None else float(value)
 
     def matrix(self) -> np.ndarray:
-        """The confusion matrix, shape (C, C), int64: rows are labels."""
+        """Return the confusion matrix, (C, C), int64; its rows are labels."""
         return np.asarray(self.scores['confusion_matrix'], np.int64)
 
 
 def check_runs(runs: Sequence[Run], classes: Sequence[str]) -> None:
-    """Check that every run holds the scores that a report shows, for the same classes.
+    """Check that every run has the scores that a report shows, for the same classes.
 
     Raises:
-        InputError: There is no run, a name occurs twice, or a part of the scores is missing or of other classes.
+        InputError: There is no run, there are too many, a name occurs twice, or scores are missing or belong to other
+            classes.
     """
     if not runs:
         raise InputError('runs is empty; give at least one run to report on')
     if len(runs) > MOST_RUNS:
-        raise InputError(f'{len(runs)} runs, a report tells at most {MOST_RUNS} apart; give fewer')
+        raise InputError(f'{len(runs)} runs are too many, a report shows at most {MOST_RUNS}; give fewer')
     names = [run.name for run in runs]
     if len(set(names)) != len(names):
         raise InputError(f'a name occurs twice among the runs {names}; make them different')
@@ -77,25 +83,19 @@ def check_runs(runs: Sequence[Run], classes: Sequence[str]) -> None:
             raise InputError(f'{where}: confusion matrix of shape {run.matrix().shape}; {remedy}')
 
 
-_SCORES = """<p class="small muted">IoU of a class: pixels where label and prediction agree on it, divided by pixels
-where at least one of them says it. mIoU is its mean over the classes that occur, mF1 the mean of the related F1. OA,
-overall accuracy, is the share of labelled pixels that are right; large classes rule it. Kappa is OA corrected for what
-chance would reach. 100 is perfect.</p>"""
-
-
 def percent(value: float) -> str:
-    """One decimal, as all numbers of a report have; a dash for NaN."""
+    """Format a number with one decimal, and NaN as a dash."""
     return '–' if np.isnan(value) else f'{value:.1f}'.replace('-', '\N{MINUS SIGN}')
 
 
 def signed(value: float) -> str:
-    """One decimal with its sign."""
+    """Format a difference with one decimal and its sign."""
     text = f'{value:+.1f}'.replace('-', '\N{MINUS SIGN}')
     return '±0.0' if text[1:] == '0.0' else text
 
 
 def means_table(runs: Sequence[Run]) -> str:
-    """mIoU, OA, mF1 and kappa of every run, each with its difference to the run from random weights."""
+    """Return a table of mIoU, OA, mF1 and kappa per run, each with its difference to :data:`BASELINE`."""
     baseline = next((run for run in runs if run.name == BASELINE), None)
     rows = []
     for run in runs:
@@ -104,7 +104,7 @@ def means_table(runs: Sequence[Run]) -> str:
             text = _emphasis(percent(run.mean(key)), [percent(other.mean(key)) for other in runs])
             if baseline is not None:
                 difference = '' if run is baseline else signed(run.mean(key) - baseline.mean(key))
-                text += f' <small>{difference}</small>'  # empty as well: it keeps the numbers in line
+                text += f' <small>{difference}</small>'  # also where empty, to align the numbers
             cells.append(f'<td>{text}</td>')
         rows.append(f'<tr><th scope="row">{html.escape(run.name)}</th>{"".join(cells)}</tr>')
     space = '' if baseline is None else ' <small></small>'
@@ -115,7 +115,7 @@ def means_table(runs: Sequence[Run]) -> str:
 
 
 def class_table(runs: Sequence[Run], palette: Palette) -> str:
-    """IoU of every class by run, with the class's share of the labelled test pixels."""
+    """Return a table of IoU per class and run, with the share of each class in the labelled test pixels."""
     labelled = runs[0].matrix().sum(1)
     rows = []
     for index, name in enumerate(palette.classes):
@@ -134,7 +134,7 @@ def class_table(runs: Sequence[Run], palette: Palette) -> str:
 
 
 def confusion_table(run: Run, palette: Palette) -> str:
-    """Where the pixels of every class went: a confusion matrix whose rows sum to 100 %."""
+    """Return the confusion matrix as a table whose rows sum to 100 %."""
     matrix = run.matrix().astype(float)
     totals = matrix.sum(1, keepdims=True)
     shares = np.divide(100 * matrix, totals, out=np.full_like(matrix, np.nan), where=totals > 0)
@@ -150,12 +150,12 @@ def confusion_table(run: Run, palette: Palette) -> str:
 
 
 def scores_note() -> str:
-    """What the scores are."""
+    """Return a paragraph that explains the scores."""
     return _SCORES
 
 
 def facts_table(facts: dict[str, str]) -> str:
-    """Names and values, one a row."""
+    """Return a table of names and values."""
     rows = [
         f'<tr><th scope="row">{html.escape(str(name))}</th><td>{html.escape(str(value))}</td></tr>'
         for name, value in facts.items()
@@ -173,7 +173,7 @@ def _shaded(share: float, hit: bool) -> str:
 
 
 def _emphasis(text: str, row: Sequence[str]) -> str:
-    """Bold for the best as it is printed, so that equal texts look equal; nothing where all are equal."""
+    """Make a text bold if it is the best of its row as printed; leave it plain where all are equal."""
     numbers = {other: float(other.replace('\N{MINUS SIGN}', '-')) for other in row if other != '–'}
     best = len(set(numbers.values())) > 1 and text in numbers and numbers[text] == max(numbers.values())
     return f'<b>{text}</b>' if best else text

@@ -1,7 +1,6 @@
-"""Strips of test patches: image, label and the prediction of every run side by side."""
+"""Show test patches in strips: image, label, and the prediction of each run side by side."""
 
 import html
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image, read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.rasters import open_raster
+from projects.false.patch_folder.description import read_description
 from projects.false.patch_folder.lists import read_list
 
 from .pictures import embedded, mask_picture, photo, three_bands
@@ -21,11 +21,13 @@ _REMEDY = 'convert the data again with tools/dataset_converters/color_masks.py'
 
 
 def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> list[str]:
-    """The patches of a list with most classes; among equals those whose largest class takes least, then by name.
+    """Choose the patches of a list that show the most classes.
+
+    Of equal ones, those whose largest class takes the least space come first, then the order is by name.
 
     Args:
         data_root: Folder with ``splits/<part>.txt`` and ``dataset.json``.
-        count: How many, at least 1; fewer where the list is shorter.
+        count: Number of patches, at least 1; a shorter list gives fewer.
         part: Name of the list.
 
     Raises:
@@ -33,11 +35,11 @@ def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> lis
     """
     data_root = Path(data_root)
     names, path = read_list(data_root / 'splits' / f'{part}.txt'), data_root / 'dataset.json'
+    description = read_description(data_root)
     try:
-        records = json.loads(path.read_text(encoding='utf-8'))['patches']
-        pixels = {record['name']: np.array(record['pixels'][:-1], np.int64) for record in records}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f'{path}: no readable description of the data ({error!r}); {_REMEDY}') from error
+        pixels = {record['name']: np.array(record['pixels'][:-1], np.int64) for record in description['patches']}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: no readable description of pixels ({error!r}); {_REMEDY}') from error
     unknown = [name for name in names if name not in pixels]
     if unknown:
         raise InputError(f'{path}: does not know {unknown[0]!r} of splits/{part}.txt; {_REMEDY}')
@@ -50,7 +52,7 @@ def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> lis
 
 
 def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palette) -> str:
-    """One row: image, label and predictions of a patch, each prediction with its share of right pixels.
+    """Return one strip: image, label and predictions of a patch, each prediction with its share of correct pixels.
 
     Raises:
         InputError: An image, mask or prediction is missing, damaged or of another size.
@@ -76,7 +78,7 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
 
 
 def _picture(stem: Path) -> np.ndarray:
-    """A patch as (H, W, 3): its first three bands, or the first one in grey."""
+    """Read a patch as (H, W, 3): its first three bands, or its first one in grey."""
     path, bands = stem.with_name(f'{stem.name}.tif'), 3
     if path.is_file():
         with open_raster(path) as raster:
@@ -99,7 +101,7 @@ def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -
     if prediction.shape != shape:
         raise InputError(
             f'{path}: prediction of shape {prediction.shape} for a label of shape {shape}; '
-            'it is of other data: evaluate the run again with tools/test.py --predictions'
+            'it belongs to other data: evaluate the run again with tools/test.py --predictions'
         )
     return prediction
 
