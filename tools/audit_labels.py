@@ -1,7 +1,7 @@
 """Audit a converted data set before training on it: files, labels, and what its splits share.
 
-The exit status is 1 if something would stop a training or spoil it without a word: files that cannot be read, masks
-that are missing or of another size than their image, label values that are no class.
+The exit status is 1 if something would stop a training or spoil it silently: files that cannot be read, masks
+that are missing or differ in size from their image, label values that are no class.
 
 Example:
     python tools/audit_labels.py data/potsdam --out work_dirs/audit_potsdam

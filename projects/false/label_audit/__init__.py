@@ -1,1 +1,1 @@
-"""Is a converted data set fit to train on: its files, its labels, and what its splits share."""
+"""Audit a converted data set before training: its files, its labels, and what its splits share."""

@@ -1,9 +1,8 @@
-"""Go through all patches of a data set once, and say what is in them and what is wrong."""
+"""Audit a data set: read every patch once, count its labels, and collect what is wrong."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,19 +20,19 @@ from .findings import Finding
 from .patch_checks import PatchFacts, find_duplicates, overlapping_windows, read_facts
 from .similar_pictures import grey_of_bands, shared_detail
 
-_CHUNK = 32  # patches of a task
+_CHUNK = 32  # patches per task of a thread
 
 
 class Audit(NamedTuple):
-    """The result.
+    """The result of an audit.
 
     Args:
-        data_root: The data set.
-        description: Its ``dataset.json``.
+        data_root: Folder of the data set.
+        description: Content of its ``dataset.json``.
         lists: Its lists.
-        pixels: List name -> pixels of every class, ignored ones, and those out of range; labelled lists only.
-        findings: All that was found, patch by patch.
-        images: Patch name -> image file, of the patches with findings.
+        pixels: Name of a labelled list -> pixels per class, then ignored pixels and pixels out of range.
+        findings: All findings, patch by patch.
+        images: Patch name -> image file, for patches with findings.
     """
 
     data_root: Path
@@ -45,18 +44,18 @@ class Audit(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        """Nothing was found that stops a training or spoils it without a word."""
+        """True if no finding is an error."""
         return all(finding.severity != 'error' for finding in self.findings)
 
 
 def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
-    """Audit images, masks and lists as a converter leaves them; nothing is changed.
+    """Audit the images, masks and lists that a converter wrote, without changing them.
 
-    Memory holds about 600 bytes a patch beside ``dataset.json``, never more than a few images.
+    Beside ``dataset.json``, memory holds about 600 bytes per patch and a few images at a time.
 
     Args:
         data_root: Folder with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``.
-        workers: Files read at the same time; None takes the number of CPU cores, at most 8.
+        workers: Files to read at the same time; None takes the number of CPU cores, at most 8.
 
     Raises:
         InputError: There is no such data set, or it has no labels.
@@ -72,7 +71,9 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     trained = set(training)
     labelled = {patch for entry in lists if entry.labelled for patch in entry.patches}
     found = list_folder(root / 'images')[0]
-    files = {key: name for name in found for key in (name, os.path.splitext(name)[0])}  # text: a Path is ten times that
+    files = {
+        key: name for name in found for key in (name, os.path.splitext(name)[0])
+    }  # str, since a Path takes ten times the memory
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
 
     def image_path(name: str) -> Path:
@@ -107,34 +108,33 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
 
 
 def mask_path(data_root: Path, name: str, image: Path | None) -> Path:
-    """Where the mask of a patch is, or should be: in ``masks/`` as its image is in ``images/``."""
+    """Return the path that the mask of a patch should have: in ``masks/`` as its image in ``images/``."""
     inside = image.relative_to(data_root / 'images') if image else Path(f'{name}.png')
     return data_root / 'masks' / inside.with_suffix('.png')
 
 
 def _work(pool: ThreadPoolExecutor, task: Callable, items: Sequence, what: str) -> Iterator:
-    """Results in order, with a progress bar on a terminal."""
+    """Run a task for every item in threads, and return the results in order; a terminal shows a progress bar."""
     console = Console(stderr=True)
     chunks = [items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK)]
-    results = pool.map(partial(_each, task), chunks)
+    results = pool.map(lambda chunk: [task(item) for item in chunk], chunks)
     shown = track(results, what, len(chunks), console=console, transient=True, disable=not console.is_terminal)
     return (result for chunk in shown for result in chunk)
 
 
-def _each(task: Callable, items: Sequence) -> list:
-    return [task(item) for item in items]
-
-
 def _total(entry: SplitList, facts: dict[str, PatchFacts], classes: int) -> np.ndarray:
+    """Sum the pixels of a list per class, ignored and out of range."""
     total = np.zeros(classes + 2, np.int64)
     for name in entry.patches:
-        if facts[name].counts is not None:
-            total += facts[name].counts
+        counts = facts[name].counts
+        if counts is not None:
+            total += counts
     return total
 
 
 def _stale_counts(facts: dict[str, PatchFacts], records: dict[str, dict]) -> list[Finding]:
-    text = 'not as counted in dataset.json, by which lists of labelled patches are drawn'
+    """Find sound masks whose pixel counts differ from ``dataset.json``."""
+    text = 'differs from the counts in dataset.json, by which labelled lists are drawn'
     return [
         Finding('counts differ', name, text)
         for name, fact in facts.items()

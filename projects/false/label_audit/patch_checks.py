@@ -1,6 +1,7 @@
-"""Check patches: each by itself, then for near duplicates and overlaps across splits.
+"""Check every patch by itself, then look for patches that training and testing share.
 
-Of a patch only a few numbers are kept, never its pixels."""
+Only a few numbers are kept per patch, never its pixels.
+"""
 
 import hashlib
 from collections import defaultdict
@@ -16,15 +17,17 @@ from projects.false.imagery.images import read_image, read_index_mask
 from .findings import Finding
 from .similar_pictures import grey_of_bands, nearest_codes, orientation_codes
 
+SAME_PLACE = 0.6  # shared detail from which two pictures count as the same place
+
 
 class PatchFacts(NamedTuple):
-    """One patch.
+    """What is kept of a patch.
 
     Args:
-        counts: Pixels of every class, ignored ones, and those out of range; None without a readable mask.
-        digest: Of the image's pixels; None without a readable image, or if it is blank.
-        codes: Of the image in eight orientations, None as above.
-        findings: What is wrong with it, seen alone.
+        counts: Pixels per class, then ignored pixels and pixels out of range; None without a readable mask.
+        digest: Digest of the image's pixels; None without a readable image, or for a blank one.
+        codes: Codes of the image in eight orientations; None as for ``digest``.
+        findings: Findings about the patch by itself.
     """
 
     counts: np.ndarray | None
@@ -36,15 +39,15 @@ class PatchFacts(NamedTuple):
 def read_facts(
     name: str, image: Path | None, mask: Path | None, classes: Sequence[str], ignore_index: int, bands: int
 ) -> PatchFacts:
-    """Read a patch.
+    """Read and check a patch.
 
     Args:
-        name: Of the patch.
-        image: Its image; None if a list names it but there is none.
-        mask: Its mask, which need not exist; None where labels are not used.
+        name: Name of the patch.
+        image: Its image; None if there is none.
+        mask: Path of its mask, which need not exist; None if its labels are not used.
         classes: Names of the classes, from index 0.
         ignore_index: Value of pixels without a label.
-        bands: Bands of the image.
+        bands: Number of bands of the image.
     """
     findings: list[Finding] = []
     pixels = counts = digest = codes = None
@@ -65,23 +68,23 @@ def read_facts(
         findings.append(Finding('missing mask', name, f'{mask}: no such file'))
     elif mask is not None:
         try:
-            labels = read_index_mask(mask, 256, ignore_index)  # every value passes; those out of range are counted here
+            labels = read_index_mask(
+                mask, 256, ignore_index
+            )  # lets every value pass: _count reports those out of range
         except InputError as error:
             findings.append(Finding('unreadable', name, str(error)))
         else:
             counts = _count(name, labels, classes, ignore_index, findings)
             if pixels is not None and labels.shape != pixels.shape[:2]:
-                findings.append(
-                    Finding(
-                        'size mismatch', name, 'mask {1} x {0}, image {3} x {2}'.format(*labels.shape, *pixels.shape)
-                    )
-                )
+                sizes = 'mask {1} x {0}, image {3} x {2}'.format(*labels.shape, *pixels.shape)
+                findings.append(Finding('size mismatch', name, sizes))
     return PatchFacts(counts, digest, codes, findings)
 
 
 def _count(
     name: str, labels: np.ndarray, classes: Sequence[str], ignore_index: int, findings: list[Finding]
 ) -> np.ndarray:
+    """Count the pixels per class, ignored and out of range, and add findings about them."""
     histogram = np.bincount(labels.ravel(), minlength=256)
     ignored = histogram[ignore_index]
     histogram[ignore_index] = 0
@@ -101,18 +104,18 @@ def _count(
 def overlapping_windows(
     records: dict[str, dict], size: int, training: list[str], testing: dict[str, str]
 ) -> list[Finding]:
-    """Find patches for testing that overlap with a patch for training, by their windows in ``dataset.json``.
+    """Find patches for testing that overlap a patch for training, by their windows in ``dataset.json``.
 
-    Windows of one split may overlap, as the last row and column do that are shifted inwards.
+    Windows on the same side may overlap: the last row and column of an image are shifted inwards.
 
     Args:
-        records: Patch name -> record with source, row and col; patches without one are left out.
+        records: Patch name -> record with source, row and col; patches without a record are left out.
         size: Side of the windows in pixels.
         training: Patches for training.
-        testing: Patches for testing, with their lists.
+        testing: Patch for testing -> its lists, as text.
 
     Returns:
-        One finding for each such patch, with the training patch that shares most with it.
+        At most one finding per patch for testing, naming the training patch that shares most with it.
     """
     cells: dict[tuple, list[str]] = defaultdict(list)
     for name in training:
@@ -135,16 +138,15 @@ def overlapping_windows(
 
 
 def _cell(record: dict, size: int) -> tuple:
+    """Return the cell of a coarse grid in which a window begins; overlapping windows begin in neighbouring cells."""
     return record['source'], record['row'] // size, record['col'] // size
 
 
 def _shared(one: dict, other: dict, size: int) -> float:
+    """Return the share of a window that lies in another one of the same source."""
     sides = (size - abs(one[axis] - other[axis]) for axis in ('row', 'col'))
     height, width = (max(0, side) for side in sides)
     return height * width / size**2
-
-
-SAME_PLACE = 0.6  # shared detail from which two pictures count as one place
 
 
 def find_duplicates(
@@ -153,40 +155,38 @@ def find_duplicates(
     testing: dict[str, str],
     details: Callable[[list[tuple[str, str]]], list[float]],
 ) -> list[Finding]:
-    """Look for every patch for testing among those for training.
+    """Find patches for testing that show the same place as a patch for training.
 
-    Equal pixels are found by a digest. Near ones are proposed by the nearest code, then both pictures are read again
-    and compared by their details, so that patches which merely resemble each other, two beaches say, are left out.
+    Equal pixels have equal digests. Near duplicates are proposed by the nearest code; then both pictures are read again
+    and their details compared. This leaves out patches that merely resemble each other, such as two beaches.
 
     Args:
-        facts: Of every patch.
+        facts: Facts per patch.
         training: Patches for training.
-        testing: Patches for testing, with their lists. Those that are in ``training`` too are left out.
-        details: Shared detail of pairs of patches.
+        testing: Patch for testing -> its lists, as text. Patches that are also in ``training`` are left out.
+        details: Function that returns the shared detail per pair of patches.
 
     Returns:
-        At most one finding for each patch for testing: ``identical`` or ``near duplicate``.
+        At most one finding per patch for testing, ``identical`` or ``near duplicate``.
     """
     seen = set(training)
-    known = [name for name in training if facts[name].codes is not None]
-    asked = [name for name in testing if name not in seen and facts[name].codes is not None]
-    if not known or not asked:
-        return []
-    by_digest: dict[bytes, str] = {}
-    for name in known:
+    trained = {name: codes for name in training if (codes := facts[name].codes) is not None}
+    tested = {name: codes for name in testing if name not in seen and (codes := facts[name].codes) is not None}
+    by_digest: dict[bytes | None, str] = {}
+    for name in trained:
         by_digest.setdefault(facts[name].digest, name)
-    findings, open_patches = [], []
-    for name in asked:
+    findings = []
+    for name in list(tested):
         twin = by_digest.get(facts[name].digest)
-        if twin is None:
-            open_patches.append(name)
-        else:
+        if twin is not None:
             findings.append(Finding('identical', name, f'{testing[name]}: the same pixels as {twin}', twin))
-    if not open_patches:
+            del tested[name]
+    if not trained or not tested:
         return findings
-    codes = np.array([facts[name].codes[0] for name in known], np.uint64)
-    position, _ = nearest_codes(codes, np.array([facts[name].codes for name in open_patches], np.uint64))
-    pairs = [(name, known[at]) for name, at in zip(open_patches, position.tolist(), strict=True) if at >= 0]
+    names = list(trained)
+    upright = np.array([codes[0] for codes in trained.values()], np.uint64)
+    position, _ = nearest_codes(upright, np.array(list(tested.values()), np.uint64))
+    pairs = [(name, names[at]) for name, at in zip(tested, position.tolist(), strict=True) if at >= 0]
     for (name, other), shared in zip(pairs, details(pairs), strict=True):
         if shared >= SAME_PLACE:
             text = f'{testing[name]}: looks like {other} (shared detail {shared:.2f})'

@@ -1,4 +1,4 @@
-"""An audit as text for a terminal and as JSON for a program."""
+"""Report an audit as text for a terminal and as JSON for programs."""
 
 import json
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from rich.table import Table
 from .audit import Audit
 from .findings import KINDS, by_kind
 
-_SHOWN = 3  # patches of a kind, in text
+_SHOWN = 3  # patches per kind in the text
 _STYLES = {'error': 'bold red', 'warning': 'yellow', 'note': 'dim'}
 
 
 def print_audit(audit: Audit, console: Console) -> None:
-    """Print shares of the classes in every list, what was found, and the verdict."""
+    """Print the class shares per list, the findings, and the verdict."""
     console.print(_shares(audit))
     for kind, findings in by_kind(audit.findings).items():
         severity, meaning = KINDS[kind]
@@ -30,7 +30,7 @@ def print_audit(audit: Audit, console: Console) -> None:
 
 
 def verdict(audit: Audit) -> str:
-    """One line: fit to train on or not."""
+    """Say in one line whether the data is fit for training."""
     count = {severity: len({f.patch for f in audit.findings if f.severity == severity}) for severity in _STYLES}
     if not audit.passed:
         patches = f'{count["error"]:,} {"patch has" if count["error"] == 1 else "patches have"} errors'
@@ -39,6 +39,7 @@ def verdict(audit: Audit) -> str:
 
 
 def _shares(audit: Audit) -> Table:
+    """Tabulate the share of each class among the labelled pixels per list."""
     table = Table(
         title=f'{escape(str(audit.data_root))}: share of the labelled pixels',
         box=SIMPLE_HEAD,
@@ -61,14 +62,15 @@ def _shares(audit: Audit) -> Table:
 
 
 def audit_json(audit: Audit) -> Iterator[str]:
-    """The whole audit as JSON, in pieces, one finding a line."""
+    """Yield the audit as JSON in pieces, with one line per finding."""
     lists = {}
     for entry in audit.lists:
-        lists[entry.name] = {'patches': len(entry.patches), 'training': entry.training}
+        record: dict[str, object] = {'patches': len(entry.patches), 'training': entry.training}
         if entry.labelled:
             *pixels, ignored, wrong = audit.pixels[entry.name].tolist()
-            lists[entry.name]['pixels'] = dict(zip(audit.description['classes'], pixels, strict=True))
-            lists[entry.name] |= {'ignored_pixels': ignored, 'out_of_range_pixels': wrong}
+            record['pixels'] = dict(zip(audit.description['classes'], pixels, strict=True))
+            record |= {'ignored_pixels': ignored, 'out_of_range_pixels': wrong}
+        lists[entry.name] = record
     groups = by_kind(audit.findings)
     head = {
         'data_root': str(audit.data_root),
@@ -80,7 +82,7 @@ def audit_json(audit: Audit) -> Iterator[str]:
     separator = '\n  '
     for findings in groups.values():
         for finding in findings:
-            record = {'severity': finding.severity, **finding._asdict()}
-            yield separator + json.dumps(record, ensure_ascii=False)
+            told = {'severity': finding.severity, **finding._asdict()}
+            yield separator + json.dumps(told, ensure_ascii=False)
             separator = ',\n  '
     yield '\n ]\n}\n'

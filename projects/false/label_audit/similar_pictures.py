@@ -1,18 +1,28 @@
-"""Find similar pictures: short codes, a search over them, and a comparison of fine detail."""
+"""Find similar pictures by short codes, search these codes, and compare two pictures by their fine detail."""
 
 import cv2
 import numpy as np
 
 from projects.false.common.errors import InputError
 
-SIDE, FREQUENCIES = 32, 8
-BLANK = 1.0  # grey levels: below this standard deviation there is nothing to recognise
+# Codes
+SIDE, FREQUENCIES = 32, 8  # of the thumbnail in pixels, and of the code along each axis
+BLANK = 1.0  # standard deviation in grey levels below which there is nothing to recognise
 _BIT = np.uint64(1) << np.arange(FREQUENCIES**2, dtype=np.uint64)
 _ODD = np.arange(FREQUENCIES) % 2 == 1
+# Search: of seven differing bits in four bands, one band has at most one, so its own or a neighbouring value finds it.
+RADIUS = 7
+_BANDS, _BAND_BITS = 4, 16
+_PROBES = np.concatenate([[0], 1 << np.arange(_BAND_BITS)]).astype(np.int64)
+_BLOCK = 1 << 20  # pairs compared at a time
+# Comparison
+DETAIL_SIDE, DETAIL_MARGIN = 64, 8  # side of the compared pictures, and how far one may be displaced, in pixels
+_BLUR = 2.0  # pixels: coarser structure than this is left out, since many places share it
+_AROUND, _NOISE = 3.0, 1.0  # contrast is evened out over that many pixels, above that many grey levels
 
 
 def grey_of_bands(image: np.ndarray) -> np.ndarray:
-    """Mean of the first three bands.
+    """Average the first three bands.
 
     Shape:
         - image: (H, W, B), uint8; result: (H, W), float32.
@@ -21,17 +31,18 @@ def grey_of_bands(image: np.ndarray) -> np.ndarray:
 
 
 def orientation_codes(grey: np.ndarray) -> np.ndarray | None:
-    """Codes of a picture as it is, mirrored and turned: seen from above, no side is up.
+    """Compute the codes of a picture in all eight orientations, since imagery from above has no upright one.
 
-    A code holds the signs of the lowest 8 x 8 frequencies of the cosine transform of a 32 x 32 thumbnail, without the
-    mean, as 64 bits. Mirroring flips the signs of odd frequencies and transposing swaps rows and columns, so that one
-    transform gives all eight.
+    A code holds 64 bits: the signs of the lowest 8 x 8 frequencies of the cosine transform of a 32 x 32 thumbnail,
+    without the mean. Mirroring flips the signs of odd frequencies and transposing swaps rows and columns, so one
+    transform gives all eight codes.
 
     Args:
         grey: The picture.
 
     Shape:
-        - grey: (H, W), float32; result: (8,), uint64, the first of the picture as it is. None if it is blank.
+        - grey: (H, W), float32
+        - result: (8,), uint64, the code of the unturned picture first; None for a blank picture
     """
     if grey.ndim != 2:
         raise InputError(f'picture of shape {grey.shape}; give one band')
@@ -49,25 +60,19 @@ def orientation_codes(grey: np.ndarray) -> np.ndarray | None:
     return np.array(codes, np.uint64)
 
 
-_BANDS, _BAND_BITS, RADIUS = 4, 16, 7
-_BLOCK = 1 << 20  # pairs compared at a time
-# Of seven differing bits in four bands, one band has at most one: it is found by its own value or a neighbouring one.
-_PROBES = np.concatenate([[0], 1 << np.arange(_BAND_BITS)]).astype(np.int64)
-
-
 def nearest_codes(codes: np.ndarray, queries: np.ndarray, radius: int = RADIUS) -> tuple[np.ndarray, np.ndarray]:
     """Find the nearest code for every query that has one within the radius (multi-index hashing).
 
     For codes that are spread out, the time grows with the number of queries, and memory with that of the codes.
 
     Args:
-        codes: What to search.
-        queries: What to search for, in several variants, of which the nearest counts.
+        codes: Codes to search in.
+        queries: Codes to search for, in V variants each, of which the nearest counts.
         radius: Largest number of differing bits, 0 to 7.
 
     Returns:
-        For every query the position in ``codes``, the lowest of equally near ones, -1 where none is near; and the
-        number of differing bits.
+        Per query, the position in ``codes``, -1 where none is near and the lowest of equally near ones; and the number
+        of differing bits.
 
     Shape:
         - codes: (n,), uint64; queries: (m, V), uint64; results: (m,), int64
@@ -77,7 +82,7 @@ def nearest_codes(codes: np.ndarray, queries: np.ndarray, radius: int = RADIUS) 
     """
     if not 0 <= radius <= RADIUS:
         raise InputError(f'radius is {radius}; give 0 to {RADIUS} differing bits')
-    codes, first = np.unique(codes, return_index=True)  # a crowd of equal codes is compared once
+    codes, first = np.unique(codes, return_index=True)  # equal codes are compared once
     best = np.full(len(queries), np.int64(radius + 1) << 40)  # differing bits, then the position
     for band in range(_BANDS):
         shift = np.uint64(band * _BAND_BITS)
@@ -92,6 +97,7 @@ def nearest_codes(codes: np.ndarray, queries: np.ndarray, radius: int = RADIUS) 
 
 
 def _band(codes: np.ndarray, shift: np.uint64) -> np.ndarray:
+    """Cut the 16 bits of a band out of every code."""
     return ((codes >> shift) & np.uint64((1 << _BAND_BITS) - 1)).astype(np.int64)
 
 
@@ -104,7 +110,7 @@ def _compare(
     variant: np.ndarray,
     best: np.ndarray,
 ) -> None:
-    """Compare every probe with the codes ``order[low:high]`` and keep the best of each query, in ``best``."""
+    """Compare every probe with the codes ``order[low:high]``, and keep the nearest per query in ``best``."""
     probe = np.flatnonzero(high > low)
     low, count = low[probe], (high - low)[probe]
     end = np.cumsum(count)
@@ -121,27 +127,22 @@ def _compare(
         start = stop
 
 
-DETAIL_SIDE, DETAIL_MARGIN = 64, 8  # of the compared pictures; how far one may be displaced in the other
-_BLUR = 2.0  # pixels: coarser structure than this is left out, since many places share it
-_AROUND, _NOISE = 3.0, 1.0  # pixels and grey levels: contrast is evened out over that distance, above that noise
-
-
 def shared_detail(first: np.ndarray, second: np.ndarray) -> float:
-    """Largest correlation of two pictures' details over all mirrored and turned positions and small displacements.
+    """Correlate the details of two pictures in all orientations and small displacements, and return the maximum.
 
-    Contrast is evened out first: else one strong edge, of a shore or of the nodata beside the imagery, would count for
-    more than all the rest.
+    Contrast is evened out first. Otherwise one strong edge, of a shore or of nodata beside the imagery, would outweigh
+    everything else.
 
     Shape:
         - first, second: (H, W), float32
 
     Returns:
-        -1 to 1; 1 for the same picture, -1 if one is flat.
+        A value in [-1, 1]: 1 for the same picture, -1 if one of them is flat.
     """
     inner = _detail(second)[DETAIL_MARGIN:-DETAIL_MARGIN, DETAIL_MARGIN:-DETAIL_MARGIN]
     whole, best = _detail(first), -1.0
     if min(inner.std(), whole.std()) < 1e-3:
-        return best  # a correlation with something flat has no value
+        return best  # the correlation with a flat picture is undefined
     for turns in range(4):
         for picture in (np.rot90(whole, turns), np.rot90(whole.T, turns)):
             scores = cv2.matchTemplate(np.ascontiguousarray(picture), inner, cv2.TM_CCOEFF_NORMED)
@@ -150,6 +151,7 @@ def shared_detail(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _detail(grey: np.ndarray) -> np.ndarray:
+    """Shrink a picture, remove its coarse structure, and even out its contrast."""
     small = cv2.resize(grey, (DETAIL_SIDE, DETAIL_SIDE), interpolation=cv2.INTER_AREA)
     detail = small - cv2.GaussianBlur(small, (0, 0), _BLUR)
     contrast = np.sqrt(cv2.GaussianBlur(detail * detail, (0, 0), _AROUND))
