@@ -71,9 +71,8 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     trained = set(training)
     labelled = {patch for entry in lists if entry.labelled for patch in entry.patches}
     found = list_folder(root / 'images')[0]
-    files = {
-        key: name for name in found for key in (name, os.path.splitext(name)[0])
-    }  # str, since a Path takes ten times the memory
+    # Names as text, since a Path takes ten times the memory.
+    files = {key: name for name in found for key in (name, os.path.splitext(name)[0])}
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
 
     def image_path(name: str) -> Path:

@@ -68,9 +68,7 @@ def read_facts(
         findings.append(Finding('missing mask', name, f'{mask}: no such file'))
     elif mask is not None:
         try:
-            labels = read_index_mask(
-                mask, 256, ignore_index
-            )  # lets every value pass: _count reports those out of range
+            labels = read_index_mask(mask, 256, ignore_index)  # lets all values pass: _count checks them
         except InputError as error:
             findings.append(Finding('unreadable', name, str(error)))
         else:

@@ -104,8 +104,9 @@ def _draw_findings(
     handles += [Patch(facecolor='black', edgecolor='#e60000', hatch='xxx')]
     names = [*(textwrap.shorten(n, 24, placeholder='…') for n in palette.classes), 'ignored', 'out of range']
     part.legend(
-        handles, names, loc='upper left', bbox_to_anchor=(0.008, 1 - 0.3 / height), ncols=min(len(names), _LEGEND_COLUMNS),
-        frameon=False, fontsize=8, handlelength=1, handleheight=1, columnspacing=1.2,
+        handles, names, loc='upper left', bbox_to_anchor=(0.008, 1 - 0.3 / height),
+        ncols=min(len(names), _LEGEND_COLUMNS), frameon=False, fontsize=8, handlelength=1, handleheight=1,
+        columnspacing=1.2,
     )  # fmt: skip
     lines = -(-len(names) // _LEGEND_COLUMNS)
     head = 0.4 + 0.19 * lines

@@ -27,7 +27,7 @@ class Segmenter(Protocol):
         palette: Its classes and their colours.
         bands: Number of bands that it takes.
         window: Side of the windows it was trained on, in pixels.
-        device: Where its logits are.
+        device: Device of its logits.
         identity: Text that changes whenever its answers may change.
         recorded: The rule by which its training data was made; None if that is unknown.
     """
@@ -35,9 +35,11 @@ class Segmenter(Protocol):
     palette: Palette
     bands: int
     window: int
-    device: torch.device | str
     identity: str
     recorded: PixelRule | None
+
+    @property
+    def device(self) -> torch.device | str: ...
 
     def __call__(self, pixels: np.ndarray) -> torch.Tensor | np.ndarray:
         """Compute the logits of windows.
