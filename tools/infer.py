@@ -1,7 +1,7 @@
 """Map whole images with a fine-tuned model: python tools/infer.py CONFIG CHECKPOINT INPUT... --out DIR.
 
-Every INPUT, a GeoTIFF, VRT, JPEG, PNG or a folder of them, becomes DIR/NAME_classes.tif: tiled, compressed, in the same
-place, with the colours and names of the classes.
+Every INPUT, a GeoTIFF, VRT, JPEG, PNG or a folder of them, becomes DIR/NAME_classes.tif: tiled, compressed, with the
+georeference of the image and the colours and names of the classes.
 
 Example:
     python tools/infer.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth scene.tif --out maps
@@ -34,19 +34,19 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add('given', nargs='+', metavar='CONFIG CHECKPOINT INPUT', help='with --onnx only INPUT...')
     add('--out', required=True, metavar='DIR', help='folder for the maps')
-    add('--onnx', metavar='FILE', help='a model from tools/export.py, in the place of config and checkpoint')
+    add('--onnx', metavar='FILE', help='a model from tools/export.py, instead of config and checkpoint')
     add('--window', type=int, help="side of the windows in pixels (default: that of the model's training)")
-    add('--overlap', type=float, default=0.5, help='share that neighbouring windows have in common (default: 0.5)')
+    add('--overlap', type=float, default=0.5, help='share of a window in common with its neighbour (default: 0.5)')
     add('--blend', choices=['smooth', 'uniform'], default='smooth', help="weights of a window's pixels (smooth)")
-    add('--flip', action='store_true', help='mean over mirrored windows: four times the time')
+    add('--flip', action='store_true', help='average over mirrored windows, which takes four times as long')
     add('--bands', type=int, nargs='+', help='bands to take, from 1, red first')
-    add('--range', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='values that become 0 and 255, of all bands')
+    add('--range', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='values that become 0 and 255, in every band')
     add('--data', metavar='DIR', help='data set of rasters.py whose bands and ranges to take')
     add('--confidence', action='store_true', help='also NAME_confidence.tif, per cent')
     add('--preview', action='store_true', help='also NAME_preview.png, image and map with a legend')
-    add('--areas', action='store_true', help='also NAME_areas.csv, pixels, per cent and hectares of every class')
+    add('--areas', action='store_true', help='also NAME_areas.csv, pixels, per cent and hectares per class')
     add('--overwrite', action='store_true', help='replace maps made from another image, model or window')
-    add('--batch-size', type=int, help='windows a call of the model (default: 8 on a CPU, 32 on a GPU)')
+    add('--batch-size', type=int, help='windows per call of the model (default: 8 on a CPU, 32 on a GPU)')
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
     add('--device', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     add('--precision', choices=['float32', 'bfloat16', 'float16'], help='default: float16 on a GPU, float32 on a CPU')

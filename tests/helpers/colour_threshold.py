@@ -11,8 +11,8 @@ class ColourThreshold:
 
     Args:
         thresholds: Grey levels at which the next class begins.
-        bands: How many it demands.
-        window: Its training window.
+        bands: Number of bands.
+        window: Side of its training windows.
     """
 
     device = torch.device('cpu')
@@ -26,10 +26,10 @@ class ColourThreshold:
         self.batches = []
 
     def check_window(self, window):
-        """Any will do."""
+        """Accept any window."""
 
     def __call__(self, pixels):
-        """A logit of 1 for the class of the pixel, 0 for the others."""
+        """Return a logit of 1 for the class of the pixel and 0 for the others."""
         assert pixels.dtype == np.uint8
         assert pixels.shape[3] == self.bands
         self.batches.append(len(pixels))
@@ -38,5 +38,5 @@ class ColourThreshold:
 
 
 def expected_classes(band, thresholds=(128,)):
-    """The map that it gives: (H, W) to (H, W)."""
+    """Return the map of a first band, (H, W) to (H, W)."""
     return np.sum(band[..., None] >= np.array(thresholds), axis=-1).astype(np.uint8)

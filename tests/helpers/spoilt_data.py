@@ -32,7 +32,7 @@ class Spoilt:
 
 @pytest.fixture
 def spoilt(patches, tmp_path):
-    """Eight patches of 64 x 64 pixels, four to train and four to test; nothing is wrong with them yet."""
+    """Eight sound patches of 64 x 64 pixels, four for training and four for testing."""
     root = tmp_path / 'data'
     shutil.copytree(patches('mbrsc', 64), root)
     return Spoilt(root)

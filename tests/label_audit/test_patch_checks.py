@@ -77,7 +77,7 @@ SIZE = 96
 
 @pytest.fixture(scope='module')
 def scenes():
-    """Patches of two scenes, one for training, one for testing."""
+    """Return patches of two scenes, one for training and one for testing."""
     cut = [(row, column) for row in range(0, 384, SIZE) for column in range(0, 384, SIZE)]
     pictures = {side: draw_scene(384, 7, number)[0] for number, side in enumerate(('train', 'test'))}
     return {

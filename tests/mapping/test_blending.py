@@ -1,4 +1,4 @@
-"""The blender against sums over the whole image."""
+"""The blender gives the same as sums over the whole image."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ SIZES = [(40, 50), (16, 16), (17, 90), (90, 33), (7, 5), (16, 3)]
 
 
 def whole(plan, logits):
-    """Weighted mean of the logits of every pixel: (classes, H, W), in float64."""
+    """Return the weighted mean of the logits per pixel, (classes, H, W), in float64."""
     weight = np.outer(plan.profile(), plan.profile()).astype(np.float64)
     height, width = max(plan.height, plan.window), max(plan.width, plan.window)
     total, weights = np.zeros((logits.shape[2], height, width)), np.zeros((height, width))
@@ -24,7 +24,7 @@ def whole(plan, logits):
 
 
 def blend(plan, logits, group):
-    """All strips under each other; ``group`` windows of a row are added at a time."""
+    """Stack all strips; ``group`` windows of a row are added at a time."""
     blender, strips = Blender(plan, logits.shape[2], 'cpu', confidence=True), []
     for row in range(len(plan.rows)):
         for first in range(0, len(plan.columns), group):

@@ -36,7 +36,7 @@ def test_every_pixel_is_written_once(tmp_path, rows, step):
 
 
 class Counting:
-    """A dataset whose ``write`` is looked at."""
+    """A dataset that records its calls of ``write``."""
 
     def __init__(self, dataset, write):
         self._dataset, self._write = dataset, write

@@ -1,4 +1,4 @@
-"""What goes wrong ends in one line, within seconds, and leaves no file that looks finished."""
+"""Failures of mapping end in one line, within seconds, and leave no file that looks complete."""
 
 import os
 import resource
@@ -40,7 +40,7 @@ except InputError as error:
 
 
 def finished(folder):
-    """Files that look like results."""
+    """List the files that look like results."""
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith('.')) if folder.is_dir() else []
 
 

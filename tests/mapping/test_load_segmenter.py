@@ -1,4 +1,4 @@
-"""A recipe and its checkpoint as a segmenter: the model's own answers, whatever is done for speed."""
+"""A loaded segmenter gives the answers of its model, with everything that makes it faster."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def fine_tuned(tmp_path_factory):
 
 
 def plain_model(config, checkpoint):
-    """The model as mmseg has it."""
+    """Build the model as mmseg does."""
     cfg = Config.fromfile(config)
     cfg.model.backbone.init_cfg = None
     cfg.model.test_cfg = dict(mode='slide', crop_size=(64, 64), stride=(32, 32))
@@ -32,7 +32,7 @@ def plain_model(config, checkpoint):
 
 
 def smooth_noise(height, width):
-    """Imagery of a kind: (3, height, width)."""
+    """Draw something like imagery, (3, height, width)."""
     return (checkerboard(height, width, side=9) // 2 + checkerboard(height, width, side=2, seed=1) // 2).astype(
         np.uint8
     )

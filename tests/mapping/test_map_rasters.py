@@ -1,4 +1,4 @@
-"""Whole images through a model whose answers are known, read back with rasterio."""
+"""Maps of whole images, by a model whose answers are known, read back with rasterio."""
 
 import csv
 import json
@@ -24,7 +24,7 @@ GEOREF = Path(os.environ.get('FALSE_SHARED_DATA', REPOSITORY.parent / 'shared' /
 
 
 def map_one(source, out, segmenter=None, **options):
-    """The record of the only map, and its classes."""
+    """Map one image and return its record and its classes."""
     (mapped,) = map_rasters(segmenter or ColourThreshold(), [source], out, MapOptions(**options))
     with rasterio.open(mapped.path) as raster:
         return mapped, raster.read(1)

@@ -1,4 +1,4 @@
-"""An exported model gives the logits of the model, whatever the number of windows, and the same maps."""
+"""An exported model gives the logits and the maps of the model, for any number of windows."""
 
 import numpy as np
 import onnx
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope='module')
 def exported(tmp_path_factory):
-    """The model, and its file for windows of 70 pixels, which its strides do not divide."""
+    """Export a model for windows of 70 pixels, which its strides do not divide."""
     folder = tmp_path_factory.mktemp('exported')
     segmenter = load_segmenter(*map(str, save_fine_tuned(folder, bands=4)))
     segmenter.recorded = PixelRule((4, 3, 2, 1), ((0.0, 255.0),) * 4)

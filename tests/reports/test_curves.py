@@ -10,7 +10,7 @@ from projects.false.reports.training_logs import LoggedCurve
 
 
 def colored(picture):
-    """How many pixels are blue and how many orange, matplotlib's first two colours."""
+    """Count the blue and the orange pixels, matplotlib's first two colours."""
     blue, orange = np.array([180, 119, 31]), np.array([14, 127, 255])  # BGR
     return tuple(int((np.abs(picture.astype(int) - color).max(-1) < 30).sum()) for color in (blue, orange))
 

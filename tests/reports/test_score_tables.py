@@ -17,7 +17,7 @@ from projects.false.reports.score_tables import (
 
 
 def rows(table):
-    """Texts of the cells of every row of the body."""
+    """Return the texts of the cells per row of the body."""
     body = re.search('<tbody>(.*)</tbody>', table, re.DOTALL)[1]
     cells = [re.findall(r'<t[hd][^>]*>(.*?)</t[hd]>', row) for row in re.findall('<tr>(.*?)</tr>', body, re.DOTALL)]
     return [[re.sub('<[^>]+>', '', cell).strip() for cell in row] for row in cells]

@@ -39,7 +39,7 @@ def audit_picture(audit: Audit) -> bytes:
     heights = [1.15 + len(palette.classes) * (0.17 * len(lists) + 0.16), 0.75 + 1.95 * rows if rows else 0.01]
     with rc_context({'font.size': 9, 'text.color': _INK, 'axes.edgecolor': _RULE, 'font.family': 'DejaVu Sans'}):
         figure = Figure(figsize=(_WIDE, sum(heights)), dpi=110)
-        top, bottom = np.ravel(figure.subfigures(2, 1, height_ratios=heights))
+        (top,), (bottom,) = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
         _draw_bars(top, heights[0], audit, lists, palette)
         if shown:
             _draw_findings(bottom, heights[1], audit, shown, rows, palette)

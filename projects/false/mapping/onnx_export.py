@@ -96,7 +96,7 @@ def _onnx(segmenter: TorchSegmenter, window: int) -> bytes:
             external_data=False,
             verbose=False,
         )
-    assert program is not None  # only with the former exporter
+    assert program is not None  # the exporter without dynamo returns None
     model = program.model_proto
     entry = model.metadata_props.add()
     entry.key, entry.value = KEY, json.dumps(_facts(segmenter, window))
