@@ -46,6 +46,7 @@ train_dataloader.update(batch_size={batch})
 train_dataloader['dataset'].update(data_root='{data}')
 default_hooks = dict(checkpoint=dict(by_epoch=False, interval=1), logger=dict(interval=1))
 log_processor = dict(by_epoch=False)
+param_scheduler = []  # two steps are shorter than the warm-up
 model = dict({arguments})
 """
 

@@ -1,13 +1,15 @@
 """Grey levels of a band: counts, mean and standard deviation, ranges, and the scaling to 8 bits."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from projects.false.common.errors import InputError
 
-from .rasters import Raster, open_raster, read_window
+if TYPE_CHECKING:
+    from .rasters import Raster
 
 
 def count_levels(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
@@ -48,7 +50,7 @@ _SIDE, _PER_SIDE = 128, 8  # a raster is sampled in 8 x 8 windows of 128 x 128 p
 
 
 def choose_ranges(
-    rasters: Sequence[Raster],
+    rasters: 'Sequence[Raster]',
     bands: Sequence[int],
     stretch: Sequence[float] | None,
     value_range: Sequence[float] | None,
@@ -91,8 +93,10 @@ def choose_ranges(
     return _percentiles(_count_values(rasters, bands), low, high, _SIXTEEN_BIT.get(dtype, 0), rasters, bands)
 
 
-def _count_values(rasters: Sequence[Raster], bands: Sequence[int]) -> np.ndarray:
+def _count_values(rasters: 'Sequence[Raster]', bands: Sequence[int]) -> np.ndarray:
     """How often every 16-bit value occurs in a sample of evenly spread windows: (bands, 65536)."""
+    from .rasters import open_raster, read_window  # patches are read where rasterio is not installed
+
     counts = np.zeros((len(bands), 1 << 16), np.int64)
     shift = _SIXTEEN_BIT.get(rasters[0].dtype, 0)
     for raster in rasters:
@@ -110,7 +114,7 @@ def _count_values(rasters: Sequence[Raster], bands: Sequence[int]) -> np.ndarray
 
 
 def _percentiles(
-    counts: np.ndarray, low: float, high: float, shift: int, rasters: Sequence[Raster], bands: Sequence[int]
+    counts: np.ndarray, low: float, high: float, shift: int, rasters: 'Sequence[Raster]', bands: Sequence[int]
 ) -> list[list[float]]:
     ranges = []
     for band, count in zip(bands, counts, strict=True):
