@@ -72,7 +72,8 @@ def test_loader_and_views():
     views = {key: value for key, value in ours.dataset.pipeline[1].items() if key != 'type'}
     made = ContrastiveViews(**views)
     assert (made.size, made.crop_scale) == (crop.scale, tuple(crop.crop_ratio_range)) == (224, (0.2, 1.0))
-    assert (made.jitter, made.jitter_prob) == (strengths, jitter.prob)
-    assert (made.grey_prob, made.blur_prob, made.blur_sigma) == (grey.prob, blur.prob, tuple(blur.magnitude_range))
+    assert (tuple(made.color.jitter), made.color.jitter_prob) == (strengths, jitter.prob)
+    assert (made.color.grey_prob, made.color.blur_prob) == (grey.prob, blur.prob)
+    assert tuple(made.color.blur_sigma) == tuple(blur.magnitude_range)
     assert made.flip_prob == flip.prob
     assert made.vertical_flip_prob == 0.5  # theirs has none: seen from above no side is up

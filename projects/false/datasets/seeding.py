@@ -1,53 +1,67 @@
-"""Randomness that belongs to a sample: the same views whatever the number of workers, and after a resume.
+"""Seeds that belong to a sample: views do not depend on the number of workers, and a resumed run repeats them.
 
-:class:`SeededSampler` hands out indices that carry a seed made of (run seed, epoch, position). A data set with
-:class:`SeededSamples` runs its pipeline under that seed and leaves the global generators as it found them.
+:class:`SeededSampler` yields indices that carry a seed made of (run seed, epoch, position). A data set with
+:class:`SeededSamples` runs its pipeline under that seed and restores the global generators afterwards.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler, get_worker_info
 
 from projects.false.common.random_state import seeded
 
+if TYPE_CHECKING:  # the mixins go in front of a data set of MMEngine, whose methods they call
+    from mmengine.dataset import BaseDataset as DatasetMixin
+else:
+    DatasetMixin = object
+
 
 class SampleIndex(int):
-    """A data set index that remembers the seed of this visit."""
+    """An index of a data set that carries the seed of this visit; otherwise a plain int.
+
+    Args:
+        index: The index.
+        seed: Run seed, epoch and position; empty for a visit without a seed.
+    """
+
+    seed: tuple[int, ...]
 
     def __new__(cls, index: int, seed: tuple[int, ...] = ()) -> 'SampleIndex':
-        """Make an index; it behaves as a plain int everywhere else."""
+        """Make an index."""
         made = super().__new__(cls, index)
         made.seed = seed
         return made
 
 
-class SeededSamples:
-    """Mixin for MMEngine data sets: a pipeline's randomness follows the index of :class:`SeededSampler`."""
+class SeededSamples(DatasetMixin):
+    """Mixin for MMEngine data sets: run the pipeline under the seed that the index carries."""
 
     def prepare_data(self, idx: int) -> dict:
         """Load and transform one sample under its own seed."""
-        # A worker process of a loader does nothing but this, so that there is nobody to put the generators back for.
+        # In a worker process nothing else uses the generators, so they need not be restored.
         with seeded(getattr(idx, 'seed', ()), restore=get_worker_info() is None):
             return super().prepare_data(idx)
 
 
 @DATA_SAMPLERS.register_module()
 class SeededSampler(Sampler):
-    """Shuffled indices, each with the seed of its visit; over several processes each gets every world-size-th one.
+    """Shuffled indices, each with the seed of its visit.
+
+    Of ``W`` processes, each gets every ``W``-th index.
 
     Args:
         dataset: The data set to draw from.
         seed: Seed of the run, 0 to 2**32 - 1; MMEngine's runner passes its own. None draws one, equal on all ranks.
-        shuffle: A new permutation every epoch, else the order of the data set.
-        infinite: Go on for ever, epoch after epoch, for iteration-based training. Else one epoch an iterator, rounded
-            up so that all processes get the same number (the first samples of the epoch come again).
+        shuffle: Draw a new permutation every epoch, else keep the order of the data set.
+        infinite: Never stop, epoch after epoch, for iteration-based training. Otherwise an iterator yields one epoch,
+            which repeats its first samples so that all processes get the same number.
     """
 
-    def __init__(self, dataset, seed: int | None = None, shuffle: bool = True, infinite: bool = False) -> None:
+    def __init__(self, dataset: Sized, seed: int | None = None, shuffle: bool = True, infinite: bool = False) -> None:
         self.rank, self.world_size = get_dist_info()
         self.size = len(dataset)
         self.seed = sync_random_seed() if seed is None else seed
@@ -55,6 +69,8 @@ class SeededSampler(Sampler):
         self.infinite = infinite
         self.epoch = 0
         self.start = 0
+        self._ordered_epoch = -1  # the epoch that _order belongs to
+        self._order = np.arange(self.size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch of the next iterator; MMEngine's DistSamplerSeedHook calls it."""
@@ -63,7 +79,7 @@ class SeededSampler(Sampler):
     def skip(self, num_samples: int) -> None:
         """Leave out samples that this process saw before an interruption; MMEngine's iteration loop calls it.
 
-        Of finite epochs the next iterator alone leaves them out; the length of an epoch stays.
+        With finite epochs, only the next iterator leaves them out, and the length of an epoch stays.
         """
         self.start = num_samples
 
@@ -84,9 +100,8 @@ class SeededSampler(Sampler):
             position += self.world_size
 
     def _at(self, epoch: int, place: int) -> SampleIndex:
-        if getattr(self, '_ordered', None) != epoch:
-            order = torch.arange(self.size)
-            if self.shuffle:
-                order = torch.from_numpy(np.random.default_rng((self.seed, epoch)).permutation(self.size))
-            self._ordered, self._order = epoch, order
+        """Return the index at a place of an epoch, with its seed."""
+        if self.shuffle and self._ordered_epoch != epoch:
+            self._order = np.random.default_rng((self.seed, epoch)).permutation(self.size)
+            self._ordered_epoch = epoch
         return SampleIndex(int(self._order[place]), (self.seed, epoch, place))

@@ -1,4 +1,4 @@
-"""Two views of a patch for contrastive pretraining, coloured by the loader or on the training device."""
+"""Two views of a patch for contrastive pretraining, coloured in the loader or on the training device."""
 
 from .views import ContrastiveViews
 

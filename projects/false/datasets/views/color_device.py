@@ -1,4 +1,4 @@
-"""Jitter, greyscale and blur of a batch of views on the training device, each image with its own draws."""
+"""The colour steps applied on the training device: a batch of views at a time, each with its own draws."""
 
 import torch
 from torch import Tensor
@@ -6,21 +6,23 @@ from torch import Tensor
 from .steps import NEUTRAL
 
 AMOUNTS, GREY, SIGMA = slice(4, 8), 8, 9  # columns of ViewSteps.row(); the first four are the order
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue
 
 
 @torch.no_grad()
 def apply_steps(images: Tensor, steps: Tensor) -> Tensor:
-    """Do to every image what its row says: the same as the loader's own, up to rounding.
+    """Apply to every image the steps of its row; the result equals the loader's up to rounding.
 
     Args:
-        images: Changed in place. The first three bands are red, green and blue and get jitter and greyscale; the blur
-            is of all bands.
-        steps: On the CPU: which images a step concerns is looked up there, so that the device never waits.
+        images: Changed in place. Jitter and greyscale change the first three bands, red, green and blue; the blur
+            changes all bands.
+        steps: One row of :meth:`ViewSteps.row` per image, on the CPU: the images that a step concerns are looked up
+            there, so that the device never waits.
 
     Shape:
         - images: (N, C, H, W) float, grey levels 0 to 255; steps: (N, 10); result: as images.
     """
-    # bfloat16 tells 256 grey levels apart only just: autocast must not reach the blur.
+    # bfloat16 barely tells 256 grey levels apart, so autocast must not reach the blur.
     with torch.autocast(images.device.type, enabled=False):
         colors = images[:, :3]
         for place in range(4):
@@ -41,13 +43,13 @@ def apply_steps(images: Tensor, steps: Tensor) -> Tensor:
 
 
 def blur(images: Tensor, sigmas: Tensor, truncate: float = 3.5) -> Tensor:
-    """Gaussian blur, mirrored at the borders, as a product with one matrix for the rows and one for the columns.
+    """Blur by a Gaussian, mirrored at the borders: multiply by one matrix for the rows and one for the columns.
 
     Args:
         images: Any number of bands.
-        sigmas: Standard deviation of each image's blur in pixels, above 0; best on the CPU, where the longest kernel is
-            looked up.
-        truncate: Where the kernel ends, in standard deviations.
+        sigmas: Standard deviation of each image's blur in pixels, above 0; best on the CPU, which determines the
+            longest kernel.
+        truncate: Half the length of the kernel in standard deviations.
 
     Shape:
         - images: (N, C, H, W); sigmas: (N,); result: (N, C, H, W).
@@ -61,20 +63,17 @@ def blur(images: Tensor, sigmas: Tensor, truncate: float = 3.5) -> Tensor:
 
 
 def blur_matrices(sigmas: Tensor, length: int, reach: int) -> Tensor:
-    """Matrices that blur a line of pixels: row i holds what pixel i takes from each, (N, length, length)."""
+    """Return matrices that blur a line of pixels, (N, length, length); row i has the weights of pixel i's sources."""
     offsets = torch.arange(-min(reach, length - 1), min(reach, length - 1) + 1, device=sigmas.device)
     weights = torch.softmax(-0.5 * (offsets / sigmas[:, None]) ** 2, dim=1)
     sources = (torch.arange(length, device=sigmas.device) + offsets[:, None]).abs()
-    sources = length - 1 - (length - 1 - sources).abs()  # beyond either end: mirrored, without repeating the border
+    sources = length - 1 - (length - 1 - sources).abs()  # mirrored beyond either end, without repeating the border
     places = torch.nn.functional.one_hot(sources, length).to(weights)
     return (weights @ places.flatten(1)).view(-1, length, length)
 
 
-LUMA = (0.299, 0.587, 0.114)  # of red, green, blue
-
-
 def luma(images: Tensor) -> Tensor:
-    """Brightness as the eye weighs it, (N, 1, H, W)."""
+    """Return the luma of images, (N, 1, H, W)."""
     red, green, blue = images.split(1, dim=1)
     return (LUMA[0] * red).add_(green, alpha=LUMA[1]).add_(blue, alpha=LUMA[2])
 
@@ -84,12 +83,12 @@ def _blend(images: Tensor, other: Tensor, factors: Tensor) -> Tensor:
 
 
 def adjust_brightness(images: Tensor, factors: Tensor) -> Tensor:
-    """Scale all grey levels."""
+    """Multiply all grey levels by each image's factor."""
     return (images * factors.view(-1, 1, 1, 1)).clamp_(0, 255)
 
 
 def adjust_contrast(images: Tensor, factors: Tensor) -> Tensor:
-    """Spread grey levels around the mean luma."""
+    """Stretch grey levels away from the mean luma, or compress them towards it."""
     return _blend(images, luma(images).mean((1, 2, 3), keepdim=True).round_().expand_as(images), factors)
 
 
@@ -99,11 +98,11 @@ def adjust_saturation(images: Tensor, factors: Tensor) -> Tensor:
 
 
 def adjust_hue(images: Tensor, shifts: Tensor) -> Tensor:
-    """Turn the hue by ``shifts`` of a full circle; value (the largest band) and saturation stay."""
+    """Rotate the hue by ``shifts`` of a full circle; value (the largest band) and saturation stay."""
     red, green, blue = images.unbind(1)
     value, lowest = images.amax(1), images.amin(1)
     chroma = value - lowest
-    # In sixths of the circle: 0 red, 2 green, 4 blue. Grey pixels have no hue; any does, since their chroma is 0.
+    # In sixths of the circle: 0 red, 2 green, 4 blue. Any hue will do for grey pixels, since their chroma is 0.
     distance = chroma.clamp(min=1e-6)
     hue = torch.where(
         value == red,
@@ -119,4 +118,4 @@ def adjust_hue(images: Tensor, shifts: Tensor) -> Tensor:
     return torch.stack(bands, dim=1)
 
 
-ADJUST = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)  # in the order of view_steps
+ADJUST = (adjust_brightness, adjust_contrast, adjust_saturation, adjust_hue)  # in the order of steps.ORDER
