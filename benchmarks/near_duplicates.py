@@ -84,7 +84,8 @@ def main(arguments: list[str] | None = None) -> None:
     def image_of(name: str) -> np.ndarray:
         return read_image(options.data_root / 'images' / f'{name}.png')
 
-    names = {split: read_list(options.data_root / 'splits' / f'{split}.txt') for split in ('train', 'test')}
+    known = {path.stem for path in (options.data_root / 'images').iterdir()}
+    names = {split: read_list(options.data_root / 'splits' / f'{split}.txt', known) for split in ('train', 'test')}
     codes = {name: orientation_codes(grey_of_bands(image_of(name))) for name in names['train'] + names['test']}
     test, train = ([name for name in names[split] if codes[name] is not None] for split in ('test', 'train'))
     table = Table('change of the patch', 'proposed', 'found')

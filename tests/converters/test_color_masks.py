@@ -300,7 +300,7 @@ BAD_INPUTS = {
         ['--palette', 'xiangtan'],
         r'a_1\.png: values \[77\] are neither classes',
     ),
-    'no such list': (lambda d: (d / 'test.txt').unlink(), [], r'test\.txt: list not readable'),
+    'no such list': (lambda d: (d / 'test.txt').unlink(), [], r'test\.txt: no such list'),
     'pattern without match': (lambda d: (d / 'test.txt').write_text('z*\n'), [], r"'z\*' matches no image"),
     'both lists': (lambda d: (d / 'test.txt').write_text('b\n'), [], r"'b' is in the val list too"),
     'nothing to train on': (lambda d: (d / 'test.txt').write_text('[acd]*\n'), [], r'no image is left for training'),

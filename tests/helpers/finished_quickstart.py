@@ -63,7 +63,8 @@ def finished(tmp_path) -> Finished:
         cv2.imwrite(str(root / 'images' / f'{name}.png'), rng.integers(0, 256, (SIZE, SIZE, 3), dtype=np.uint8))
         cv2.imwrite(str(root / 'masks' / f'{name}.png'), label)
         counts = np.bincount(label.ravel(), minlength=256)
-        records.append({'name': name, 'pixels': [*counts[:4].tolist(), int(counts[255])]})
+        place = {'split': 'test', 'source': name, 'row': 0, 'col': 0}
+        records.append({'name': name, **place, 'pixels': [*counts[:4].tolist(), int(counts[255])]})
     (root / 'splits' / 'test.txt').write_text(''.join(f'{name}\n' for name in names[:5]))
     (root / 'dataset.json').write_text(json.dumps({'classes': PALETTE.classes, 'patches': records}))
     runs, matrices = [], []

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from projects.false.common.errors import InputError
 from projects.false.patch_folder.labelled_lists import label_subset
-from projects.false.patch_folder.lists import read_list, write_list
 
 
 def candidates(seed, n, classes):
@@ -88,26 +87,3 @@ def test_bad_arguments(change, message):
     good = {'names': ['a', 'b'], 'class_counts': np.ones((2, 2)), 'fraction': 0.5, 'seed': 0}
     with pytest.raises(InputError, match=message):
         label_subset(**(good | change))
-
-
-def test_lists_go_there_and_back(tmp_path):
-    path = tmp_path / 'train.txt'
-    write_list(path, ['a_0_0', 'b c_0_64', 'd#1'])
-    assert path.read_text() == 'a_0_0\nb c_0_64\nd#1\n'
-    assert read_list(path) == ['a_0_0', 'b c_0_64', 'd#1']
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_comments_and_empty_lines(tmp_path):
-    path = tmp_path / 'val.txt'
-    path.write_bytes(b'\xef\xbb\xbf# header\r\n\r\n  tile_1*  # the west\r\ntile_2\r\n')
-    assert read_list(path) == ['tile_1*', 'tile_2']
-
-
-@pytest.mark.parametrize('content', [None, b'', b'# only this\n', b'\xff\xfe\x00'])
-def test_unreadable_and_empty_lists(tmp_path, content):
-    path = tmp_path / 'list.txt'
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=r'list\.txt: list'):
-        read_list(path)

@@ -71,23 +71,34 @@ def test_missing_data(finished, folder):
         strip('tile_4', finished.runs, finished.data_root, finished.palette)
 
 
-@pytest.mark.parametrize('content', [None, '{', '{}', '{"patches": [{"name": "tile_1"}]}', '[]'])
-def test_bad_description(finished, content):
+@pytest.mark.parametrize(
+    ('content', 'message'),
+    [
+        (None, 'no such file; .* convert the data again'),
+        ('{', 'no readable description .* convert the data again'),
+        ('{}', 'no readable description .* convert the data again'),
+        ('[]', 'no readable description .* convert the data again'),
+        ('{"patches": [{"name": "tile_1"}]}', 'has no classes, .*; give labelled data'),
+        (
+            '{"classes": ["a"], "patches": [{"name": "tile_1"}]}',
+            "patch 'tile_1' has no 'col'; .* convert the data again",
+        ),
+    ],
+)
+def test_bad_description(finished, content, message):
     path = finished.data_root / 'dataset.json'
     path.unlink() if content is None else path.write_text(content)
-    with pytest.raises(
-        InputError, match=r'dataset.json: (no such file|no readable description).* convert the data again'
-    ):
+    with pytest.raises(InputError, match=f'dataset.json: {message}'):
         choose_patches(finished.data_root, 3)
 
 
 def test_a_description_of_other_data(finished):
-    (finished.data_root / 'dataset.json').write_text(json.dumps({'patches': []}))
+    (finished.data_root / 'dataset.json').write_text(json.dumps({'classes': ['a'], 'patches': []}))
     with pytest.raises(InputError, match="does not know 'tile_1'"):
         choose_patches(finished.data_root, 3)
 
 
 def test_no_test_list(finished):
     (finished.data_root / 'splits' / 'test.txt').unlink()
-    with pytest.raises(InputError, match=r'test.txt: list not readable'):
+    with pytest.raises(InputError, match=r'test.txt: no such list'):
         choose_patches(finished.data_root, 3)

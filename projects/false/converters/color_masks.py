@@ -1,6 +1,7 @@
 """Any images with colour masks: two folders, matched by file stem."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 from projects.false.common.errors import InputError
@@ -50,11 +51,13 @@ def convert_color_masks(
     check_apart(out, images, masks)
     if Path(images).resolve() == Path(masks).resolve():
         raise InputError(f'{images}: images and masks are the same folder; give one folder for each')
-    inputs = {
-        'images': str(Path(images).resolve()),
-        'masks': str(Path(masks).resolve()),
-        **list_arguments(val_list, test_list),
-    }
+
+    def inputs(stems: Iterable[str]) -> dict[str, object]:
+        return {
+            'images': str(Path(images).resolve()),
+            'masks': str(Path(masks).resolve()),
+            **list_arguments(val_list, test_list, stems),
+        }
 
     def find() -> SplitPairs:
         pairs = find_pairs(images, masks)

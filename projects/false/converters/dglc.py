@@ -1,6 +1,6 @@
 """DGLC, the labelled part of DeepGlobe Land Cover, as downloaded: ID_sat.jpg and ID_mask.png in one folder."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,13 @@ def convert_dglc(
     Raises:
         InputError: A pair is incomplete, an image is unusable, or an argument is out of range.
     """
-    inputs = {
-        'source': str(Path(source).resolve()),
-        **list_arguments(val_list, test_list),
-        'exclude': sorted(exclude),
-    }
+
+    def inputs(stems: Iterable[str]) -> dict[str, object]:
+        return {
+            'source': str(Path(source).resolve()),
+            **list_arguments(val_list, test_list, stems),
+            'exclude': sorted(exclude),
+        }
 
     def find() -> SplitPairs:
         pairs = dglc_pairs(source, exclude)

@@ -1,13 +1,13 @@
 """Which images train, validate and test: by the user's lists, or by a draw where nobody published a list."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
 
 from projects.false.common.errors import InputError
-from projects.false.patch_folder.lists import read_list
+from projects.false.patch_folder.lists import nfc, read_list
 
 
 def assign_splits(stems: Sequence[str], val_list: str | Path | None, test_list: str | Path | None) -> dict[str, str]:
@@ -26,7 +26,7 @@ def assign_splits(stems: Sequence[str], val_list: str | Path | None, test_list: 
     """
     split_of: dict[str, str] = {}
     for split, path in (('val', val_list), ('test', test_list)):
-        for stem in match_images(stems, read_list(path), path) if path else ():
+        for stem in match_images(stems, read_list(path, set(stems)), path) if path else ():
             if split_of.setdefault(stem, split) != split:
                 raise InputError(f'{path}: image {stem!r} is in the val list too; keep it in one of the two')
     if len(split_of) == len(stems):
@@ -47,7 +47,8 @@ def match_images(stems: Sequence[str], patterns: Sequence[str], where: str | Pat
     """
     chosen: set[str] = set()
     for pattern in patterns:
-        matches = [stem for stem in stems if stem == pattern] or [s for s in stems if fnmatchcase(s, pattern)]
+        matches = [stem for stem in stems if stem == pattern]
+        matches = matches or [stem for stem in stems if fnmatchcase(nfc(stem), nfc(pattern))]
         if not matches:
             raise InputError(
                 f'{where}: {pattern!r} matches no image, such as {stems[0]!r}; '
@@ -57,15 +58,22 @@ def match_images(stems: Sequence[str], patterns: Sequence[str], where: str | Pat
     return chosen
 
 
-def list_arguments(val_list: str | Path | None, test_list: str | Path | None) -> dict[str, list[str] | None]:
+def list_arguments(
+    val_list: str | Path | None, test_list: str | Path | None, stems: Iterable[str]
+) -> dict[str, list[str] | None]:
     """Return the content of the user's lists, for the arguments that ``dataset.json`` records.
+
+    Args:
+        val_list, test_list: As for :func:`assign_splits`.
+        stems: Image stems, by which names with ``#`` are told from comments.
 
     Raises:
         InputError: A list cannot be read or is empty.
     """
+    known = set(stems)
     return {
-        'test_list': read_list(test_list) if test_list else None,
-        'val_list': read_list(val_list) if val_list else None,
+        'test_list': read_list(test_list, known) if test_list else None,
+        'val_list': read_list(val_list, known) if val_list else None,
     }
 
 

@@ -4,7 +4,7 @@ A data set's own module finds its pairs of images and masks and assigns them to 
 here: recognise an output that is already complete, cut, draw the labelled subsets, and write ``dataset.json``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,13 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
-from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
+from projects.false.patch_folder.description import (
+    Conversion,
+    describe_bands,
+    finished_before,
+    made_from,
+    write_description,
+)
 from projects.false.patch_folder.labelled_lists import label_subset
 from projects.false.patch_folder.lists import write_list
 
@@ -50,7 +56,7 @@ class _Subset(NamedTuple):
 
 def convert_labelled(
     converter: str,
-    inputs: Mapping[str, object],
+    inputs: Callable[[Iterable[str]], Mapping[str, object]],
     find: Callable[[], SplitPairs],
     out: str | Path,
     palette: Palette,
@@ -63,8 +69,8 @@ def convert_labelled(
 
     Args:
         converter: Name of the converter.
-        inputs: Where the data comes from and which images are used, as plain values. Together with ``options``,
-            palette and bands these are the arguments that ``dataset.json`` records.
+        inputs: Given the image stems, returns where the data comes from and which images are used, as plain values.
+            Together with ``options``, palette and bands these are the arguments that ``dataset.json`` records.
         find: Finds the pairs and assigns their splits; called only if there is something to do.
         out: Output folder.
         palette: Classes and their colours.
@@ -78,8 +84,11 @@ def convert_labelled(
         InputError: The input is unusable, or ``out`` was made with other arguments. All files are checked before the
             first five problems are named.
     """
-    arguments = {'converter': converter, **inputs, **options.arguments(palette, bands)}
-    earlier = finished_before(out, arguments, options.overwrite)
+
+    def arguments(stems: Iterable[str]) -> dict[str, object]:
+        return {'converter': converter, **inputs(stems), **options.arguments(palette, bands)}
+
+    earlier = finished_before(out, arguments(made_from(out)), options.overwrite)
     if earlier:
         return earlier
     pairs, split_of, lists = find()
@@ -107,7 +116,7 @@ def convert_labelled(
             'stride': options.step,
             'seed': options.seed,
             **describe_bands(bands, levels),
-            'arguments': arguments,
+            'arguments': arguments(pair.stem for pair in pairs),
             'splits': _describe_splits(patches, subsets, palette),
             'sources': {stem: result.source for stem, result in results.items()},
             'patches': [

@@ -64,12 +64,14 @@ def convert_potsdam(
         if given not in known:
             raise InputError(f'{what} is {given!r}; give one of {", ".join(known)}')
     split_of = split_tiles(exclude, val_tiles)
-    inputs = {
-        'source': str(Path(source).resolve()),
-        'labels': labels,
-        'exclude': sorted(exclude),
-        'val_tiles': sorted(val_tiles),
-    }
+
+    def inputs(_: Iterable[str]) -> dict[str, object]:
+        return {
+            'source': str(Path(source).resolve()),
+            'labels': labels,
+            'exclude': sorted(exclude),
+            'val_tiles': sorted(val_tiles),
+        }
 
     def find() -> SplitPairs:
         pairs = potsdam_pairs(source, list(split_of), bands, labels)

@@ -49,12 +49,14 @@ def convert_xiangtan(
     palette = PALETTES['xiangtan']
     if classes:
         palette = palette.with_classes(tuple(classes))
-    inputs = {
-        'source': str(Path(source).resolve()),
-        'folders': [image_folder, mask_folder],
-        **list_arguments(val_list, test_list),
-        'exclude': sorted(exclude),
-    }
+
+    def inputs(stems: Iterable[str]) -> dict[str, object]:
+        return {
+            'source': str(Path(source).resolve()),
+            'folders': [image_folder, mask_folder],
+            **list_arguments(val_list, test_list, stems),
+            'exclude': sorted(exclude),
+        }
 
     def find() -> SplitPairs:
         pairs = xiangtan_pairs(source, image_folder, mask_folder, exclude)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from projects.false.imagery.palettes import Palette
+from projects.false.patch_folder.description import read_description
 from projects.false.patch_folder.lists import read_list
 from projects.false.reports.charts import bar_chart, class_legend, run_legend
 from projects.false.reports.curves import loss_curves
@@ -61,7 +62,8 @@ def write_report(
     if curves:
         sections.append(('Training', curves))
     sections.append(('Facts', facts_table(facts)))
-    tested = len(read_list(Path(data_root) / 'splits' / 'test.txt'))
+    known = {patch['name'] for patch in read_description(data_root)['patches']}
+    tested = len(read_list(Path(data_root) / 'splits' / 'test.txt', known))
     write_page(
         path, page('Quickstart: land cover from few labels', _lead(runs, len(palette.classes), tested), sections)
     )

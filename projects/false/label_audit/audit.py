@@ -14,7 +14,7 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image
 from projects.false.imagery.palettes import IGNORE_INDEX
 from projects.false.patch_folder.description import read_labelled_description
-from projects.false.patch_folder.lists import SplitList, list_folder, read_lists, sides
+from projects.false.patch_folder.lists import SplitList, list_folder, nfc, read_lists, sides
 
 from .findings import Finding
 from .patch_checks import PatchFacts, find_duplicates, overlapping_windows, read_facts
@@ -66,20 +66,22 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     for folder in (root / 'images', root / 'masks'):
         if not folder.is_dir():
             raise InputError(f'{folder}: no such folder; audit images and masks as files, before packing them')
-    lists = read_lists(root)
+    found = list_folder(root / 'images')[0]
+    # Text, since a Path is ten times that, by the form in which names compare.
+    files = {nfc(key): name for name in found for key in (name, os.path.splitext(name)[0])}
+    records = {patch['name']: patch for patch in description['patches']}
+    forms = {nfc(name) for name in records}
+    lists = read_lists(root, records.keys() | {name for name in files if name not in forms})
     training, testing = sides(lists)
     trained = set(training)
     labelled = {patch for entry in lists if entry.labelled for patch in entry.patches}
-    found = list_folder(root / 'images')[0]
-    # Names as text, since a Path takes ten times the memory.
-    files = {key: name for name in found for key in (name, os.path.splitext(name)[0])}
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
 
     def image_path(name: str) -> Path:
-        return root / 'images' / files[name]
+        return root / 'images' / files[nfc(name)]
 
     def read(name: str) -> PatchFacts:
-        image = image_path(name) if name in files else None
+        image = image_path(name) if nfc(name) in files else None
         mask = mask_path(root, name, image) if name in labelled else None
         return read_facts(name, image, mask, description['classes'], IGNORE_INDEX, bands)
 
@@ -98,11 +100,10 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
         findings += find_duplicates(
             facts, training, testing, lambda pairs: list(_work(pool, compare, pairs, 'comparing pictures'))
         )
-    records = {patch['name']: patch for patch in description['patches']}
     findings += overlapping_windows(records, description['patch_size'], training, testing)
     findings += _stale_counts(facts, records)
     pixels = {entry.name: _total(entry, facts, len(description['classes'])) for entry in lists if entry.labelled}
-    involved = {name for finding in findings for name in (finding.patch, finding.other) if name in files}
+    involved = {name for finding in findings for name in (finding.patch, finding.other) if nfc(name) in files}
     return Audit(root, description, lists, pixels, findings, {name: image_path(name) for name in involved})
 
 

@@ -1,9 +1,9 @@
 """``dataset.json``: write it, read it back, and recognise a conversion that is already complete."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -12,10 +12,12 @@ from rich.table import Table
 from projects.false.common.errors import InputError
 from projects.false.imagery.levels import mean_and_std
 
+from .lists import nfc
+
 _REMEDY = 'give a folder made by tools/dataset_converters, or convert the data again'
 
 
-def read_description(data_root: str | Path) -> dict:
+def read_description(data_root: str | Path) -> dict[str, Any]:
     """Read ``dataset.json`` of a folder of patches.
 
     Args:
@@ -29,21 +31,15 @@ def read_description(data_root: str | Path) -> dict:
         raise InputError(f'{data_root}: no such folder; {_REMEDY}')
     if not path.is_file():
         raise InputError(f'{path}: no such file; {_REMEDY}')
-    try:
-        description = json.loads(path.read_text(encoding='utf-8'))
-        names = [patch['name'] for patch in description['patches']]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f'{path}: no readable description of patches ({error!r}); {_REMEDY}') from error
-    if len(set(names)) != len(names):
-        raise InputError(f'{path}: a patch is listed twice; {_REMEDY}')
-    return description
+    return _parse(path, _REMEDY)
 
 
-def read_labelled_description(data_root: str | Path) -> dict:
-    """The same for a folder whose patches must have labels.
+def read_labelled_description(data_root: str | Path) -> dict[str, Any]:
+    """Read ``dataset.json`` of a folder whose patches must have labels.
 
     Raises:
-        InputError: As above, or the data has no classes, no pixel counts, or neither masks nor packed patches.
+        InputError: As for :func:`read_description`, or the data has no classes, no pixel counts, or neither masks nor
+            packed patches.
     """
     description, root = read_description(data_root), Path(data_root)
     path = root / 'dataset.json'
@@ -60,21 +56,36 @@ def read_labelled_description(data_root: str | Path) -> dict:
     return description
 
 
-def describe_bands(bands: Sequence[str], levels: np.ndarray) -> dict:
-    """Number and names of the bands, and mean and standard deviation of each over the training patches."""
+def _parse(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        description: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
+        names = [patch['name'] for patch in description['patches']]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: no readable description of patches ({error!r}); {remedy}') from error
+    if len(set(names)) != len(names):
+        raise InputError(f'{path}: a patch is listed twice; {remedy}')
+    return description
+
+
+def describe_bands(bands: Sequence[str], levels: np.ndarray) -> dict[str, Any]:
+    """Return number and names of the bands, and mean and standard deviation of each over the training patches.
+
+    Shape:
+        - levels: (bands, 256), how often every grey level occurs
+    """
     mean, std = mean_and_std(levels)
     return {'bands': {'count': len(bands), 'names': list(bands)}, 'mean': mean, 'std': std}
 
 
-def write_description(path: Path, description: dict) -> None:
-    """Write the dictionary as JSON, one patch a line, so that the file can be read and compared by eye."""
+def write_description(path: Path, description: Mapping[str, Any]) -> None:
+    """Write the description as JSON with one patch per line, so that the file can be read and compared by eye."""
     patches = ',\n  '.join(json.dumps(patch, ensure_ascii=False) for patch in description['patches'])
     head = json.dumps({**description, 'patches': None}, indent=1, ensure_ascii=False)
     path.write_text(head.replace('"patches": null', f'"patches": [\n  {patches}\n ]') + '\n', encoding='utf-8')
 
 
-def summary_table(description: dict) -> Table:
-    """Pixels and share of every class in every split."""
+def summary_table(description: Mapping[str, Any]) -> Table:
+    """Make a table with the pixels and the share of every class in every split."""
     splits = description['splits']
     table = Table(title=f'{description["palette"]}: pixels and share of the labelled ones', box=SIMPLE_HEAD, padding=0)
     table.add_column('class', no_wrap=True)
@@ -92,28 +103,37 @@ def _pixels_text(count: int) -> str:
 
 
 class Conversion(NamedTuple):
-    """What a converter hands back.
+    """The result of a converter.
 
     Args:
         description: The content of ``dataset.json``.
-        done_before: Nothing was done, since the output was there, complete and made with the same arguments.
+        done_before: Nothing was done: the output was there, complete and made with the same arguments.
     """
 
-    description: dict
+    description: dict[str, Any]
     done_before: bool = False
 
 
-def finished_before(out: str | Path, arguments: dict, overwrite: bool) -> Conversion | None:
-    """Look for a complete output of the same arguments.
+def made_from(out: str | Path) -> list[str]:
+    """List the stems of the images that an output was made from; none if it is absent or not readable."""
+    path = Path(out) / 'dataset.json'
+    try:
+        return list(_parse(path, _REMEDY).get('sources', ()))
+    except InputError:
+        return []
+
+
+def finished_before(out: str | Path, arguments: Mapping[str, Any], overwrite: bool) -> Conversion | None:
+    """Find a complete output of the same arguments, so that the conversion can be skipped.
 
     Args:
         out: Output folder.
         arguments: Plain values that the content of the output depends on.
-        overwrite: The output is to be made again in any case.
+        overwrite: Make the output again in any case.
 
     Returns:
         The earlier conversion, or None if there is none to rely on. A folder that no converter made is left to
-        :func:`staged_folder`, which refuses it.
+        :func:`~projects.false.common.files.staged_folder`, which refuses it.
 
     Raises:
         InputError: The output was made with other arguments, or patches are missing in it.
@@ -121,37 +141,33 @@ def finished_before(out: str | Path, arguments: dict, overwrite: bool) -> Conver
     path = Path(out) / 'dataset.json'
     if overwrite or not path.is_file():
         return None
-    way_out = 'give another output folder, or --overwrite to make it again'
-    try:
-        description = json.loads(path.read_text(encoding='utf-8'))
-        before, patches = description.get('arguments'), [patch['name'] for patch in description['patches']]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f'{path}: no readable description of a data set ({error!r}); {way_out}') from error
-    if before is None:
-        raise InputError(f'{out}: exists and is not empty, and does not tell what it was made with; {way_out}')
-    # As JSON has it: tuples are lists there.
-    now = json.loads(json.dumps(arguments))
+    remedy = 'give another output folder, or --overwrite to make it again'
+    description = _parse(path, remedy)
+    before = description.get('arguments')
+    if not isinstance(before, dict):
+        raise InputError(f'{out}: exists and is not empty, and does not tell what it was made with; {remedy}')
+    now = json.loads(json.dumps(arguments))  # in JSON tuples are lists
     different = [name for name in sorted({*now, *before}) if now.get(name) != before.get(name)]
     if different:
         name = different[0]
         more = f' (and other {", ".join(different[1:])})' if different[1:] else ''
-        raise InputError(
-            f'{out}: exists and was made with {name} {_short(before.get(name))}, not {_short(now.get(name))}{more}; '
-            f'{way_out}'
-        )
-    if (Path(out) / 'packed').is_dir():
-        return Conversion(description, done_before=True)  # with the patches in one file, the others may be gone
-    for folder in ('images', 'masks') if 'classes' in description else ('images',):
-        there = {file.stem for file in (Path(out) / folder).glob('*')}
-        missing = [name for name in patches if name not in there]
-        if missing:
-            raise InputError(
-                f'{out}/{folder}: {len(missing)} of {len(patches)} patches are missing, the first is {missing[0]!r}; '
-                f'{way_out}'
-            )
+        made, asked = (_shortened(arguments.get(name)) for arguments in (before, now))
+        raise InputError(f'{out}: exists and was made with {name} {made}, not {asked}{more}; {remedy}')
+    if not (Path(out) / 'packed').is_dir():  # with the patches in one file, the others may be gone
+        for folder in ('images', 'masks') if 'classes' in description else ('images',):
+            _check_patches(Path(out) / folder, [patch['name'] for patch in description['patches']], remedy)
     return Conversion(description, done_before=True)
 
 
-def _short(value: object) -> str:
+def _shortened(value: object) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= 60 else f'{text[:40]} ... {text[-15:]}'
+
+
+def _check_patches(folder: Path, names: Sequence[str], remedy: str) -> None:
+    there = {nfc(file.stem) for file in folder.glob('*')}
+    missing = [name for name in names if nfc(name) not in there]
+    if missing:
+        raise InputError(
+            f'{folder}: {len(missing)} of {len(names)} patches are missing, the first is {missing[0]!r}; {remedy}'
+        )

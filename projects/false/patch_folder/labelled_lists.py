@@ -94,8 +94,8 @@ def write_lists(
     return results
 
 
-def _training_patches(path: Path, known: dict) -> list[str]:
-    names = read_list(path)
+def _training_patches(path: Path, known: dict[str, list[int]]) -> list[str]:
+    names = read_list(path, known.keys())
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(

@@ -1,7 +1,14 @@
-"""Lists of patch names in ``splits/``, and the patches in a folder."""
+"""Lists of patches in ``splits/``, and the images in a folder.
+
+Every list in the project is read by :func:`read_list`, so that training, splits, audits and converters agree on what
+a line means.
+"""
 
 import os
-from collections.abc import Iterable
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Set
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,54 +17,73 @@ from projects.false.common.files import write_text
 from projects.false.imagery.images import IMAGE_SUFFIXES
 
 
-def read_list(path: str | Path) -> list[str]:
-    """Read a list of one name a line; empty lines and what follows a ``#`` at the start or after a space are left out.
+def read_list(path: str | Path, known: Set[str] = frozenset()) -> list[str]:
+    """Read a list of names, one per line.
+
+    A byte order mark and empty lines are dropped, and so are comments: ``#`` at the start of a line or after a space,
+    and all that follows. A line that as a whole is a known name is that name, ``tile #2`` for example. Names compare
+    in Unicode form NFC, since some file systems and archives decompose accents.
+
+    Args:
+        path: Text file, UTF-8.
+        known: The names that the list chooses from, such as those of the images. Without them every ``#`` after a
+            space begins a comment.
+
+    Returns:
+        The names in the order of the file, spelled as in ``known``; a name that is not in it in form NFC.
 
     Raises:
-        InputError: The file is missing, not text, or holds no name.
+        InputError: The file is missing, is not text, or holds no name.
     """
     try:
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+    except FileNotFoundError as error:
+        raise InputError(f'{path}: no such list; give a text file with one name per line') from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'{path}: list not readable ({error}); give a text file with one name a line') from error
-    names = [name for line in lines if (name := (' ' + line).split(' #')[0].strip())]
+        raise InputError(f'{path}: list not readable ({error}); give a text file with one name per line') from error
+    spellings = _Spellings(known)
+    names = [name for line in lines if (name := _name_in(line.strip(), spellings))]
     if not names:
-        raise InputError(f'{path}: list holds no name; write one name a line, or leave the option out')
+        raise InputError(f'{path}: the list is empty; write one name per line, or choose another list')
     return names
+
+
+def _name_in(line: str, spellings: '_Spellings') -> str:
+    if line.isascii() and '#' not in line:
+        return line  # nearly every line: nothing to cut off, and only one way to spell it
+    whole = spellings.find(line)
+    if whole is not None:
+        return whole
+    name = re.split(r'(?:^|\s)#', line, maxsplit=1)[0].strip()
+    return spellings.find(name) or nfc(name)
+
+
+class _Spellings:
+    """Finds known names in any Unicode form; a name in exactly the asked form comes first."""
+
+    def __init__(self, known: Set[str]) -> None:
+        self._known = known
+
+    def find(self, name: str) -> str | None:
+        return name if name in self._known else self._by_form.get(nfc(name))
+
+    @cached_property
+    def _by_form(self) -> dict[str, str]:
+        return {nfc(name): name for name in self._known if not name.isascii()}
+
+
+def nfc(name: str) -> str:
+    """Return a name in Unicode form NFC, in which names compare."""
+    return unicodedata.normalize('NFC', name)
 
 
 def write_list(path: str | Path, names: Iterable[str]) -> None:
-    """Write one name a line; readers see the old file or the new one, never half of it."""
-    write_text(path, ''.join(f'{name}\n' for name in names))
-
-
-def list_folder(folder: Path) -> tuple[list[str], dict[str, int]]:
-    """Images of a folder and all below it, in the order of the data sets.
-
-    Returns:
-        Names relative to the folder, and the time of the last change (ns) of it and of every folder below.
-    """
-    names, times = [], {}
-    for parent, _, files in os.walk(folder):
-        inside = os.path.relpath(parent, folder).replace(os.sep, '/')
-        times[inside] = os.stat(parent).st_mtime_ns
-        found = [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
-        names += found if inside == '.' else [f'{inside}/{name}' for name in found]
-    return sorted(names, key=lambda name: name.split('/')), times
-
-
-def read_names(path: Path) -> list[str]:
-    """Read a list of patches, one name a line.
+    """Write one name per line; readers see the old file or the new one, never half of it.
 
     Raises:
-        InputError: The list is missing or empty.
+        OSError: The file system refuses.
     """
-    if not path.is_file():
-        raise InputError(f'{path}: no such list of patches; make it with the converter, or set ann_file')
-    names = [line.strip() for line in path.read_text().splitlines() if line.strip()]
-    if not names:
-        raise InputError(f'{path}: the list is empty; make the data again or choose another list')
-    return names
+    write_text(path, ''.join(f'{name}\n' for name in names))
 
 
 class SplitList(NamedTuple):
@@ -76,10 +102,14 @@ class SplitList(NamedTuple):
     training: bool
 
 
-def read_lists(data_root: str | Path) -> list[SplitList]:
+def read_lists(data_root: str | Path, known: Set[str] = frozenset()) -> list[SplitList]:
     """Read ``splits/*.txt``: train, val and test first, then the others by name.
 
-    For training are ``pretrain``, ``train``, what begins with ``train_``, and lists that name training patches only.
+    Training lists are ``pretrain``, ``train``, every ``train_*``, and lists that name training patches only.
+
+    Args:
+        data_root: Folder of a data set.
+        known: Names of its patches, as for :func:`read_list`.
 
     Raises:
         InputError: There is no list, one is unreadable or empty, or one names a patch twice.
@@ -89,66 +119,88 @@ def read_lists(data_root: str | Path) -> list[SplitList]:
     if not paths:
         raise InputError(f'{folder}: holds no list of patches (*.txt); give a folder made by tools/dataset_converters')
     first = [name for name in ('train', 'val', 'test') if name in paths]
-    names = {name: read_list(paths[name]) for name in [*first, *sorted(set(paths) - set(first))]}
+    names = {name: read_list(paths[name], known) for name in [*first, *sorted(set(paths) - set(first))]}
     for name, patches in names.items():
         if len(set(patches)) != len(patches):
             twice = next(patch for patch in patches if patches.count(patch) > 1)
             raise InputError(f'{paths[name]}: {twice!r} is listed twice; list every patch once')
-    trained = set(names.get('train', ())) | set(names.get('pretrain', ()))
+    trained = {*names.get('train', ()), *names.get('pretrain', ())}
     return [
-        SplitList(
-            name,
-            patches,
-            labelled=name != 'pretrain',
-            training=name in ('train', 'pretrain')
-            or name.startswith('train_')
-            or (name not in ('val', 'test') and trained.issuperset(patches)),
-        )
+        SplitList(name, patches, labelled=name != 'pretrain', training=_is_training(name, patches, trained))
         for name, patches in names.items()
     ]
 
 
-def sides(lists: list[SplitList]) -> tuple[list[str], dict[str, str]]:
-    """Patches for training, and those for testing with the first list that names them; in order, each once."""
-    training = dict.fromkeys(patch for entry in lists if entry.training for patch in entry.patches)
+def _is_training(name: str, patches: Collection[str], trained: set[str]) -> bool:
+    if name in ('train', 'pretrain') or name.startswith('train_'):
+        return True
+    return name not in ('val', 'test') and trained.issuperset(patches)
+
+
+def sides(lists: Iterable[SplitList]) -> tuple[list[str], dict[str, str]]:
+    """Separate the patches for training from those for testing.
+
+    Returns:
+        Patches for training, and patch for testing -> the first list that names it; in order, each patch once.
+    """
+    training: dict[str, None] = {}
     testing: dict[str, str] = {}
     for entry in lists:
-        if not entry.training:
-            for patch in entry.patches:
+        for patch in entry.patches:
+            if entry.training:
+                training[patch] = None
+            else:
                 testing.setdefault(patch, entry.name)
     return list(training), testing
 
 
+def list_folder(folder: Path) -> tuple[list[str], dict[str, int]]:
+    """List the images of a folder and all below it, in the order of the data sets.
+
+    Returns:
+        Names relative to the folder, and folder -> time of its last change (ns) for it and every folder below.
+    """
+    names: list[str] = []
+    times: dict[str, int] = {}
+    for parent, _, files in os.walk(folder):
+        inside = os.path.relpath(parent, folder).replace(os.sep, '/')
+        times[inside] = os.stat(parent).st_mtime_ns
+        found = [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
+        names += found if inside == '.' else [f'{inside}/{name}' for name in found]
+    return sorted(names, key=lambda name: name.split('/')), times
+
+
 def list_images(folder: Path, names: Path | None = None) -> list[Path]:
-    """Images of a folder and all below it, sorted, or those that a list names.
+    """List the images of a folder and all below it, sorted, or those that a list names.
 
     Args:
         folder: Where the images are.
-        names: Text file with one name a line, relative to ``folder``, with or without suffix; None takes all images.
+        names: List of images as for :func:`read_list`, relative to ``folder``, with or without suffix; None takes all
+            images.
 
     Raises:
         InputError: The folder or list is missing, there is nothing in it, or the list names an absent image.
     """
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder; data/README.md tells how to make the data, or set data_root')
-    found = [folder / name for name in list_folder(folder)[0]]
+    found = list_folder(folder)[0]
     if not found:
         raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); check data_root')
     if names is None:
-        return found
-    wanted = read_names(names)
-    by_name: dict[str, list[Path]] = {}
-    for path in found:
-        relative = path.relative_to(folder)
-        by_name.setdefault(str(relative), []).append(path)
-        by_name.setdefault(str(relative.with_suffix('')), []).append(path)
+        return [folder / name for name in found]
+    by_name: dict[str, list[str]] = {}
+    for name in found:
+        for key in (name, os.path.splitext(name)[0]):
+            by_name.setdefault(key, []).append(name)
+    wanted = read_list(names, by_name.keys())
     absent = [name for name in wanted if name not in by_name]
     if absent:
         raise InputError(
             f'{names}: {len(absent)} of {len(wanted)} images are not in {folder}, the first is {absent[0]!r}; '
             'convert the data again or mend the list'
         )
-    twice = [name for name in wanted if len(by_name[name]) > 1]
-    if twice:
-        raise InputError(f'{names}: {twice[0]!r} stands for {", ".join(map(str, by_name[twice[0]]))}; add the suffix')
-    return [by_name[name][0] for name in wanted]
+    for name in wanted:
+        if len(by_name[name]) > 1:
+            several = ', '.join(str(folder / image) for image in by_name[name])
+            raise InputError(f'{names}: {name!r} stands for {several}; add the suffix')
+    return [folder / by_name[name][0] for name in wanted]

@@ -1,28 +1,31 @@
-"""Read packed patches: one memory-mapped array and an index in place of a million files.
+"""Packed patches: one memory-mapped array and an index in place of a million files.
 
-``docs/packed.md`` has the format."""
+This module holds the format and reads it; :mod:`.packing` writes it. ``docs/packed.md`` describes the format.
+"""
 
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from projects.false.common.errors import InputError
 
-from .lists import list_folder, read_names
+from .lists import list_folder, read_list
 
 FORMAT = 1
 DESCRIPTION = 'packed.json'
 
 
 class PackedPatches:
-    """The reading side. Opening maps files and reads none; processes share the pages that they touch.
+    """The patches of a ``packed`` folder. Opening maps files and reads none; processes share the pages they touch.
 
     Args:
         folder: The ``packed`` folder that tools/pack.py made.
-        root: Folder of the data set, whose images the packed ones are compared with, by name. None leaves it out.
+        root: Folder of the data set, whose images the packed ones are compared with, by name. None skips this.
 
     Raises:
         InputError: The folder is missing, cut off, of another format, or out of date.
@@ -30,7 +33,7 @@ class PackedPatches:
 
     def __init__(self, folder: str | Path, root: str | Path | None = None) -> None:
         self.folder = Path(folder)
-        self.description = read_description(self.folder)
+        self.description = _read_packed_json(self.folder)
         for name, size in self.description['files'].items():
             self._check_size(name, size)
         if root is not None:
@@ -38,9 +41,6 @@ class PackedPatches:
                 changed = names_changed(Path(root), facts)
                 if changed:
                     raise InputError(f'{self.folder}: out of date, {changed}; {way_out(self.folder)}')
-        self._open()
-
-    def _open(self) -> None:
         shape = (self.description['patches'], *self.description['shape'])
         self._images = self._map('images.npy', shape)
         self._masks = self._map('masks.npy', shape[:3]) if 'masks.npy' in self.description['files'] else None
@@ -58,39 +58,43 @@ class PackedPatches:
 
     def _map(self, name: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
         try:
-            array = np.load(self.folder / name, mmap_mode='r', allow_pickle=False)
+            array: np.ndarray = np.load(self.folder / name, mmap_mode='r', allow_pickle=False)
         except (OSError, ValueError) as error:
             raise InputError(f'{self.folder / name}: not readable ({error}); {way_out(self.folder)}') from error
         if shape is not None and array.shape != shape:
             raise InputError(f'{self.folder / name}: shape {array.shape}, not {shape}; {way_out(self.folder)}')
         return array
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[type['PackedPatches'], tuple[Path]]:
         return PackedPatches, (self.folder,)  # another process maps the same files; nothing is copied
 
     def __len__(self) -> int:
         return len(self._names)
 
     def name(self, row: int) -> str:
-        """Name of a patch, relative to the folder that it was packed from, with suffix."""
-        return self._names[row].decode('utf-8', 'surrogateescape')
+        """Return the name of a patch, relative to the folder that it was packed from, with suffix."""
+        return _from_bytes(self._names[row])
 
     def image(self, row: int) -> np.ndarray:
-        """A copy of one image, shape (H, W, C), uint8; bands in the order of LoadPatch, blue first."""
+        """Copy one image, shape (H, W, C), uint8; bands in the order of LoadPatch, blue first."""
         return np.array(self._images[row])
 
     def mask(self, row: int) -> np.ndarray:
-        """A copy of one index mask, shape (H, W), uint8."""
+        """Copy one index mask, shape (H, W), uint8; only where patches were packed with masks."""
+        assert self._masks is not None
         return np.array(self._masks[row])
 
     def stored_list(self, text: bytes) -> Path:
-        """Where the rows of a list with this content are kept."""
+        """Return the file that keeps the rows of a list with this content."""
         return self.folder / 'lists' / f'{hashlib.sha256(text).hexdigest()}.npy'
 
     def rows(self, path: Path) -> np.ndarray:
-        """Rows of the patches that a list names (one a line, with or without suffix), in its order.
+        """Return the rows of the patches that a list names, in its order.
 
-        Lists that were there when the patches were packed are opened as they are; others are looked up.
+        The rows of lists that existed at the time of packing are stored; other lists are looked up.
+
+        Args:
+            path: List as for :func:`.lists.read_list`; names are with or without suffix.
 
         Raises:
             InputError: The list is missing or empty, or names something absent or ambiguous.
@@ -99,10 +103,14 @@ class PackedPatches:
             stored = self.stored_list(path.read_bytes())
             if stored.is_file():
                 return self._map(stored.relative_to(self.folder))
-        return self.find(read_names(path), path)
+        return self.look_up(path)
 
-    def find(self, names: list[str], path: Path) -> np.ndarray:
-        """Look names up; ``path`` is the list that they are from, for the message."""
+    def look_up(self, path: Path) -> np.ndarray:
+        """Return the rows of a list without looking for stored ones."""
+        return self.find(read_list(path, _Keys(self._keys)), path)
+
+    def find(self, names: Sequence[str], path: Path) -> np.ndarray:
+        """Return the rows of names; ``path`` is the list that they are from, for the message."""
         first, count = find_names(names, self._keys)
         if (count == 0).any():
             raise InputError(
@@ -113,20 +121,16 @@ class PackedPatches:
             place = int(np.argmax(count > 1))
             several = [self.name(row) for row in np.sort(self._key_rows[first[place] : first[place] + count[place]])]
             raise InputError(f'{path}: {names[place]!r} stands for {", ".join(several)}; add the suffix')
-        return self._key_rows[first]
+        rows: np.ndarray = self._key_rows[first]
+        return rows
 
 
-def read_description(folder: Path) -> dict:
-    """packed.json of this format.
-
-    Raises:
-        InputError: It is missing, damaged, or of another version.
-    """
+def _read_packed_json(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     if not path.is_file():
         raise InputError(f'{path}: no packed patches; {way_out(folder)}, or leave packed=True out')
     try:
-        description = json.loads(path.read_text(encoding='utf-8'))
+        description: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
         version = description['format']
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f'{path}: not readable ({error!r}); {way_out(folder)}') from error
@@ -136,11 +140,11 @@ def read_description(folder: Path) -> dict:
 
 
 def way_out(folder: Path) -> str:
-    """The command that makes packed patches (again)."""
+    """Return the command that makes packed patches (again)."""
     return f'run: python tools/pack.py {folder.parent}'
 
 
-def write_index(out: Path, names: list[str]) -> None:
+def write_index(out: Path, names: Sequence[str]) -> None:
     """Write names and keys of the patches.
 
     ``names.npy`` has the names in the order of the rows. A list may name a patch with or without suffix, so
@@ -150,22 +154,22 @@ def write_index(out: Path, names: list[str]) -> None:
         out: Folder to write into.
         names: Name of every row, with suffix.
     """
-    encoded = np.array([_bytes(name) for name in names])
+    encoded = np.array([_to_bytes(name) for name in names])
     np.save(out / 'names.npy', encoded)
-    keys = np.concatenate([encoded, np.array([_bytes(os.path.splitext(name)[0]) for name in names])])
+    keys = np.concatenate([encoded, np.array([_to_bytes(os.path.splitext(name)[0]) for name in names])])
     order = np.argsort(keys, kind='stable')
     np.save(out / 'keys.npy', keys[order])
     np.save(out / 'key_rows.npy', order % len(names))
 
 
-def find_names(names: list[str], keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Look names up.
+def find_names(names: Sequence[str], keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Look names up in sorted keys.
 
     Returns:
-        For every name, where its first key is and how many keys are equal to it: 0 if there is no such patch, several
+        For every name, the position of its first key and the number of equal keys: 0 if there is no such patch, several
         if the name without suffix stands for several.
     """
-    wanted = np.array([_bytes(name) for name in names])
+    wanted = np.array([_to_bytes(name) for name in names])
     length = keys.dtype.itemsize
     fits = np.char.str_len(wanted) <= length if wanted.dtype.itemsize > length else np.True_
     order = np.argsort(wanted, kind='stable')  # neighbouring keys lie on the same pages
@@ -176,56 +180,76 @@ def find_names(names: list[str], keys: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return first, np.where(fits, last - first, 0)
 
 
-def _bytes(name: str) -> bytes:
+class _Keys(Set[str]):
+    """The sorted keys as a set of names, none of them in memory."""
+
+    def __init__(self, keys: np.ndarray) -> None:
+        self._keys = keys
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(find_names([name], self._keys)[1][0])
+
+    def __iter__(self) -> Iterator[str]:
+        return map(_from_bytes, self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+# File names need not be UTF-8; surrogates carry what is not.
+def _to_bytes(name: str) -> bytes:
     return name.encode('utf-8', 'surrogateescape')
 
 
-def source_facts(root: Path, folder: str, names: list[str], times: dict[str, int]) -> dict:
-    """What packed.json keeps of a source folder.
+def _from_bytes(name: bytes) -> str:
+    return name.decode('utf-8', 'surrogateescape')
+
+
+def source_facts(root: Path, folder: str, names: Sequence[str], times: dict[str, int]) -> dict[str, Any]:
+    """Describe a source folder for packed.json, so that a later change is noticed.
 
     Args:
         root: Folder of the data set.
         folder: The source folder, relative to it.
-        names, times: From :func:`list_folder`.
+        names, times: From :func:`.lists.list_folder`.
     """
     state = hashlib.sha256()
     for name in names:
         found = os.stat(root / folder / name)
-        state.update(f'{name}\0{found.st_size}\0{found.st_mtime_ns}\n'.encode('utf-8', 'surrogateescape'))
+        state.update(_to_bytes(f'{name}\0{found.st_size}\0{found.st_mtime_ns}\n'))
     return {
         'folder': folder,
         'files': len(names),
-        'names_sha256': names_digest(names),
+        'names_sha256': _names_digest(names),
         'state_sha256': state.hexdigest(),  # names, sizes and times of change
         'folders': times,
     }
 
 
-def names_digest(names: list[str]) -> str:
-    """SHA-256 of the names, in their order."""
-    return hashlib.sha256('\n'.join(names).encode('utf-8', 'surrogateescape')).hexdigest()
+def names_changed(root: Path, facts: dict[str, Any]) -> str | None:
+    """Say how the names in a source folder differ from the packed ones, or return None.
 
-
-def names_changed(root: Path, facts: dict) -> str | None:
-    """Say what is different about the names in a source folder, or None.
-
-    Looks at the folders' times first: that costs nothing, and a folder whose time stands has the same names. Only if a
-    time differs, as in a copy, are the names listed. A source that is gone did not change: the packed form is enough.
+    The folders' times are compared first, which costs nothing: a folder whose time stands has the same names. Only if
+    a time differs, as in a copy, are the names listed. A missing source did not change: the packed form is enough.
     """
     folder = root / facts['folder']
     if not folder.is_dir():
         return None
-    if all(_time(folder / inside) == time for inside, time in facts['folders'].items()):
+    if all(_changed_at(folder / inside) == time for inside, time in facts['folders'].items()):
         return None
     names, _ = list_folder(folder)
     if len(names) != facts['files']:
         return f'{folder} holds {len(names)} images, {facts["files"]} were packed'
-    if names_digest(names) != facts['names_sha256']:
+    if _names_digest(names) != facts['names_sha256']:
         return f'{folder} holds images of other names than were packed'
     return None
 
 
-def _time(path: Path) -> int:
+def _names_digest(names: Sequence[str]) -> str:
+    return hashlib.sha256(_to_bytes('\n'.join(names))).hexdigest()
+
+
+def _changed_at(path: Path) -> int:
     try:
         return os.stat(path).st_mtime_ns
     except OSError:

@@ -16,7 +16,8 @@ from projects.false.common.files import atomic_write, staged_folder
 from projects.false.common.threads import count_workers, map_ahead
 from projects.false.imagery.images import read_image, read_index_mask
 
-from .lists import list_folder, read_names
+from .description import read_description
+from .lists import list_folder
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
 
 MASK_SUFFIXES = ('.png', '.tif', '.tiff')
@@ -76,9 +77,9 @@ def _pair(names: list[str], mask_names: set[str]) -> list[str | None]:
 
 def _bands(root: Path) -> int:
     try:
-        return int(json.loads((root / 'dataset.json').read_text(encoding='utf-8'))['bands']['count'])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 3
+        return int(read_description(root)['bands']['count'])
+    except (InputError, ValueError, KeyError, TypeError):
+        return 3  # no data set of a converter, which would have said how many
 
 
 def _up_to_date(out: Path, sources: dict) -> PackedPatches | None:
@@ -121,7 +122,7 @@ def _store_lists(packed: PackedPatches, root: Path) -> None:
         if stored.is_file() and _readable(stored):
             continue
         try:
-            rows = packed.find(read_names(path), path)
+            rows = packed.look_up(path)
         except InputError:
             continue  # a data set that is given this list says what is wrong with it
         with atomic_write(stored) as file:

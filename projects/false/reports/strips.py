@@ -11,13 +11,11 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image, read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.rasters import open_raster
-from projects.false.patch_folder.description import read_description
+from projects.false.patch_folder.description import read_labelled_description
 from projects.false.patch_folder.lists import read_list
 
 from .pictures import embedded, mask_picture, photo, three_bands
 from .score_tables import Run
-
-_REMEDY = 'convert the data again with tools/dataset_converters/color_masks.py'
 
 
 def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> list[str]:
@@ -34,15 +32,14 @@ def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> lis
         InputError: A file is missing or damaged, or the list names a patch that ``dataset.json`` does not know.
     """
     data_root = Path(data_root)
-    names, path = read_list(data_root / 'splits' / f'{part}.txt'), data_root / 'dataset.json'
-    description = read_description(data_root)
-    try:
-        pixels = {record['name']: np.array(record['pixels'][:-1], np.int64) for record in description['patches']}
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f'{path}: no readable description of pixels ({error!r}); {_REMEDY}') from error
+    records = read_labelled_description(data_root)['patches']
+    pixels = {record['name']: np.array(record['pixels'][:-1], np.int64) for record in records}
+    names = read_list(data_root / 'splits' / f'{part}.txt', pixels.keys())
     unknown = [name for name in names if name not in pixels]
     if unknown:
-        raise InputError(f'{path}: does not know {unknown[0]!r} of splits/{part}.txt; {_REMEDY}')
+        raise InputError(
+            f'{data_root / "dataset.json"}: does not know {unknown[0]!r} of splits/{part}.txt; convert the data again'
+        )
 
     def rank(name: str) -> tuple[int, float, str]:
         counts = pixels[name]

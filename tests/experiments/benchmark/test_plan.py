@@ -195,8 +195,8 @@ def test_other_lists_are_other_runs(opened, data):
     [
         (lambda root: shutil.rmtree(root), 'dict()', r'data: no such folder; give a folder made by tools'),
         (lambda root: shutil.rmtree(root / 'masks'), 'dict()', 'masks: no such folder, so there are no labels'),
-        (lambda root: (root / 'splits' / 'test.txt').write_text('\n'), 'dict()', r'test\.txt: list holds no name'),
-        (lambda root: (root / 'splits' / 'pretrain.txt').unlink(), 'dict()', r'pretrain\.txt: list not readable'),
+        (lambda root: (root / 'splits' / 'test.txt').write_text('\n'), 'dict()', r'test\.txt: the list is empty'),
+        (lambda root: (root / 'splits' / 'pretrain.txt').unlink(), 'dict()', r'pretrain\.txt: no such list'),
         (lambda root: (root / 'splits' / 'test.txt').write_text('x\n'), 'dict()', "names 'x', which is not in dataset"),
         (lambda root: unlabel(root, 'test'), 'dict()', r'test\.txt: its 8 patches have no labelled pixel'),
         (lambda root: unlabel(root, 'train'), 'dict()', r'train_50pct_seed1\.txt: 4 patches without a labelled pixel'),

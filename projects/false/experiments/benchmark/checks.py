@@ -1,6 +1,6 @@
 """Whether a benchmark fits its data, known before anything is trained."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,7 @@ class BenchmarkData:
         part_digest: Of the list to report on.
         unlabelled, tested: Numbers of patches to pretrain on and to report on.
         lists: Name of the list of labelled patches by fraction and draw.
+        patches: Names of the patches in each.
         labelled: Number of patches in each.
     """
 
@@ -39,6 +40,7 @@ class BenchmarkData:
     unlabelled: int
     tested: int
     lists: Mapping[tuple[float, int], str]
+    patches: Mapping[tuple[float, int], Sequence[str]]
     labelled: Mapping[tuple[float, int], int]
 
 
@@ -52,7 +54,7 @@ def check_data(spec: Spec, part: str) -> BenchmarkData:
     description = read_labelled_description(root)
     pixels_of = {patch['name']: np.array(patch['pixels'][:-1]) for patch in description['patches']}
     splits = root / 'splits'
-    names = {name: read_list(splits / f'{name}.txt') for name in ('pretrain', part)}
+    names = {name: read_list(splits / f'{name}.txt', pixels_of.keys()) for name in ('pretrain', part)}
     unknown = [name for name in names[part] if name not in pixels_of]
     if unknown:
         raise InputError(
@@ -77,6 +79,7 @@ def check_data(spec: Spec, part: str) -> BenchmarkData:
         unlabelled=len(names['pretrain']),
         tested=len(names[part]),
         lists={key: entry.name for key, entry in zip(keys, drawn, strict=True)},
+        patches={key: entry.names for key, entry in zip(keys, drawn, strict=True)},
         labelled={key: len(entry.names) for key, entry in zip(keys, drawn, strict=True)},
     )
 

@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from projects.false.patch_folder.lists import read_list
-
 from ..commands import fine_tuning_step, pretraining_step, test_step
 from ..steps import Step
 from .checks import BenchmarkData, check_fine_tuning, check_pretraining
@@ -141,7 +139,7 @@ class _Planner:
             fine_tuning_step(tuning, recipe, work, root, 1000 * key.seed + key.draw, file, labelled, needs=needs)
         )
         origin = self.fingerprints[pretrained] if pretrained else _origin(start)
-        content = read_list(root / 'splits' / f'{labelled}.txt')
+        content = self.data.patches[key.fraction, key.draw]
         self.fingerprints[tuning] = digest(
             self.protocol_prints[key.protocol], self.data.digest, origin, content, key.seed, key.draw
         )
