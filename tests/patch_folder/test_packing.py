@@ -51,9 +51,18 @@ def test_more_bands_as_the_description_says(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 5), dtype=np.uint8)
     for number, image in enumerate(pixels):
         write_patch(tmp_path / 'images' / f'{number}', image)
-    (tmp_path / 'dataset.json').write_text('{"bands": {"count": 5}}')
+    (tmp_path / 'dataset.json').write_text('{"patches": [], "bands": {"count": 5}}')
     packed, _ = pack(tmp_path)
     assert (np.array([packed.image(0), packed.image(1)]) == pixels).all()
+
+
+@pytest.mark.parametrize('content', ['{', '{"bands": {"count": 5}}', '{"patches": []}'])
+def test_a_description_without_bands(root, content):
+    shutil.rmtree(root / 'packed', ignore_errors=True)
+    (root / 'dataset.json').write_text(content)
+    with pytest.raises(InputError, match=r'dataset\.json: tells no number of bands .*give --bands'):
+        pack(root)
+    assert pack(root, bands=3)[1]
 
 
 def test_again_changes_nothing_until_something_changed(root):

@@ -8,6 +8,7 @@ from mmengine.dataset import BaseDataset
 from torch import Tensor
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.palettes import Palette
 from projects.false.patch_folder.description import read_labelled_description
 
 from .view_labels import class_counts
@@ -81,12 +82,12 @@ def labelled_dataset(description: dict, data_root: str, list_name: str, pipeline
 
     import projects.false.datasets.land_cover  # noqa: F401  (registers, and needs mmseg)
 
-    colors = [tuple(bytes.fromhex(color.removeprefix('#'))) for color in description['colors']]
+    palette = Palette.from_description(description, Path(data_root, 'dataset.json'))
     return DATASETS.build(
         dict(
             type='mmengine.LandCoverPatches',
             palette=None,
-            metainfo=dict(classes=list(description['classes']), palette=[list(color) for color in colors]),
+            metainfo=palette.metainfo,
             data_root=str(data_root),
             ann_file=list_name,
             packed=not (Path(data_root) / 'images').is_dir(),

@@ -1,18 +1,24 @@
 """Palettes: the classes of a data set and the colours that masks use for them.
 
-Known data sets have theirs by name; others are read from JSON. Colour masks become class indices and back."""
+A palette is known by name, or read from JSON, ``dataset.json`` or the metainfo of a data set. It turns colour masks
+into class indices and back.
+"""
 
 import json
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from projects.false.common.errors import InputError
 
-MAX_CLASSES = 254  # 255 is the ignore index, 254 marks unknown colours while a mask is read
+IGNORE_INDEX = 255
+_UNKNOWN = 254  # marks a colour outside the palette inside the lookup table, never in a result
+MAX_CLASSES = 254  # what is left of 8 bits
 
 Color = tuple[int, int, int]
 
@@ -27,8 +33,11 @@ class Palette:
         colors: One RGB colour per class.
         ignore_colors: RGB colours that become 255 (ignored by loss and metrics).
         binarise: If given, every channel is set to 255 where it is at least this value and to 0 elsewhere before the
-            lookup: the cure for masks that went through a lossy format. None takes colours as they are.
+            lookup, which mends masks that went through a lossy format. None takes colours as they are.
         index_masks: Masks hold class indices (0 .. C-1, 255 ignored) in one band; ``colors`` only serve for display.
+
+    Raises:
+        InputError: Classes and colours are not consistent.
     """
 
     name: str
@@ -38,7 +47,7 @@ class Palette:
     binarise: int | None = None
     index_masks: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         where = f'palette {self.name!r}'
         if not 1 <= len(self.classes) <= MAX_CLASSES:
             raise InputError(f'{where}: {len(self.classes)} classes; give 1 to {MAX_CLASSES}')
@@ -60,146 +69,51 @@ class Palette:
                     'use channels of 0 and 255 only, or leave binarise out'
                 )
 
-    def with_classes(self, classes: tuple[str, ...]) -> 'Palette':
-        """The same palette with other class names, in the same order."""
+    def with_classes(self, classes: Iterable[str]) -> 'Palette':
+        """Return the same palette with other class names, in the same order."""
         return replace(self, classes=tuple(classes))
+
+    @property
+    def metainfo(self) -> dict[str, list[Any]]:
+        """Classes and colours as the metainfo of an OpenMMLab data set."""
+        return {'classes': list(self.classes), 'palette': [list(color) for color in self.colors]}
+
+    @classmethod
+    def from_metainfo(cls, metainfo: Mapping[str, Any], name: str = 'of the data set') -> 'Palette':
+        """Make a palette for display from the metainfo of a data set or model.
+
+        Colours may occur twice there; the later one is moved by one step of blue until it is free.
+
+        Args:
+            metainfo: ``classes``, and ``palette`` with one RGB colour per class.
+            name: Name for messages.
+        """
+        taken: list[Color] = []
+        for red, green, blue in metainfo['palette']:
+            color = int(red), int(green), int(blue)
+            while color in taken:
+                color = (*color[:2], (color[2] + 1) % 256)
+            taken.append(color)
+        return cls(name, tuple(metainfo['classes']), tuple(taken), index_masks=True)
+
+    @classmethod
+    def from_description(cls, description: Mapping[str, Any], path: str | Path = 'dataset.json') -> 'Palette':
+        """Make the palette of a converted data set, whose masks hold indices already.
+
+        Args:
+            description: Content of ``dataset.json``.
+            path: The file, for messages.
+
+        Raises:
+            InputError: Classes and colours are missing or not consistent.
+        """
+        content = {'classes': description.get('classes'), 'colors': description.get('colors')}
+        return _from_json({**content, 'ignore': description.get('ignore_colors', []), 'index_masks': True}, Path(path))
 
 
 def to_hex(color: Color) -> str:
-    """``(255, 0, 16)`` -> ``'#FF0010'``."""
+    """Write a colour as text: ``(255, 0, 16)`` -> ``'#FF0010'``."""
     return '#{:02X}{:02X}{:02X}'.format(*color)
-
-
-IGNORE_INDEX = 255
-_UNKNOWN = 254  # marks a colour outside the palette inside the lookup table, never in a result
-
-
-@lru_cache(maxsize=8)
-def _lookup_table(palette: Palette) -> np.ndarray:
-    table = np.full(1 << 24, _UNKNOWN, np.uint8)
-    for index, (red, green, blue) in enumerate(palette.colors):
-        table[red << 16 | green << 8 | blue] = index
-    for red, green, blue in palette.ignore_colors:
-        table[red << 16 | green << 8 | blue] = IGNORE_INDEX
-    return table
-
-
-def colors_to_index(mask_rgb: np.ndarray, palette: Palette, path: str | Path) -> np.ndarray:
-    """Turn a colour mask into class indices.
-
-    Args:
-        mask_rgb: RGB mask, uint8.
-        palette: Colours to expect.
-        path: Where the mask came from, for the message.
-
-    Shape:
-        - mask_rgb: (H, W, 3); result: (H, W), uint8, classes from 0, 255 ignored.
-
-    Raises:
-        InputError: A colour that the palette does not list.
-    """
-    if palette.binarise is not None:
-        mask_rgb = np.where(mask_rgb >= palette.binarise, np.uint8(255), np.uint8(0))
-    codes = mask_rgb[..., 0].astype(np.uint32) << 16
-    codes |= mask_rgb[..., 1].astype(np.uint32) << 8
-    codes |= mask_rgb[..., 2]
-    index = _lookup_table(palette)[codes]
-    unknown = index == _UNKNOWN
-    if unknown.any():
-        raise InputError(_unknown_colors_message(codes[unknown], palette, path))
-    return index
-
-
-def _unknown_colors_message(codes: np.ndarray, palette: Palette, path: str | Path, shown: int = 4) -> str:
-    found, counts = np.unique(codes, return_counts=True)
-    order = np.argsort(-counts, kind='stable')
-    listed = ', '.join(f'#{found[i]:06X} ({counts[i]} pixels)' for i in order[:shown])
-    more = f' and {len(found) - shown} more colors' if len(found) > shown else ''
-    way_out = 'give the right --palette, or a JSON palette that lists the color as a class or under "ignore"'
-    if (found >> 16 == found & 255).all() and (found >> 8 == (found & 255) * 257).all():
-        way_out += '; all are grey: an index mask needs a palette with "index_masks"'
-    elif palette.binarise is None and len(found) > shown:
-        way_out += '; many colors suggest a lossy or resampled mask: use the original'
-    return f'{path}: {listed}{more} not in palette {palette.name!r}; {way_out}'
-
-
-def index_to_colors(index: np.ndarray, palette: Palette) -> np.ndarray:
-    """Turn class indices into display colours.
-
-    Indices outside the palette, 255 included, get the first ignore colour, black if there is none.
-
-    Shape:
-        - index: (H, W) uint8; result: (H, W, 3) uint8, RGB.
-    """
-    table = np.tile(np.uint8(palette.ignore_colors[0] if palette.ignore_colors else (0, 0, 0)), (256, 1))
-    table[: len(palette.colors)] = palette.colors
-    return table[index]
-
-
-def read_palette(path: str | Path) -> Palette:
-    """Read a palette such as ``{"classes": ["roof", "ground"], "colors": ["#FF0000", [0, 128, 0]], "ignore": []}``.
-
-    Args:
-        path: JSON file with "classes" and "colors", and where wanted "ignore", "binarise" and "index_masks" as in
-            :class:`Palette`. A colour is "#RRGGBB" or three numbers from 0 to 255.
-
-    Raises:
-        InputError: Not readable, or not consistent.
-    """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
-        raise InputError(f'{path}: not readable as JSON ({error}); mend it, or name a known palette') from error
-    return _from_json(content, path)
-
-
-def described_palette(description: dict, path: str | Path) -> Palette:
-    """The palette that ``dataset.json`` describes; masks there hold indices already.
-
-    Args:
-        description: Content of the file.
-        path: The file, for messages.
-
-    Raises:
-        InputError: Classes and colours are missing or not consistent.
-    """
-    content = {'classes': description.get('classes'), 'colors': description.get('colors')}
-    return _from_json(content | {'ignore': description.get('ignore_colors', [])}, Path(path))
-
-
-def _from_json(content: object, path: Path) -> Palette:
-    optional = {'ignore', 'binarise', 'index_masks'}
-    if not isinstance(content, dict) or not {'classes', 'colors'} <= set(content):
-        raise InputError(f'{path}: a palette file is an object with "classes" and "colors" (and "ignore")')
-    surplus = sorted(set(content) - {'classes', 'colors'} - optional)
-    if surplus:
-        raise InputError(f'{path}: unknown key {surplus[0]!r}; known: classes, colors, {", ".join(sorted(optional))}')
-    for key in ('classes', 'colors', 'ignore'):
-        if not isinstance(content.get(key, []), list):
-            raise InputError(f'{path}: {key!r} is {content[key]!r}; give a list')
-    names = content['classes']
-    if not all(isinstance(name, str) and name.strip() for name in names):
-        raise InputError(f'{path}: "classes" holds {names!r}; give a list of names')
-    binarise = content.get('binarise')
-    if binarise is not None and type(binarise) is not int:
-        raise InputError(f'{path}: "binarise" is {binarise!r}; give a number from 1 to 255')
-    return Palette(
-        name=str(path),
-        classes=tuple(names),
-        colors=tuple(_parse_color(color, path) for color in content['colors']),
-        ignore_colors=tuple(_parse_color(color, path) for color in content.get('ignore', [])),
-        binarise=binarise,
-        index_masks=bool(content.get('index_masks', False)),
-    )
-
-
-def _parse_color(value: object, path: Path) -> Color:
-    if isinstance(value, str) and re.fullmatch(r'#[0-9a-fA-F]{6}', value):
-        return (int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16))
-    if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
-        return tuple(value)
-    raise InputError(f'{path}: color {value!r}; write "#RRGGBB" or three numbers from 0 to 255')
 
 
 PALETTES: dict[str, Palette] = {
@@ -274,8 +188,8 @@ def load_palette(spec: str | Path) -> Palette:
 
     Args:
         spec: A key of :data:`PALETTES`, or the path of a file such as
-            ``{"classes": ["roof", "ground"], "colors": ["#FF0000", [0, 128, 0]], "ignore": ["#000000"]}``;
-            ``"binarise": 128`` and ``"index_masks": true`` may be added.
+            ``{"classes": ["roof", "ground"], "colors": ["#FF0000", [0, 128, 0]], "ignore": ["#000000"]}``. A colour is
+            "#RRGGBB" or three numbers from 0 to 255; ``"binarise": 128`` and ``"index_masks": true`` may be added.
 
     Raises:
         InputError: Neither a name nor a readable, consistent file.
@@ -288,4 +202,106 @@ def load_palette(spec: str | Path) -> Palette:
             f'palette {str(spec)!r}: no such name and no such file; known names: {", ".join(PALETTES)}; '
             'or give a JSON file with "classes", "colors" and "ignore"'
         )
-    return read_palette(path)
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise InputError(f'{path}: not readable as JSON ({error}); mend it, or name a known palette') from error
+    return _from_json(content, path)
+
+
+def _from_json(content: object, path: Path) -> Palette:
+    optional = {'ignore', 'binarise', 'index_masks'}
+    if not isinstance(content, dict) or not {'classes', 'colors'} <= set(content):
+        raise InputError(f'{path}: a palette file is an object with "classes" and "colors" (and "ignore")')
+    surplus = sorted(set(content) - {'classes', 'colors'} - optional)
+    if surplus:
+        raise InputError(f'{path}: unknown key {surplus[0]!r}; known: classes, colors, {", ".join(sorted(optional))}')
+    for key in ('classes', 'colors', 'ignore'):
+        if not isinstance(content.get(key, []), list):
+            raise InputError(f'{path}: {key!r} is {content[key]!r}; give a list')
+    names = content['classes']
+    if not all(isinstance(name, str) and name.strip() for name in names):
+        raise InputError(f'{path}: "classes" holds {names!r}; give a list of names')
+    binarise = content.get('binarise')
+    if binarise is not None and type(binarise) is not int:
+        raise InputError(f'{path}: "binarise" is {binarise!r}; give a number from 1 to 255')
+    return Palette(
+        name=str(path),
+        classes=tuple(names),
+        colors=tuple(_parse_color(color, path) for color in content['colors']),
+        ignore_colors=tuple(_parse_color(color, path) for color in content.get('ignore', [])),
+        binarise=binarise,
+        index_masks=bool(content.get('index_masks', False)),
+    )
+
+
+def _parse_color(value: object, path: Path) -> Color:
+    if isinstance(value, str) and re.fullmatch(r'#[0-9a-fA-F]{6}', value):
+        return (int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16))
+    if isinstance(value, list) and len(value) == 3 and all(type(v) is int and 0 <= v <= 255 for v in value):
+        red, green, blue = value
+        return red, green, blue
+    raise InputError(f'{path}: color {value!r}; write "#RRGGBB" or three numbers from 0 to 255')
+
+
+@lru_cache(maxsize=8)
+def _lookup_table(palette: Palette) -> np.ndarray:
+    table = np.full(1 << 24, _UNKNOWN, np.uint8)
+    for index, (red, green, blue) in enumerate(palette.colors):
+        table[red << 16 | green << 8 | blue] = index
+    for red, green, blue in palette.ignore_colors:
+        table[red << 16 | green << 8 | blue] = IGNORE_INDEX
+    return table
+
+
+def colors_to_index(mask_rgb: np.ndarray, palette: Palette, path: str | Path) -> np.ndarray:
+    """Turn a colour mask into class indices.
+
+    Args:
+        mask_rgb: RGB mask, uint8.
+        palette: Colours to expect.
+        path: Where the mask came from, for the message.
+
+    Shape:
+        - mask_rgb: (H, W, 3); result: (H, W), uint8, classes from 0, 255 ignored.
+
+    Raises:
+        InputError: A colour that the palette does not list.
+    """
+    if palette.binarise is not None:
+        mask_rgb = np.where(mask_rgb >= palette.binarise, np.uint8(255), np.uint8(0))
+    codes = mask_rgb[..., 0].astype(np.uint32) << 16
+    codes |= mask_rgb[..., 1].astype(np.uint32) << 8
+    codes |= mask_rgb[..., 2]
+    index: np.ndarray = _lookup_table(palette)[codes]
+    unknown = index == _UNKNOWN
+    if unknown.any():
+        raise InputError(_unknown_colors_message(codes[unknown], palette, path))
+    return index
+
+
+def _unknown_colors_message(codes: np.ndarray, palette: Palette, path: str | Path, shown: int = 4) -> str:
+    found, counts = np.unique(codes, return_counts=True)
+    order = np.argsort(-counts, kind='stable')
+    listed = ', '.join(f'#{found[i]:06X} ({counts[i]} pixels)' for i in order[:shown])
+    more = f' and {len(found) - shown} more colors' if len(found) > shown else ''
+    way_out = 'give the right --palette, or a JSON palette that lists the color as a class or under "ignore"'
+    if (found >> 16 == found & 255).all() and (found >> 8 == (found & 255) * 257).all():
+        way_out += '; all are grey: an index mask needs a palette with "index_masks"'
+    elif palette.binarise is None and len(found) > shown:
+        way_out += '; many colors suggest a lossy or resampled mask: use the original'
+    return f'{path}: {listed}{more} not in palette {palette.name!r}; {way_out}'
+
+
+def index_to_colors(index: np.ndarray, palette: Palette) -> np.ndarray:
+    """Turn class indices into display colours.
+
+    Indices outside the palette, 255 included, get the first ignore colour, black if there is none.
+
+    Shape:
+        - index: (H, W) uint8; result: (H, W, 3) uint8, RGB.
+    """
+    table = np.tile(np.uint8(palette.ignore_colors[0] if palette.ignore_colors else (0, 0, 0)), (256, 1))
+    table[: len(palette.colors)] = palette.colors
+    colors: np.ndarray = table[index]
+    return colors

@@ -32,7 +32,7 @@ def audit_picture(audit: Audit) -> bytes:
     Returns:
         A PNG file.
     """
-    palette = _palette(audit)
+    palette = Palette.from_description(audit.description)
     lists = [entry.name for entry in audit.lists if entry.labelled][: len(_COLORS)]
     shown = chosen_findings(audit.findings, _MOST, most_notes=_ACROSS)
     rows = -(-len(shown) // _ACROSS)
@@ -138,14 +138,6 @@ def _plain(axes: Axes) -> None:
         label.set_color(_INK)
     for side in ('top', 'right', 'bottom'):
         axes.spines[side].set_visible(False)
-
-
-def _palette(audit: Audit) -> Palette:
-    colors = []
-    for color in audit.description['colors']:
-        red, green, blue = bytes.fromhex(color[1:])
-        colors.append((red, green, blue))
-    return Palette('of the data set', tuple(audit.description['classes']), tuple(colors))
 
 
 def chosen_findings(findings: list[Finding], most: int, most_notes: int) -> list[Finding]:

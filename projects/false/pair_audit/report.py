@@ -210,8 +210,7 @@ def _curves(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
 
 def pair_gallery(audit: PairAudit) -> str:
     """Right and wrong picks of every determination at the last point of training, as HTML for any page."""
-    meta = audit.loader.dataset.metainfo
-    palette = Palette('of the data', tuple(meta['classes']), tuple(tuple(color) for color in meta['palette']))
+    palette = Palette.from_metainfo(audit.loader.dataset.metainfo)
     gallery = Gallery(audit.loader.dataset, audit.preprocessor, palette)
     parts = [
         '<p>Drawn by chance among the picked pairs, right (the same dominant class) and wrong. Each view is shown as '

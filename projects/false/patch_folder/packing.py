@@ -76,10 +76,12 @@ def _pair(names: list[str], mask_names: set[str]) -> list[str | None]:
 
 
 def _bands(root: Path) -> int:
+    if not (root / 'dataset.json').is_file():
+        return 3
     try:
         return int(read_description(root)['bands']['count'])
-    except (InputError, ValueError, KeyError, TypeError):
-        return 3  # no data set of a converter, which would have said how many
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f'{root / "dataset.json"}: tells no number of bands ({error!r}); give --bands') from error
 
 
 def _up_to_date(out: Path, sources: dict) -> PackedPatches | None:

@@ -9,7 +9,7 @@ from mmengine.config import Config
 
 from projects.false.common.errors import InputError
 from projects.false.engine.start_checks_hook import check_batches, check_classes, check_queue
-from projects.false.imagery.palettes import Palette, described_palette, load_palette
+from projects.false.imagery.palettes import Palette, load_palette
 from projects.false.patch_folder.description import read_labelled_description
 from projects.false.patch_folder.labelled_lists import write_lists
 from projects.false.patch_folder.lists import read_list
@@ -73,7 +73,7 @@ def check_data(spec: Spec, part: str) -> BenchmarkData:
             )
     return BenchmarkData(
         root=root,
-        palette=described_palette(description, root / 'dataset.json'),
+        palette=Palette.from_description(description, root / 'dataset.json'),
         digest=digest(file_digest(root / 'dataset.json'), names['pretrain']),
         part_digest=digest(names[part]),
         unlabelled=len(names['pretrain']),
