@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from projects.false.imagery.palettes import Palette
 from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.options import MapOptions
-from projects.false.mapping.segmenter import palette_of
 
 from .measuring import REPOSITORY, peak_bytes, reset_peak
 
@@ -23,7 +23,9 @@ class SmallSegmenter:
     """Logits from the colours of 4 x 4 pixels, enlarged like those of UPerNet."""
 
     device, recorded, bands, identity = torch.device('cpu'), None, 3, 'small'
-    palette = palette_of([f'class {index}' for index in range(CLASSES)], [(index, 0, 0) for index in range(CLASSES)])
+    palette = Palette(
+        'model', tuple(f'class {index}' for index in range(CLASSES)), tuple((index, 0, 0) for index in range(CLASSES))
+    )
 
     def __init__(self, window: int) -> None:
         self.window = window

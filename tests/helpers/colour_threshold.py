@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from projects.false.mapping.segmenter import palette_of
+from projects.false.imagery.palettes import Palette
 
 
 class ColourThreshold:
@@ -21,7 +21,9 @@ class ColourThreshold:
     def __init__(self, thresholds=(128,), bands=3, window=32):
         self.thresholds, self.bands, self.window = torch.tensor(thresholds), bands, window
         names = [f'class {index}' for index in range(len(thresholds) + 1)]
-        self.palette = palette_of(names, [(index * 40, 10, 200 - index * 40) for index in range(len(names))])
+        self.palette = Palette(
+            'model', tuple(names), tuple((index * 40, 10, 200 - index * 40) for index in range(len(names)))
+        )
         self.identity = f'thresholds {list(thresholds)}'
         self.batches = []
 

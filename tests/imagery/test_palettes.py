@@ -128,3 +128,24 @@ def test_other_class_names():
     assert palette.with_classes(('c', 'd')).classes == ('c', 'd')
     with pytest.raises(InputError, match='1 classes but 2 colors'):
         palette.with_classes(('c',))
+
+
+def test_metainfo_goes_there_and_back():
+    for palette in PALETTES.values():
+        found = Palette.from_metainfo(palette.metainfo)
+        assert (found.classes, found.colors, found.index_masks) == (palette.classes, palette.colors, True)
+
+
+def test_colors_that_occur_twice_in_metainfo_are_told_apart():
+    metainfo = {'classes': ['a', 'b', 'c'], 'palette': [[9, 9, 255], [9, 9, 255], (9, 9, 0)]}
+    assert Palette.from_metainfo(metainfo).colors == ((9, 9, 255), (9, 9, 0), (9, 9, 1))
+
+
+def test_the_palette_of_a_converted_data_set():
+    described = {'classes': ['a', 'b'], 'colors': ['#000000', '#0000FF'], 'ignore_colors': ['#FF0000'], 'seed': 0}
+    palette = Palette.from_description(described, 'data/dataset.json')
+    assert palette == Palette(
+        'data/dataset.json', ('a', 'b'), ((0, 0, 0), (0, 0, 255)), ((255, 0, 0),), index_masks=True
+    )
+    with pytest.raises(InputError, match=r"dataset\.json: 'classes' is None"):
+        Palette.from_description({})

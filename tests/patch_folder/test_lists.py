@@ -10,6 +10,7 @@ import pytest
 
 from projects.false.common.errors import InputError
 from projects.false.converters.color_masks import convert_color_masks
+from projects.false.converters.options import CutOptions
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.imagery.palettes import PALETTES
 from projects.false.label_audit.audit import audit_labels
@@ -134,9 +135,8 @@ def converted(tmp_path):
     test_list.write_text(f'\ufeff# held out\n\ntile #2\n{COMPOSED}  # an accent\n', encoding='utf-8')
 
     def convert():
-        return convert_color_masks(
-            tmp_path / 'images', tmp_path / 'masks', tmp_path / 'data', palette, 16, test_list=test_list, workers=1
-        )
+        folders = (tmp_path / name for name in ('images', 'masks', 'data'))
+        return convert_color_masks(*folders, palette, CutOptions(16, workers=1), test_list=test_list)
 
     convert()
     return SimpleNamespace(root=tmp_path / 'data', convert=convert, test_list=test_list)

@@ -10,7 +10,7 @@ from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
 from projects.false.common.errors import InputError
-from projects.false.imagery.palettes import PALETTES, Palette, load_palette
+from projects.false.imagery.palettes import PALETTES, load_palette
 from projects.false.patch_folder.lists import list_images
 from projects.false.patch_folder.packed import way_out
 
@@ -47,7 +47,7 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         metainfo: dict | None = None,
         **kwargs,
     ) -> None:
-        named = {} if palette is None else _named(load_palette(palette))
+        named = {} if palette is None else load_palette(palette).metainfo
         named.update(metainfo or {})
         if not {'classes', 'palette'} <= set(named):
             raise InputError('palette is None and metainfo lacks classes or palette; name a palette, or give both')
@@ -109,10 +109,6 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
             'read_mask': partial(patches.mask, row),
             **self._label_facts(),
         }
-
-
-def _named(legend: Palette) -> dict:
-    return {'classes': list(legend.classes), 'palette': [list(color) for color in legend.colors]}
 
 
 def _metainfo(name: str) -> dict:

@@ -19,9 +19,9 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write, write_text
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.matching import exact_weights
-from projects.false.imagery.palettes import IGNORE_INDEX
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.reports.pictures import contact_sheet, enlarged, mask_picture
-from projects.false.reports.samples import image_of, palette_of
+from projects.false.reports.samples import image_of
 
 from .scores import class_scores, matrix_csv, scores
 
@@ -74,7 +74,7 @@ def example_sheet(runner: Runner, number: int, title: str) -> np.ndarray:
         pixels.
     """
     dataset = runner.test_loop.dataloader.dataset
-    palette = palette_of(dataset)
+    palette = Palette.from_metainfo(dataset.metainfo)
     rows = []
     runner.model.eval()
     for index in np.linspace(0, len(dataset) - 1, min(number, len(dataset))).round().astype(int).tolist():

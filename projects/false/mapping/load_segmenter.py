@@ -17,7 +17,7 @@ from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import Palette, load_palette
 
 from .pixel_rule import recorded_rule
-from .segmenter import check_classes, palette_of
+from .segmenter import check_classes
 from .torch_segmenter import PRECISIONS, TorchSegmenter
 
 _PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')  # steps that leave the pixels as they are
@@ -115,7 +115,7 @@ def _palette(cfg: Config, loaded: dict) -> Palette:
             )
         named = load_palette(dataset.palette)
         known = {'classes': named.classes, 'palette': named.colors, **(dataset.get('metainfo') or {})}
-    return palette_of(known['classes'], known['palette'])
+    return Palette.from_metainfo(known, 'model')
 
 
 def _bands(cfg: Config, path: str) -> int:

@@ -9,9 +9,9 @@ import numpy as np
 import onnxruntime
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.palettes import Palette
 
 from .pixel_rule import PixelRule
-from .segmenter import palette_of
 
 KEY = 'false_mapping'  # under which the file's metadata holds what mapping needs to know
 
@@ -47,7 +47,7 @@ class OnnxSegmenter:
         if stored is None:
             raise InputError(f'{path}: says nothing about its classes; give a file from tools/export.py')
         facts = json.loads(stored)
-        self.palette = palette_of(facts['classes'], facts['colors'])
+        self.palette = Palette.from_metainfo({'classes': facts['classes'], 'palette': facts['colors']}, 'model')
         self.bands, self.window, self._path = facts['bands'], facts['window'], path
         rule = facts['recorded']
         self.recorded = rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))

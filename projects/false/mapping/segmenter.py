@@ -5,7 +5,6 @@ Needs no PyTorch itself: :mod:`.torch_segmenter` and :mod:`.onnx_segmenter` run 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -93,14 +92,3 @@ def check_classes(palette: Palette, found: int, where: str | Path) -> None:
             f'{where}: the model has {found} classes, the palette {len(palette.classes)}, '
             f'{", ".join(palette.classes)}; give the config and the checkpoint of one training'
         )
-
-
-def palette_of(classes: Sequence[str], colors: Sequence[Sequence[int]]) -> Palette:
-    """Make a palette for display, in which a colour that occurs twice is changed a little."""
-    taken: list[tuple[int, int, int]] = []
-    for color in colors:
-        red, green, blue = color
-        while (red, green, blue) in taken:
-            blue = (blue + 1) % 256
-        taken.append((red, green, blue))
-    return Palette('model', tuple(classes), tuple(taken), index_masks=True)

@@ -65,7 +65,7 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
             if label is None:
                 headings, pictures = _views(dataset.pipeline.transforms[0](entry)['img'], packed['inputs'])
             else:
-                palette = palette_of(dataset)
+                palette = Palette.from_metainfo(dataset.metainfo)
                 headings = ['image', 'label', 'label over image']
                 pictures = _labelled(image_of(packed['inputs']), label.data[0].numpy().astype(np.uint8), palette)
             rows.append((Path(path).name, pictures))
@@ -88,12 +88,6 @@ def _labelled(image: np.ndarray, label: np.ndarray, palette: Palette) -> list[np
     mixed = cv2.addWeighted(image, 0.5, colors[label], 0.5, 0)
     over = np.where((label == IGNORE_INDEX)[..., None], image, mixed)
     return [enlarged(image), mask_picture(label, palette), enlarged(over)]
-
-
-def palette_of(dataset: BaseDataset) -> Palette:
-    """Return the classes and colours of a segmentation data set."""
-    names, colors = dataset.metainfo['classes'], dataset.metainfo['palette']
-    return Palette('of the data set', tuple(names), tuple(tuple(color) for color in colors))
 
 
 def image_of(tensor: Tensor) -> np.ndarray:
