@@ -16,7 +16,7 @@ from tests.helpers.tools import REPOSITORY
 
 FORKING = """
 import os, sys, time
-from projects.false.engine.work_lock import lock_work_dir
+from projects.false.common.work_lock import lock_work_dir
 lock_work_dir(sys.argv[1])
 child = os.fork()
 if child == 0:
@@ -84,15 +84,13 @@ def test_waits_for_a_run_that_is_ending(tmp_path: Path, holder) -> None:
     unlock_work_dir(tmp_path)
 
 
-def test_file_system_without_locks(tmp_path: Path, monkeypatch) -> None:
+def test_file_system_without_locks(tmp_path: Path, monkeypatch, caplog) -> None:
     def unsupported(*given) -> None:
         raise OSError(errno.ENOLCK, 'No locks available')
 
-    said = []
     monkeypatch.setattr('fcntl.lockf', unsupported)
-    monkeypatch.setattr('projects.false.common.work_lock.print_log', lambda text, **where: said.append(text))
     lock_work_dir(tmp_path)
-    assert said == [f'{tmp_path}: no locks here (No locks available); let no second run write to it']
+    assert caplog.messages == [f'{tmp_path}: no locks here (No locks available); let no second run write to it']
 
 
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:

@@ -6,11 +6,9 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging import WARNING
+from logging import getLogger
 from pathlib import Path
 from typing import BinaryIO
-
-from mmengine.logging import print_log
 
 from .errors import InputError
 
@@ -54,7 +52,8 @@ def lock_work_dir(folder: str | os.PathLike, patience: float = 5.0) -> None:
         except OSError as error:
             if error.errno not in _TAKEN:
                 file.close()
-                print_log(f'{folder}: no locks here ({error.strerror}); let no second run write to it', level=WARNING)
+                message = f'{folder}: no locks here ({error.strerror}); let no second run write to it'
+                getLogger(__name__).warning(message)
                 return
             if time.monotonic() > deadline:
                 with file:
