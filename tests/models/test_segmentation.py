@@ -1,4 +1,4 @@
-"""The linear probe is one 1x1 convolution on concatenated features, and nothing of the backbone moves under it."""
+"""The linear probe equals one convolution on concatenated features; BandPreProcessor equals both others."""
 
 import pytest
 import torch
@@ -99,6 +99,14 @@ def test_nothing_of_a_frozen_backbone_moves_in_training():
     assert not [name for name in moved if name.startswith('backbone.')]
 
 
+@pytest.mark.parametrize('scope', ['mmengine', 'mmseg'])
+@pytest.mark.parametrize('kind', [BandPreProcessor, LinearSegmentationHead])
+def test_configs_find_both_parts_in_the_root_registry(kind, scope):
+    assert MODELS.module_dict[kind.__name__] is kind
+    with DefaultScope.overwrite_default_scope(scope):
+        assert MODELS.get(kind.__name__) is MODELS.get(f'mmseg.{kind.__name__}') is kind
+
+
 MEAN, STD = [10.0, 20.0, 30.0, 40.0], [1.0, 2.0, 3.0, 4.0]
 
 
@@ -131,5 +139,5 @@ def test_training_pads_image_and_label():
 
 
 def test_another_number_of_bands_is_named():
-    with pytest.raises(InputError, match=r'the images have 3 bands, .* have 4; give one number a band'):
+    with pytest.raises(InputError, match=r'the images have 3 bands, .* have 4; give one number per band'):
         BandPreProcessor(MEAN, STD)({'inputs': images(3)})

@@ -1,4 +1,4 @@
-"""Models and data that the watching hooks cannot watch; what they do is tested in tests/test_watched_training.py."""
+"""Models and data that the hooks cannot monitor; tests/end_to_end/test_watched_training.py tests what they do."""
 
 import pytest
 

@@ -1,5 +1,7 @@
 """FALSE in its SimCLR form: one encoder, negatives from the batch."""
 
+from typing import Any
+
 import torch
 from mmengine.model import BaseModel
 from mmengine.registry import MODELS
@@ -7,10 +9,10 @@ from torch import Tensor
 
 
 class ContrastiveAlgorithm(BaseModel):
-    """Base of the algorithms: wires backbone, neck and head, and answers to MMEngine's three modes.
+    """Base of the algorithms: a backbone, a neck and a head behind MMEngine's three modes.
 
     All parts are built through the registry of the current default scope, so that the same class trains under
-    mmpretrain and mmselfsup. A subclass says in :meth:`loss` which projections are compared.
+    mmpretrain and mmselfsup. A subclass implements :meth:`loss`, which decides the projections that are compared.
 
     Args:
         backbone: Config of the backbone; its last output feeds the neck.
@@ -20,8 +22,9 @@ class ContrastiveAlgorithm(BaseModel):
         init_cfg: MMEngine initializer.
 
     Shape:
-        ``inputs`` is a list of two view batches, each (N, 3, H, W). ``mode='loss'`` gives ``dict(loss=scalar)``,
-        ``mode='tensor'`` the backbone's features of one batch (N, 3, H, W), ``mode='predict'`` its projections (N, D).
+        - ``mode='loss'``: a list of two batches of views, each (N, C, H, W); output ``dict(loss=scalar, ...)``
+        - ``mode='tensor'``: one batch (N, C, H, W); output the features of the backbone
+        - ``mode='predict'``: one batch (N, C, H, W); output its projections (N, D)
     """
 
     def __init__(
@@ -37,18 +40,20 @@ class ContrastiveAlgorithm(BaseModel):
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
 
-    def forward(self, inputs: list[Tensor] | Tensor, data_samples: list | None = None, mode: str = 'tensor'):
+    def forward(
+        self, inputs: list[Tensor] | Tensor, data_samples: list[Any] | None = None, mode: str = 'tensor'
+    ) -> Any:
         """Run one of the three modes that MMEngine's loops use."""
         if mode == 'loss':
-            return self.loss(inputs, data_samples)
+            return self.loss(list(inputs), data_samples)
         if mode == 'predict':
             return self.neck(self.backbone(inputs))
         if mode == 'tensor':
             return self.backbone(inputs)
         raise ValueError(f"mode must be 'loss', 'predict' or 'tensor', got {mode!r}")
 
-    def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
-        """Losses of a batch by name."""
+    def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
+        """Return the loss of a batch and the numbers for the log, by name."""
         raise NotImplementedError
 
 
@@ -60,15 +65,15 @@ class FALSE(ContrastiveAlgorithm):
     :class:`~projects.false.losses.NTXentLoss` it is SimCLR. On several processes the batch is that of all of them.
 
     Args:
-        backbone, neck, head, data_preprocessor, init_cfg: As of :class:`ContrastiveAlgorithm`.
+        backbone, neck, head, data_preprocessor, init_cfg: See :class:`ContrastiveAlgorithm`.
 
     Shape:
-        As of :class:`ContrastiveAlgorithm`. If every one of ``data_samples`` has a ``land_cover``, the loss gets it
-        as the label of the image, a number, or of its views, shares of classes of shape (2, classes); only
-        determination ``oracle`` looks at it.
+        See :class:`ContrastiveAlgorithm`. If every one of ``data_samples`` has a ``land_cover``, the loss gets it as
+        labels: a number labels the image, shares of classes of shape (2, classes) label its two views. Only
+        determination ``oracle`` reads them.
     """
 
-    def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
+    def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
         """Encode both views in one pass, so that they share their batch statistics, and compare them."""
         first, second = views
         projections = self.neck(self.backbone(torch.cat([first, second])))
@@ -77,10 +82,12 @@ class FALSE(ContrastiveAlgorithm):
         return self.head.loss(*projections.split(len(first)), labels=labels)
 
 
-def land_cover(data_samples: list | None) -> Tensor | None:
-    """The land cover of every sample's image, shape (N,), or of all first views, then all second ones, (2N, classes).
+def land_cover(data_samples: list[Any] | None) -> Tensor | None:
+    """Collect the ``land_cover`` of the data samples; None unless every one of them has it.
 
-    None unless all data samples say it.
+    Returns:
+        One label per image, shape (N,), or the shares of classes of all first views, then of all second ones, shape
+        (2N, classes).
     """
     found = [getattr(sample, 'land_cover', None) for sample in data_samples or ()]
     if not found or any(label is None for label in found):

@@ -1,9 +1,11 @@
 """FALSE in its MoCo v2 form: a momentum encoder for keys, negatives from a queue.
 
-MoCo is arXiv 1911.05722, MoCo v2 arXiv 2003.04297."""
+A step goes through the parts of this module from top to bottom. MoCo is arXiv 1911.05722, MoCo v2 arXiv 2003.04297.
+"""
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,22 +14,199 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from projects.false.common.errors import InputError
+from projects.false.losses.determinations import Determination
 
 from .false import ContrastiveAlgorithm
 
 
+@MODELS.register_module()
+class FALSEMoCo(ContrastiveAlgorithm):
+    """Contrastive pretraining with a momentum encoder and a queue (MoCo v2, arXiv 2003.04297).
+
+    The head decides the method: with :class:`~projects.false.losses.FALSELoss` it is FALSE, with
+    :class:`~projects.false.losses.NTXentLoss` plain MoCo v2. The queue remembers the image of every key. In both
+    methods, earlier keys of a query's own image and places that were never filled are neither negatives nor in the
+    denominator.
+
+    Args:
+        backbone, neck, head, data_preprocessor, init_cfg: See :class:`.false.ContrastiveAlgorithm`.
+        queue_len: K, a multiple of the global batch and at most a quarter of the images.
+        feat_dim: D, length of a projection.
+        momentum: Share of the query encoder in every update of the key encoder, in (0, 1); MoCo writes 0.001 as
+            m = 0.999.
+        key_splits: Number of shuffled sub-batches in which a single process encodes the keys; several processes
+            shuffle them across processes instead.
+
+    Shape:
+        See :class:`.false.ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``. In
+        a ConcatDataset the index counts within a part, so that a few keys of other images with the same index are left
+        out, too.
+
+    Raises:
+        InputError: An argument is out of range, the determination has no meaning with a queue, or the data samples
+            have no ``sample_idx``.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        neck: dict,
+        head: dict,
+        queue_len: int = 4096,
+        feat_dim: int = 128,
+        momentum: float = 0.001,
+        key_splits: int = 8,
+        data_preprocessor: dict | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(backbone, neck, head, data_preprocessor, init_cfg)
+        if not 0 < momentum < 1:
+            raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 has 0.001')
+        if not isinstance(key_splits, int) or key_splits < 1:
+            raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
+        determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
+        if isinstance(determination, Determination):
+            determination.check_queue()
+        self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
+        self.queue = KeyQueue(queue_len, feat_dim)
+        self.key_splits = key_splits
+
+    def _query_encoder(self) -> nn.Sequential:
+        return nn.Sequential(self.backbone, self.neck)
+
+    def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
+        """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
+        first, second = views
+        # Copies from host to device come first: once the network is at work they would have to wait for it.
+        images = image_indices(data_samples, len(first)).to(first.device)
+        order = draw_order(len(second), second.device)
+        self.key_encoder.update(self._query_encoder())
+        query = self.neck(self.backbone(first))
+        key, all_keys = encode_shuffled(self.key_encoder, second, order, self.key_splits)
+        losses = self.head.loss(query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images))
+        self.queue.enqueue(all_keys, torch.cat(all_gather(images)))
+        return losses
+
+
+def image_indices(data_samples: list[Any] | None, count: int) -> Tensor:
+    """Read the index of every sample's image in the data set, shape (N,).
+
+    Args:
+        data_samples: The data samples of a batch.
+        count: N, images in the batch.
+
+    Raises:
+        InputError: There are not as many data samples as images, or one has no ``sample_idx``.
+    """
+    indices = [getattr(sample, 'sample_idx', None) for sample in data_samples or ()]
+    known = [getattr(index, 'value', index) for index in indices if index is not None]  # mmselfsup: InstanceData
+    if len(indices) != count or len(known) != count:
+        raise InputError(
+            "the queue of FALSEMoCo needs the index of every image; end the pipeline with dict(type='PackInputs') "
+            "whose meta_keys hold 'sample_idx' (in mmselfsup: PackSelfSupInputs with algorithm_keys=['sample_idx'])"
+        )
+    return torch.tensor([int(index) for index in known])
+
+
+class MomentumEncoder(nn.Module):
+    r"""The key encoder, which follows the query encoder without a gradient.
+
+    .. math:: \theta_k \leftarrow (1 - m)\, \theta_k + m\, \theta_q, \quad m = momentum
+
+    The first update copies the query encoder, because its weights are initialised or loaded after this module is built.
+    The statistics of batch normalisation are the copy's own. Unlike MMEngine's averaged model, which counts its updates
+    on the device and waits for it twice per step, this one never waits.
+
+    Args:
+        encoder: The query encoder.
+        momentum: m, the share of the query encoder, in (0, 1).
+    """
+
+    def __init__(self, encoder: nn.Module, momentum: float) -> None:
+        super().__init__()
+        self.module = deepcopy(encoder).requires_grad_(False)
+        self.momentum = momentum
+        self.follows = False
+
+    @torch.no_grad()
+    def update(self, encoder: nn.Module) -> None:
+        """Move one step towards the query encoder; the first call copies it."""
+        if self.follows:
+            torch._foreach_lerp_(list(self.module.parameters()), list(encoder.parameters()), self.momentum)
+        else:
+            self.module.load_state_dict(encoder.state_dict())
+            self.follows = True
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the projections of images."""
+        return self.module(images)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        # A checkpoint of a run holds the copy; with one of a backbone alone, the first update makes it.
+        self.follows = self.follows or any(name.startswith(f'{prefix}module.') for name in state_dict)
+
+
+def draw_order(count: int, device: torch.device) -> Tensor:
+    """Draw the order in which the images of all processes are encoded, the same on every process.
+
+    Args:
+        count: N, images per process.
+        device: Device of the images.
+
+    Returns:
+        A permutation, shape (WN,).
+    """
+    order = torch.randperm(count * get_world_size(), device=device)
+    if get_world_size() > 1:
+        broadcast(order)
+    return order
+
+
+@torch.no_grad()
+def encode_shuffled(
+    encode: Callable[[Tensor], Tensor], images: Tensor, order: Tensor, splits: int
+) -> tuple[Tensor, Tensor]:
+    """Encode images in a shuffled order, so that batch statistics do not give away which key belongs to a query.
+
+    Args:
+        encode: Turns images (B, C, H, W) into projections (B, D).
+        images: This process's images, shape (N, C, H, W), N the same on all W processes.
+        order: The permutation of :func:`draw_order`, shape (WN,).
+        splits: Number of sub-batches on a single process, at least 1; fewer where one would hold a single image.
+            Several processes ignore it: each of them encodes N images of the shuffled batch.
+
+    Returns:
+        Projections of this process's images, (N, D), and those of all processes, (WN, D), rank by rank.
+    """
+    n, rank = len(images), get_rank()
+    if get_world_size() == 1:
+        parts = images[order].tensor_split(max(1, min(splits, n // 2)))
+        shuffled = torch.cat([encode(part) for part in parts])
+    else:
+        mine = order[rank * n : (rank + 1) * n]
+        shuffled = torch.cat(all_gather(encode(torch.cat(all_gather(images))[mine]).contiguous()))
+    projections = torch.empty_like(shuffled)
+    projections[order] = shuffled
+    return projections[rank * n : (rank + 1) * n], projections
+
+
 class KeyQueue(nn.Module):
-    """First in, first out: K keys and the indices of their images, saved with every checkpoint.
+    """A first-in, first-out queue of K keys and the indices of their images, saved with every checkpoint.
 
     All processes enqueue the same keys, so that their queues stay equal. Nothing here waits for the device.
 
     Args:
         length: K, at least 1.
-        dim: D, length of a key.
+        dim: D, length of a key, at least 1.
 
     Raises:
-        InputError: ``length`` or ``dim`` is no positive integer.
+        InputError: ``length`` or ``dim`` is not a positive integer.
     """
+
+    keys: Tensor
+    image_indices: Tensor
+    pointer: Tensor
 
     def __init__(self, length: int, dim: int) -> None:
         super().__init__()
@@ -42,13 +221,13 @@ class KeyQueue(nn.Module):
         return len(self.keys)
 
     def excluded(self, image_indices: Tensor) -> Tensor:
-        """Places that are no negatives of these images.
+        """Find the places that are not negatives of these images.
 
         Args:
             image_indices: Index of every query's image in the data set, shape (N,).
 
         Returns:
-            True where a place holds an earlier key of the query's own image, or was never filled, shape (N, K).
+            True where a place holds an earlier key of the query's own image, or was never filled, bool, shape (N, K).
         """
         return (self.image_indices == image_indices[:, None]) | (self.image_indices < 0)
 
@@ -72,169 +251,3 @@ class KeyQueue(nn.Module):
         self.keys[places] = F.normalize(keys.float(), dim=1)
         self.image_indices[places] = image_indices
         self.pointer.copy_((self.pointer + len(keys)) % len(self))
-
-
-class MomentumEncoder(nn.Module):
-    """Key encoder: theta_k <- (1 - momentum) theta_k + momentum theta_q, without a gradient.
-
-    The first update copies the query encoder, whose weights are initialised or loaded after it was built. MMEngine's
-    averaged model counts its updates on the device and so waits for it twice a step; nothing here does. Statistics of
-    batch normalisation are the copy's own.
-
-    Args:
-        encoder: The query encoder.
-        momentum: Share of the query encoder, in (0, 1).
-    """
-
-    def __init__(self, encoder: nn.Module, momentum: float) -> None:
-        super().__init__()
-        self.module = deepcopy(encoder).requires_grad_(False)
-        self.momentum = momentum
-        self.follows = False
-
-    @torch.no_grad()
-    def update(self, encoder: nn.Module) -> None:
-        """Follow the query encoder by a step; become equal to it in the first one."""
-        if self.follows:
-            torch._foreach_lerp_(list(self.module.parameters()), list(encoder.parameters()), self.momentum)
-        else:
-            self.module.load_state_dict(encoder.state_dict())
-            self.follows = True
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Projections of images."""
-        return self.module(images)
-
-    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args) -> None:
-        super()._load_from_state_dict(state_dict, prefix, *args)
-        # A checkpoint of a whole run has the copy; one of a backbone alone leaves it to the first update.
-        self.follows = self.follows or any(name.startswith(f'{prefix}module.') for name in state_dict)
-
-
-def draw_order(count: int, device: torch.device) -> Tensor:
-    """Draw the order in which the images of all processes are encoded, the same on all of them.
-
-    Args:
-        count: N, images of a process.
-        device: Where the images are.
-
-    Returns:
-        A permutation, shape (WN,).
-    """
-    order = torch.randperm(count * get_world_size(), device=device)
-    if get_world_size() > 1:
-        broadcast(order)
-    return order
-
-
-@torch.no_grad()
-def encode_shuffled(
-    encode: Callable[[Tensor], Tensor], images: Tensor, order: Tensor, splits: int
-) -> tuple[Tensor, Tensor]:
-    """Encode images in an order that batch statistics cannot be matched with.
-
-    Args:
-        encode: From images (B, C, H, W) to projections (B, D).
-        images: This process's images, shape (N, C, H, W), N the same on all W processes.
-        order: Of :func:`draw_order`, shape (WN,).
-        splits: On one process: how many sub-batches the shuffled batch is encoded in, fewer where one would hold a
-            single image. Without meaning on several processes, where each encodes N images.
-
-    Returns:
-        Projections of this process's images, (N, D), and those of all processes, (WN, D), rank by rank.
-    """
-    n, rank = len(images), get_rank()
-    if get_world_size() == 1:
-        parts = images[order].tensor_split(max(1, min(splits, n // 2)))
-        shuffled = torch.cat([encode(part) for part in parts])
-    else:
-        mine = order[rank * n : (rank + 1) * n]
-        shuffled = torch.cat(all_gather(encode(torch.cat(all_gather(images))[mine]).contiguous()))
-    everybody = torch.empty_like(shuffled)
-    everybody[order] = shuffled
-    return everybody[rank * n : (rank + 1) * n], everybody
-
-
-@MODELS.register_module()
-class FALSEMoCo(ContrastiveAlgorithm):
-    """Contrastive pretraining with a momentum encoder and a queue (MoCo v2, arXiv 2003.04297).
-
-    The head decides the method: with :class:`~projects.false.losses.FALSELoss` it is FALSE, with
-    :class:`~projects.false.losses.NTXentLoss` plain MoCo v2. The queue remembers which image a key is of: earlier keys
-    of a query's own image, and places that were never filled, are neither negatives nor in the denominator, for both.
-
-    Args:
-        backbone, neck, head, data_preprocessor, init_cfg: As of :class:`ContrastiveAlgorithm`.
-        queue_len: K, a multiple of the global batch and at most a quarter of the images.
-        feat_dim: D, length of a projection.
-        momentum: Share of the query encoder in every update of the key encoder, in (0, 1); 0.001 is what MoCo writes
-            as m = 0.999.
-        key_splits: On one process, how many shuffled sub-batches the keys are encoded in; on several they are shuffled
-            across processes.
-
-    Shape:
-        As of :class:`ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``; in a
-        ConcatDataset it counts within a part, so that a few keys of images with the same index are left out, too.
-
-    Raises:
-        InputError: An argument is out of range, or the data samples have no ``sample_idx``.
-    """
-
-    def __init__(
-        self,
-        backbone: dict,
-        neck: dict,
-        head: dict,
-        queue_len: int = 4096,
-        feat_dim: int = 128,
-        momentum: float = 0.001,
-        key_splits: int = 8,
-        data_preprocessor: dict | None = None,
-        init_cfg: dict | None = None,
-    ) -> None:
-        super().__init__(backbone, neck, head, data_preprocessor, init_cfg)
-        if not 0 < momentum < 1:
-            raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 has 0.001')
-        if not isinstance(key_splits, int) or key_splits < 1:
-            raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
-        determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
-        if getattr(determination, 'in_batch_only', False):
-            raise InputError(
-                f'determination {type(determination).__name__} compares the rows of a batch with one another, '
-                'which has no meaning with a queue; choose anchor_nearest, batch_nearest, margin or topk for FALSEMoCo'
-            )
-        self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
-        self.queue = KeyQueue(queue_len, feat_dim)
-        self.key_splits = key_splits
-
-    def _query_encoder(self) -> nn.Sequential:
-        return nn.Sequential(self.backbone, self.neck)
-
-    def loss(self, views: list[Tensor], data_samples: list | None = None) -> dict[str, Tensor]:
-        """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
-        first, second = views
-        # What goes from the host to the device goes before the network is at work, so that nothing waits for it.
-        images = image_indices(data_samples, len(first)).to(first.device)
-        order = draw_order(len(second), second.device)
-        self.key_encoder.update(self._query_encoder())
-        query = self.neck(self.backbone(first))
-        key, everybodys_keys = encode_shuffled(self.key_encoder, second, order, self.key_splits)
-        losses = self.head.loss(query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images))
-        self.queue.enqueue(everybodys_keys, torch.cat(all_gather(images)))
-        return losses
-
-
-def image_indices(data_samples: list | None, count: int) -> Tensor:
-    """Index of every sample's image in the data set, shape (N,).
-
-    Raises:
-        InputError: There are no data samples, or they do not say.
-    """
-    found = [getattr(sample, 'sample_idx', None) for sample in data_samples or ()]
-    found = [getattr(index, 'value', index) for index in found]  # mmselfsup packs it as InstanceData
-    if len(found) != count or any(index is None for index in found):
-        raise InputError(
-            "the queue of FALSEMoCo needs the index of every image; end the pipeline with dict(type='PackInputs') "
-            "whose meta_keys hold 'sample_idx' (in mmselfsup: PackSelfSupInputs with algorithm_keys=['sample_idx'])"
-        )
-    return torch.tensor([int(index) for index in found])

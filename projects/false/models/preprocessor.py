@@ -1,6 +1,7 @@
-"""From uint8 views to the tensor at the backbone, by the same arithmetic as in segmentation."""
+"""Turn uint8 views into the input of the backbone, with the same arithmetic as in segmentation."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
@@ -13,41 +14,40 @@ from projects.false.imagery.images import band_order
 
 @MODELS.register_module()
 class ViewPreprocessor(BaseDataPreprocessor):
-    """Move a batch of views to the device, put its channels in RGB order, finish the views and normalise them.
+    """Move a batch of views to the device, put their bands in RGB order, finish the views and normalise them.
 
-    Views that come with their steps (``ContrastiveViews(color_on='device')``) get them here, for the whole batch at
-    once; all others are finished already. Arguments are named as those of mmseg's SegDataPreProcessor, so that one base
-    config sets both.
+    Views that come with their colour steps (``ContrastiveViews(color_on='device')``) are coloured here, the whole batch
+    at once; all others are finished already. The arguments have the names of mmseg's SegDataPreProcessor, so that one
+    base config sets both.
 
     Args:
         mean: Mean of R, G, B and of every further band, in grey levels 0 to 255.
-        std: Standard deviation of the same, in grey levels.
-        bgr_to_rgb: The images come as BGR, as OpenCV reads them; further bands stay where they are.
+        std: Standard deviations of the same bands, in grey levels.
+        bgr_to_rgb: Reverse the first three bands, which OpenCV reads as BGR; further bands stay where they are.
 
     Shape:
-        ``data['inputs']``: a list of V views, each (N, C, H, W) uint8, perhaps followed by their steps (N, V, 10), or
-        one batch of images. Output: the views, float32.
+        - ``data['inputs']``: a list of V views, each (N, C, H, W), uint8, optionally followed by their steps
+          (N, V, 10); or one batch of images (N, C, H, W)
+        - output: the views or the images in the same arrangement, float32
 
     Raises:
         InputError: The images have another number of bands than ``mean`` and ``std``.
     """
 
-    def __init__(
-        self,
-        mean: Sequence[float],
-        std: Sequence[float],
-        bgr_to_rgb: bool = True,
-    ) -> None:
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = True) -> None:
         super().__init__()
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
 
-    def forward(self, data: dict, training: bool = False) -> dict:
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Finish and normalise every view of a batch."""
         inputs, steps = data['inputs'], None
         if isinstance(inputs, list | tuple) and inputs[-1].ndim == 3:
-            *inputs, steps = inputs  # which stay on the CPU, see apply_steps
+            *inputs, steps = inputs  # the steps stay on the CPU, see apply_steps
         data = self.cast_data({**data, 'inputs': inputs})
         views = data['inputs']
         if not isinstance(views, list | tuple):
@@ -61,7 +61,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
         if bands != len(self.mean):
             raise InputError(
                 f'the images have {bands} bands, mean and std of model.data_preprocessor have {len(self.mean)}; give '
-                'one number a band (dataset.json of the data has them)'
+                'one number per band (dataset.json of the data has them)'
             )
         if self.bgr_to_rgb:
             images = images[:, band_order(bands)]

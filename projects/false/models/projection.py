@@ -1,6 +1,7 @@
 """The projection neck between backbone and loss, and the head that holds the loss."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
@@ -15,13 +16,13 @@ class FALSENeck(BaseModule):
         in_channels: Channels of the backbone's last stage.
         hid_channels: Width of the hidden layer.
         out_channels: D, the length of a projection.
-        relu: ReLU between the two layers, as SimCLR has it. The released FALSE code leaves it out although its own
-            config asks for it (a linear head); ``relu=False`` reproduces that.
-        init_cfg: MMEngine initializer, by default PyTorch's own initialisation of linear layers.
+        relu: Put a ReLU between the two layers, as SimCLR does. The released FALSE code leaves it out although its own
+            config asks for it; ``relu=False`` reproduces that linear head.
+        init_cfg: MMEngine initializer; None keeps PyTorch's initialisation of linear layers.
 
     Shape:
-        A feature map (N, in_channels, H, W), or a sequence of them of which the last is taken. Output: (N, D), not
-        normalised.
+        - features: a feature map (N, in_channels, H, W), or a sequence of maps, of which the last is used
+        - output: (N, D), not normalised
     """
 
     def __init__(
@@ -46,12 +47,12 @@ class FALSENeck(BaseModule):
 
 @MODELS.register_module()
 class FALSEHead(BaseModule):
-    """Contrastive head.
+    """The contrastive head, which holds the loss and has no weights of its own.
 
     Args:
         loss: Config of a loss that takes the projections of the two views and, in MoCo form, a queue, for example
             ``dict(type='FALSELoss')`` or ``dict(type='NTXentLoss')``.
-        init_cfg: MMEngine initializer; a head has no weights of its own.
+        init_cfg: MMEngine initializer.
     """
 
     def __init__(self, loss: dict, init_cfg: dict | None = None) -> None:
@@ -64,15 +65,17 @@ class FALSEHead(BaseModule):
         Args:
             view1: Projections of the first views, or of queries.
             view2: Projections of the second views, or of keys.
-            **others: What else the loss takes: ``queue``, ``excluded``, ``labels``; None is left out.
+            **others: Further arguments of the loss: ``queue``, ``excluded``, ``labels``. Those that are None are left
+                out.
 
         Returns:
-            The scalar ``loss``, and by other names what the loss saw. MMEngine trains on the sum of what has "loss" in
-            its name and logs everything.
+            The scalar ``loss``, and the loss's numbers for the log by their names. MMEngine trains on the sum of all
+            values with "loss" in their names, and logs every value.
         """
-        loss = self.loss_module(view1, view2, **{name: value for name, value in others.items() if value is not None})
+        given = {name: value for name, value in others.items() if value is not None}
+        loss = self.loss_module(view1, view2, **given)
         return {'loss': loss, **getattr(self.loss_module, 'seen', {})}
 
-    def forward(self, *args, **kwargs) -> dict[str, Tensor]:
-        """Same as :meth:`loss`; the name under which mmselfsup calls a head."""
+    def forward(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
+        """Call :meth:`loss`; mmselfsup calls a head by this name."""
         return self.loss(*args, **kwargs)

@@ -1,15 +1,18 @@
 """Two parts for segmentation: a preprocessor for any number of bands, and a linear probe.
 
-Needs mmseg, so only the segmentation configs import it."""
+This module needs mmseg, so only the segmentation configs import it. Its classes are in MMEngine's root registry, like
+all others of the project, so that configs find them from every scope.
+"""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from mmcv.cnn import build_norm_layer
+from mmengine.registry import MODELS
 from mmseg.models import SegDataPreProcessor
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.utils import resize
-from mmseg.registry import MODELS
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -19,35 +22,39 @@ from projects.false.imagery.images import band_order
 
 @MODELS.register_module()
 class BandPreProcessor(SegDataPreProcessor):
-    """mmseg's preprocessor for any number of bands, in the order that :class:`ViewPreprocessor` has in pretraining.
+    """mmseg's preprocessor for any number of bands, in the order that pretraining gives them.
 
     Args:
         mean: Mean of R, G, B and of every further band, in grey levels 0 to 255.
-        std: Standard deviation of the same, in grey levels.
-        bgr_to_rgb: The images come as BGR, as LoadPatch reads them; further bands stay where they are.
-        kwargs: As of mmseg's SegDataPreProcessor.
+        std: Standard deviations of the same bands, in grey levels.
+        bgr_to_rgb: Reverse the first three bands, which LoadPatch reads as BGR; further bands stay where they are.
+        kwargs: Other arguments of mmseg's SegDataPreProcessor.
 
     Shape:
-        ``data['inputs']``: images (C, H, W), uint8. Output: (N, C, H, W), float32.
+        - ``data['inputs']``: images (C, H, W), uint8
+        - output: (N, C, H, W), float32
 
     Raises:
         InputError: The images have another number of bands than ``mean`` and ``std``.
     """
 
-    def __init__(self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = True, **kwargs) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._enable_normalize = True
+        self._enable_normalize = True  # mmseg sets it where it gets mean and std, and takes three numbers at most
         self.bands_reversed = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
 
-    def forward(self, data: dict, training: bool = False) -> dict:
-        """Put red first, then normalise and pad as mmseg does."""
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Put red first, then let mmseg normalise and pad."""
         wrong = [image.shape[0] for image in data['inputs'] if image.shape[0] != len(self.mean)]
         if wrong:
             raise InputError(
                 f'the images have {wrong[0]} bands, mean and std of model.data_preprocessor have {len(self.mean)}; '
-                'give one number a band (dataset.json of the data has them)'
+                'give one number per band (dataset.json of the data has them)'
             )
         if self.bands_reversed:
             order = band_order(len(self.mean))
@@ -59,24 +66,25 @@ class BandPreProcessor(SegDataPreProcessor):
 class LinearSegmentationHead(BaseDecodeHead):
     """Classify every pixel by one 1x1 convolution over the features of some stages, upsampled and concatenated.
 
-    What it scores says what the features hold, not what a decoder can learn: it has C (sum of channels) weights and C
-    biases. The backbone is to be frozen by its own arguments, ``frozen_stages=4, norm_eval=True``.
+    Its score measures what the features hold, not what a decoder can learn: the head has only C biases and C weights
+    per channel. Freeze the backbone by its own arguments, ``frozen_stages=4, norm_eval=True``.
 
-    The convolution is computed stage by stage before the upsampling, which gives the same (both are linear, and
-    bilinear weights sum to 1) for a fraction of the memory: stage 4 has most channels and fewest pixels.
+    The convolution of every stage comes before the upsampling. The result is the same, since both are linear and
+    bilinear weights sum to 1, for a fraction of the memory: stage 4 has most channels and fewest pixels.
 
     Args:
         in_channels: Channels of every stage in ``in_index``, in its order; a single number for a single stage.
-        in_index: Stages to read, 0 to 3; (0, 1, 2, 3) is the multi-scale probe, 3 the one of the last stage.
+        in_index: Stages to read, 0 to 3; (0, 1, 2, 3) makes the multi-scale probe, 3 that of the last stage.
         num_classes: C, at least 1.
-        norm_cfg: Kind of normalisation, such as ``dict(type='SyncBN')``, that brings every channel to mean 0 and
-            variance 1 before the convolution, without weights of its own: at test time it is part of the convolution.
-            None leaves features as they are.
-        kwargs: As of mmseg's BaseDecodeHead, such as ``loss_decode``, ``ignore_index`` and ``align_corners``.
+        norm_cfg: Normalisation without weights of its own, such as ``dict(type='SyncBN')``, which brings every channel
+            to mean 0 and variance 1 before the convolution and can be folded into it at test time. None leaves features
+            as they are.
+        kwargs: Other arguments of mmseg's BaseDecodeHead, such as ``loss_decode``, ``ignore_index`` and
+            ``align_corners``.
 
     Shape:
         - inputs: all stages of the backbone, (N, channels, H, W) each
-        - output: (N, C, H, W) of the first stage in ``in_index``
+        - output: (N, C, H, W), H and W of the first stage in ``in_index``
 
     Raises:
         InputError: Channels and stages differ in number, or no stage is given.
@@ -87,8 +95,8 @@ class LinearSegmentationHead(BaseDecodeHead):
         in_channels: int | Sequence[int],
         in_index: int | Sequence[int],
         num_classes: int,
-        norm_cfg: dict | None = None,
-        **kwargs,
+        norm_cfg: dict[str, Any] | None = None,
+        **kwargs: Any,
     ) -> None:
         channels = [in_channels] if isinstance(in_channels, int) else list(in_channels)
         stages = [in_index] if isinstance(in_index, int) else list(in_index)
@@ -112,7 +120,7 @@ class LinearSegmentationHead(BaseDecodeHead):
         )
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Logits of every pixel."""
+        """Return the logits of every pixel."""
         features = self._transform_inputs(inputs)
         weights = self.conv_seg.weight.split(self.in_channels, dim=1)
         logits = self.conv_seg.bias[:, None, None]

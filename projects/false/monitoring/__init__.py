@@ -1,1 +1,1 @@
-"""Is pretraining going somewhere? Measures of embeddings and of features, for the hooks that watch a run."""
+"""Hooks that monitor pretraining: measures of the embeddings, and probes of the features with a few labels."""

@@ -9,12 +9,12 @@ from torch.nn.functional import normalize
 
 
 class EmbeddingMeasures(NamedTuple):
-    """What is measured of the two views of a batch.
+    """Measures of the embeddings of a batch, two views per image.
 
     Attributes:
-        std: Mean over the dimensions of :func:`relative_std`; 1 for embeddings spread evenly over the sphere, 0 if all
+        std: Mean of :func:`relative_std` over the dimensions; 1 for embeddings spread evenly over the sphere, 0 if all
             are equal.
-        std_least: The smallest of them; 0 is a dead dimension.
+        std_least: Its minimum over the dimensions; 0 shows a dead dimension.
         rank: :func:`effective_rank`, from 1 to the smaller of rows and dimensions.
         alignment: :func:`alignment`, from 0 to 4; 2 for views that have nothing in common.
         uniformity: :func:`uniformity`, from -8 to 0; about -4 for embeddings spread evenly over a sphere of many
@@ -29,17 +29,17 @@ class EmbeddingMeasures(NamedTuple):
 
 
 def measure(view1: Tensor, view2: Tensor) -> EmbeddingMeasures:
-    """Measure the projections of two views, row i of both from the same image; they need not be normalised.
+    """Measure the projections of two views, row i of both from the same image, normalised or not.
 
     Shape:
-        - view1, view2: (N, D), N at least 2, any floating type.
+        - view1, view2: (N, D), N at least 2, any floating type
     """
     first, second = (normalize(view.detach().float(), dim=1) for view in (view1, view2))
     both = torch.cat([first, second])
-    spread = relative_std(both)
+    std = relative_std(both)
     return EmbeddingMeasures(
-        std=float(spread.mean()),
-        std_least=float(spread.min()),
+        std=float(std.mean()),
+        std_least=float(std.min()),
         rank=effective_rank(both),
         alignment=alignment(first, second),
         uniformity=(uniformity(first) + uniformity(second)) / 2,
@@ -47,7 +47,10 @@ def measure(view1: Tensor, view2: Tensor) -> EmbeddingMeasures:
 
 
 def relative_std(embeddings: Tensor) -> Tensor:
-    """Standard deviation of every dimension, times the square root of D (Chen & He, SimSiam, arXiv 2011.10566).
+    """Return the standard deviation of every dimension times the square root of D (SimSiam, arXiv 2011.10566).
+
+    Shape:
+        - embeddings: (N, D), rows of length 1
 
     Returns:
         Shape (D,); about 1 everywhere if the embeddings are spread evenly over the sphere.
@@ -56,9 +59,12 @@ def relative_std(embeddings: Tensor) -> Tensor:
 
 
 def effective_rank(embeddings: Tensor) -> float:
-    """exp of the entropy of the singular values as shares of their sum (Roy & Vetterli, EUSIPCO 2007).
+    """Return exp of the entropy of the singular values as shares of their sum (Roy & Vetterli, EUSIPCO 2007).
 
     The embeddings are not centred, so that a collapse to one point has rank 1.
+
+    Shape:
+        - embeddings: (N, D)
     """
     values = torch.linalg.svdvals(embeddings.double())
     shares = values / values.sum()
@@ -66,12 +72,12 @@ def effective_rank(embeddings: Tensor) -> float:
 
 
 def alignment(first: Tensor, second: Tensor) -> float:
-    """Mean squared distance of the two views of an image (Wang & Isola, arXiv 2005.10242, alpha = 2)."""
+    """Return the mean squared distance of the two views of an image (Wang & Isola, arXiv 2005.10242, alpha = 2)."""
     return float((first - second).square().sum(1).mean())
 
 
 def uniformity(embeddings: Tensor) -> float:
-    """log of the mean of exp(-2 d^2) over all pairs of rows (Wang & Isola, arXiv 2005.10242, t = 2)."""
+    """Return the log of the mean of exp(-2 d^2) over all pairs of rows (Wang & Isola, arXiv 2005.10242, t = 2)."""
     rows = len(embeddings)
     similarities = (embeddings @ embeddings.T)[torch.triu_indices(rows, rows, 1).unbind()]
     # Rounding puts the cosine of equal rows a little beyond 1.
@@ -79,16 +85,16 @@ def uniformity(embeddings: Tensor) -> float:
 
 
 def collapse_signs(measures: EmbeddingMeasures, least_std: float, least_rank: float) -> list[str]:
-    """Say what is wrong with embeddings, a phrase each; empty if nothing is.
+    """List the signs of a collapse, one phrase each; an empty list without any.
 
     Args:
-        measures: Of a batch.
-        least_std: Least mean standard deviation, a share of that of embeddings spread evenly over the sphere.
-        least_rank: Least effective rank.
+        measures: Measures of a batch.
+        least_std: Smallest mean standard deviation that is no sign, relative to an even spread over the sphere.
+        least_rank: Smallest effective rank that is no sign.
     """
     signs = []
-    if not measures.std >= least_std:  # NaN is a sign, too
-        signs.append(f'standard deviation {measures.std:.3g} of what an even spread has, below {least_std:g}')
+    if not measures.std >= least_std:  # so that NaN is a sign as well
+        signs.append(f'standard deviation {measures.std:.3g} of an even spread, below {least_std:g}')
     if not measures.rank >= least_rank:
         signs.append(f'effective rank {measures.rank:.3g}, below {least_rank:g}')
     return signs

@@ -1,14 +1,16 @@
-"""Probe frozen features with a few labels while pretraining runs, without disturbing it."""
+"""Probe the features with a few labels during pretraining, without disturbing it."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from mmengine.dist import all_gather_object, broadcast, get_rank, get_world_size
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
+from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from projects.false.common.errors import InputError, check_count
@@ -20,14 +22,14 @@ from .probes import accuracies, knn_predict, linear_predict
 
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Put a model into evaluation inside the block, without gradients, and leave everything as it was found.
+    """Switch a model to evaluation without gradients inside the block, and restore everything afterwards.
 
-    The mode of every module comes back one by one, since some may be in evaluation during training, and so do the
-    states of all random generators. In evaluation, batch statistics are read and not written. On several processes,
-    each of which has running statistics of its own, all see those of the first, which are what a checkpoint has.
+    Every module gets its own mode back, since some may be in evaluation during training, and so does every random
+    generator its state. Evaluation reads batch statistics and does not write them. On several processes, each of which
+    has running statistics of its own, all use those of the first process, which are the ones that a checkpoint holds.
 
     Args:
-        model: Its weights must not be changed inside the block.
+        model: A model whose weights the block does not change.
     """
     modes = {module: module.training for module in model.modules()}
     state = random_state()
@@ -51,30 +53,30 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 class ProbeHook(Hook):
     """Predict the dominant class of labelled patches from frozen features, before training and every few epochs.
 
-    Features are the globally averaged last map of the backbone, in evaluation mode and float32, of whole patches.
+    Features are the globally averaged last map of the backbone for whole patches, in evaluation mode and float32.
     Training with the hook equals training without it, bit for bit on a CPU. Results go to the log and to every
-    visualizer backend as ``probe/knn``, ``probe/linear`` (accuracies in percent) and ``probe/knn_by_class``,
-    ``probe/linear_by_class`` (their means over the classes). Labels are for watching alone: a recipe that is chosen by
-    them has used them, so leave the test list out. Needs mmseg.
+    visualizer backend as ``probe/knn`` and ``probe/linear`` (accuracies in percent), ``probe/knn_by_class`` and
+    ``probe/linear_by_class`` (their means over the classes). The labels are meant for monitoring only: a recipe that is
+    chosen by them has used them, so leave the test list out. Needs mmseg.
 
     Args:
-        interval: Epochs between two probes, at least 1; the last epoch is probed in any case.
-        data_root: Labelled data as a converter leaves it; None is that of the training data.
-        known: List of the labelled patches that are learnt from, relative to ``data_root``.
-        tested: List of the patches to predict; None predicts each of ``known`` from all others (kNN alone).
-        most: At most so many patches of either list, spread evenly over it.
-        neighbours: How many vote in kNN.
+        interval: Epochs between two probes, at least 1; the last epoch is always probed.
+        data_root: Labelled data as a converter leaves it; None takes the folder of the training data.
+        known: List of the labelled patches that the probes learn from, relative to ``data_root``.
+        tested: List of the patches to predict; None predicts each of ``known`` from all others, by kNN only.
+        most: Largest number of patches per list, spread evenly over it, at least 1.
+        neighbours: Number of neighbours that vote in kNN, at least 1.
         linear: Fit a linear classifier as well.
-        batch_size: Patches that are encoded at a time.
+        batch_size: Patches per batch of the encoder, at least 1.
 
     Raises:
-        InputError: An argument is out of range, there are no labelled patches, or some are in both lists.
+        InputError: An argument is out of range, there are no labelled patches, or some patches are in both lists.
 
     Example:
         >>> custom_hooks = [dict(type='ProbeHook', interval=5, known='splits/train.txt', tested='splits/val.txt')]
     """
 
-    priority = 'BELOW_NORMAL'  # before what saves
+    priority = 'BELOW_NORMAL'  # runs before the hooks that save
 
     def __init__(
         self,
@@ -95,64 +97,67 @@ class ProbeHook(Hook):
         self.interval, self.data_root, self.known, self.tested = interval, data_root, known, tested
         self.most, self.neighbours, self.linear, self.batch_size = most, neighbours, linear, batch_size
 
-    def before_train(self, runner) -> None:
-        """Read the labels; probe the features that training begins with."""
+    def before_train(self, runner: Runner) -> None:
+        """Read the labels and probe the features that training starts with."""
         dataset = runner.train_dataloader.dataset
         root = self.data_root or getattr(dataset, 'data_root', None)
         if not root:
             raise InputError('ProbeHook knows no labelled data; set its data_root')
         bands = next((step.bands for step in dataset.pipeline.transforms if hasattr(step, 'bands')), 3)
         self._known = ProbePatches(root, self.known, self.most, bands)
-        self._tested = None if self.tested is None else ProbePatches(root, self.tested, self.most, bands)
-        shared = set(self._known.names()).intersection(self._tested.names() if self._tested else ())
-        if shared:
-            raise InputError(
-                f'{os.path.join(root, self.tested)}: {len(shared)} patches, such as {min(shared)!r}, are in '
-                f'{self.known}, too, and would be predicted from themselves; set known and tested of ProbeHook to '
-                'lists without common patches, or tested=None'
-            )
-        if self._tested is None and len(self._known) < 2:
-            raise InputError(f'{os.path.join(root, self.known)}: a single labelled patch has no neighbours; list more')
+        self._tested: ProbePatches | None = None
+        if self.tested is None:
+            if len(self._known) < 2:
+                path = os.path.join(root, self.known)
+                raise InputError(f'{path}: a single labelled patch has no neighbours; list more')
+        else:
+            self._tested = ProbePatches(root, self.tested, self.most, bands)
+            shared = set(self._known.names()).intersection(self._tested.names())
+            if shared:
+                raise InputError(
+                    f'{os.path.join(root, self.tested)}: {len(shared)} patches, such as {min(shared)!r}, are in '
+                    f'{self.known}, too; set known and tested of ProbeHook to lists without common patches, or '
+                    'tested=None'
+                )
         if runner.iter == 0:
             self._probe(runner, 0)
 
-    def after_train_epoch(self, runner) -> None:
-        """Probe every few epochs and after the last one."""
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Probe every ``interval`` epochs and after the last one."""
         epoch = runner.epoch + 1
         if epoch % self.interval == 0 or epoch == runner.max_epochs:
             self._probe(runner, epoch)
 
-    def _probe(self, runner, epoch: int) -> None:
+    def _probe(self, runner: Runner, epoch: int) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         with undisturbed(model):
-            found = self._accuracies(model)
-        runner.visualizer.add_scalars({f'probe/{name}': value for name, value in found.items()}, step=runner.iter)
-        told = ', '.join(f'{name} {value:.2f}' for name, value in found.items())
-        runner.logger.info(f'Probe after {epoch} epochs: {told} % right')
+            percentages = self._accuracies(model)
+        runner.visualizer.add_scalars({f'probe/{name}': value for name, value in percentages.items()}, step=runner.iter)
+        numbers = ', '.join(f'{name} {value:.2f}' for name, value in percentages.items())
+        runner.logger.info(f'Probe after {epoch} epochs: {numbers} % right')
 
     def _accuracies(self, model: nn.Module) -> dict[str, float]:
-        tested, classes = self._tested or self._known, self._known.classes
-        known = self._features(model, self._known)
-        features = known if self._tested is None else self._features(model, self._tested)
-        labels = self._known.labels
-        alone = self._tested is None
-        predicted = {'knn': knn_predict(known, labels, features, classes, self.neighbours, leave_one_out=alone)}
+        labels, classes = self._known.labels, self._known.classes
+        known = features = self._features(model, self._known)
+        expected, leave_one_out = labels, self._tested is None
+        if self._tested is not None:
+            features, expected = self._features(model, self._tested), self._tested.labels
+        predicted = {'knn': knn_predict(known, labels, features, classes, self.neighbours, leave_one_out=leave_one_out)}
         if self.linear:
             predicted['linear'] = linear_predict(known, labels, features, classes)
-        found = {}
-        for name, guess in predicted.items():
-            found[name], found[f'{name}_by_class'] = accuracies(guess, tested.labels, classes)
-        return found
+        percentages = {}
+        for name, prediction in predicted.items():
+            percentages[name], percentages[f'{name}_by_class'] = accuracies(prediction, expected, classes)
+        return percentages
 
     def _features(self, model: nn.Module, patches: ProbePatches) -> Tensor:
-        """Features of all patches, (N, D), on the CPU; every process encodes its share."""
+        """Return the features of all patches, (N, D), on the CPU; every process encodes a share of them."""
         mine = range(get_rank(), len(patches), get_world_size())
         rows = [
             self._encode(model, [patches.image(number) for number in mine[start : start + self.batch_size]])
             for start in range(0, len(mine), self.batch_size)
         ]
-        parts = all_gather_object(torch.cat(rows) if rows else None)
-        parts = [part for part in parts if part is not None]
+        parts = [part for part in all_gather_object(torch.cat(rows) if rows else None) if part is not None]
         features = parts[0].new_empty(len(patches), parts[0].shape[1])
         for rank, part in enumerate(parts):
             features[rank :: get_world_size()] = part
@@ -160,6 +165,7 @@ class ProbeHook(Hook):
 
     @staticmethod
     def _encode(model: nn.Module, images: list[Tensor]) -> Tensor:
-        last = model(model.data_preprocessor({'inputs': torch.stack(images)})['inputs'], mode='tensor')
-        last = last if isinstance(last, Tensor) else last[-1]
+        preprocessor: Any = model.data_preprocessor
+        features = model(preprocessor({'inputs': torch.stack(images)})['inputs'], mode='tensor')
+        last = features if isinstance(features, Tensor) else features[-1]
         return last.float().mean((2, 3)).cpu()

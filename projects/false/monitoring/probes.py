@@ -1,4 +1,4 @@
-"""Probes of frozen features: k nearest neighbours, logistic regression, and their accuracies."""
+"""Probe frozen features by k nearest neighbours and by logistic regression, and score the predictions."""
 
 import torch
 from torch import Tensor
@@ -18,23 +18,23 @@ def knn_predict(
     """Predict classes by a vote of the nearest neighbours, each with weight exp(cosine / temperature).
 
     Args:
-        known: Features with labels, any length, shape (M, D).
-        labels: Their classes, shape (M,).
-        features: What to predict, shape (N, D).
-        classes: C, number of classes.
-        neighbours: How many vote, at least 1; fewer where fewer are known.
+        known: Features with labels, normalised or not, shape (M, D).
+        labels: Classes of ``known``, in [0, C), shape (M,).
+        features: Features whose classes are predicted, shape (N, D).
+        classes: C, the number of classes.
+        neighbours: Number of neighbours that vote, at least 1; fewer where fewer are known.
         temperature: Above 0.
-        leave_one_out: ``features`` are ``known``, and none votes for itself.
+        leave_one_out: ``features`` equals ``known``, and no row votes for itself.
 
     Returns:
-        Classes, shape (N,); of equal votes the lowest class.
+        Classes, shape (N,); the lowest of classes with equal votes.
     """
     cosines = normalize(features.float(), dim=1) @ normalize(known.float(), dim=1).T
     if leave_one_out:
         cosines.fill_diagonal_(-torch.inf)
     values, places = cosines.topk(min(neighbours, len(known) - leave_one_out), dim=1)
     votes = torch.zeros(len(features), classes, device=features.device)
-    # Relative to the nearest one: exp(1 / temperature) itself is large.
+    # Relative to the nearest neighbour, since exp(1 / temperature) itself is large.
     votes.scatter_add_(1, labels[places], ((values - values[:, :1]) / temperature).exp())
     return votes.argmax(1)
 
@@ -42,16 +42,16 @@ def knn_predict(
 def linear_predict(
     known: Tensor, labels: Tensor, features: Tensor, classes: int, decay: float = 1e-3, steps: int = 100
 ) -> Tensor:
-    """Fit on labelled features and predict the classes of others.
+    """Fit a logistic regression to labelled features and predict the classes of others.
 
-    Dimensions are standardised by the labelled features; the fit starts at zero and is done by L-BFGS.
+    Dimensions are standardised by the labelled features. L-BFGS fits the weights from zero, so that nothing is drawn.
 
     Args:
         known: Features with labels, shape (M, D).
-        labels: Their classes, shape (M,).
-        features: What to predict, shape (N, D).
-        classes: C, number of classes.
-        decay: Weight of the squared norm of the weights, at least 0.
+        labels: Classes of ``known``, in [0, C), shape (M,).
+        features: Features whose classes are predicted, shape (N, D).
+        classes: C, the number of classes.
+        decay: Weight of half the squared norm of the weights, at least 0.
         steps: L-BFGS iterations, at least 1.
 
     Returns:
@@ -75,12 +75,12 @@ def linear_predict(
 
 
 def accuracies(predicted: Tensor, labels: Tensor, classes: int) -> tuple[float, float]:
-    """Accuracy, and its mean over the classes, in percent.
+    """Return the accuracy and its mean over the classes, both in percent.
 
-    The mean over classes (balanced accuracy) weighs a rare class like a common one; absent classes do not count.
+    The mean over classes (balanced accuracy) weighs a rare class like a common one. Absent classes do not count.
 
     Shape:
-        - predicted, labels: (N,), N at least 1.
+        - predicted, labels: (N,), N at least 1
     """
     right = (predicted == labels).double()
     counts = torch.bincount(labels, minlength=classes)
