@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from projects.false.pair_audit.judge import Examples, PairCounts, quality
-from projects.false.pair_audit.picks import cosines, histogram_overlap, negatives, truth
+from projects.false.pair_audit.judge import Examples, PairCounts, estimate_quality
+from projects.false.pair_audit.picks import cosines, histogram_overlap, negatives, true_pairs
 from tests.helpers.made_pairs import made_comparison
 
 
@@ -15,7 +15,7 @@ def test_examples_are_picked_pairs_right_and_wrong_and_none_twice():
     for seed in range(4):
         audited = made_comparison(seed=seed)
         labels = audited.row_classes, audited.column_classes
-        same, overlaps = truth(*labels, 0.8)['dominant'], histogram_overlap(*labels)
+        same, overlaps = true_pairs(*labels, 0.8)['dominant'], histogram_overlap(*labels)
         picks = negatives(audited.comparison) & (torch.rand(same.shape, generator=generator) < 0.1)
         found.add(audited, picks, same, cosines(audited.comparison), overlaps)
         for row, column in picks.nonzero().tolist():
@@ -35,7 +35,7 @@ def _key(view):
 
 
 def test_ratios_of_known_counts():
-    found = quality([PairCounts(100, 20, 10, 8, 3, 9), PairCounts(100, 30, 10, 4, 0, 9)])
+    found = estimate_quality([PairCounts(100, 20, 10, 8, 3, 9), PairCounts(100, 30, 10, 4, 0, 9)])
     assert found.precision.value == pytest.approx(12 / 20)
     assert found.recall.value == pytest.approx(12 / 50)
     assert found.base_rate.value == pytest.approx(50 / 200)
@@ -45,16 +45,16 @@ def test_ratios_of_known_counts():
 
 
 def test_what_has_no_meaning_is_not_a_number():
-    found = quality([PairCounts(50, 10, 0, 0, 5, 9)] * 3)
+    found = estimate_quality([PairCounts(50, 10, 0, 0, 5, 9)] * 3)
     assert all(math.isnan(value) for value in (*found.precision, *found.lift))
     assert found.recall == (0, 0, 0)
-    assert all(math.isnan(value) for value in quality([PairCounts(0, 0, 0, 0, 5, 9)]).base_rate)
+    assert all(math.isnan(value) for value in estimate_quality([PairCounts(0, 0, 0, 0, 5, 9)]).base_rate)
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     generator, hits = np.random.default_rng(3), 0
     for trial in range(200):
         right = generator.binomial(40, 0.3, 30)
-        found = quality([PairCounts(1000, 100, 40, int(k), 0, 9) for k in right], seed=trial, draws=400)
+        found = estimate_quality([PairCounts(1000, 100, 40, int(k), 0, 9) for k in right], seed=trial, draws=400)
         hits += found.precision.low <= 0.3 <= found.precision.high
     assert 0.88 <= hits / 200 <= 0.99

@@ -3,18 +3,18 @@ import torch
 
 from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.losses import DETERMINATIONS
-from projects.false.pair_audit.judge import PairCounts, quality
+from projects.false.pair_audit.judge import PairCounts, estimate_quality
 from projects.false.pair_audit.picks import (
     RandomPicks,
-    choice,
-    determinations,
+    audited_rules,
+    both_labelled,
+    determined_matrix,
     dominant_class,
-    gate,
     histogram_overlap,
-    judged,
     negatives,
-    picked,
-    truth,
+    past_gate,
+    pick_pairs,
+    true_pairs,
 )
 from tests.helpers.made_pairs import made_comparison
 
@@ -23,17 +23,17 @@ CPU = torch.device('cpu')
 
 def counted(rule, criterion, queue):
     """Quality of one rule over twenty made comparisons."""
-    rules, counts = determinations(FALSELoss(), not queue, seed=1, names=[rule]), []
+    rules, counts = audited_rules(FALSELoss(), not queue, seed=1, names=[rule]), []
     for seed in range(20):
         audited = made_comparison(seed=seed, queue=queue)
-        same = truth(audited.row_classes, audited.column_classes, 0.7)
-        pairs = negatives(audited.comparison) & judged(audited.row_classes, audited.column_classes)
-        picks = picked(audited, rules, same['overlap'], CPU)[rule] & pairs
+        same = true_pairs(audited.row_classes, audited.column_classes, 0.7)
+        pairs = negatives(audited.comparison) & both_labelled(audited.row_classes, audited.column_classes)
+        picks = pick_pairs(audited, rules, same['overlap'], CPU)[rule] & pairs
         right = same[criterion] & pairs
         counts.append(
             PairCounts(int(pairs.sum()), int(right.sum()), int(picks.sum()), int((picks & right).sum()), 0, 1)
         )
-    return quality(counts)
+    return estimate_quality(counts)
 
 
 @pytest.mark.parametrize('queue', [0, 48])
@@ -58,12 +58,12 @@ def test_random_picks_have_no_lift(criterion, queue):
 def test_random_picks_are_different_negatives(queue):
     comparison = made_comparison(queue=queue).comparison
     rule, allowed = RandomPicks(k=5, seed=0), negatives(comparison)
-    first, second = (choice(comparison, rule.prepare(comparison)) for _ in range(2))
+    first, second = (determined_matrix(comparison, rule.prepare(comparison)) for _ in range(2))
     assert (first.sum(1) == 5).all()
     assert not (first & ~allowed).any()
     assert (first != second).any()
     everything = RandomPicks(k=1000)
-    assert torch.equal(choice(comparison, everything.prepare(comparison)), allowed)
+    assert torch.equal(determined_matrix(comparison, everything.prepare(comparison)), allowed)
 
 
 def test_the_recipes_rule_picks_what_its_loss_determines():
@@ -71,8 +71,8 @@ def test_the_recipes_rule_picks_what_its_loss_determines():
     torch.manual_seed(0)
     views = torch.randn(32, 8), torch.randn(32, 8)
     audited = made_comparison()._replace(comparison=loss.compare(*views))
-    chosen = picked(audited, determinations(loss, True, 0, ['recipe']), None, CPU)['recipe']
-    found = chosen & gate(audited.comparison, loss.positive_threshold)
+    chosen = pick_pairs(audited, audited_rules(loss, True, 0, ['recipe']), None, CPU)['recipe']
+    found = chosen & past_gate(audited.comparison, loss.positive_threshold)
     assert torch.equal(found, loss.determined(*views))
     assert found.any()
 
@@ -84,26 +84,26 @@ def test_a_recipe_that_reads_labels_keeps_its_own():
     views = (views, torch.randn(32, 8))
     audited = made_comparison()._replace(comparison=loss.compare(*views, labels=shares))
     known = torch.zeros(64, 64, dtype=torch.bool)
-    found = picked(audited, determinations(loss, True, 0, ['recipe', 'oracle']), known, CPU)
-    own = choice(audited.comparison, loss.determination.prepare(audited.comparison))
+    found = pick_pairs(audited, audited_rules(loss, True, 0, ['recipe', 'oracle']), known, CPU)
+    own = determined_matrix(audited.comparison, loss.determination.prepare(audited.comparison))
     assert torch.equal(found['recipe'], own)
     assert own.any()
     assert not torch.equal(found['recipe'], found['oracle'])
 
 
 def test_every_rule_is_there_side_by_side():
-    in_batch = determinations(FALSELoss(), True, 0)
+    in_batch = audited_rules(FALSELoss(), True, 0)
     assert set(in_batch) == {'recipe', *DETERMINATIONS.module_dict, 'random', 'oracle', 'oracle_overlap'}
-    with_queue = determinations(NTXentLoss(), False, 0)
+    with_queue = audited_rules(NTXentLoss(), False, 0)
     assert set(in_batch) - set(with_queue) == {'recipe', 'released', 'mutual'}
     for rules, queue in ((in_batch, 0), (with_queue, 48)):
         audited = made_comparison(queue=queue)
-        known = truth(audited.row_classes, audited.column_classes, 0.8)['overlap']
-        for name, chosen in picked(audited, rules, known, CPU).items():
+        known = true_pairs(audited.row_classes, audited.column_classes, 0.8)['overlap']
+        for name, chosen in pick_pairs(audited, rules, known, CPU).items():
             assert not (chosen & ~negatives(audited.comparison)).any(), name
             assert chosen.any(), name
     with pytest.raises(InputError, match=r'--determinations mutual: not one of .* for this recipe'):
-        determinations(NTXentLoss(), False, 0, ['mutual'])
+        audited_rules(NTXentLoss(), False, 0, ['mutual'])
 
 
 COUNTS = torch.tensor([[10, 0, 0], [9, 1, 0], [0, 5, 5], [0, 0, 0], [0, 2, 8], [30, 20, 50]])
@@ -125,7 +125,7 @@ def test_overlap_equals_loops():
 
 def test_known_pairs():
     assert dominant_class(COUNTS).tolist() == [0, 0, 1, -1, 2, 2]
-    found = truth(COUNTS, COUNTS, 0.65)
+    found = true_pairs(COUNTS, COUNTS, 0.65)
     assert found['dominant'].nonzero().tolist() == [
         [0, 0], [0, 1], [1, 0], [1, 1], [2, 2], [4, 4], [4, 5], [5, 4], [5, 5]
     ]  # fmt: skip

@@ -1,1 +1,1 @@
-"""False-negative audit: whether the pairs that a determination picks really show the same land cover."""
+"""Audit of false negatives: check by labels if the pairs that a determination picks show the same land cover."""

@@ -1,44 +1,46 @@
-"""Picked pairs as pictures: both views as the network sees them, and the labels of what they show."""
+"""Show picked pairs as pictures: both views as the network sees them, and the labels of what they show."""
 
 import html
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from mmengine.dataset import default_collate
-from torch import Tensor, nn
+from torch import Tensor
 
 from projects.false.common.errors import InputError
 from projects.false.datasets.view_labels import class_counts
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
+from projects.false.models.preprocessor import ViewPreprocessor
 from projects.false.reports.pictures import embedded, mask_picture
 
 from .judge import Example
 from .replay import View
 
-SIDE = 112  # pixels of a picture, at most
+SIDE = 112  # largest side of a picture in pixels
 
 
 class Gallery:
-    """Makes the views of examples once more, from their seeds.
+    """Make the views of examples once more from their seeds, and show them.
 
     Args:
-        dataset: Of the audited loader.
-        preprocessor: Of the model.
+        dataset: The data set of the audited loader.
+        preprocessor: The preprocessor of the model.
         palette: Classes of the data and their colours.
     """
 
-    def __init__(self, dataset, preprocessor: nn.Module, palette: Palette) -> None:
+    def __init__(self, dataset: Any, preprocessor: ViewPreprocessor, palette: Palette) -> None:
         self.dataset, self.preprocessor, self.palette = dataset, preprocessor, palette
 
     def strip(self, example: Example) -> str:
-        """One row of HTML: what the network saw of each view, the image there, and its label."""
+        """Return one row of HTML: each view as the network saw it, the image there, and its label."""
         same = 'the same' if self._dominant(example.anchor) == self._dominant(example.other) else 'another'
-        told = (
+        numbers = (
             f'cosine {example.cosine:.2f}<br><span class="muted">own views {example.positive_cosine:.2f}<br>'
             f'overlap {example.overlap:.2f}</span>'
         )
-        cells = [f'<p class="patch">{same} class<br>{told}</p>']
+        cells = [f'<p class="patch">{same} class<br>{numbers}</p>']
         for who, view in (('anchor', example.anchor), ('picked', example.other)):
             for kind, picture in self.pictures(view).items():
                 note = f'{who}: {html.escape(self._class_name(view))}' if kind == 'label' else f'{who}, {kind}'
@@ -49,10 +51,10 @@ class Gallery:
         return f'<div class="strip">{"".join(cells)}</div>'
 
     def pictures(self, view: View) -> dict[str, np.ndarray]:
-        """The ``view`` as the network sees it, the ``image`` that it is of, and the ``label`` of that.
+        """Return the ``view`` as the network sees it, the ``image`` that it is cut from, and the ``label`` there.
 
         Shape:
-            - each: (side, side, 3), side at most SIDE, uint8, BGR; image and label are neither mirrored nor coloured.
+            - each: (side, side, 3), side at most SIDE, uint8, BGR; image and label are neither mirrored nor coloured
         """
         visit, number = view
         packed = self.dataset[visit]
@@ -62,18 +64,18 @@ class Gallery:
         return {'view': _square(self._pixels(seen)), 'image': _square(image[..., :3]), 'label': _square(label, True)}
 
     def _pixels(self, seen: Tensor) -> np.ndarray:
-        """Undo the normalisation, red first becomes blue first."""
+        """Undo the normalisation and put blue first."""
         levels = seen * self.preprocessor.std + self.preprocessor.mean
-        levels = levels[:3].round().clamp(0, 255).to(torch.uint8).cpu().numpy().transpose(1, 2, 0)
-        return levels[..., ::-1] if self.preprocessor.bgr_to_rgb else levels
+        pixels = levels[:3].round().clamp(0, 255).to(torch.uint8).cpu().numpy().transpose(1, 2, 0)
+        return pixels[..., ::-1] if self.preprocessor.bgr_to_rgb else pixels
 
     def _patch(self, view: View) -> tuple[np.ndarray, np.ndarray]:
-        """Image and mask of the window of a view."""
+        """Return image and mask in the window of a view."""
         visit, number = view
         entry = self.dataset.get_data_info(visit)
         steps = {type(step).__name__: step for step in self.dataset.pipeline.transforms}
         if 'LoadPatch' not in steps:
-            raise InputError('the gallery reads patches by LoadPatch, which the pipeline lacks; give --examples 0')
+            raise InputError('the gallery needs LoadPatch in the pipeline, which lacks it; give --examples 0')
         loaded = steps['LoadIndexMask'](steps['LoadPatch'](entry))
         windows = self.dataset[visit]['data_samples'].view_windows
         top, left, height, width = windows[min(number, len(windows) - 1)]
@@ -94,7 +96,7 @@ class Gallery:
 
 
 def _square(picture: np.ndarray, nearest: bool = False) -> np.ndarray:
-    """A square, as the network sees a window, of at most SIDE pixels."""
+    """Resize a picture to a square of at most SIDE pixels, as the network sees a window."""
     side = min(SIDE, max(picture.shape[:2]))
     picture = np.ascontiguousarray(picture if picture.shape[2] == 3 else np.repeat(picture[..., :1], 3, axis=2))
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_NEAREST_EXACT if nearest else cv2.INTER_AREA)

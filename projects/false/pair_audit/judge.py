@@ -1,9 +1,9 @@
-"""Judge the picked pairs of one checkpoint by the labels: counts, precision, recall, lift, and examples."""
+"""Judge the picked pairs of a checkpoint by the labels: counts, precision, recall, lift, and examples."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,20 +12,32 @@ from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from .picks import CRITERIA, cosines, determinations, gate, histogram_overlap, judged, negatives, picked, truth
+from projects.false.losses.determinations import Determination
+
+from .picks import (
+    CRITERIA,
+    audited_rules,
+    both_labelled,
+    cosines,
+    histogram_overlap,
+    negatives,
+    past_gate,
+    pick_pairs,
+    true_pairs,
+)
 from .replay import AuditedComparison, Stage, View, audited_batches, audited_comparisons
 from .settings import Settings
 
 
 class PairCounts(NamedTuple):
-    """Pairs of one batch, of one rule by one criterion; a pair is an anchor and a negative, both labelled.
+    """Pairs of one batch, for one rule and one criterion; a pair is an anchor and a negative, both labelled.
 
     Attributes:
         pairs: All pairs.
-        true: Those that share their land cover.
-        picked: Those that the rule picks.
-        right: Those that it picks and that share their land cover.
-        unlabelled: Pairs that it picks of which a view has no label; in none of the others.
+        true: Pairs that share their land cover.
+        picked: Pairs that the rule picks.
+        right: Pairs that it picks and that share their land cover.
+        unlabelled: Pairs that it picks of which a view has no label; they are in none of the other counts.
         anchors: Anchors of the batch.
     """
 
@@ -37,60 +49,116 @@ class PairCounts(NamedTuple):
     anchors: int
 
 
-class Estimate(NamedTuple):
-    """A value and the interval that holds 95 % of its bootstrap; NaN where it has no meaning."""
-
-    value: float
-    low: float
-    high: float
-
-
-class Quality(NamedTuple):
-    """How good picks are.
+class Judgement(NamedTuple):
+    """The picks of one rule at one stage of training, counted by one criterion.
 
     Attributes:
-        precision: Share of the picked pairs that share their land cover, in [0, 1].
-        recall: Share of the pairs that share their land cover that are picked, in [0, 1].
-        base_rate: Share of all pairs that share their land cover: the precision of chance.
-        lift: Precision divided by base rate; 1 is chance.
+        stage: The stage of training.
+        determination: Name of the rule.
+        gated: The picks are those after the gate.
+        criterion: One of ``CRITERIA``.
+        counts: Counts of every batch.
     """
 
-    precision: Estimate
-    recall: Estimate
-    base_rate: Estimate
-    lift: Estimate
+    stage: Stage
+    determination: str
+    gated: bool
+    criterion: str
+    counts: list[PairCounts]
 
 
-def ratios(counts: np.ndarray) -> np.ndarray:
-    """Precision, recall, base rate and lift of summed counts.
-
-    Shape:
-        - counts: (..., 4), pairs, true, picked and right; result: (4, ...), NaN where the denominator is 0.
-    """
-    pairs, true, picks, right = np.moveaxis(counts.astype(float), -1, 0)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        precision, base_rate = right / picks, true / pairs
-        return np.array([precision, right / true, base_rate, precision / base_rate])
-
-
-def quality(batches: list[PairCounts], seed: int = 0, draws: int = 2000) -> Quality:
-    """Estimate from the batches, whose uncertainty comes from drawing batches with replacement.
+class Judge:
+    """Count the picks of every determination at several stages of training, and keep examples.
 
     Args:
-        batches: At least one. With one, the interval is the value itself.
-        seed: Of the draws.
-        draws: Bootstrap samples.
+        model: A model that holds the weights of the stage whenever :meth:`judge` is called; it is moved to the GPU if
+            there is one.
+        loader: The loader of :func:`.replay.build_loader`.
+        settings: Batches, rules and criteria.
+        threshold: T of the gate.
+        seed: Seed of the random control and of the examples.
+        config: The recipe.
+
+    Attributes:
+        judgements: All counts so far.
+        past_gate: Share of the anchors past the gate by stage, in [0, 1].
+        examples: Pairs by stage, then by the name of the rule and whether they are after the gate.
     """
-    counts = np.array([batch[:4] for batch in batches], np.int64)
-    values = ratios(counts.sum(0))
-    weights = np.random.default_rng(seed).multinomial(len(batches), np.full(len(batches), 1 / len(batches)), draws)
-    drawn = ratios(weights @ counts)
-    found = []
-    for value, sample in zip(values, drawn, strict=True):
-        sample = sample[np.isfinite(sample)]
-        low, high = np.percentile(sample, (2.5, 97.5)) if len(sample) and np.isfinite(value) else (np.nan, np.nan)
-        found.append(Estimate(float(value), float(low), float(high)))
-    return Quality(*found)
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loader: DataLoader[Any],
+        settings: Settings,
+        threshold: float,
+        seed: int,
+        config: Config,
+    ) -> None:
+        self.model, self.loader, self.config = model, loader, config
+        self.settings, self.threshold, self.seed = settings, threshold, seed
+        self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+        model.to(self.device)
+        self.judgements: list[Judgement] = []
+        self.past_gate: dict[Stage, float] = {}
+        self.examples: dict[Stage, dict[tuple[str, bool], Examples]] = {}
+
+    def judge(self, stage: Stage) -> None:
+        """Judge the picks in all batches with the model as it is."""
+        queue, settings = getattr(self.model, 'queue', None), self.settings
+        filling = 0 if queue is None else -(-len(queue) // (self.loader.batch_size or 1))
+        rules = audited_rules(self.model.get_submodule('head.loss_module'), queue is None, self.seed, settings.names)
+        generator = torch.Generator().manual_seed(self.seed)
+        torch.manual_seed(self.seed)
+        kinds = [(name, gated) for name in rules for gated in (False, True)]
+        counts: dict[tuple[str, bool, str], list[PairCounts]] = {
+            (*kind, criterion): [] for kind in kinds for criterion in CRITERIA
+        }
+        examples = {kind: Examples(settings.examples, generator) for kind in kinds}
+        shares = []
+        batches = audited_batches(self.loader, settings.batches + filling)
+        for audited in audited_comparisons(self.model, batches, forward_precision(self.config, self.model)):
+            shares.append(self._count(audited, rules, counts, examples))
+        self.past_gate[stage] = sum(shares) / len(shares)
+        self.examples[stage] = examples
+        self.judgements += [Judgement(stage, *kind, batch_counts) for kind, batch_counts in counts.items()]
+
+    def _count(
+        self,
+        audited: AuditedComparison,
+        rules: dict[str, Determination | None],
+        counts: dict[tuple[str, bool, str], list[PairCounts]],
+        examples: dict[tuple[str, bool], 'Examples'],
+    ) -> float:
+        """Add the counts and examples of a batch; return the share of its anchors that is past the gate."""
+        classes = audited.row_classes, audited.column_classes
+        true, overlaps = true_pairs(*classes, self.settings.level), histogram_overlap(*classes)
+        labelled, passed = both_labelled(*classes), past_gate(audited.comparison, self.threshold)
+        pairs, similarities = negatives(audited.comparison) & labelled, cosines(audited.comparison)
+        for name, matrix in pick_pairs(audited, rules, true['overlap'], self.device).items():
+            for gated in (False, True):
+                chosen = matrix & passed if gated else matrix
+                picks = chosen & pairs
+                for criterion, same in true.items():
+                    counts[name, gated, criterion].append(
+                        PairCounts(
+                            pairs=int(pairs.sum()),
+                            true=int((same & pairs).sum()),
+                            picked=int(picks.sum()),
+                            right=int((picks & same).sum()),
+                            unlabelled=int((chosen & ~labelled).sum()),
+                            anchors=len(pairs),
+                        )
+                    )
+                examples[name, gated].add(audited, picks, true['dominant'], similarities, overlaps)
+        return float(passed.float().mean())
+
+
+def forward_precision(config: Config, model: nn.Module) -> Callable[[], AbstractContextManager[Any]]:
+    """Return the function that opens the precision of the recipe's forward pass; float16 needs a GPU."""
+    settings = config.get('optim_wrapper')
+    if not settings or (settings.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available()):
+        return nullcontext
+    return partial(build_optim_wrapper(model, settings).optim_context, model)
 
 
 class Example(NamedTuple):
@@ -98,8 +166,8 @@ class Example(NamedTuple):
 
     Attributes:
         anchor, other: The two views.
-        cosine: c_ij of their projections.
-        positive_cosine: c_ip, of the anchor and its own other view.
+        cosine: c_ij, the cosine of their projections.
+        positive_cosine: c_ip, the cosine of the anchor's own two views.
         overlap: Overlap of their label histograms, in [0, 1].
     """
 
@@ -111,119 +179,93 @@ class Example(NamedTuple):
 
 
 class Examples:
-    """A fair sample of the pairs of one rule: every pair has the same chance, whatever batch it is from.
+    """A fair sample of the pairs of one rule: every pair has the same chance, whatever its batch.
 
     Args:
-        most: How many right pairs and how many wrong ones are kept.
+        most: Number of right pairs, and of wrong pairs, to keep.
         generator: Source of the draws.
     """
 
     def __init__(self, most: int, generator: torch.Generator) -> None:
         self.most, self.generator = most, generator
-        self._kept: dict[bool, dict[frozenset, tuple[float, Example]]] = {True: {}, False: {}}
+        self._kept: dict[bool, dict[frozenset[View], tuple[float, Example]]] = {True: {}, False: {}}
 
     def add(self, audited: AuditedComparison, picks: Tensor, same: Tensor, cosines: Tensor, overlaps: Tensor) -> None:
-        """Take note of the pairs of a batch.
+        """Give the picked pairs of a batch their chance.
 
         Shape:
-            - picks, same, cosines, overlaps: (R, C); pairs without a label are not among ``picks``.
+            - picks, same, cosines, overlaps: (R, C); pairs without a label are not among ``picks``
         """
         positive = audited.comparison.positive_logits[:, 0].cpu() * audited.comparison.temperature
         for right, kept in self._kept.items():
             places = (picks & (same == right)).nonzero()
             lots = torch.rand(len(places), generator=self.generator)
+            # Twice as many as are kept, since a pair may be picked both ways.
             for lot, place in zip(*lots.topk(min(2 * self.most, len(lots)), largest=False), strict=True):
                 row, column = places[place].tolist()
-                key = frozenset((audited.rows[row], audited.columns[column]))  # a pair may be picked both ways
+                key = frozenset((audited.rows[row], audited.columns[column]))
                 if key not in kept:
                     values = (float(values) for values in (cosines[row, column], positive[row], overlaps[row, column]))
                     kept[key] = float(lot), Example(audited.rows[row], audited.columns[column], *values)
             self._kept[right] = dict(sorted(kept.items(), key=lambda item: item[1][0])[: self.most])
 
     def kept(self, right: bool) -> list[Example]:
-        """The pairs that share their land cover, or those that do not."""
+        """Return the kept pairs that share their land cover, or those that do not."""
         return [example for _, example in self._kept[right].values()]
 
 
-class Finding(NamedTuple):
-    """The picks of one rule at one point of training, by one criterion."""
+class Estimate(NamedTuple):
+    """A value and the interval that holds 95 % of its bootstrap; NaN where the value is undefined."""
 
-    stage: Stage
-    determination: str
-    gated: bool
-    criterion: str
-    counts: list[PairCounts]
+    value: float
+    low: float
+    high: float
 
 
-class Judge:
-    """Counts what every determination picks at a point of training, and keeps examples.
-
-    Args:
-        model: With the weights of that point whenever :meth:`judge` is called; it is moved to the GPU if there is one.
-        loader: Of :func:`.batches.build_loader`.
-        settings: With a threshold and a seed.
-        config: Of the recipe.
+class Quality(NamedTuple):
+    """The quality of picks.
 
     Attributes:
-        findings: All counts so far.
-        open: Share of the anchors past the gate at every point.
-        examples: Of every point: rule and whether after the gate -> pairs.
+        precision: Share of the picked pairs that share their land cover, in [0, 1].
+        recall: Share of the pairs that share their land cover that are picked, in [0, 1].
+        base_rate: Share of all pairs that share their land cover, in [0, 1]: the precision of random picks.
+        lift: Precision divided by base rate; 1 for random picks.
     """
 
-    def __init__(self, model: nn.Module, loader: DataLoader, settings: Settings, config: Config) -> None:
-        self.model, self.loader, self.settings, self.config = model, loader, settings, config
-        self.device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-        model.to(self.device)
-        self.findings: list[Finding] = []
-        self.open: dict[Stage, float] = {}
-        self.examples: dict[Stage, dict[tuple[str, bool], Examples]] = {}
-
-    def judge(self, stage: Stage) -> None:
-        """Go through the batches."""
-        queue, settings = getattr(self.model, 'queue', None), self.settings
-        filling = 0 if queue is None else -(-len(queue) // self.loader.batch_size)
-        rules = determinations(self.model.head.loss_module, queue is None, settings.seed, settings.names)
-        generator = torch.Generator().manual_seed(settings.seed)
-        torch.manual_seed(settings.seed)
-        kinds = [(name, gated) for name in rules for gated in (False, True)]
-        counts = {(*kind, criterion): [] for kind in kinds for criterion in CRITERIA}
-        examples = {kind: Examples(settings.examples, generator) for kind in kinds}
-        opened = []
-        batches = audited_batches(self.loader, settings.batches + filling)
-        for audited in audited_comparisons(self.model, batches, precision(self.config, self.model)):
-            opened.append(self._count(audited, rules, counts, examples))
-        self.open[stage] = sum(opened) / len(opened)
-        self.examples[stage] = examples
-        self.findings += [Finding(stage, *kind, found) for kind, found in counts.items()]
-
-    def _count(self, audited: AuditedComparison, rules: dict, counts: dict, examples: dict) -> float:
-        labels = audited.row_classes, audited.column_classes
-        true, overlaps = truth(*labels, self.settings.level), histogram_overlap(*labels)
-        every, known = negatives(audited.comparison), judged(*labels)
-        pairs, passed = every & known, gate(audited.comparison, self.settings.threshold)
-        similarities = cosines(audited.comparison)
-        for name, choice in picked(audited, rules, true['overlap'], self.device).items():
-            for gated in (False, True):
-                found = choice & passed if gated else choice
-                for criterion, same in true.items():
-                    picks = found & pairs
-                    counts[name, gated, criterion].append(
-                        PairCounts(
-                            int(pairs.sum()),
-                            int((same & pairs).sum()),
-                            int(picks.sum()),
-                            int((picks & same).sum()),
-                            int((found & ~known).sum()),
-                            len(pairs),
-                        )
-                    )
-                examples[name, gated].add(audited, found & pairs, true['dominant'], similarities, overlaps)
-        return float(passed.float().mean())
+    precision: Estimate
+    recall: Estimate
+    base_rate: Estimate
+    lift: Estimate
 
 
-def precision(config: Config, model: nn.Module) -> Callable[[], AbstractContextManager]:
-    """What opens the precision of the recipe's forward pass; AmpOptimWrapper's float16 is for GPUs alone."""
-    settings = config.get('optim_wrapper')
-    if not settings or (settings.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available()):
-        return nullcontext
-    return partial(build_optim_wrapper(model, settings).optim_context, model)
+def estimate_quality(batches: list[PairCounts], seed: int = 0, draws: int = 2000) -> Quality:
+    """Estimate the quality from all batches, and its uncertainty by drawing batches with replacement.
+
+    Args:
+        batches: Counts of at least one batch. With one, the interval is the value itself.
+        seed: Seed of the draws.
+        draws: Number of bootstrap samples.
+    """
+    counts = np.array([batch[:4] for batch in batches], np.int64)
+    values = ratios(counts.sum(0))
+    weights = np.random.default_rng(seed).multinomial(len(batches), np.full(len(batches), 1 / len(batches)), draws)
+    drawn = ratios(weights @ counts)
+    estimates = []
+    for value, sample in zip(values, drawn, strict=True):
+        sample = sample[np.isfinite(sample)]
+        low, high = np.percentile(sample, (2.5, 97.5)) if len(sample) and np.isfinite(value) else (np.nan, np.nan)
+        estimates.append(Estimate(float(value), float(low), float(high)))
+    return Quality(*estimates)
+
+
+def ratios(counts: np.ndarray) -> np.ndarray:
+    """Return precision, recall, base rate and lift of summed counts.
+
+    Shape:
+        - counts: (..., 4), pairs, true, picked and right
+        - output: (4, ...), NaN where the denominator is 0
+    """
+    pairs, true, picked, right = np.moveaxis(counts.astype(float), -1, 0)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        precision, base_rate = right / picked, true / pairs
+        return np.array([precision, right / true, base_rate, precision / base_rate])

@@ -1,7 +1,8 @@
-"""The pairs that every determination picks on one comparison, and the pairs that are right by their labels."""
+"""The pairs that every determination picks in a comparison, and the pairs that share their land cover by the labels."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,56 +17,52 @@ from .replay import AuditedComparison
 
 CRITERIA = ('dominant', 'overlap')
 UNLABELLED = -1
-
-
-def dominant_class(classes: Tensor) -> Tensor:
-    """The class that most labelled pixels have, shape (N,), the lowest of equal ones; -1 without a labelled pixel."""
-    return torch.where(classes.sum(1) > 0, classes.argmax(1), UNLABELLED)
-
-
-def judged(row_classes: Tensor, column_classes: Tensor) -> Tensor:
-    """Pairs of which both views have labelled pixels; the others are not counted."""
-    return (row_classes.sum(1) > 0)[:, None] & (column_classes.sum(1) > 0)
-
-
-def same_dominant(row_classes: Tensor, column_classes: Tensor) -> Tensor:
-    """Pairs with one dominant class; views without a label share nothing."""
-    rows, columns = dominant_class(row_classes), dominant_class(column_classes)
-    return (rows[:, None] == columns) & judged(row_classes, column_classes)
-
-
-def histogram_overlap(row_classes: Tensor, column_classes: Tensor) -> Tensor:
-    """Share of the labelled pixels that two views have in common, class by class: sum_c min(h_ic, h_jc).
-
-    Returns:
-        Shape (R, C), float32 in [0, 1]; 0 for views without a label.
-    """
-    return share_overlap(*(n / n.sum(1, keepdim=True).clamp(min=1) for n in (row_classes, column_classes)))
-
-
-def truth(row_classes: Tensor, column_classes: Tensor, level: float) -> dict[str, Tensor]:
-    """Pairs that share their land cover, by criterion; ``overlap`` is an overlap above ``level``."""
-    return {
-        'dominant': same_dominant(row_classes, column_classes),
-        'overlap': histogram_overlap(row_classes, column_classes) > level,
-    }
-
-
 RECIPE, RANDOM, ORACLE, ORACLE_OVERLAP = 'recipe', 'random', 'oracle', 'oracle_overlap'
 
 
-class RandomPicks(Determination):
-    """For every anchor ``k`` negatives by chance, whatever they look like: the control whose lift is 1.
+def audited_rules(
+    loss: Any, in_batch: bool, seed: int, names: list[str] | None = None
+) -> dict[str, Determination | None]:
+    """Collect the rules to audit, by name: the recipe's own, every known one with its defaults, and the controls.
 
     Args:
-        k: At least 1; fewer where fewer negatives exist.
-        seed: Of the draws, which go on from one comparison to the next.
+        loss: The recipe's loss; ``recipe`` is left out if it determines nothing.
+        in_batch: Negatives come from the batch; False leaves out the rules that need that.
+        seed: Seed of ``random``.
+        names: The rules to keep; None keeps all.
+
+    Returns:
+        Rules by name; None for ``oracle_overlap``, whose picks :func:`pick_pairs` is given.
+
+    Raises:
+        InputError: A name is unknown, or belongs to a rule that has no meaning with a queue.
+    """
+    rules: dict[str, Determination | None] = {RECIPE: loss.determination} if hasattr(loss, 'determination') else {}
+    for name, kind in sorted(DETERMINATIONS.module_dict.items()):
+        if name != ORACLE and (in_batch or not kind.in_batch_only):
+            rules[name] = build_determination(name)
+    rules |= {RANDOM: RandomPicks(seed=seed), ORACLE: build_determination(ORACLE), ORACLE_OVERLAP: None}
+    if names is None:
+        return rules
+    unknown = [name for name in names if name not in rules]
+    if unknown:
+        raise InputError(f'--determinations {unknown[0]}: not one of {", ".join(rules)} for this recipe')
+    return {name: rules[name] for name in names}
+
+
+class RandomPicks(Determination):
+    """Pick ``k`` random negatives for every anchor: the control whose lift is 1.
+
+    Args:
+        k: Number of negatives, at least 1; fewer where fewer exist.
+        seed: Seed of the draws, which continue from one comparison to the next.
     """
 
     def __init__(self, k: int = 20, seed: int = 0) -> None:
         self.k, self.generator = k, torch.Generator().manual_seed(seed)
 
     def pairs(self, block: Block) -> Pairs:
+        """Return F(i) among k random columns, shape (B, min(k, C))."""
         order = torch.rand(block.logits.shape, generator=self.generator).to(block.logits.device)
         order = order.masked_fill_(block.logits == -torch.inf, -1)
         values, columns = order.topk(min(self.k, order.shape[1]), dim=1)
@@ -73,79 +70,106 @@ class RandomPicks(Determination):
 
 
 class KnownPicks(Determination):
-    """The negatives that a matrix says, shape (R, C), bool."""
+    """Pick the negatives that a matrix marks.
+
+    Args:
+        known: True for the pairs to pick, bool, shape (R, C).
+    """
 
     def __init__(self, known: Tensor) -> None:
         self.known = known
 
     def pairs(self, block: Block) -> Pairs:
+        """Return F(i) among all columns, shape (B, C)."""
         return Pairs(self.known[block.anchors] & (block.logits > -torch.inf))
 
 
-def determinations(loss, in_batch: bool, seed: int, names: list[str] | None = None) -> dict[str, Determination]:
-    """What is audited, by name: the recipe's own rule, every known rule with its defaults, and the controls.
-
-    Args:
-        loss: The recipe's loss; ``recipe`` is left out where it determines nothing.
-        in_batch: Negatives are from the batch; else rules that need it are left out.
-        seed: Of ``random``.
-        names: Only these; None is all.
-
-    Raises:
-        InputError: A name is unknown, or of a rule that has no meaning with a queue.
-    """
-    found = {RECIPE: loss.determination} if hasattr(loss, 'determination') else {}
-    for name, kind in sorted(DETERMINATIONS.module_dict.items()):
-        if name != ORACLE and (in_batch or not kind.in_batch_only):
-            found[name] = build_determination(name)
-    found |= {RANDOM: RandomPicks(seed=seed), ORACLE: build_determination(ORACLE), ORACLE_OVERLAP: None}
-    if names is None:
-        return found
-    unknown = [name for name in names if name not in found]
-    if unknown:
-        raise InputError(f'--determinations {unknown[0]}: not one of {", ".join(found)} for this recipe')
-    return {name: found[name] for name in names}
-
-
-def picked(
-    audited: AuditedComparison, rules: dict[str, Determination], overlapping: Tensor, device: torch.device
+@torch.no_grad()
+def pick_pairs(
+    audited: AuditedComparison, rules: dict[str, Determination | None], overlapping: Tensor, device: torch.device
 ) -> dict[str, Tensor]:
-    """F before the gate by every rule, bool, shape (R, C), on the CPU.
+    """Apply every rule to a comparison, before the gate.
 
     Args:
-        audited: A comparison.
-        rules: Of :func:`determinations`.
+        audited: A comparison and what its views show.
+        rules: Rules of :func:`audited_rules`.
         overlapping: Pairs that ``oracle_overlap`` picks, shape (R, C).
-        device: Where the comparison is.
+        device: Device of the comparison.
+
+    Returns:
+        F by the name of the rule, bool, shape (R, C), on the CPU.
     """
-    labels = tuple(dominant_class(classes).to(device) for classes in (audited.row_classes, audited.column_classes))
-    dominant = replace(audited.comparison, labels=labels)
-    found = {}
-    with torch.no_grad():
-        for name, rule in rules.items():
-            # a recipe that reads labels keeps those that it trains with
-            own = name == RECIPE and audited.comparison.labels is not None
-            comparison = audited.comparison if own else dominant
-            found[name] = choice(comparison, (rule or KnownPicks(overlapping.to(device))).prepare(comparison)).cpu()
-    return found
+    rows, columns = (dominant_class(classes).to(device) for classes in (audited.row_classes, audited.column_classes))
+    with_labels = replace(audited.comparison, labels=(rows, columns))
+    picks = {}
+    for name, rule in rules.items():
+        # A recipe whose rule reads labels keeps the labels that it trains with.
+        own_labels = name == RECIPE and audited.comparison.labels is not None
+        comparison = audited.comparison if own_labels else with_labels
+        determine = (rule or KnownPicks(overlapping.to(device))).prepare(comparison)
+        picks[name] = determined_matrix(comparison, determine).cpu()
+    return picks
 
 
-def choice(comparison: Comparison, determine: Callable[[Block], Pairs]) -> Tensor:
-    """F as a matrix, bool, shape (R, C)."""
+def determined_matrix(comparison: Comparison, determine: Callable[[Block], Pairs]) -> Tensor:
+    """Return F as a matrix, bool, shape (R, C)."""
     return torch.cat([determine(block).mask(len(comparison.columns)) for block in comparison.blocks()])
 
 
 def negatives(comparison: Comparison) -> Tensor:
-    """Neg(i) as a matrix, bool, shape (R, C), on the CPU."""
+    """Return Neg(i) as a matrix, bool, shape (R, C), on the CPU."""
     return torch.cat([block.logits > -torch.inf for block in comparison.blocks()]).cpu()
 
 
-def gate(comparison: Comparison, threshold: float) -> Tensor:
-    """Anchors whose own views agree, c_ip >= T, bool, shape (R, 1), on the CPU."""
+def past_gate(comparison: Comparison, threshold: float) -> Tensor:
+    """Return True for anchors whose own views agree, c_ip >= T, bool, shape (R, 1), on the CPU."""
     return (comparison.positive_logits.detach() * comparison.temperature >= threshold).cpu()
 
 
 def cosines(comparison: Comparison) -> Tensor:
-    """c_ij of all anchors and columns, shape (R, C), on the CPU."""
+    """Return c_ij of all anchors and columns, shape (R, C), on the CPU."""
     with torch.autocast(comparison.rows.device.type, enabled=False):
         return (comparison.rows.detach() @ comparison.columns.detach().T).cpu()
+
+
+def true_pairs(row_classes: Tensor, column_classes: Tensor, level: float) -> dict[str, Tensor]:
+    """Find the pairs that share their land cover, by criterion.
+
+    Args:
+        row_classes: Pixels of every class that the anchors show, shape (R, classes).
+        column_classes: Pixels of every class that the columns show, shape (C, classes).
+        level: Overlap above which criterion ``overlap`` holds, in [0, 1].
+
+    Returns:
+        Bool, shape (R, C), for ``dominant`` (the same dominant class) and for ``overlap``.
+    """
+    return {
+        'dominant': same_dominant(row_classes, column_classes),
+        'overlap': histogram_overlap(row_classes, column_classes) > level,
+    }
+
+
+def both_labelled(row_classes: Tensor, column_classes: Tensor) -> Tensor:
+    """Find the pairs of which both views have labelled pixels; others are not counted. Bool, shape (R, C)."""
+    return (row_classes.sum(1) > 0)[:, None] & (column_classes.sum(1) > 0)
+
+
+def dominant_class(classes: Tensor) -> Tensor:
+    """Return the class with most labelled pixels, the lowest of equal ones, or -1 without a labelled pixel, (N,)."""
+    return torch.where(classes.sum(1) > 0, classes.argmax(1), UNLABELLED)
+
+
+def same_dominant(row_classes: Tensor, column_classes: Tensor) -> Tensor:
+    """Find the pairs with the same dominant class; views without a label share nothing. Bool, shape (R, C)."""
+    rows, columns = dominant_class(row_classes), dominant_class(column_classes)
+    return (rows[:, None] == columns) & both_labelled(row_classes, column_classes)
+
+
+def histogram_overlap(row_classes: Tensor, column_classes: Tensor) -> Tensor:
+    """Return the overlap of the label histograms of every two views, sum_c min(h_ic, h_jc).
+
+    Returns:
+        Shape (R, C), float32 in [0, 1]; 0 for views without a label.
+    """
+    rows, columns = (counts / counts.sum(1, keepdim=True).clamp(min=1) for counts in (row_classes, column_classes))
+    return share_overlap(rows, columns)

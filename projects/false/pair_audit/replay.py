@@ -1,9 +1,13 @@
-"""Repeat a training step as it was: its batches and views, the weights of a checkpoint, the comparison of its loss."""
+"""Replay training steps: their batches and views, the weights of a checkpoint, and the comparison that the loss makes.
+
+The steps of an audit are, in this order, the loader, the model, a stage of training, its batches and its comparisons.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from mmengine.config import Config
@@ -24,34 +28,24 @@ from projects.false.losses.comparison import Comparison
 from projects.false.patch_folder.description import read_labelled_description
 
 META_KEYS = ('sample_idx', 'img_path', 'view_classes', 'view_windows')
+UNTRAINED = 'untrained'
+
+View = tuple[SampleIndex, int]
+"""An image with the seed of its views, and the number of one of its views."""
 
 
-class AuditedBatch(NamedTuple):
-    """A batch of training.
-
-    Attributes:
-        data: As the loader gives it, for the model's preprocessor.
-        visits: The index of every image, with the seed of its views: ``dataset[visit]`` makes them again.
-        classes: Pixels of every class that each view shows, (N, V, C), V the number of views.
-    """
-
-    data: dict
-    visits: list[SampleIndex]
-    classes: Tensor
-
-
-def build_loader(config: Config, data_root: str, list_name: str, scope: str, seed: int) -> DataLoader:
-    """The loader of a pretraining recipe over labelled patches: same pipeline, batch size, order and views.
+def build_loader(config: Config, data_root: str, list_name: str, scope: str, seed: int) -> DataLoader[Any]:
+    """Build the loader of a pretraining recipe for labelled patches: same pipeline, batch size, order and views.
 
     Args:
         config: A pretraining recipe.
         data_root: Labelled data as a converter leaves it.
         list_name: List of patches, relative to ``data_root``.
-        scope: ``'view'`` or ``'patch'``: what the labels are counted in.
-        seed: Of order and views; that of the run for the batches that the run saw.
+        scope: Where labels are counted: in the window of a ``'view'`` or in its whole ``'patch'``.
+        seed: Seed of order and views; the seed of the run gives the batches that the run saw.
 
     Raises:
-        InputError: The recipe does not pretrain, the data has no labels, or the list holds less than a batch.
+        InputError: The recipe does not pretrain, the data has no labels, or the list holds less than one batch.
     """
     description = read_labelled_description(data_root)
     init_default_scope(config.get('default_scope', 'mmengine'))
@@ -74,33 +68,39 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
         drop_last=True,
         persistent_workers=settings.get('num_workers', 0) > 0,
     )
-    return Runner.build_dataloader(settings, seed=seed)
+    loader: DataLoader[Any] = Runner.build_dataloader(settings, seed=seed)
+    return loader
 
 
-def audited_batches(loader: DataLoader, count: int) -> Iterator[AuditedBatch]:
-    """The first batches of a training, epoch after epoch."""
-    epoch = 0
-    while True:
-        loader.sampler.set_epoch(epoch)
-        visits = list(loader.sampler)
-        for number, data in enumerate(loader):
-            if count == 0:
-                return
-            count -= 1
-            start = number * loader.batch_size
-            classes = [torch.as_tensor(sample.view_classes) for sample in data['data_samples']]
-            yield AuditedBatch(data, visits[start : start + loader.batch_size], torch.stack(classes))
-        epoch += 1
+def build_model(config: Config, seed: int) -> nn.Module:
+    """Build the untrained model of a pretraining recipe for a single process, without SyncBN.
 
-
-UNTRAINED = 'untrained'
+    Raises:
+        InputError: The recipe's head holds no loss that compares projections.
+    """
+    init_default_scope(config.get('default_scope', 'mmengine'))
+    set_random_seed(seed)
+    model: Any = revert_sync_batchnorm(MODELS.build(config.model))
+    logger = MMLogger.get_current_instance()
+    level = logger.level
+    logger.setLevel('WARNING')  # it would log every single weight
+    try:
+        model.init_weights()
+    finally:
+        logger.setLevel(level)
+    if not hasattr(getattr(getattr(model, 'head', None), 'loss_module', None), 'compare'):
+        raise InputError(f'{config.filename}: has no contrastive loss in model.head; give a recipe of FALSE')
+    if hasattr(model, 'key_encoder'):
+        model.key_encoder.update(nn.Sequential(model.backbone, model.neck))  # the first update makes them equal
+    built: nn.Module = model
+    return built
 
 
 class Stage(NamedTuple):
-    """A point of training.
+    """A stage of training.
 
     Attributes:
-        path: Its checkpoint, or ``untrained`` for the weights that training begins with.
+        path: Its checkpoint, or ``untrained`` for the weights that training starts with.
         epoch: Epochs done.
         iteration: Iterations done.
     """
@@ -111,35 +111,12 @@ class Stage(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Short name for tables."""
+        """The short name for tables."""
         return self.path if self.path == UNTRAINED else Path(self.path).stem
 
 
-def build_model(config: Config, seed: int) -> nn.Module:
-    """The untrained model of a pretraining recipe, on this machine, without SyncBN.
-
-    Raises:
-        InputError: The recipe's head holds no loss that compares projections.
-    """
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    set_random_seed(seed)
-    model = revert_sync_batchnorm(MODELS.build(config.model))
-    logger = MMLogger.get_current_instance()
-    level = logger.level
-    logger.setLevel('WARNING')  # it would tell of every single weight
-    try:
-        model.init_weights()
-    finally:
-        logger.setLevel(level)
-    if not hasattr(getattr(getattr(model, 'head', None), 'loss_module', None), 'compare'):
-        raise InputError(f'{config.filename}: has no contrastive loss in model.head; give a recipe of FALSE')
-    if hasattr(model, 'key_encoder'):
-        model.key_encoder.update(nn.Sequential(model.backbone, model.neck))  # the first one makes them equal
-    return model
-
-
 def load_stage(model: nn.Module, path: str) -> Stage:
-    """Load a checkpoint into a model, every tensor of it, and no other; ``untrained`` leaves the model as it is.
+    """Load a checkpoint into a model, which must match in every tensor; ``untrained`` leaves the model as it is.
 
     Raises:
         InputError: The file is missing, unsafe, or of another model.
@@ -152,19 +129,44 @@ def load_stage(model: nn.Module, path: str) -> Stage:
     return Stage(path, int(meta.get('epoch', 0)), int(meta.get('iter', 0)))
 
 
-View = tuple[SampleIndex, int]
-"""An image with the seed of its views, and which of the views."""
+class AuditedBatch(NamedTuple):
+    """A batch of training.
+
+    Attributes:
+        data: The batch of the loader, for the model's preprocessor.
+        visits: The index of every image, with the seed of its views: ``dataset[visit]`` makes them again.
+        classes: Pixels of every class that each view shows, shape (N, V, classes), V the number of views.
+    """
+
+    data: dict[str, Any]
+    visits: list[SampleIndex]
+    classes: Tensor
+
+
+def audited_batches(loader: DataLoader[Any], count: int) -> Iterator[AuditedBatch]:
+    """Yield the first ``count`` batches of a training, epoch after epoch."""
+    epoch, sampler = 0, cast(Any, loader.sampler)
+    while True:
+        sampler.set_epoch(epoch)
+        visits = iter(list(sampler))
+        for data in loader:
+            if count == 0:
+                return
+            count -= 1
+            classes = [torch.as_tensor(sample.view_classes) for sample in data['data_samples']]
+            yield AuditedBatch(data, list(islice(visits, len(classes))), torch.stack(classes))
+        epoch += 1
 
 
 class AuditedComparison(NamedTuple):
-    """Anchors, what they are compared with, and what each of them shows.
+    """A comparison with the views behind it and the land cover that they show.
 
     Attributes:
-        comparison: As the loss makes it, R anchors and C columns.
-        rows: The view of every anchor, R of them.
-        columns: The view of every column, C of them.
-        row_classes: Pixels of every class that an anchor shows, (R, classes).
-        column_classes: The same of the columns, (C, classes).
+        comparison: The comparison of the loss, R anchors and C columns.
+        rows: The views of the R anchors.
+        columns: The views of the C columns.
+        row_classes: Pixels of every class that the anchors show, shape (R, classes).
+        column_classes: Pixels of every class that the columns show, shape (C, classes).
     """
 
     comparison: Comparison
@@ -175,51 +177,52 @@ class AuditedComparison(NamedTuple):
 
 
 def audited_comparisons(
-    model: nn.Module, batches: Iterable[AuditedBatch], precision: Callable[[], AbstractContextManager]
+    model: nn.Module, batches: Iterable[AuditedBatch], precision: Callable[[], AbstractContextManager[Any]]
 ) -> Iterator[AuditedComparison]:
-    """Run the forward pass of training on batches, weights held still, and catch what reaches the loss.
+    """Run the forward pass of training on batches, with constant weights, and yield the comparisons of the loss.
 
-    Batch statistics are those of the batch, as in training. A queue (FALSEMoCo) begins empty and fills with keys of
-    these batches; what is compared before it is full is left out. The key encoder does not move.
+    Batch statistics are those of the batch, as in training. A queue (FALSEMoCo) starts empty and fills with keys of
+    these batches; comparisons before it is full are left out. The key encoder does not move.
 
     Args:
-        model: A FALSE or FALSEMoCo, changed: its running statistics and its queue.
+        model: A FALSE or FALSEMoCo, whose running statistics and queue this changes.
         batches: Batches in the order of training.
         precision: Opens the context of a forward pass, such as autocast.
     """
-    caught: dict = {}
-    queue = getattr(model, 'queue', None)
+    algorithm: Any = model
+    queue = getattr(algorithm, 'queue', None)
+    past: list[tuple[View, Tensor] | None] = []
     if queue is not None:
-        model.key_encoder.momentum = 0.0
+        algorithm.key_encoder.momentum = 0.0
         queue.image_indices.fill_(-1)
         queue.pointer.zero_()
-        past: list[tuple[View, Tensor] | None] = [None] * len(queue)
+        past = [None] * len(queue)
+    caught: list[Comparison] = []
 
-    def catch(module, views, others) -> None:
-        caught.update(comparison=module.compare(*views, **others))
+    def keep_comparison(module: Any, views: tuple[Tensor, ...], others: dict[str, Tensor]) -> None:
+        caught.append(module.compare(*views, **others))
 
-    loss = model.head.loss_module
-    handle = loss.register_forward_pre_hook(catch, with_kwargs=True)
-    model.train()
+    handle = algorithm.head.loss_module.register_forward_pre_hook(keep_comparison, with_kwargs=True)
+    algorithm.train()
     try:
         for batch in batches:
             with torch.no_grad(), precision():
-                model(**model.data_preprocessor(batch.data, True), mode='loss')
-            classes = batch.classes
-            classes = classes if classes.shape[1] > 1 else classes.expand(-1, 2, -1)
+                algorithm(**algorithm.data_preprocessor(batch.data, True), mode='loss')
+            comparison = caught.pop()
+            classes = batch.classes if batch.classes.shape[1] > 1 else batch.classes.expand(-1, 2, -1)
             first = [(visit, 0) for visit in batch.visits]
             second = [(visit, 1) for visit in batch.visits]
             if queue is None:
-                rows, both = [*first, *second], torch.cat([classes[:, 0], classes[:, 1]])
-                yield AuditedComparison(caught['comparison'], rows, rows, both, both)
+                rows, row_classes = [*first, *second], torch.cat([classes[:, 0], classes[:, 1]])
+                yield AuditedComparison(comparison, rows, rows, row_classes, row_classes)
                 continue
-            if None not in past:
-                columns, column_classes = zip(*past, strict=True)
-                yield AuditedComparison(
-                    caught['comparison'], first, list(columns), classes[:, 0], torch.stack(column_classes)
-                )
-            last = int(queue.pointer) - len(second)
+            keys = [key for key in past if key is not None]
+            if len(keys) == len(past):
+                columns, column_classes = zip(*keys, strict=True)
+                yield AuditedComparison(comparison, first, list(columns), classes[:, 0], torch.stack(column_classes))
+            # The model has enqueued its keys by now, so that the pointer is one past the last of them.
+            start = int(queue.pointer) - len(second)
             for offset, key in enumerate(zip(second, classes[:, 1], strict=True)):
-                past[(last + offset) % len(past)] = key
+                past[(start + offset) % len(past)] = key
     finally:
         handle.remove()

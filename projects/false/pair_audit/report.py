@@ -5,7 +5,7 @@ import html
 import io
 import json
 import math
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
@@ -18,57 +18,57 @@ from projects.false.reports.page import page
 
 from .audit import PairAudit
 from .gallery import Gallery
-from .judge import Finding, quality
+from .judge import Judgement, PairCounts, estimate_quality
 from .picks import CRITERIA
 
 
-def records(audit: PairAudit) -> list[dict[str, Any]]:
-    """One row for every checkpoint, determination, gate and criterion; None where a value has no meaning."""
-    return [record(finding, audit.settings.seed) for finding in audit.findings]
+def make_records(audit: PairAudit) -> list[dict[str, Any]]:
+    """Return one row per checkpoint, determination, gate and criterion; None where a value is undefined."""
+    return [_make_record(judgement, audit.seed) for judgement in audit.judgements]
 
 
-def record(finding: Finding, seed: int) -> dict[str, Any]:
-    """A row: sums over the batches, then estimates with the ends of their 95 % intervals."""
-    sums = {name: sum(getattr(batch, name) for batch in finding.counts) for name in finding.counts[0]._fields}
+def _make_record(judgement: Judgement, seed: int) -> dict[str, Any]:
+    """Return a row: sums over the batches, then estimates with the ends of their 95 % intervals."""
+    sums = {name: sum(getattr(batch, name) for batch in judgement.counts) for name in PairCounts._fields}
     row = {
-        'checkpoint': finding.stage.path,
-        'epoch': finding.stage.epoch,
-        'iteration': finding.stage.iteration,
-        'determination': finding.determination,
-        'after_gate': finding.gated,
-        'criterion': finding.criterion,
-        'batches': len(finding.counts),
+        'checkpoint': judgement.stage.path,
+        'epoch': judgement.stage.epoch,
+        'iteration': judgement.stage.iteration,
+        'determination': judgement.determination,
+        'after_gate': judgement.gated,
+        'criterion': judgement.criterion,
+        'batches': len(judgement.counts),
         **sums,
         'picked_per_anchor': sums['picked'] / sums['anchors'],
     }
-    for name, estimate in quality(finding.counts, seed)._asdict().items():
+    for name, estimate in estimate_quality(judgement.counts, seed)._asdict().items():
         for suffix, value in zip(('', '_low', '_high'), estimate, strict=True):
             row[f'{name}{suffix}'] = value if math.isfinite(value) else None
     return row
 
 
 def as_json(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
-    """What was audited, and the rows, one a line."""
-    settings = audit.settings
+    """Return the audit's settings and the rows, one per line, as JSON."""
+    settings, dataset = audit.settings, cast(Any, audit.loader.dataset)
     head = {
         'config': audit.config.filename,
         'data': settings.data_root,
         'split': settings.split,
-        'patches': len(audit.loader.dataset),
+        'patches': len(dataset),
         'batch_size': audit.loader.batch_size,
         'batches': settings.batches,
         'labels_of': settings.scope,
         'overlap_level': settings.level,
-        'gate': settings.threshold,
-        'seed': settings.seed,
-        'anchors_past_gate': {stage.path: share for stage, share in zip(audit.stages, audit.open, strict=True)},
+        'gate': audit.threshold,
+        'seed': audit.seed,
+        'anchors_past_gate': {stage.path: share for stage, share in zip(audit.stages, audit.past_gate, strict=True)},
     }
     lines = ',\n  '.join(json.dumps(row, ensure_ascii=False) for row in rows)
     return json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "results": [\n  {lines}\n ]\n}}\n'
 
 
 def as_csv(rows: list[dict[str, Any]]) -> str:
-    """The rows with a heading; an empty cell where a value has no meaning."""
+    """Return the rows as CSV with a header; a cell is empty where a value is undefined."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator='\n')
     writer.writeheader()
@@ -77,7 +77,7 @@ def as_csv(rows: list[dict[str, Any]]) -> str:
 
 
 def print_summary(audit: PairAudit, rows: list[dict[str, Any]]) -> None:
-    """Print precision and lift of every determination after every checkpoint, before the gate."""
+    """Print precision and lift of every determination at every checkpoint, before the gate."""
     console = Console(width=160)
     for criterion in CRITERIA:
         chosen = [row for row in rows if row['criterion'] == criterion and not row['after_gate']]
@@ -100,16 +100,16 @@ def print_summary(audit: PairAudit, rows: list[dict[str, Any]]) -> None:
 
 
 MEANINGS = {
-    'recipe': 'as the config has it',
-    'random': 'control: chance',
+    'recipe': 'the rule of the config',
+    'random': 'control: random negatives',
     'oracle': 'control: the same dominant class',
     'oracle_overlap': 'control: overlap above the level',
 }
 
 
-def report(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
-    """The page: what was counted, tables, curves along training, and pictures of pairs."""
-    sections = [('What was counted', _facts(audit))]
+def make_page(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
+    """Return the HTML page: data and settings, tables, curves along training, and pictures of pairs."""
+    sections = [('Data and settings', _facts(audit))]
     last = [row for row in rows if row['checkpoint'] == audit.stages[-1].path]
     for criterion in CRITERIA:
         chosen = [row for row in last if row['criterion'] == criterion]
@@ -120,7 +120,10 @@ def report(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
     if audit.settings.examples:
         sections.append((f'Picked pairs, {audit.stages[-1].name}', pair_gallery(audit)))
     name = html.escape(str(audit.config.filename))
-    lead = f'<p>Do the pairs that a determination picks show the same land cover? Recipe <code>{name}</code>.</p>'
+    lead = (
+        '<p>The labels tell how often the pairs that a determination picks show the same land cover. '
+        f'Recipe <code>{name}</code>.</p>'
+    )
     return page('False-negative audit', lead, sections)
 
 
@@ -131,16 +134,16 @@ def _criterion(audit: PairAudit, criterion: str) -> str:
 
 
 def _facts(audit: PairAudit) -> str:
-    settings = audit.settings
-    whose = 'its own window' if settings.scope == 'view' else 'its whole patch'
+    settings, dataset = audit.settings, cast(Any, audit.loader.dataset)
+    scope = 'its own window' if settings.scope == 'view' else 'its whole patch'
     queue = 'queue' if 'queue_len' in audit.config.model else 'batch'
     facts = {
-        'data': f'{settings.data_root}, splits/{settings.split}.txt, {len(audit.loader.dataset)} patches',
+        'data': f'{settings.data_root}, splits/{settings.split}.txt, {len(dataset)} patches',
         'batches': f'{settings.batches} of {audit.loader.batch_size} images, negatives from the {queue}, seed '
-        f'{settings.seed}',
-        'label of a view': f'that of {whose}',
-        'gate': f'T = {settings.threshold:g}; past it: '
-        + ', '.join(f'{stage.name} {share:.1%}' for stage, share in zip(audit.stages, audit.open, strict=True)),
+        f'{audit.seed}',
+        'label of a view': f'that of {scope}',
+        'gate': f'T = {audit.threshold:g}; past it: '
+        + ', '.join(f'{stage.name} {share:.1%}' for stage, share in zip(audit.stages, audit.past_gate, strict=True)),
     }
     cells = ''.join(f'<tr><th>{name}</th><td>{html.escape(text)}</td></tr>' for name, text in facts.items())
     text = (
@@ -153,7 +156,7 @@ def _facts(audit: PairAudit) -> str:
 
 def _table(rows: list[dict[str, Any]], gated: bool) -> str:
     chosen = [row for row in rows if row['after_gate'] is gated]
-    head = ''.join(f'<th>{name}</th>' for name in ('', 'picked an anchor', 'precision', 'recall', 'lift'))
+    head = ''.join(f'<th>{name}</th>' for name in ('', 'picked per anchor', 'precision', 'recall', 'lift'))
     body = []
     for row in chosen:
         meaning = MEANINGS.get(row['determination'])
@@ -183,13 +186,13 @@ def _number(row: dict[str, Any], name: str) -> str:
 
 
 def _curves(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
-    """A chart a determination: lift by the two criteria, before the gate, over the epochs."""
+    """Return one chart per determination: lift by the two criteria, before the gate, over the epochs."""
     legend = run_legend([(style, _criterion(audit, name)) for style, name in enumerate(CRITERIA)], 'line')
     charts = []
     for name in dict.fromkeys(row['determination'] for row in rows):
         if name.startswith('oracle'):
             continue
-        curves, told = [], []
+        curves, summaries = [], []
         for style, criterion in enumerate(CRITERIA):
             chosen = [
                 row
@@ -201,27 +204,28 @@ def _curves(audit: PairAudit, rows: list[dict[str, Any]]) -> str:
             if chosen:
                 x, y = ([row[key] for row in chosen] for key in ('epoch', 'lift'))
                 curves.append(Curve(style, np.array(x, float), np.array(y, float)))
-                told.append(f'{criterion} from {y[0]:.2f} at epoch {x[0]} to {y[-1]:.2f} at epoch {x[-1]}')
+                summaries.append(f'{criterion} from {y[0]:.2f} at epoch {x[0]} to {y[-1]:.2f} at epoch {x[-1]}')
         if curves:
-            chart = line_chart(curves, 'epoch', 'lift', f'{name}, lift over chance: {"; ".join(told)}')
+            chart = line_chart(curves, 'epoch', 'lift', f'{name}, lift over chance: {"; ".join(summaries)}')
             charts.append(f'<figure><h3>{html.escape(name)}</h3>{chart}</figure>')
     return f'<p>Before the gate; every chart has its own scale.</p>{legend}<div class="pair">{"".join(charts)}</div>'
 
 
 def pair_gallery(audit: PairAudit) -> str:
-    """Right and wrong picks of every determination at the last point of training, as HTML for any page."""
-    palette = Palette.from_metainfo(audit.loader.dataset.metainfo)
-    gallery = Gallery(audit.loader.dataset, audit.preprocessor, palette)
+    """Return right and wrong picks of every determination at the last stage, as HTML for any page."""
+    dataset = cast(Any, audit.loader.dataset)
+    palette = Palette.from_metainfo(dataset.metainfo)
+    gallery = Gallery(dataset, audit.preprocessor, palette)
     parts = [
-        '<p>Drawn by chance among the picked pairs, right (the same dominant class) and wrong. Each view is shown as '
-        'the network sees it; image and label beside it are what it is cut from, neither mirrored nor coloured.</p>',
+        '<p>A random choice of picked pairs, right (the same dominant class) and wrong. Each view is shown as the '
+        'network sees it; the image and label that it is cut from are neither mirrored nor coloured.</p>',
         class_legend(palette),
     ]
     for name in dict.fromkeys(name for name, _ in audit.examples):
         gated = any(audit.examples[name, True].kept(right) for right in (True, False))
-        found = audit.examples[name, gated]
-        if not any(found.kept(right) for right in (True, False)):
+        examples = audit.examples[name, gated]
+        if not any(examples.kept(right) for right in (True, False)):
             continue
         parts.append(f'<h3>{html.escape(name)}, {"after" if gated else "before"} the gate</h3>')
-        parts += [gallery.strip(example) for right in (True, False) for example in found.kept(right)]
+        parts += [gallery.strip(example) for right in (True, False) for example in examples.kept(right)]
     return ''.join(parts)

@@ -1,4 +1,4 @@
-"""What can be chosen in an audit."""
+"""The settings of an audit."""
 
 from typing import NamedTuple
 
@@ -6,18 +6,18 @@ from projects.false.common.errors import check_count, check_range
 
 
 class Settings(NamedTuple):
-    """What is audited, and how.
+    """The choices of a user who audits a run.
 
     Attributes:
         data_root: Labelled data as a converter leaves it.
-        split: List of patches, ``splits/<split>.txt``.
-        batches: Batches that are judged, of every checkpoint the same.
-        scope: ``'view'`` or ``'patch'``: what the labels of a view are those of.
+        split: Name of the list of patches, ``splits/<split>.txt``.
+        batches: Number of batches that are judged, the same ones at every checkpoint, at least 1.
+        scope: Where labels are counted: in the window of a ``'view'`` or in its whole ``'patch'``.
         level: Overlap of label histograms above which a pair shares its land cover, in [0, 1].
-        threshold: T of the gate; None is that of the recipe's loss, -1 where it has none.
-        seed: Of order, views and draws; None is that of the recipe.
-        names: Determinations to audit; None is all.
-        examples: Right and wrong pairs of each that are shown.
+        threshold: T of the gate, in [-1, 1]; None takes that of the recipe's loss, or -1 where it has none.
+        seed: Seed of order, views and draws; None takes that of the recipe.
+        names: Determinations to audit; None audits all.
+        examples: Right pairs, and wrong pairs, to show per determination, at least 0.
     """
 
     data_root: str
@@ -31,7 +31,7 @@ class Settings(NamedTuple):
     examples: int = 4
 
     def check(self) -> None:
-        """Refuse numbers out of range.
+        """Refuse numbers out of range, by the names of their command line options.
 
         Raises:
             InputError: A number is out of range.
