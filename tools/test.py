@@ -43,9 +43,9 @@ def main() -> None:
     from projects.false.engine.launchers import is_first_process
     from projects.false.evaluation.evaluate import (
         check_outputs,
+        evaluate_checkpoint,
         example_sheet,
         is_folder,
-        test,
         write_folder,
         write_scores,
     )
@@ -57,7 +57,7 @@ def main() -> None:
     if arguments.predictions:
         config.test_evaluator.output_dir = arguments.predictions
     runner = build_runner(config)
-    found = test(runner, arguments.checkpoint)
+    found = evaluate_checkpoint(runner, arguments.checkpoint)
     if not arguments.out or not is_main_process():  # the first process alone has the confusion matrix of all
         return
     if not is_folder(arguments.out):

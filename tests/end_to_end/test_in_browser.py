@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from projects.false.experiments.benchmark.page import write_benchmark_report
-from projects.false.experiments.quickstart_page import write_report
+from projects.false.experiments.benchmark.page import write_benchmark_page
+from projects.false.experiments.quickstart_page import write_quickstart_page
 from tests.helpers.finished_benchmark import content
 
 BROWSERS = ('chromium', 'chromium-browser', 'google-chrome')
@@ -45,10 +45,10 @@ def browse(request, chromium, finished, tmp_path):
     """``browse(*arguments)`` opens the page of a quickstart, of a benchmark, or of a benchmark of nine methods."""
     path = tmp_path / 'report.html'
     if request.param == 'quickstart':
-        write_report(path, finished.runs, finished.data_root, finished.palette, {'seed': '0'})
+        write_quickstart_page(path, finished.runs, finished.data_root, finished.palette, {'seed': '0'})
     else:
         methods = ('random', 'FALSE', 'SimCLR', *(f'a_method_{number}' for number in range(6)))
-        write_benchmark_report(path, content(finished, methods if request.param == 'many methods' else methods[:3]))
+        write_benchmark_page(path, content(finished, methods if request.param == 'many methods' else methods[:3]))
 
     def run(*arguments, page=path):
         profile = tmp_path / 'profile'

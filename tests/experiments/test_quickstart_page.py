@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.quickstart_page import write_report
+from projects.false.experiments.quickstart_page import write_quickstart_page
 from tests.helpers.html_elements import elements
 
 FACTS = {'seed': '0', 'command': 'make quickstart ARGS="--seed 0" <now> & here'}
@@ -13,7 +13,7 @@ FACTS = {'seed': '0', 'command': 'make quickstart ARGS="--seed 0" <now> & here'}
 @pytest.fixture
 def page(finished, tmp_path):
     path = tmp_path / 'out' / 'report.html'
-    write_report(path, finished.runs, finished.data_root, finished.palette, FACTS)
+    write_quickstart_page(path, finished.runs, finished.data_root, finished.palette, FACTS)
     return path.read_text(encoding='utf-8')
 
 
@@ -51,13 +51,13 @@ def test_texts_are_escaped(page):
 
 
 def test_the_same_input_gives_the_same_page(page, finished, tmp_path):
-    write_report(tmp_path / 'again.html', finished.runs, finished.data_root, finished.palette, FACTS)
+    write_quickstart_page(tmp_path / 'again.html', finished.runs, finished.data_root, finished.palette, FACTS)
     assert (tmp_path / 'again.html').read_text(encoding='utf-8') == page
 
 
 def test_without_logs(finished, tmp_path):
     runs = [replace(run, training_log=None, pretraining_log=None) for run in finished.runs]
-    write_report(tmp_path / 'report.html', runs, finished.data_root, finished.palette, {})
+    write_quickstart_page(tmp_path / 'report.html', runs, finished.data_root, finished.palette, {})
     text = (tmp_path / 'report.html').read_text(encoding='utf-8')
     assert '<h2>Training</h2>' not in text
     assert '<h2>Scores</h2>' in text
@@ -65,7 +65,7 @@ def test_without_logs(finished, tmp_path):
 
 @pytest.mark.parametrize('chosen', [slice(2, 3), slice(0, 1), slice(1, 3)])
 def test_fewer_runs(finished, tmp_path, chosen):
-    write_report(tmp_path / 'report.html', finished.runs[chosen], finished.data_root, finished.palette, FACTS)
+    write_quickstart_page(tmp_path / 'report.html', finished.runs[chosen], finished.data_root, finished.palette, FACTS)
     lead = re.search(r'</h1>\s*<p>(.*?)</p>', (tmp_path / 'report.html').read_text(encoding='utf-8'))[1]
     assert ('looked at aerial images' in lead) == (chosen != slice(2, 3))
     assert ('From random weights' in lead) == (chosen == slice(2, 3))
@@ -75,5 +75,5 @@ def test_fewer_runs(finished, tmp_path, chosen):
 def test_a_missing_piece_leaves_no_page(finished, tmp_path, field):
     runs = [replace(finished.runs[0], **{field: tmp_path / 'gone'}), *finished.runs[1:]]
     with pytest.raises(InputError, match=r'gone.*: (holds no training log|no prediction).*(again|give)'):
-        write_report(tmp_path / 'report.html', runs, finished.data_root, finished.palette, FACTS)
+        write_quickstart_page(tmp_path / 'report.html', runs, finished.data_root, finished.palette, FACTS)
     assert not (tmp_path / 'report.html').exists()

@@ -3,8 +3,8 @@
 import numpy as np
 
 from projects.false.evaluation.scores import scores
-from projects.false.experiments.benchmark.page import BenchmarkPage, Shown
-from projects.false.experiments.benchmark.summary import compare
+from projects.false.experiments.benchmark.page import BenchmarkPage, RunFiles
+from projects.false.experiments.benchmark.summary import compare_methods
 from tests.helpers.finished_quickstart import PALETTE, Finished
 
 MATRIX = np.array([[50, 5, 5, 0], [4, 60, 6, 0], [3, 7, 40, 0], [0, 0, 0, 0]])
@@ -35,16 +35,16 @@ def all_results(methods=('random', 'FALSE', 'SimCLR'), seeds=(1, 2), draws=(1, 2
 def content(finished: Finished, methods=('random', 'FALSE', 'SimCLR'), **changes) -> BenchmarkPage:
     """A page about :func:`all_results`, with the pictures of the finished quickstart."""
     runs = {run.name: run for run in finished.runs}
-    shown = {}
+    files = {}
     for number, method in enumerate(methods):
         run = runs.get(method, finished.runs[number % 3])
-        shown['upernet', 0.01, method] = Shown(run.predictions, run.training_log, run.pretraining_log)
+        files['upernet', 0.01, method] = RunFiles(run.predictions, run.training_log, run.pretraining_log)
     made = {
         'title': 'Made benchmark <1>',
         'lead': 'What was done & how.',
         'baseline': 'SimCLR',
-        'comparisons': compare(all_results(methods), methods, 'SimCLR', (1, 2), (1, 2, 3)),
-        'shown': shown,
+        'comparisons': compare_methods(all_results(methods), methods, 'SimCLR', (1, 2), (1, 2, 3)),
+        'files': files,
         'data_root': finished.data_root,
         'part': 'test',
         'palette': finished.palette,

@@ -22,7 +22,7 @@ PALETTE = Palette(
 
 
 class Finished(NamedTuple):
-    """What ``write_report`` needs, and the confusion matrices behind it."""
+    """What ``write_quickstart_page`` needs, and the confusion matrices behind it."""
 
     runs: list[Run]
     data_root: Path

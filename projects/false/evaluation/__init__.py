@@ -1,4 +1,4 @@
-"""From predictions to scores."""
+"""Scores of predictions: confusion matrix, mIoU and its relatives, and the evaluation of a checkpoint."""
 
 from .land_cover_metric import LandCoverMetric
 from .scores import Scores, confusion_matrix, scores

@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint on the test list of its config; write scores, confusion matrix and pictures."""
+"""Evaluate a checkpoint on the test list of its config, and write scores, confusion matrix and example pictures."""
 
 import io
 import json
@@ -25,25 +25,30 @@ from projects.false.reports.samples import image_of
 
 from .scores import class_scores, matrix_csv, scores
 
+MOST_EXAMPLES = 50  # rows of 290 pixels; no viewer opens a longer picture
+_MOST_NUMBERS = 24  # classes; with more, the numbers in the cells of the matrix would overlap
+_FILES = {'scores.json', 'confusion.csv', 'confusion.png', 'examples.png'}
+
 
 def load_weights(runner: Runner, checkpoint: str) -> None:
-    """Load a checkpoint into the runner's model, every tensor of it, and no other.
+    """Load a checkpoint into the model of a runner, after checking that it holds exactly the weights of that model.
 
     Raises:
-        InputError: The file is missing, unsafe, or of another model.
+        InputError: The file is missing or unsafe, or belongs to another model.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
     exact_weights(read_checkpoint(checkpoint), model, checkpoint)
     runner.load_checkpoint(checkpoint)
 
 
-def test(runner: Runner, checkpoint: str) -> dict:
-    """Evaluate a checkpoint.
+def evaluate_checkpoint(runner: Runner, checkpoint: str) -> dict:
+    """Evaluate a checkpoint on the test data of a runner.
 
     Returns:
-        ``checkpoint``, ``scores`` in percent by name, ``classes``, and of a metric that has a confusion matrix, in the
-        first process, ``per_class`` (:func:`~.tables.class_scores`) and ``confusion_matrix`` (rows are labels). Scores
-        that a class does not have are NaN.
+        ``checkpoint``, ``scores`` in percent by name, ``classes``, ``per_class``
+        (:func:`~projects.false.evaluation.scores.class_scores`) and ``confusion_matrix`` (rows are labels). The last
+        two are None outside the first process and for a metric without a confusion matrix. Scores that a class does
+        not have are NaN.
     """
     load_weights(runner, checkpoint)
     named = runner.test()
@@ -58,20 +63,17 @@ def test(runner: Runner, checkpoint: str) -> dict:
     }
 
 
-MOST_EXAMPLES = 50  # rows of 290 pixels; a longer picture opens in no viewer
-
-
 def example_sheet(runner: Runner, number: int, title: str) -> np.ndarray:
-    """Predict patches that are spread evenly over the test list, good or bad, and lay them out in rows.
+    """Predict patches spread evenly over the test list, whatever their result, and lay them out in rows.
 
     Args:
-        runner: With the trained model; any process of several may call this alone.
-        number: How many patches, 1 to :data:`MOST_EXAMPLES`; fewer where the list is shorter.
-        title: Above the sheet.
+        runner: Runner with the trained model; one process of several may call this alone.
+        number: Number of patches, 1 to :data:`MOST_EXAMPLES`; a shorter list gives fewer.
+        title: Title above the sheet.
 
     Returns:
-        Shape (H, W, 3), uint8, BGR: a legend, then image, label and prediction of every patch with its share of right
-        pixels.
+        Shape (H, W, 3), uint8, BGR: a legend, then image, label and prediction of every patch with its share of
+        correct pixels.
     """
     dataset = runner.test_loop.dataloader.dataset
     palette = Palette.from_metainfo(dataset.metainfo)
@@ -98,19 +100,16 @@ def _short(text: str, most: int = 100) -> str:
     return text if len(text) <= most else f'…{text[1 - most :]}'
 
 
-_MOST_NUMBERS = 24  # classes; beyond it the numbers of the cells would run into each other
-
-
 def confusion_picture(matrix: np.ndarray, classes: Sequence[str], title: str) -> bytes:
-    """Draw where the pixels of every labelled class went: rows sum to 100 %.
+    """Draw the share of each predicted class in the pixels of each labelled class; rows sum to 100 %.
 
     Args:
         matrix: Shape (C, C), pixels, rows are labels.
         classes: C names.
-        title: Above the matrix.
+        title: Title above the matrix.
 
     Returns:
-        A PNG file. A class without a label has an empty row; the share of all labelled pixels stands at the right.
+        A PNG file. A class without a label has an empty row; its share of all labelled pixels is given at the right.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -143,27 +142,30 @@ def confusion_picture(matrix: np.ndarray, classes: Sequence[str], title: str) ->
     if count <= _MOST_NUMBERS:
         for row, column in np.argwhere(~np.isnan(shares)):
             share, hit = shares[row, column], row == column
-            look = dict(color='white' if share > 55 else 'black', fontweight='bold' if hit else 'normal', fontsize=9)
-            axes.text(column, row, f'{share:.0f}' if share >= 0.5 or hit else '·', ha='center', va='center', **look)
+            axes.text(
+                *(column, row, f'{share:.0f}' if share >= 0.5 or hit else '·'),
+                ha='center',
+                va='center',
+                color='white' if share > 55 else 'black',
+                fontweight='bold' if hit else 'normal',
+                fontsize=9,
+            )
     file = io.BytesIO()
     figure.savefig(file, format='png', metadata={'Software': None})
     return file.getvalue()
 
 
-_FILES = {'scores.json', 'confusion.csv', 'confusion.png', 'examples.png'}
-
-
 def is_folder(out: str) -> bool:
-    """Whether ``--out`` means a folder: one that exists, or a new name that does not end in ``.json``."""
+    """Tell whether ``--out`` means a folder: an existing one, or a new name that does not end in ``.json``."""
     return Path(out).is_dir() or (Path(out).suffix.lower() != '.json' and not Path(out).is_file())
 
 
 def check_outputs(out: str | None, predictions: str | None, examples: int = 0) -> None:
-    """Make sure, before a long test, that its results can be written.
+    """Check before a long test that its results can be written.
 
     Args:
-        out: Folder or file for the results; a folder is made.
-        predictions: Folder for the masks; made as needed.
+        out: Folder or file for the results; a folder is made as needed.
+        predictions: Folder for the predicted masks; made as needed.
         examples: Number of example pictures.
 
     Raises:
@@ -178,27 +180,27 @@ def check_outputs(out: str | None, predictions: str | None, examples: int = 0) -
 
 
 def write_scores(found: dict, path: str | Path) -> None:
-    """Write the result of :func:`~.test_run.test` as JSON, whole or not at all; NaN becomes ``null``.
+    """Write the result of :func:`evaluate_checkpoint` as JSON, completely or not at all; NaN becomes ``null``.
 
     Raises:
         InputError: The file cannot be written.
     """
     try:
-        write_text(path, json.dumps(_plain(found), indent=1, allow_nan=False) + '\n')
+        write_text(path, json.dumps(_without_nan(found), indent=1, allow_nan=False) + '\n')
     except OSError as error:
         raise InputError(f'{path}: cannot be written ({error.strerror}); choose another --out') from error
 
 
 def write_folder(found: dict, examples: np.ndarray | None, folder: str | Path) -> list[str]:
-    """Write tables and pictures of a test; ``scores.json`` comes last, so where it is, all is.
+    """Write tables and pictures of a test. ``scores.json`` is written last: if it exists, all files do.
 
     Args:
-        found: What :func:`~.test_run.test` returned.
+        found: The result of :func:`evaluate_checkpoint`.
         examples: Sheet of example pictures, (H, W, 3), uint8, BGR, or None.
-        folder: Made as needed; files of an earlier test are replaced, or removed if there is nothing to replace them.
+        folder: Folder for the files, made as needed. Files of an earlier test are replaced or removed.
 
     Returns:
-        Names of the files.
+        Names of the written files.
 
     Raises:
         InputError: A file cannot be written.
@@ -223,12 +225,12 @@ def write_folder(found: dict, examples: np.ndarray | None, folder: str | Path) -
     return [*files, 'scores.json']
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no NaN."""
+def _without_nan(value: Any) -> Any:
+    """Replace NaN, which JSON does not have, by None."""
     if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _without_nan(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [_without_nan(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

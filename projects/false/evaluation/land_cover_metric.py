@@ -1,4 +1,4 @@
-"""mIoU and its relatives as a metric of MMEngine's evaluators, from one confusion matrix."""
+"""mIoU and its relatives as a metric for MMEngine's evaluators."""
 
 from pathlib import Path
 
@@ -15,17 +15,17 @@ from .scores import confusion_matrix, score_table, scores
 
 @METRICS.register_module()
 class LandCoverMetric(BaseMetric):
-    """mIoU, per-class IoU, overall accuracy, F1, precision, recall and kappa of a segmentation.
+    """Compute mIoU, per-class IoU, overall accuracy, F1, precision, recall and kappa of a segmentation.
 
-    Values are percentages of one confusion matrix over all images and processes; an image that a sampler hands out
-    twice, so that all processes get the same number, counts once. Predictions or labels out of range are an error;
-    the ignore index is left out.
+    Values are percentages from one confusion matrix over all images and processes. An image that a sampler repeats to
+    give all processes the same number counts once. Predictions or labels out of range are an error; pixels with the
+    ignore index are left out.
 
     Args:
         ignore_index: Label of pixels that do not count.
-        output_dir: Where to write predicted index masks as PNG; None writes none.
-        keep_results: As mmseg's own tools set it; has no effect.
-        kwargs: As of MMEngine's BaseMetric.
+        output_dir: Folder for the predicted index masks (PNG); None writes none.
+        keep_results: Accepted because mmseg's own tools set it; has no effect.
+        kwargs: Arguments of MMEngine's BaseMetric.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class LandCoverMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.output_dir = Path(output_dir) if output_dir else None
         self.matrix: np.ndarray | None = None
-        self._written: dict[str, str] = {}  # image of every prediction
+        self._written: dict[str, str] = {}  # image of every prediction, by file name
 
     def process(self, data_batch: dict, data_samples: list[dict]) -> None:
         """Add the confusion matrices of a batch."""
@@ -43,14 +43,14 @@ class LandCoverMetric(BaseMetric):
         for sample in data_samples:
             prediction = sample['pred_sem_seg']['data'].squeeze(0).cpu().numpy()
             if self.output_dir:
-                self._write(prediction, sample['img_path'])
+                self._write(prediction, sample['img_path'], self.output_dir)
             label = sample['gt_sem_seg']['data'].squeeze(0).cpu().numpy()
             image, mask = sample['img_path'], sample.get('seg_map_path', sample['img_path'])
             names = (f'{mask}: the label', f'{image}: the prediction')
             self.results.append(confusion_matrix(label, prediction, classes, self.ignore_index, names))
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
-        """Sum up and name the scores, in percent: ``mIoU``, ``OA``, ``kappa``, means of the others, ``IoU.<class>``."""
+        """Return the scores of all images in percent: ``mIoU``, ``OA``, ``kappa``, other means, ``IoU.<class>``."""
         self.matrix = np.sum(results, axis=0)
         found, classes = scores(self.matrix), self.dataset_meta['classes']
         MMLogger.get_current_instance().info('\n' + score_table(found, classes))
@@ -65,13 +65,13 @@ class LandCoverMetric(BaseMetric):
         }
         return {name: round(100 * float(value), 4) for name, value in named.items()}
 
-    def _write(self, prediction: np.ndarray, image_path: str) -> None:
-        self.output_dir.mkdir(parents=True, exist_ok=True)
-        path = self.output_dir / f'{Path(image_path).stem}.png'
+    def _write(self, prediction: np.ndarray, image_path: str, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f'{Path(image_path).stem}.png'
         if self._written.setdefault(path.name, image_path) != image_path:
             raise InputError(
                 f'{path}: would be the prediction of {self._written[path.name]} and of {image_path}; '
-                'rename one, or test them by lists of their own'
+                'rename one of them, or test them with separate lists'
             )
         if not cv2.imwrite(str(path), prediction.astype(np.uint8)):
             raise InputError(f'{path}: cannot be written; check space and permissions')

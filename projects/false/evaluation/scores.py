@@ -1,4 +1,4 @@
-"""One confusion matrix, every score computed from it, and both as text."""
+"""Count a confusion matrix, compute every score from it, and format both as text."""
 
 import csv
 import io
@@ -21,16 +21,16 @@ def confusion_matrix(
 
     Args:
         label: Class indices or the ignore index, any shape.
-        prediction: Class indices, same shape; checked where the label is ignored, too.
-        num_classes: C.
-        ignore_index: Pixels with this label are left out.
-        names: What error messages call the two, such as the files that they come from.
+        prediction: Class indices, same shape; checked even where the label is ignored.
+        num_classes: Number of classes C.
+        ignore_index: Label of the pixels to leave out.
+        names: Names of label and prediction in error messages, such as their files.
 
     Returns:
         Shape (C, C), int64: rows are labels, columns predictions.
 
     Raises:
-        InputError: The shapes differ, or a value is no class.
+        InputError: The shapes differ, or a value is no class index.
     """
     if label.shape != prediction.shape:
         raise InputError(
@@ -61,18 +61,18 @@ class Scores:
     """Scores of a confusion matrix, fractions in [0, 1] (kappa in [-1, 1]).
 
     A class with neither a labelled nor a predicted pixel has NaN everywhere and is left out of every mean, as is usual
-    in semantic segmentation. One that is predicted but never labelled has IoU and F1 of 0, and they count.
+    in semantic segmentation. A class that is predicted but never labelled has an IoU and F1 of 0, which count.
 
     Attributes:
         iou: Intersection over union per class.
         f1: F1 (Dice) per class.
-        precision: Per class; NaN where nothing was predicted as the class.
-        recall: Per class (producer's accuracy); NaN where the class has no label.
+        precision: Precision per class; NaN where nothing was predicted as the class.
+        recall: Recall per class (producer's accuracy); NaN where the class has no label.
         miou: Mean of ``iou``.
         mean_f1: Mean of ``f1``.
         mean_precision: Mean of ``precision``.
         mean_recall: Mean of ``recall``.
-        overall_accuracy: Share of labelled pixels that are right (OA).
+        overall_accuracy: Share of the labelled pixels that are predicted correctly (OA).
         kappa: Cohen's kappa; 1 where labels and predictions are one and the same class.
     """
 
@@ -88,20 +88,20 @@ class Scores:
     kappa: float
 
     def absent(self) -> list[int]:
-        """Indices of the classes without a single pixel, labelled or predicted."""
+        """Return the indices of the classes without a labelled or predicted pixel."""
         return np.flatnonzero(np.isnan(self.iou)).tolist()
 
 
 def scores(matrix: np.ndarray) -> Scores:
-    """Read all scores off a confusion matrix.
+    """Compute all scores from a confusion matrix.
 
     Args:
         matrix: Shape (C, C), rows are labels.
 
     Raises:
-        InputError: The matrix is empty: there was no labelled pixel.
+        InputError: The matrix is all zero, as there was no labelled pixel.
     """
-    total = float(matrix.sum())  # its square would overflow an integer from 3e9 pixels on
+    total = float(matrix.sum())  # a float, as the square of 3e9 pixels would overflow an integer
     if total == 0:
         raise InputError('no labelled pixel to evaluate on; check the masks and the list of the evaluated split')
     hit, labelled, predicted = matrix.diagonal().astype(float), matrix.sum(1).astype(float), matrix.sum(0).astype(float)
@@ -112,14 +112,24 @@ def scores(matrix: np.ndarray) -> Scores:
     accuracy = hit.sum() / total
     chance = (labelled * predicted).sum() / total**2
     kappa = (accuracy - chance) / (1 - chance) if chance < 1 else 1.0
-    means = (float(np.nanmean(values)) for values in (iou, f1, precision, recall))
-    return Scores(iou, f1, precision, recall, *means, float(accuracy), float(kappa))
+    return Scores(
+        iou=iou,
+        f1=f1,
+        precision=precision,
+        recall=recall,
+        miou=float(np.nanmean(iou)),
+        mean_f1=float(np.nanmean(f1)),
+        mean_precision=float(np.nanmean(precision)),
+        mean_recall=float(np.nanmean(recall)),
+        overall_accuracy=float(accuracy),
+        kappa=float(kappa),
+    )
 
 
 def score_table(found: Scores, classes: Sequence[str]) -> str:
-    """A table of per-class scores with the means below it, in percent; '-' where a class has no such score.
+    """Format the scores per class with their means below, in percent; '-' where a class has no such score.
 
-    Classes without a single pixel, labelled or predicted, are named below it: no mean counts them.
+    Classes without a labelled or predicted pixel, which no mean counts, are named below the table.
     """
     width = max(len(name) for name in [*classes, 'overall accuracy'])
     lines = [f'{"class":{width}}  {"IoU":>6}  {"F1":>6}  {"prec.":>6}  {"recall":>6}']
@@ -137,7 +147,7 @@ def score_table(found: Scores, classes: Sequence[str]) -> str:
 
 
 def class_scores(found: Scores, matrix: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Scores of every class by name, in percent, NaN where it has none, and its numbers of pixels.
+    """Return the scores of every class in percent, NaN where it has none, and its numbers of pixels.
 
     Returns:
         ``{class: {'IoU', 'F1', 'precision', 'recall', 'labelled pixels', 'predicted pixels'}}``.
@@ -154,7 +164,7 @@ def class_scores(found: Scores, matrix: np.ndarray, classes: Sequence[str]) -> d
 
 
 def matrix_csv(matrix: np.ndarray, classes: Sequence[str]) -> str:
-    """A confusion matrix in pixels as comma-separated values: a row for every labelled class."""
+    """Format a confusion matrix in pixels as comma-separated values, one row per labelled class."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(['label \\ prediction', *classes])

@@ -1,1 +1,1 @@
-"""Runs made of several commands: steps that are skipped once done, and the quickstart made of them."""
+"""Experiments of several commands: resumable steps, and the quickstart and benchmarks made of them."""

@@ -1,4 +1,4 @@
-"""One command as a child process: forked from an interpreter that has imported everything, or started anew."""
+"""Run a command as a child process, forked from an interpreter with everything imported where that is safe."""
 
 import contextlib
 import os
@@ -10,51 +10,51 @@ import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 
 from projects.false.common.parent_death import die_with_parent
 
-_HEAVY = (
-    'torch._dynamo',
-    'matplotlib.pyplot',
-    'mmpretrain.models',
-    'mmseg.models',
-    'projects.false.models',
-    'projects.false.datasets.land_cover',
-    'projects.false.datasets',
-    'projects.false.evaluation',
-    'projects.false.engine',
-)
 _preloaded = False
 
 
-def preload() -> bool:
-    """Import once what every training imports, so that the Python children that follow are forked within milliseconds.
+def import_heavy_modules() -> None:
+    """Import what every training imports: statements, not names in strings, so that a moved module is noticed."""
+    import matplotlib.pyplot  # noqa: F401
+    import mmpretrain.models  # noqa: F401
+    import mmseg.models  # noqa: F401
+    import torch._dynamo  # noqa: F401  PyTorch imports it with the first optimizer step
 
-    Not where forking is unsafe: with a GPU, whose driver does not survive it, with threads, or off Linux. Children are
-    started as programs there, and each imports for itself.
+    import projects.false.datasets.land_cover
+    import projects.false.engine
+    import projects.false.evaluation
+    import projects.false.models  # noqa: F401
+
+
+def preload() -> bool:
+    """Import once what every training imports, so that later Python children are forked within milliseconds.
+
+    Nothing is imported where forking is unsafe: with a GPU, whose driver does not survive a fork, with threads, or on
+    other systems than Linux. There, children start as programs that do their own imports.
 
     Returns:
-        Whether children will be forked.
+        True if children will be forked.
     """
     global _preloaded
     import torch
 
     if not sys.platform.startswith('linux') or torch.cuda.is_available() or threading.active_count() > 1:
         return False
-    for name in _HEAVY:
-        import_module(name)
+    import_heavy_modules()
     _preloaded = True
     return True
 
 
 class Child:
-    """A running command.
+    """A command that runs as a child process.
 
     Attributes:
-        status: Exit status; negative if a signal ended it, None while it runs.
-        cpu_seconds: User and system time of it and of its own children, once it ended; None where that is unknown.
+        status: Exit status; negative if a signal ended the command, None while it runs.
+        cpu_seconds: User and system time of the command and its own children after its end; None where unknown.
     """
 
     def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
@@ -62,32 +62,32 @@ class Child:
 
         Args:
             command: Program and arguments.
-            log: Output and errors are appended to this file.
-            environment: Variables to set in the child; ``OMP_NUM_THREADS`` also counts where PyTorch is loaded already.
+            log: File to append output and errors to.
+            environment: Variables to set in the child; ``OMP_NUM_THREADS`` takes effect even after a fork.
         """
         self.status: int | None = None
         self.cpu_seconds: float | None = None
         self._process: subprocess.Popen | None = None
         with log.open('ab') as file:
-            said = ' '.join([*(f'{name}={value}' for name, value in environment.items()), shlex.join(command)])
-            file.write(f'$ {said}\n'.encode())
+            shown = ' '.join([*(f'{name}={value}' for name, value in environment.items()), shlex.join(command)])
+            file.write(f'$ {shown}\n'.encode())
             file.flush()
             if _preloaded and command[0] == sys.executable and command[1:] and command[1].endswith('.py'):
                 self.pid = _fork(command, file.fileno(), environment)
                 return
-            everything, parent = {**os.environ, 'PYTHONUNBUFFERED': '1', **environment}, os.getpid()
+            parent = os.getpid()
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env=everything,
+                env={**os.environ, 'PYTHONUNBUFFERED': '1', **environment},
                 preexec_fn=(lambda: die_with_parent(parent)) if sys.platform.startswith('linux') else None,
             )
             self.pid = self._process.pid
 
     def poll(self) -> int | None:
-        """Exit status, or None while it runs."""
+        """Return the exit status, or None while the command runs."""
         if self.status is not None:
             return self.status
         if self._process is not None and not hasattr(os, 'wait4'):  # Windows
@@ -101,7 +101,7 @@ class Child:
         return self.status
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Ask it to end; nothing happens if it did."""
+        """Send a signal that ends the command; does nothing if it has ended."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, how)
@@ -133,7 +133,7 @@ def _fork(command: Sequence[str], log: int, environment: Mapping[str, str]) -> i
 
 
 def _take_over(log: int, environment: Mapping[str, str]) -> None:
-    """Make the forked interpreter look like one that was started for the command."""
+    """Make the forked interpreter behave like one that was started for the command."""
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, target)

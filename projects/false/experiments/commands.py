@@ -1,33 +1,33 @@
-"""The three commands that experiments are made of, as steps: pretrain, fine-tune, test. A user could type each."""
+"""The three commands of an experiment, as steps: pretrain, fine-tune, test. A user could type each of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from projects.false.common.command_line import as_option
 
-from .steps import Step, python, resume_if_begun
+from .steps import Step, resume_if_begun, tool_command
 
 
 def pretraining_step(
     name: str, recipe: Path, work: Path, data: Path, seed: int, epochs: int, needs: Sequence[str] = ()
 ) -> Step:
-    """Pretrain by a recipe and leave ``work/backbone.pth``.
+    """Make the step that pretrains by a recipe and writes ``work/backbone.pth``.
 
     Args:
-        name: Of the step.
+        name: Name of the step.
         recipe: Config file.
         work: Work folder.
         data: Folder of the patches.
-        seed: Of weights, order and augmentation.
-        epochs: Length.
-        needs: As of :class:`.step.Step`.
+        seed: Seed of weights, order and augmentation.
+        epochs: Number of epochs.
+        needs: Names of the steps that must be done before.
     """
     options = (
         f'randomness.seed={seed}',
         as_option('train_dataloader.dataset.data_root', data),
         f'train_cfg.max_epochs={epochs}',
     )
-    command = python('train.py', recipe, '--work-dir', work, '--cfg-options', *options)
+    command = tool_command('train.py', recipe, '--work-dir', work, '--cfg-options', *options)
     return Step(name, command, resume_if_begun(work), epochs, tuple(needs))
 
 
@@ -42,31 +42,47 @@ def fine_tuning_step(
     options: Sequence[str] = (),
     needs: Sequence[str] = (),
 ) -> Step:
-    """Fine-tune by a recipe on one list of labelled patches.
+    """Make the step that fine-tunes by a recipe on one list of labelled patches.
 
     Args:
-        name, recipe, work, data, seed, needs: As of :func:`pretraining_step`.
-        backbone: File of weights to start from; None for random ones.
+        name: Name of the step.
+        recipe: Config file.
+        work: Work folder.
+        data: Folder of the patches.
+        seed: Seed of weights, order and augmentation.
+        backbone: File of weights to start from; None for random weights.
         labelled: Name of the list.
-        options: More ``--cfg-options``.
+        options: Further ``--cfg-options``.
+        needs: Names of the steps that must be done before.
     """
     start = 'model.backbone.init_cfg'
-    every = (
+    all_options = (
         f'randomness.seed={seed}',
         f'{start}=None' if backbone is None else as_option(f'{start}.checkpoint', backbone),
         as_option('train_dataloader.dataset.data_root', data),
         f'train_dataloader.dataset.ann_file=splits/{labelled}.txt',
         *options,
     )
-    command = python('train.py', recipe, '--work-dir', work, '--cfg-options', *every)
+    command = tool_command('train.py', recipe, '--work-dir', work, '--cfg-options', *all_options)
     return Step(name, command, resume_if_begun(work), needs=tuple(needs))
 
 
-def test_step(
+def testing_step(
     name: str, recipe: Path, checkpoint: Path, out: Path, data: Path, part: str, predictions: bool, needs: Sequence[str]
 ) -> Step:
-    """Test a checkpoint on a part of the data, and leave ``out/scores.json`` and, if asked, ``out/predictions/``."""
-    command = python(
+    """Make the step that tests a checkpoint and writes ``out/scores.json``.
+
+    Args:
+        name: Name of the step.
+        recipe: Config file.
+        checkpoint: Checkpoint of the fine-tuned model.
+        out: Folder for the results.
+        data: Folder of the patches.
+        part: Part of the data to test on, ``val`` or ``test``.
+        predictions: Write the predicted masks to ``out/predictions/``, too.
+        needs: Names of the steps that must be done before.
+    """
+    command = tool_command(
         'test.py',
         *(recipe, checkpoint, '--work-dir', out, '--out', out / 'scores.json'),
         *(('--predictions', out / 'predictions') if predictions else ()),

@@ -1,4 +1,4 @@
-"""The whole path on made data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
+"""The whole path on synthetic data: scenes, patches, pretraining, fine-tuning on 1 % of the labels, mIoU, report."""
 
 import json
 import time
@@ -11,23 +11,23 @@ from projects.false.imagery.palettes import load_palette
 from projects.false.reports.score_tables import Run
 
 from .children import preload
-from .commands import fine_tuning_step, pretraining_step, test_step
-from .quickstart_page import write_report
+from .commands import fine_tuning_step, pretraining_step, testing_step
+from .quickstart_page import write_quickstart_page
 from .quickstart_settings import Settings, claim
-from .steps import Step, hardware, python, run_steps, software
+from .steps import Step, hardware, run_steps, software, tool_command
 
 PRETRAINED = {'FALSE': 'false_simclr_r18_synthetic', 'SimCLR': 'simclr_r18_synthetic'}
 SEGMENTATION = 'upernet_r18_synthetic'
 
 
 def plan(folder: Path, settings: Settings) -> list[Step]:
-    """The commands of the quickstart; a user could type each of them."""
+    """Return the commands of the quickstart as steps; a user could type each of them."""
     scenes, data, configs = folder / 'scenes', folder / 'data', Path(__file__).resolve().parents[3] / 'configs'
     percent = f'{100 * settings.label_fraction:g}'
     data_steps = [
         Step(
             'make-scenes',
-            python(
+            tool_command(
                 'dataset_converters/synthetic.py',
                 scenes,
                 *('--tiles', settings.tiles, '--val-tiles', settings.val_tiles, '--test-tiles', settings.test_tiles),
@@ -36,7 +36,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
         ),
         Step(
             'cut-patches',
-            python(
+            tool_command(
                 'dataset_converters/color_masks.py',
                 *(scenes / 'images', scenes / 'masks', data),
                 *('--palette', 'synthetic', '--patch-size', 128, '--seed', settings.seed),
@@ -56,7 +56,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
         for method, config in PRETRAINED.items()
     ]
     recipe, end = configs / f'{SEGMENTATION}.py', settings.iterations
-    every = (
+    options = (
         f'train_cfg.max_iters={end}',
         'default_hooks.logger.interval=10',
         as_option('val_dataloader.dataset.data_root', data),
@@ -67,13 +67,13 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
             *(recipe, folder / 'finetune' / method, data, settings.seed),
             folder / 'pretrain' / method / 'backbone.pth' if method in PRETRAINED else None,
             f'train_{percent}pct',
-            every,
+            options,
             needs=(f'pretrain-{method}' if method in PRETRAINED else 'cut-patches',),
         )
         for method in methods
     ]
     testing = [
-        test_step(
+        testing_step(
             f'test-{method}',
             *(recipe, folder / 'finetune' / method / f'iter_{end}.pth', folder / 'test' / method, data),
             *('test', True, (f'finetune-{method}',)),
@@ -87,7 +87,7 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
     """Run the whole path, or what is left of it, and write ``folder/report.html``.
 
     Args:
-        folder: Where everything goes.
+        folder: Folder for data, runs and report.
         settings: Size and seed.
 
     Returns:
@@ -104,14 +104,13 @@ def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
         pretraining = folder / 'pretrain' / method if method in PRETRAINED else None
         predictions = folder / 'test' / method / 'predictions'
         runs.append(Run(method, scores, predictions, folder / 'finetune' / method, pretraining))
-    write_report(
-        folder / 'report.html', runs, folder / 'data', load_palette('synthetic'), facts(folder, settings, minutes)
-    )
+    facts = quickstart_facts(folder, settings, minutes)
+    write_quickstart_page(folder / 'report.html', runs, folder / 'data', load_palette('synthetic'), facts)
     return {run.name: run.scores['scores']['mIoU'] for run in runs}
 
 
-def facts(folder: Path, settings: Settings, minutes: float) -> dict[str, str]:
-    """What a reader needs to repeat the run."""
+def quickstart_facts(folder: Path, settings: Settings, minutes: float) -> dict[str, str]:
+    """Return the last table of the page: what a reader needs to repeat the run."""
     percent = f'{100 * settings.label_fraction:g}'
     splits = folder / 'data' / 'splits'
     count = {name: len((splits / f'{name}.txt').read_text().split()) for name in ('pretrain', 'test')}

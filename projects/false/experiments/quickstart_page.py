@@ -1,4 +1,4 @@
-"""The page that the quickstart leaves behind: what was done, what came out, and what it is worth."""
+"""The HTML page of the quickstart: what was done, the results, and their limits."""
 
 import html
 from collections.abc import Sequence
@@ -27,29 +27,30 @@ from projects.false.reports.strips import choose_patches, strip
 
 STRIPS = 6
 
-_REMARK = """<p class="note"><b>What this is worth.</b> The data are made by a program, the network is small, the
-training short, and every number comes from one seed. The page shows that the whole path works, from images to scores.
-It is no benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
+_REMARK = """<p class="note"><b>What this is worth.</b> The data are synthetic, the network is small, the training is
+short, and every number comes from one seed. The page shows that the whole path works, from images to scores. It is no
+benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
 
 
-def write_report(
+def write_quickstart_page(
     path: str | Path, runs: Sequence[Run], data_root: str | Path, palette: Palette, facts: dict[str, str]
 ) -> None:
-    """Write the report: one self-contained HTML file.
+    """Write the page: one self-contained HTML file.
 
     Args:
-        path: The file to write; appears whole or not at all.
+        path: The file to write, completely or not at all.
         runs: The models to compare, 1 to 5, in the order of the tables.
         data_root: Folder with ``images/``, ``masks/``, ``splits/test.txt`` and ``dataset.json``.
         palette: Classes and colours of the data.
-        facts: Rows of the last table: seed, numbers of patches and iterations, hardware, date, versions, commands.
+        facts: Rows of the last table, by name: seed, numbers of patches, hardware, date, versions, command, ...
 
     Raises:
         InputError: Scores, predictions, logs or data are missing or do not fit together, or the file cannot be written.
 
     Example:
         >>> runs = [Run('FALSE', json.loads(scores.read_text()), predictions, finetune_folder, pretrain_folder), ...]
-        >>> write_report('work_dirs/quickstart/report.html', runs, 'data/synthetic', load_palette('synthetic'), facts)
+        >>> palette = load_palette('synthetic')
+        >>> write_quickstart_page('work_dirs/quickstart/report.html', runs, 'data/synthetic', palette, facts)
     """
     check_runs(runs, palette.classes)
     sections = [
@@ -81,8 +82,8 @@ def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
         )
     if {'FALSE', 'SimCLR'} <= set(pretrained):
         story += (
-            'SimCLR takes every other image for something different; FALSE looks for those that probably show the same '
-            'thing and pushes them apart less. '
+            'SimCLR treats every other image as something different. FALSE looks for images that probably show the '
+            'same thing and pushes them apart less. '
         )
     scores = ', '.join(
         f'{percent(run.mean("mIoU"))}&nbsp;% from {html.escape(run.name)}{" weights" if run.name == BASELINE else ""}'
@@ -109,14 +110,14 @@ def _strips(runs: Sequence[Run], data_root: Path, palette: Palette) -> str:
     names = choose_patches(data_root, STRIPS)
     rows = '\n'.join(strip(name, runs, data_root, palette) for name in names)
     return (
-        '<p>The test patches with most classes: image, label, and what each network made of it. Chosen by their labels '
-        f'alone, not by the result.</p>{class_legend(palette)}{rows}'
+        '<p>The test patches with the most classes: image, label, and the prediction of each network. They were '
+        f'chosen by their labels alone, not by the result.</p>{class_legend(palette)}{rows}'
     )
 
 
 def _confusion(runs: Sequence[Run], palette: Palette) -> str:
     return (
-        '<p>Of the pixels that the label gives to a class (row), the share in percent that each network gave to every '
-        'class (column, numbered as the rows). Rows sum to 100 before rounding.</p>'
+        '<p>Of the pixels labelled as a class (row), the share in percent that each network predicted as each class '
+        '(column, numbered as the rows). Rows sum to 100 before rounding.</p>'
         f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
     )

@@ -1,6 +1,6 @@
 """Settings of the quickstart, and the work folder that belongs to them.
 
-Nothing heavy is imported here: tools/quickstart.py reads its options from these settings.
+This module imports nothing heavy, as tools/quickstart.py builds its options from the settings.
 """
 
 import json
@@ -17,7 +17,8 @@ class Settings:
     Attributes:
         seed: Seed of scenes, label draw, pretraining and fine-tuning.
         tiles: Number of 512 x 512 scenes, those for validation and test included.
-        val_tiles, test_tiles: How many of them.
+        val_tiles: Number of scenes for validation.
+        test_tiles: Number of scenes for the test.
         epochs: Epochs of pretraining.
         iterations: Iterations of fine-tuning.
         label_fraction: Share of the training patches whose labels are used.
@@ -33,10 +34,10 @@ class Settings:
 
 
 def claim(folder: Path, settings: Settings) -> None:
-    """Make the folder this run's own, so that an interrupted run is continued and no other is mixed in.
+    """Reserve a folder for these settings: an interrupted run goes on there, and no other is mixed in.
 
     Raises:
-        InputError: The folder holds a run with other settings, or something else.
+        InputError: The folder holds a run with other settings or other files, or cannot be written.
     """
     stored = folder / 'settings.json'
     if stored.is_file():

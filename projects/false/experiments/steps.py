@@ -1,4 +1,7 @@
-"""Run commands that depend on each other: logged to files, shown live, skipped once they are done."""
+"""Run commands that depend on each other: logged to files, shown live, skipped once they are done.
+
+A step that is done leaves a record, ``logs/<name>.done``, beside its log. The next run skips every step that has one.
+"""
 
 import json
 import os
@@ -13,26 +16,30 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import write_text
 
 from .children import Child
 
+_REPOSITORY = Path(__file__).resolve().parents[3]
 _EPOCH = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]')
 _ITERATION = re.compile(r'Iter\((?:train|val|test)\)\s+\[\s*(\d+)/(\d+)\]|Epoch\(test\)\s+\[\s*(\d+)/(\d+)\]')
+_POLL_INTERVAL = 0.1  # seconds between two looks at the running commands
+_STOP_TIMEOUT = 10.0  # seconds for commands to end on request, before they are killed
+_MOST_NAMED = 10  # steps done before that are listed one by one
 
 
 @dataclass(frozen=True)
 class Step:
-    """One command.
+    """One command of an experiment.
 
     Attributes:
-        name: Shown to the user; also the name of the log and of the mark that it is done, so ``/`` makes folders.
+        name: Shown to the user, and the name of log and record; ``/`` makes folders.
         command: Program and arguments.
-        resume: Arguments to add if an earlier try left something to continue from.
-        epochs: Length of a pretraining, to show its progress.
+        resume: Returns the arguments to add if an earlier try left something to go on from.
+        epochs: Length of a pretraining, to show its progress; None for other commands.
         needs: Names of the steps that must be done before.
     """
 
@@ -43,135 +50,135 @@ class Step:
     needs: tuple[str, ...] = ()
 
 
-def share_done(line: str, epochs: int | None) -> float | None:
-    """Read off one line of MMEngine's log how far a command is, in [0, 1]; None if the line does not say."""
-    if epochs and (found := _EPOCH.search(line)):
-        epoch, batch, batches = map(int, found.groups())
-        return (epoch - 1 + batch / batches) / epochs
-    if not epochs and (found := _ITERATION.search(line)):
-        done, total = (int(value) for value in found.groups() if value is not None)
-        return done / total
-    return None
-
-
-def step_facts(folder: Path, name: str) -> dict | None:
-    """What is kept of a step that is done: ``seconds``, ``cpu_seconds`` and ``command``; None if it is not done."""
-    mark = mark_of(folder, name)
-    return json.loads(mark.read_text()) if mark.is_file() else None
-
-
-def python(script: str, *arguments: object) -> tuple[str, ...]:
-    """The command line of one of this repository's tools."""
-    root = Path(__file__).resolve().parents[3]
-    return (sys.executable, str(root / 'tools' / script), *map(str, arguments))
+def tool_command(script: str, *arguments: object) -> tuple[str, ...]:
+    """Return the command line of one of this repository's tools."""
+    return (sys.executable, str(_REPOSITORY / 'tools' / script), *map(str, arguments))
 
 
 def resume_if_begun(work: Path) -> Callable[[], Sequence[str]]:
-    """``--resume`` as soon as a work folder has a checkpoint."""
+    """Return ``--resume`` as soon as a work folder has a checkpoint; for :attr:`Step.resume`."""
     return lambda: ('--resume',) if (work / 'last_checkpoint').is_file() else ()
 
 
-def mark_of(folder: Path, name: str) -> Path:
-    """The file that says that a step is done."""
-    return folder / 'logs' / f'{name}.done'
+def run_steps(
+    steps: Sequence[Step],
+    folder: Path,
+    slots: Sequence[Mapping[str, str]] | None = None,
+    on_done: Callable[[Step], None] = lambda step: None,
+) -> dict[str, float]:
+    """Run every step that is not done yet, in the given order, as many at a time as there are slots.
+
+    Args:
+        steps: The steps; each comes after those that it needs.
+        folder: Folder for ``logs/<name>.log`` and ``logs/<name>.done``.
+        slots: Environment variables for each step that may run at a time; by default those of :func:`job_slots`.
+        on_done: Called after every step that ends well in this run.
+
+    Returns:
+        Duration of every step in seconds, also of those done in an earlier run.
+
+    Raises:
+        InputError: A command failed; the message quotes the end of its log. The other running commands are stopped.
+    """
+    folder.joinpath('logs').mkdir(parents=True, exist_ok=True)
+    console = Console()
+    columns = (SpinnerColumn(), TextColumn('{task.description}', markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False) as progress:
+        queue = _StepQueue(steps, folder, list(slots or job_slots()), progress)
+        try:
+            queue.work(on_done)
+        finally:
+            queue.stop()
+    return {step.name: read_record(folder, step.name)['seconds'] for step in steps}
 
 
-_PAUSE = 0.1  # seconds between looks at the children
-_PATIENCE = 10.0  # seconds for what is asked to end
-_MOST_NAMED = 10  # steps that were done before
-
-
-class StepQueue:
-    """What is to do, and what is on its way; the arguments are those of :func:`.steps.run_steps`."""
+class _StepQueue:
+    """The steps that wait and those that run; the arguments are those of :func:`run_steps`."""
 
     def __init__(self, steps: Sequence[Step], folder: Path, slots: list[Mapping[str, str]], progress: Progress) -> None:
-        self.folder, self.free, self.progress = folder, slots, progress
+        self.folder, self.free_slots, self.progress = folder, slots, progress
         self.titles = {step.name: f'[{number}/{len(steps)}] {step.name}' for number, step in enumerate(steps, start=1)}
-        self.done: set[str] = set()
-        self.waiting: list[Step] = []
-        self.running: list[_Running] = []
-        for step in steps:
-            if mark_of(folder, step.name).is_file():
-                self.done.add(step.name)
-            else:
-                self.waiting.append(step)
+        self.done = {step.name for step in steps if is_done(folder, step.name)}
+        self.waiting = [step for step in steps if step.name not in self.done]
+        self.running: list[_RunningStep] = []
         if len(self.done) > _MOST_NAMED:
-            self._say(f'{len(self.done)} of {len(steps)} steps were done before')
+            self._print(f'{len(self.done)} of {len(steps)} steps were done before')
         else:
             for name in sorted(self.done, key=list(self.titles).index):
-                self._say(f'{self.titles[name]}: done before')
-        self.overall: TaskID | None = None
-        if self.waiting:
-            self.overall = progress.add_task('all steps', total=len(steps), completed=len(self.done))
+                self._print(f'{self.titles[name]}: done before')
+        self.overall = progress.add_task(
+            'all steps', total=len(steps), completed=len(self.done), visible=bool(self.waiting)
+        )
 
     def work(self, on_done: Callable[[Step], None]) -> None:
-        """Run everything.
+        """Run all steps.
 
         Raises:
             InputError: A command failed.
         """
         while self.waiting or self.running:
-            self._start_what_can()
+            self._start_ready()
             for run in [run for run in self.running if run.ended()]:
                 self.running.remove(run)
-                self.free.append(run.slot)
-                run.keep(mark_of(self.folder, run.step.name))
+                self.free_slots.append(run.slot)
+                run.write_record(record_path(self.folder, run.step.name))
                 self.done.add(run.step.name)
                 self.progress.advance(self.overall)
                 on_done(run.step)
-                self._say(f'{self.titles[run.step.name]}: {run.seconds:.0f} s')
+                self._print(f'{self.titles[run.step.name]}: {run.seconds:.0f} s')
             self.progress.refresh()
             if self.running:
-                time.sleep(_PAUSE)
+                time.sleep(_POLL_INTERVAL)
 
     def stop(self) -> None:
-        """End everything that runs."""
+        """Stop all running commands."""
         for run in self.running:
             run.child.stop()
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _STOP_TIMEOUT
         while any(run.child.poll() is None for run in self.running):
             if time.monotonic() > deadline:
                 for run in self.running:
                     run.child.stop(signal.SIGKILL)
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_INTERVAL)
 
-    def _start_what_can(self) -> None:
+    def _start_ready(self) -> None:
         ready = [step for step in self.waiting if self.done.issuperset(step.needs)]
         if not ready and not self.running and self.waiting:
             raise ValueError(f'step {self.waiting[0].name!r} needs {self.waiting[0].needs}, which no step gives')
-        for step in ready[: len(self.free)]:
+        for step in ready[: len(self.free_slots)]:
             self.waiting.remove(step)
+            title = self.titles[step.name]
             if not self.progress.console.is_terminal:
-                self._say(f'{self.titles[step.name]} ...')
-            self.running.append(_Running(step, self.titles[step.name], self.folder, self.free.pop(0), self.progress))
+                self._print(f'{title} ...')
+            self.running.append(_RunningStep(step, title, self.folder, self.free_slots.pop(0), self.progress))
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-class _Running:
-    """One step on its way: a child, its log, its line of progress."""
+class _RunningStep:
+    """A step that runs: its process, its log and its progress bar."""
 
     def __init__(self, step: Step, title: str, folder: Path, slot: Mapping[str, str], progress: Progress) -> None:
         self.step, self.slot, self.progress = step, slot, progress
         self.log = folder / 'logs' / f'{step.name}.log'
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.read = self.log.stat().st_size if self.log.is_file() else 0
+        self.bytes_read = self.log.stat().st_size if self.log.is_file() else 0
         self.begun, self.seconds = time.monotonic(), 0.0
         self.child = Child([*step.command, *step.resume()], self.log, slot)
         self.task = progress.add_task(title, total=1.0)
 
     def ended(self) -> bool:
-        """Look at the child and at its log.
+        """Update the progress from the log, and tell whether the command has ended.
 
         Raises:
-            InputError: It failed.
+            InputError: The command failed.
         """
         status = self.child.poll()
         with self.log.open(errors='replace') as file:
-            file.seek(self.read)
+            file.seek(self.bytes_read)
             new = file.read()
-        self.read += len(new.encode(errors='replace'))
+        self.bytes_read += len(new.encode(errors='replace'))
         shares = [share for line in new.splitlines() if (share := share_done(line, self.step.epochs)) is not None]
         if shares:
             self.progress.update(self.task, completed=shares[-1])
@@ -184,33 +191,52 @@ class _Running:
             raise InputError(f'step {self.step.name!r} ended with status {status}: {lines[-1]} (whole log: {self.log})')
         return True
 
-    def keep(self, mark: Path) -> None:
-        """Leave the mark that it is done."""
-        facts = {'seconds': self.seconds, 'cpu_seconds': self.child.cpu_seconds, 'command': self.step.command}
-        write_text(mark, json.dumps(facts))
+    def write_record(self, path: Path) -> None:
+        """Write the record that the step is done."""
+        record = {'seconds': self.seconds, 'cpu_seconds': self.child.cpu_seconds, 'command': self.step.command}
+        write_text(path, json.dumps(record))
 
 
-def cores() -> int:
-    """How many CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+def share_done(line: str, epochs: int | None) -> float | None:
+    """Read the progress of a command, in [0, 1], from a line of MMEngine's log; None if the line has none."""
+    if epochs and (found := _EPOCH.search(line)):
+        epoch, batch, batches = map(int, found.groups())
+        return (epoch - 1 + batch / batches) / epochs
+    if not epochs and (found := _ITERATION.search(line)):
+        done, total = (int(value) for value in found.groups() if value is not None)
+        return done / total
+    return None
+
+
+def record_path(folder: Path, name: str) -> Path:
+    """Return the file that exists once a step is done."""
+    return folder / 'logs' / f'{name}.done'
+
+
+def is_done(folder: Path, name: str) -> bool:
+    """Tell whether a step is done."""
+    return record_path(folder, name).is_file()
+
+
+def read_record(folder: Path, name: str) -> dict:
+    """Read the record of a step that is done: ``seconds``, ``cpu_seconds`` and ``command``."""
+    return json.loads(record_path(folder, name).read_text())
 
 
 def job_slots(jobs: int | None = None) -> list[dict[str, str]]:
-    """The variables of every job that may run at a time, on this machine; as of :func:`share_out`."""
-    import torch
-
+    """Return the environment variables for every job that may run at a time on this machine; see :func:`share_out`."""
     given = os.environ.get('CUDA_VISIBLE_DEVICES')
     gpus = given.split(',') if given else [str(number) for number in range(torch.cuda.device_count())]
-    return share_out(jobs, gpus[: torch.cuda.device_count()], cores())
+    return share_out(jobs, gpus[: torch.cuda.device_count()], count_cores())
 
 
 def share_out(jobs: int | None, gpus: Sequence[str], cores: int) -> list[dict[str, str]]:
     """Give every job a GPU, or a share of the cores.
 
     Args:
-        jobs: How many, at least 1; None takes one a GPU, or one a core, with one computing thread: two small trainings
-            beside each other end sooner than one after the other with two threads each.
-        gpus: Their names, as ``CUDA_VISIBLE_DEVICES`` has them; more jobs than GPUs share them in turn.
+        jobs: Number of jobs, at least 1. None takes one job per GPU, or one single-threaded job per core, since two
+            small trainings side by side finish sooner than one after the other with two threads each.
+        gpus: Their names in ``CUDA_VISIBLE_DEVICES``; more jobs than GPUs share them in turn.
         cores: Number of CPU cores.
 
     Raises:
@@ -224,44 +250,17 @@ def share_out(jobs: int | None, gpus: Sequence[str], cores: int) -> list[dict[st
     return [{'OMP_NUM_THREADS': str(max(1, cores // jobs))} for _ in range(jobs)]
 
 
-def run_steps(
-    steps: Sequence[Step],
-    folder: Path,
-    slots: Sequence[Mapping[str, str]] | None = None,
-    on_done: Callable[[Step], None] = lambda step: None,
-) -> dict[str, float]:
-    """Run every step that is not done yet, as many at a time as there are slots, in the order given.
-
-    Args:
-        steps: Every step after those that it needs.
-        folder: Where ``logs/<name>.log`` and ``logs/<name>.done`` go.
-        slots: As of :func:`job_slots`, the default.
-        on_done: Called after every step that ends well; not for those that were done before.
-
-    Returns:
-        Seconds of every step, of an earlier run for those that were done.
-
-    Raises:
-        InputError: A command failed; the message quotes the end of its log. The others that run are ended.
-    """
-    folder.joinpath('logs').mkdir(parents=True, exist_ok=True)
-    console = Console()
-    columns = (SpinnerColumn(), TextColumn('{task.description}', markup=False), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal, auto_refresh=False) as progress:
-        queue = StepQueue(steps, folder, list(slots or job_slots()), progress)
-        try:
-            queue.work(on_done)
-        finally:
-            queue.stop()
-    return {step.name: step_facts(folder, step.name)['seconds'] for step in steps}
+def count_cores() -> int:
+    """Count the CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
 
 
 def hardware() -> str:
-    """Such as ``x86_64, 2 cores, no GPU``."""
+    """Describe this machine, such as ``x86_64, 2 cores, no GPU``."""
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
-    return f'{platform.machine()}, {cores()} cores, {gpu}'
+    return f'{platform.machine()}, {count_cores()} cores, {gpu}'
 
 
 def software() -> str:
-    """Versions of Python and PyTorch."""
+    """Name the versions of Python and PyTorch."""
     return f'Python {platform.python_version()}, torch {torch.__version__}'

@@ -3,15 +3,15 @@ import re
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark.page import write_benchmark_report
-from projects.false.experiments.benchmark.summary import compare
+from projects.false.experiments.benchmark.page import write_benchmark_page
+from projects.false.experiments.benchmark.summary import compare_methods
 from projects.false.reports.page import page, write_page
 from tests.helpers.finished_benchmark import all_results, content
 from tests.helpers.html_elements import elements
 
 
 def written(tmp_path, made):
-    write_benchmark_report(tmp_path / 'out' / 'report.html', made)
+    write_benchmark_page(tmp_path / 'out' / 'report.html', made)
     return (tmp_path / 'out' / 'report.html').read_text(encoding='utf-8')
 
 
@@ -62,8 +62,8 @@ def test_more_methods_than_can_be_told_apart_come_in_groups(finished, tmp_path):
 
 
 def test_what_is_not_there_is_left_out(finished, tmp_path):
-    one = compare(all_results(('SimCLR',)), ('SimCLR',), 'SimCLR', (1, 2), (1, 2, 3))
-    text = written(tmp_path, content(finished, comparisons=one, shown={}))
+    one = compare_methods(all_results(('SimCLR',)), ('SimCLR',), 'SimCLR', (1, 2), (1, 2, 3))
+    text = written(tmp_path, content(finished, comparisons=one, files={}))
     assert 'No difference to SimCLR yet' in text
     assert not {'Patches', 'Training'} & set(re.findall('<h2>(.*?)</h2>', text))
     assert 'class="intervals"' not in text

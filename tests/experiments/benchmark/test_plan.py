@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark.outputs import shown_runs
+from projects.false.experiments.benchmark.outputs import choose_shown_runs
 from projects.false.experiments.benchmark.recipes import digest
 from projects.false.experiments.benchmark.runner import Benchmark
 from projects.false.experiments.benchmark.spec import read_spec
@@ -55,7 +55,7 @@ def opened(data, tmp_path):
         spec = read_spec(str(write_spec(tmp_path / 'tiny.py', data, changes)))
         with Benchmark(spec, tmp_path / 'out', **arguments) as benchmark:
             if begun:
-                benchmark.claim()
+                benchmark.write_settings()
                 for name in by_name(benchmark):
                     log = tmp_path / 'out' / 'logs' / f'{name}.log'
                     log.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def test_every_run_has_its_steps_in_order(opened):
     assert by_name(benchmark)['finetune/upernet/50pct/simclr/seed2_draw3'].needs == ('pretrain/simclr/seed2',)
     assert by_name(benchmark)['finetune/upernet/50pct/random/seed2_draw3'].needs == ()
     assert benchmark.methods == ('random', 'simclr')
-    assert [run.shown for run in benchmark.plan.runs].count(True) == 2 * 2  # a method and fraction each
+    assert [run.predictions for run in benchmark.plan.runs].count(True) == 2 * 2  # a method and fraction each
 
 
 def test_commands(opened, data, tmp_path):
@@ -157,7 +157,7 @@ def test_data_made_by_other_commands_is_refused(opened, data, tmp_path):
         json.dumps(json.loads(stored.read_text()) | {'prepare': digest((('a.py', '{data}', '--seed', '1'),))})
     )
     opened(made.format(1))
-    with pytest.raises(InputError, match=r'out/data: was made, or begun, by other commands than data\.prepare has now'):
+    with pytest.raises(InputError, match=r'out/data: was made by other commands than data\.prepare now has'):
         opened(made.format(2))
 
 
@@ -172,11 +172,11 @@ def test_the_pictures_are_of_runs_whose_predictions_were_kept(opened, tmp_path):
     """Kept for the first seed and draw of the spec as it was, which a later call may order otherwise or leave out."""
     benchmark = opened('dict(seeds=[2, 1], draws=[1])')
     results = [{'run': run.key._asdict()} for run in benchmark.plan.runs]
-    assert shown_runs(benchmark, results) == {}
+    assert choose_shown_runs(benchmark, results) == {}
     for run in benchmark.plan.runs:
         if run.key.seed == 1:
-            (tmp_path / 'out' / run.names[2] / 'predictions').mkdir(parents=True)
-    shown = shown_runs(benchmark, results)
+            (tmp_path / 'out' / run.testing / 'predictions').mkdir(parents=True)
+    shown = choose_shown_runs(benchmark, results)
     assert set(shown) == {('upernet', 0.5, 'random'), ('upernet', 0.5, 'simclr')}
     for entry in shown.values():
         assert entry.predictions.parent.name == 'seed1_draw1'

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.false import InputError
-from projects.false.experiments.benchmark.runner import append_result, keep_weights_alone, read_results
+from projects.false.experiments.benchmark.runner import append_result, drop_training_state, read_results
 
 RESULTS = st.lists(
     st.fixed_dictionaries({'run': st.fixed_dictionaries({'method': st.text()}), 'value': st.floats(0, 100)}), max_size=4
@@ -63,7 +63,7 @@ def test_weights_stay_and_the_rest_goes(tmp_path):
     torch.save({'state_dict': state, 'meta': {'method': 'FALSE'}}, tmp_path / 'backbone.pth')
     before = (tmp_path / 'backbone.pth').read_bytes()
     for _ in range(2):
-        keep_weights_alone(tmp_path)
+        drop_training_state(tmp_path)
         kept = torch.load(tmp_path / 'iter_3.pth', weights_only=True)
         assert kept.keys() == {'meta', 'state_dict'}
         assert kept['meta'] == {'iter': 3}

@@ -53,7 +53,7 @@ def test_values_and_places(tmp_path):
     assert (spec.name, spec.title, spec.seeds, spec.fractions) == ('mine', 'A title', (4, 5), (0.1,))
     assert isinstance(spec.protocols['upernet'], Recipe)
     assert spec.protocols['upernet'].options['model.data_preprocessor.size'] == (64, 64)
-    located = spec.located(Path('in a,{data}folder'))
+    located = spec.with_paths(Path('in a,{data}folder'))
     assert located.data_root == 'in a,{data}folder/data'
     assert located.prepare[0] == ('make.py', 'in a,{data}folder/a', 'two words', 'in a,{data}folder/data')
 

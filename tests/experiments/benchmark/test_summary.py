@@ -7,14 +7,20 @@ import statistics
 
 import pytest
 
-from projects.false.experiments.benchmark.summary import compare, coverage_note, csv_table, json_table, markdown_table
+from projects.false.experiments.benchmark.summary import (
+    compare_methods,
+    coverage_note,
+    csv_table,
+    json_table,
+    markdown_table,
+)
 from tests.helpers.finished_benchmark import MATRIX, all_results, result
 
 METHODS, SEEDS, DRAWS = ('random', 'FALSE', 'SimCLR'), (1, 2), (1, 2, 3)
 
 
 def compared(results, seeds=SEEDS, draws=DRAWS):
-    return compare(results, METHODS, 'SimCLR', seeds, draws)
+    return compare_methods(results, METHODS, 'SimCLR', seeds, draws)
 
 
 def test_means_and_spreads():
@@ -87,9 +93,9 @@ def test_the_three_formats_say_the_same():
     ('seeds', 'draws', 'text'),
     [
         ((1, 2), (1, 2), 'It covers pretraining seeds and label draws, not other imagery'),
-        ((1,), (1, 2), 'the choice of labelled patches alone: how other pretraining seeds would do, it cannot tell'),
-        ((1, 2), (1,), 'It covers pretraining alone: how other labelled patches would do, it cannot tell'),
-        ((1,), (1,), 'nothing tells chance apart: there is no interval'),
+        ((1,), (1, 2), 'the choice of labelled patches alone, not that of the pretraining seed'),
+        ((1, 2), (1,), 'It covers the pretraining seed alone, not the choice of labelled patches'),
+        ((1,), (1,), 'one label draw there is no interval, and chance is not ruled out'),
     ],
 )
 def test_it_says_what_the_intervals_cannot_cover(seeds, draws, text):

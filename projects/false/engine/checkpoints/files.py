@@ -47,7 +47,8 @@ def _name_of_statistic(owner: type, name: str) -> str:
     return name
 
 
-_rebuild_array, _rebuild_scalar = np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]
+_rebuild_array: Any = np.empty(0).__reduce__()[0]
+_rebuild_scalar: Any = np.float64(0).__reduce__()[0]
 _NUMBER_CODES = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat'] + 'SU'
 
 # As torch.serialization.safe_globals takes them: types, or pairs of a replacement and the name in the file that it

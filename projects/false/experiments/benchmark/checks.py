@@ -1,4 +1,4 @@
-"""Whether a benchmark fits its data, known before anything is trained."""
+"""Check before any training that a benchmark fits its data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,17 +20,18 @@ from .spec import Spec
 
 @dataclass(frozen=True)
 class BenchmarkData:
-    """What the runs read.
+    """The data that the runs read.
 
     Attributes:
-        root: Absolute.
+        root: Absolute path of the folder.
         palette: Classes and colours.
         digest: Fingerprint of the patches and of the list to pretrain on.
-        part_digest: Of the list to report on.
-        unlabelled, tested: Numbers of patches to pretrain on and to report on.
-        lists: Name of the list of labelled patches by fraction and draw.
-        patches: Names of the patches in each.
-        labelled: Number of patches in each.
+        part_digest: Fingerprint of the list to test on.
+        unlabelled: Number of patches to pretrain on.
+        tested: Number of patches to test on.
+        lists: Name of the list of labelled patches, by fraction and draw.
+        patches: Names of the patches in each of these lists.
+        labelled: Number of patches in each of these lists.
     """
 
     root: Path
@@ -45,7 +46,7 @@ class BenchmarkData:
 
 
 def check_data(spec: Spec, part: str) -> BenchmarkData:
-    """Look at the data, and draw the lists of labelled patches that are missing.
+    """Check the data, and draw the lists of labelled patches that are missing.
 
     Raises:
         InputError: The data is missing, a list is empty or damaged, or patches that need labels have none.
@@ -85,10 +86,10 @@ def check_data(spec: Spec, part: str) -> BenchmarkData:
 
 
 def check_fine_tuning(name: str, config: Config, data: BenchmarkData) -> None:
-    """Compare the classes of a protocol with those of the data.
+    """Check that a protocol has the classes of the data.
 
     Raises:
-        InputError: They differ.
+        InputError: The classes differ.
     """
     for loader in ('train_dataloader', 'test_dataloader'):
         palette = config[loader].dataset.get('palette')
@@ -106,10 +107,10 @@ def check_fine_tuning(name: str, config: Config, data: BenchmarkData) -> None:
 
 
 def check_pretraining(configs: Mapping[str, Config], data: BenchmarkData) -> None:
-    """Check that every pretraining fills its batches, and that all see as many images.
+    """Check that every pretraining fills its batches, and that all see the same number of images.
 
     Raises:
-        InputError: One does not, or their lengths differ.
+        InputError: A pretraining does not fill a batch, or the numbers differ.
     """
     seen: dict[int, str] = {}
     for name, config in configs.items():
@@ -123,7 +124,7 @@ def check_pretraining(configs: Mapping[str, Config], data: BenchmarkData) -> Non
             raise InputError(f'methods.{name} ({config.filename}): {error}') from error
         seen.setdefault(steps * batch * config.train_cfg.max_epochs, name)
     if len(seen) > 1:
-        told = ', '.join(f'{name} {number}' for number, name in seen.items())
+        counts = ', '.join(f'{name} {number}' for number, name in seen.items())
         raise InputError(
-            f'methods see different numbers of images ({told}); set budget.epochs and the same batch size for all'
+            f'methods see different numbers of images ({counts}); set budget.epochs and the same batch size for all'
         )

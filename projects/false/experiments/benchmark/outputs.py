@@ -1,4 +1,4 @@
-"""Run a benchmark and write its results: tables in three formats, facts and the report."""
+"""Run a benchmark from its spec to tables in three formats and an HTML report."""
 
 import sys
 from collections.abc import Sequence
@@ -9,15 +9,116 @@ from rich.console import Console
 from projects.false.common.errors import InputError
 from projects.false.common.files import write_text
 
-from ..steps import hardware, step_facts
-from .page import BenchmarkPage, Shown, write_benchmark_report
-from .runner import Benchmark, run_key
+from ..steps import hardware, is_done, read_record
+from .page import BenchmarkPage, RunFiles, write_benchmark_page
+from .plan import RunKey
+from .runner import Benchmark
 from .spec import Recipe, choose_protocols, read_spec
-from .summary import Comparison, compare, csv_table, json_table, markdown_table
+from .summary import MethodComparison, compare_methods, csv_table, json_table, markdown_table
+
+
+def run_benchmark(
+    spec: str,
+    work_dir: Path | None = None,
+    part: str | None = None,
+    methods: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    jobs: int | None = None,
+    dry_run: bool = False,
+    report_only: bool = False,
+    audit: Path | None = None,
+    cfg_options: dict | None = None,
+) -> list[MethodComparison]:
+    """Run a benchmark, or what is left of it, and write tables and report, as ``tools/run_benchmark.py`` does.
+
+    Args:
+        spec: Config of the benchmark.
+        work_dir: Work folder; by default ``work_dirs/benchmarks/NAME``.
+        part: Part of the data to test on, ``val`` or ``test``; None takes that of the spec.
+        methods: Methods or tiers of the spec; none means all.
+        protocols: Protocols of the spec; none means all.
+        jobs: Number of trainings at a time; None takes one per GPU, or one per core.
+        dry_run: Check everything, print what would run, and stop.
+        report_only: Run nothing; write tables and report of what is finished.
+        audit: Folder of a false-negative audit, for the report.
+        cfg_options: Changes to the spec, by dotted key.
+
+    Returns:
+        The comparisons of the methods; none after ``dry_run``.
+
+    Raises:
+        InputError: Spec, data or folder are not usable, another runner uses the folder, a step failed, or nothing is
+            finished.
+    """
+    chosen = choose_protocols(read_spec(spec, cfg_options), protocols)
+    folder = work_dir or Path('work_dirs', 'benchmarks', chosen.name)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
+    with Benchmark(chosen, folder, part, methods, jobs) as benchmark:
+        console.print(_workload(benchmark))
+        if dry_run:
+            return []
+        if not report_only:
+            benchmark.run()
+        results = benchmark.results()
+        if not results:
+            raise InputError(f'{folder}: no run on the {benchmark.part} part is finished; call without --report-only')
+        found = compare_methods(results, benchmark.methods, chosen.baseline, chosen.seeds, chosen.draws)
+        text = write_outputs(benchmark, found, results, audit)
+    console.print(text)
+    console.print(f'report: {(folder / benchmark.part / "report.html").resolve()}')
+    return found
+
+
+def _workload(benchmark: Benchmark) -> str:
+    plan, data = benchmark.plan, benchmark.data
+    finished = len(benchmark.results())
+    pretrainings = len({run.pretraining for run in plan.runs if run.pretraining})
+    return (
+        f'{benchmark.spec.name}: {len(benchmark.methods)} methods, {pretrainings} pretrainings on {data.unlabelled} '
+        f'patches, {len(plan.runs)} fine-tunings, each tested on {data.tested} patches ({benchmark.part}); '
+        f'{finished} finished, {len(benchmark.slots)} at a time'
+    )
+
+
+def write_outputs(
+    benchmark: Benchmark, found: Sequence[MethodComparison], results: Sequence[dict], audit: Path | None = None
+) -> str:
+    """Write tables and report into ``WORK_DIR/PART``.
+
+    Returns:
+        The table in Markdown.
+
+    Raises:
+        InputError: A file cannot be written, or predictions or logs are missing.
+    """
+    place, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
+    text = markdown_table(found, baseline)
+    files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
+    for name, content in files.items():
+        try:
+            write_text(place / name, content)
+        except OSError as error:
+            raise InputError(f'{place / name}: cannot be written ({error.strerror}); free space') from error
+    write_benchmark_page(
+        place / 'report.html',
+        BenchmarkPage(
+            title=benchmark.spec.title,
+            lead=benchmark_lead(benchmark),
+            baseline=baseline,
+            comparisons=found,
+            files=choose_shown_runs(benchmark, results),
+            data_root=benchmark.data.root,
+            part=benchmark.part,
+            palette=benchmark.data.palette,
+            facts=benchmark_facts(benchmark, results),
+            audit=audit,
+        ),
+    )
+    return text
 
 
 def benchmark_lead(benchmark: Benchmark) -> str:
-    """What was done, in plain sentences."""
+    """Describe in plain sentences what was done."""
     spec, data = benchmark.spec, benchmark.data
     return (
         f'{_count(len(benchmark.methods), "method")} ({", ".join(benchmark.methods)}), '
@@ -29,7 +130,7 @@ def benchmark_lead(benchmark: Benchmark) -> str:
 
 
 def benchmark_facts(benchmark: Benchmark, results: Sequence[dict]) -> dict[str, str]:
-    """Rows of the last table of the report."""
+    """Return the rows of the last table of the report."""
     spec, plan = benchmark.spec, benchmark.plan
     starts = []
     for name in benchmark.methods:
@@ -55,12 +156,13 @@ def benchmark_facts(benchmark: Benchmark, results: Sequence[dict]) -> dict[str, 
 
 
 def _time(benchmark: Benchmark, results: Sequence[dict]) -> str:
-    """All steps behind the results, each once, wherever they ran."""
-    names = {name for run in benchmark.plan.runs for name in run.names if name}
-    facts = [found for name in names if (found := step_facts(benchmark.folder, name))]
-    text = f'{sum(found["seconds"] for found in facts) / 60:.1f} minutes, added up over {_count(len(facts), "step")}'
-    if all(found['cpu_seconds'] is not None for found in facts):
-        text += f'; {sum(found["cpu_seconds"] for found in facts) / 60:.1f} minutes of CPU time'
+    """Add up the time of all steps behind the results, each counted once."""
+    names = {name for run in benchmark.plan.runs for name in run.step_names}
+    records = [read_record(benchmark.folder, name) for name in names if is_done(benchmark.folder, name)]
+    minutes = sum(record['seconds'] for record in records) / 60
+    text = f'{minutes:.1f} minutes, added up over {_count(len(records), "step")}'
+    if all(record['cpu_seconds'] is not None for record in records):
+        text += f'; {sum(record["cpu_seconds"] for record in records) / 60:.1f} minutes of CPU time'
     return text
 
 
@@ -74,101 +176,27 @@ def _count(number: int, noun: str) -> str:
     return f'{number} {noun}{"" if number == 1 else "s"}'
 
 
-def run_benchmark(
-    spec: str,
-    work_dir: Path | None = None,
-    part: str | None = None,
-    methods: Sequence[str] = (),
-    protocols: Sequence[str] = (),
-    jobs: int | None = None,
-    dry_run: bool = False,
-    report_only: bool = False,
-    audit: Path | None = None,
-    cfg_options: dict | None = None,
-) -> list[Comparison]:
-    """Do what ``tools/run_benchmark.py`` does; the arguments are its options.
+def choose_shown_runs(benchmark: Benchmark, results: Sequence[dict]) -> dict[tuple[str, float, str], RunFiles]:
+    """Choose one run of every method for the pictures and curves of the report.
 
-    Raises:
-        InputError: Spec, data or folder do not do, another runner is at work, a step failed, or nothing is finished.
-    """
-    chosen = choose_protocols(read_spec(spec, cfg_options), protocols)
-    folder = work_dir or Path('work_dirs', 'benchmarks', chosen.name)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
-    with Benchmark(chosen, folder, part, methods, jobs) as benchmark:
-        console.print(_amount(benchmark))
-        if dry_run:
-            return []
-        if not report_only:
-            benchmark.run()
-        results = benchmark.results()
-        if not results:
-            raise InputError(f'{folder}: no run on the {benchmark.part} part is finished; call without --report-only')
-        found = compare(results, benchmark.methods, chosen.baseline, chosen.seeds, chosen.draws)
-        text = write_outputs(benchmark, found, results, audit)
-    console.print(text)
-    console.print(f'report: {(folder / benchmark.part / "report.html").resolve()}')
-    return found
-
-
-def write_outputs(
-    benchmark: Benchmark, found: Sequence[Comparison], results: Sequence[dict], audit: Path | None = None
-) -> str:
-    """Write tables and report into the folder of the part.
+    All methods are shown with the same seed and draw: the pair with predictions of the most methods.
 
     Returns:
-        The table in Markdown.
-
-    Raises:
-        InputError: A file cannot be written, or what the pictures are made of is missing.
+        Files of a run, by protocol, fraction and method.
     """
-    place, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
-    text = markdown_table(found, baseline)
-    files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
-    for name, content in files.items():
-        try:
-            write_text(place / name, content)
-        except OSError as error:
-            raise InputError(f'{place / name}: cannot be written ({error.strerror}); free space') from error
-    write_benchmark_report(
-        place / 'report.html',
-        BenchmarkPage(
-            title=benchmark.spec.title,
-            lead=benchmark_lead(benchmark),
-            baseline=baseline,
-            comparisons=found,
-            shown=shown_runs(benchmark, results),
-            data_root=benchmark.data.root,
-            part=benchmark.part,
-            palette=benchmark.data.palette,
-            facts=benchmark_facts(benchmark, results),
-            audit=audit,
-        ),
-    )
-    return text
-
-
-def shown_runs(benchmark: Benchmark, results: Sequence[dict]) -> dict[tuple[str, float, str], Shown]:
-    """One run of every method, of the seed and draw whose predictions were kept when most methods were tested."""
-    finished = {run_key(result) for result in results}
-    kept: dict[tuple[str, float], dict[tuple[int, int], dict[str, Shown]]] = {}
+    finished = {RunKey(**result['run']) for result in results}
+    by_comparison: dict[tuple[str, float], dict[tuple[int, int], dict[str, RunFiles]]] = {}
     for run in benchmark.plan.runs:
-        pretraining, tuning, test = (name and benchmark.folder / name for name in run.names)
-        if run.key in finished and (test / 'predictions').is_dir():
-            of_pair = kept.setdefault(run.key[:2], {}).setdefault((run.key.seed, run.key.draw), {})
-            of_pair[run.key.method] = Shown(test / 'predictions', tuning, pretraining)
+        predictions = benchmark.folder / run.testing / 'predictions'
+        if run.key in finished and predictions.is_dir():
+            pairs = by_comparison.setdefault((run.key.protocol, run.key.fraction), {})
+            pairs.setdefault((run.key.seed, run.key.draw), {})[run.key.method] = RunFiles(
+                predictions=predictions,
+                training_log=benchmark.folder / run.fine_tuning,
+                pretraining_log=benchmark.folder / run.pretraining if run.pretraining else None,
+            )
     return {
-        (*comparison, method): shown
-        for comparison, pairs in kept.items()
-        for method, shown in max(pairs.values(), key=len).items()
+        (protocol, fraction, method): files
+        for (protocol, fraction), pairs in by_comparison.items()
+        for method, files in max(pairs.values(), key=len).items()
     }
-
-
-def _amount(benchmark: Benchmark) -> str:
-    plan, data = benchmark.plan, benchmark.data
-    finished = len(benchmark.results())
-    pretrainings = len({run.names[0] for run in plan.runs if run.names[0]})
-    return (
-        f'{benchmark.spec.name}: {len(benchmark.methods)} methods, {pretrainings} pretrainings on {data.unlabelled} '
-        f'patches, {len(plan.runs)} fine-tunings, each tested on {data.tested} patches ({benchmark.part}); '
-        f'{finished} finished, {len(benchmark.slots)} at a time'
-    )

@@ -1,19 +1,17 @@
-"""The page of a benchmark: who is better, by how much, how sure that is, and what it looks like."""
+"""The HTML page of a benchmark: scores, differences with their intervals, classes, example patches and curves."""
 
 import html
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import Palette
 from projects.false.reports.charts import Interval, bar_chart, class_legend, interval_chart, run_legend
 from projects.false.reports.curves import loss_curves
-from projects.false.reports.page import POLICY, page, write_page
+from projects.false.reports.page import page, write_page
 from projects.false.reports.score_tables import (
     MEANS,
     MOST_RUNS,
@@ -25,18 +23,20 @@ from projects.false.reports.score_tables import (
 )
 from projects.false.reports.strips import choose_patches, strip
 
-from .summary import HEADLINE, Comparison, MethodSummary, coverage_note, difference_text
+from .audit_section import audit_section
+from .summary import HEADLINE, MethodComparison, MethodSummary, coverage_note, difference_text
 
 STRIPS = 6
 
 
 @dataclass(frozen=True)
-class Shown:
-    """Where the pictures of one method under one protocol and fraction come from.
+class RunFiles:
+    """The files of one run, from which the pictures and curves of a method are drawn.
 
     Attributes:
-        predictions: Folder of predicted masks of one run; None leaves the strips out.
-        training_log, pretraining_log: As of :class:`.runs.Run`, of one run.
+        predictions: Folder of its predicted masks; None leaves the strips out.
+        training_log: Work folder of the fine-tuning; None leaves its curve out.
+        pretraining_log: Work folder of the pretraining; None without one.
     """
 
     predictions: Path | None = None
@@ -46,26 +46,26 @@ class Shown:
 
 @dataclass(frozen=True)
 class BenchmarkPage:
-    """What a page is made of.
+    """The content of a page.
 
     Attributes:
         title: Plain text.
         lead: Plain text.
         baseline: The method that others are compared with.
-        comparisons: The summaries.
-        shown: For every comparison (protocol and fraction) and method, where its pictures come from.
+        comparisons: The comparisons of the methods.
+        files: For every protocol, fraction and method, the files of the run to show.
         data_root: Folder of the patches.
         part: Name of the list that was tested on.
         palette: Classes and colours.
-        facts: Rows of the last table.
-        audit: Folder with the audit.html of an audit of false negatives; None leaves it out.
+        facts: Rows of the last table, by name.
+        audit: Folder with the ``audit.html`` of a false-negative audit; None leaves it out.
     """
 
     title: str
     lead: str
     baseline: str
-    comparisons: Sequence[Comparison]
-    shown: Mapping[tuple[str, float, str], Shown]
+    comparisons: Sequence[MethodComparison]
+    files: Mapping[tuple[str, float, str], RunFiles]
     data_root: Path
     part: str
     palette: Palette
@@ -73,8 +73,8 @@ class BenchmarkPage:
     audit: Path | None = None
 
 
-def write_benchmark_report(path: Path, content: BenchmarkPage) -> None:
-    """Write the page: one self-contained HTML file, whole or not at all.
+def write_benchmark_page(path: Path, content: BenchmarkPage) -> None:
+    """Write the page: one self-contained HTML file, completely or not at all.
 
     Raises:
         InputError: Predictions, logs or data are missing or do not fit together, or the file cannot be written.
@@ -91,14 +91,16 @@ def write_benchmark_report(path: Path, content: BenchmarkPage) -> None:
         sections.append((f'Confusion{name}', _confusion(runs, content.palette)))
         curves = ''.join(loss_curves(group) for group in _groups(runs, content.baseline, once=True))
         if curves:
-            sections.append((f'Training{name}', f'<p>One run of every method, of the same seed and draw.</p>{curves}'))
+            sections.append(
+                (f'Training{name}', f'<p>One run of every method, with the same seed and draw.</p>{curves}')
+            )
     if content.audit is not None:
-        sections.append(('Audit of false negatives', _audit(content.audit)))
+        sections.append(('Audit of false negatives', audit_section(content.audit)))
     sections.append(('Facts', facts_table(dict(content.facts))))
     write_page(path, page(content.title, f'<p>{html.escape(content.lead)}</p>', sections))
 
 
-def _results(comparison: Comparison, baseline: str) -> str:
+def _results(comparison: MethodComparison, baseline: str) -> str:
     best = max((row.means[HEADLINE] for row in comparison.rows), default=math.nan)
     rows = []
     for row in comparison.rows:
@@ -119,27 +121,36 @@ def _results(comparison: Comparison, baseline: str) -> str:
     if not found:
         return table
     intervals = [Interval(name, difference.mean, difference.low, difference.high) for name, difference in found]
-    told = '; '.join(f'{row.method} {difference_text(row)}' for row in comparison.rows if row.difference is not None)
+    values = '; '.join(f'{row.method} {difference_text(row)}' for row in comparison.rows if row.difference is not None)
     label = f'{HEADLINE} minus that of {baseline}, in points'
-    return f'{table}<figure class="intervals">{interval_chart(intervals, label, f"{label}: {told}")}</figure>'
+    return f'{table}<figure class="intervals">{interval_chart(intervals, label, f"{label}: {values}")}</figure>'
 
 
 def _note(content: BenchmarkPage) -> str:
     text = html.escape(coverage_note(content.comparisons, content.baseline))
     if content.part == 'val':
-        text += ' These are the patches that settings are chosen on; what is reported comes from --part test.'
+        text += ' These patches serve to choose settings; what is reported comes from --part test.'
     return text
 
 
-def _as_run(row: MethodSummary, comparison: Comparison, content: BenchmarkPage) -> Run:
-    shown = content.shown.get((comparison.protocol, comparison.fraction, row.method), Shown())
+def _as_run(row: MethodSummary, comparison: MethodComparison, content: BenchmarkPage) -> Run:
+    files = content.files.get((comparison.protocol, comparison.fraction, row.method), RunFiles())
     means = {name: None if math.isnan(value) else value for name, value in row.means.items()}
     scores = {'scores': means, 'classes': list(content.palette.classes), 'confusion_matrix': row.matrix}
-    return Run(row.method, scores, shown.predictions, shown.training_log, shown.pretraining_log)
+    return Run(
+        row.method,
+        scores,
+        files.predictions,  # type: ignore[arg-type]  # without them the strips, which alone read them, are left out
+        files.training_log,
+        files.pretraining_log,
+    )
 
 
 def _groups(runs: Sequence[Run], baseline: str, once: bool = False) -> list[list[Run]]:
-    """As many runs together as can be told apart, the baseline in each group; with ``once`` its pretraining in one."""
+    """Split the runs into groups that colours can tell apart, each with the baseline.
+
+    With ``once``, only the first group has the pretraining curve of the baseline.
+    """
     if len(runs) <= MOST_RUNS:
         return [list(runs)]
     first = [run for run in runs if run.name == baseline]
@@ -174,32 +185,17 @@ def _strips(runs: Sequence[Run], content: BenchmarkPage) -> str:
     names = choose_patches(content.data_root, STRIPS, content.part)
     rows = '\n'.join(strip(name, shown, content.data_root, content.palette) for name in names)
     return (
-        '<p>The patches with most classes: image, label, and what one run of every '
-        f'method made of it. Chosen by their labels alone, not by the result.</p>{class_legend(content.palette)}{rows}'
+        '<p>The patches with the most classes: image, label, and the prediction of one run of every method. They were '
+        f'chosen by their labels alone, not by the result.</p>{class_legend(content.palette)}{rows}'
     )
 
 
 def _confusion(runs: Sequence[Run], palette: Palette) -> str:
     return (
-        '<p>Of the pixels that the label gives to a class (row), the share in percent that each method gave to every '
-        'class (column, numbered as the rows), over all its runs. Rows sum to 100 before rounding.</p>'
+        '<p>Of the pixels labelled as a class (row), the share in percent that each method predicted as each class '
+        '(column, numbered as the rows), over all its runs. Rows sum to 100 before rounding.</p>'
         f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
     )
-
-
-def _audit(folder: Path) -> str:
-    """The sections of the page that tools/analysis_tools/audit_false_negatives.py wrote, a level lower."""
-    path = folder / 'audit.html'
-    try:
-        text = path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f'--audit {folder}: {path} is not readable ({error}); give the --out of an audit') from error
-    found = re.fullmatch(r'.*<body><main><h1>(.*?)</h1>\n(.*)</main></body></html>\n', text, re.DOTALL)
-    if found is None or POLICY not in text:
-        raise InputError(f'{path}: is no page of this project; make the audit again')
-    title, body = found.groups()
-    body = re.sub(r'<(/?)h([23])\b', lambda tag: f'<{tag[1]}h{int(tag[2]) + 1}', body)
-    return f'<p>{title}</p>{body}'
 
 
 def _number(value: float | None) -> str:

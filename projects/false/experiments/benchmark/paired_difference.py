@@ -1,8 +1,8 @@
-"""How much one method differs from another over pretraining seeds and label draws, and how sure that is.
+"""The difference of two methods over pretraining seeds and label draws, with a confidence interval.
 
-The draws are shared: both methods were fine-tuned on the same lists of labelled patches, so draw d of one is compared
-with draw d of the other. Pretraining seeds are not: seed 1 of one method has little in common with seed 1 of the other
-but its number.
+Label draws are paired: both methods were fine-tuned on the same lists of labelled patches, so draw d of one is compared
+with draw d of the other. Pretraining seeds are not paired: seed 1 of one method shares only its number with seed 1 of
+the other.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,16 @@ REPLICATES = 10_000
 
 @dataclass(frozen=True)
 class Difference:
-    """Mean of a method minus mean of another, with what can be said about its uncertainty.
+    """Mean of a method minus mean of a baseline, with its uncertainty.
 
     Attributes:
-        mean: In the unit of the scores.
-        low, high: Confidence interval; None where neither seeds nor draws were repeated.
-        level: Confidence, such as 0.95.
-        degrees: Degrees of freedom of the interval; None without one.
-        covers: What was repeated and so is in the interval: ``'pretraining seeds'``, ``'label draws'``.
+        mean: The difference, in the unit of the scores.
+        low: Lower end of the confidence interval; None if neither seeds nor draws were repeated.
+        high: Upper end of the interval, or None.
+        level: Confidence level, such as 0.95.
+        degrees: Degrees of freedom of the interval, or None.
+        covers: Sources of chance that were repeated, so that the interval covers them: ``'pretraining seeds'``,
+            ``'label draws'``.
     """
 
     mean: float
@@ -35,8 +37,8 @@ class Difference:
     covers: tuple[str, ...]
 
     def clear(self) -> bool:
-        """Whether the interval leaves 0 out; False without an interval."""
-        return self.low is not None and (self.low > 0 or self.high < 0)
+        """Tell whether the interval excludes 0; False without an interval."""
+        return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 
 def paired_difference(
@@ -49,25 +51,26 @@ def paired_difference(
 
         v = (V_m + V_b + V_d)^2 / (V_m^2 / (S_m - 1) + V_b^2 / (S_b - 1) + V_d^2 / (D - 1)),
 
-    V_m and V_b the variances of the mean over the seeds of either method (of each seed's mean over the draws), V_d that
-    of the mean over the draws (of each draw's difference, its means over the seeds taken first). A part that was not
-    repeated, S = 1 or D = 1, is left out, and so is its uncertainty: :attr:`Difference.covers` tells.
+    where V_m and V_b are the variances of the mean over the seeds of either method (after averaging each seed over the
+    draws), and V_d is the variance of the mean over the draws (of the difference per draw, after averaging over the
+    seeds). A part that was not repeated, S = 1 or D = 1, is left out together with its uncertainty;
+    :attr:`Difference.covers` names those that are in.
 
-    What varies from run to run beyond seed and draw is in V_m + V_b as well as in V_d, so that it counts up to twice:
-    where it rules, the interval is wider than need be, never narrower.
+    Variation from run to run beyond seed and draw enters V_m + V_b as well as V_d and counts up to twice. Where it
+    dominates, the interval is wider than necessary, never narrower.
 
     Args:
         method: Scores of the method.
-        baseline: Scores of the baseline on the same draws; it may have another number of seeds.
-        level: Confidence, in (0, 1).
-        replicates: Of the bootstrap.
-        seed: Of the bootstrap.
+        baseline: Scores of the baseline on the same draws; the number of seeds may differ.
+        level: Confidence level, in (0, 1).
+        replicates: Number of bootstrap replicates, at least 100.
+        seed: Seed of the bootstrap.
 
     Shape:
-        - method: (S_m, D), baseline: (S_b, D): a row for every seed, a column for every draw.
+        - method: (S_m, D), baseline: (S_b, D): one row per seed, one column per draw.
 
     Raises:
-        InputError: The arrays do not fit together, hold a score that is not finite, or an argument is out of range.
+        InputError: The arrays do not fit together or hold a score that is not finite, or an argument is out of range.
 
     Example:
         >>> paired_difference(np.array([[50.0, 52], [51, 53]]), np.array([[48.0, 50], [48, 50]])).mean
@@ -100,24 +103,24 @@ def paired_difference(
 def bootstrap_differences(
     method: np.ndarray, baseline: np.ndarray, replicates: int = REPLICATES, seed: int = 0
 ) -> np.ndarray:
-    """Hierarchical bootstrap of the difference of two means.
+    """Bootstrap the difference of two means hierarchically.
 
-    Every replicate draws, with replacement, the seeds of the method, those of the baseline, and the label draws, once
-    for both methods. It deviates from the mean by the sum of what the three move it, each widened by
-    sqrt(n / (n - 1)) for n drawn things: a bootstrap sees their spread about their own mean, too small by that factor.
+    Every replicate draws with replacement the seeds of the method, those of the baseline and, once for both methods,
+    the label draws. It deviates from the mean by the sum of the shifts of the three, each scaled by sqrt(n / (n - 1))
+    for n drawn values: a bootstrap sees their spread about their own mean, which is too small by that factor.
 
     Shape:
         - method: (S_m, D), baseline: (S_b, D); result: (replicates,)
     """
     generator = np.random.default_rng(seed)
-    moved = _moves(method.mean(1), replicates, generator)
-    moved = moved - _moves(baseline.mean(1), replicates, generator)
-    moved = moved + _moves(method.mean(0) - baseline.mean(0), replicates, generator)
-    return method.mean() - baseline.mean() + moved
+    shift = _shifts(method.mean(1), replicates, generator)
+    shift = shift - _shifts(baseline.mean(1), replicates, generator)
+    shift = shift + _shifts(method.mean(0) - baseline.mean(0), replicates, generator)
+    return method.mean() - baseline.mean() + shift
 
 
-def _moves(values: np.ndarray, replicates: int, generator: np.random.Generator) -> np.ndarray:
-    """By how much the mean of n values moves when they are drawn anew; 0 for a single one."""
+def _shifts(values: np.ndarray, replicates: int, generator: np.random.Generator) -> np.ndarray:
+    """Shift of the mean of n values when they are drawn with replacement; 0 for a single value."""
     count = len(values)
     if count == 1:
         return np.zeros(replicates)
@@ -126,7 +129,7 @@ def _moves(values: np.ndarray, replicates: int, generator: np.random.Generator) 
 
 
 def _variance(values: np.ndarray) -> float:
-    """Variance of the mean of n values; 0 for a single one."""
+    """Variance of the mean of n values; 0 for a single value."""
     return float(values.var(ddof=1) / len(values)) if len(values) > 1 else 0.0
 
 

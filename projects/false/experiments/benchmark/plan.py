@@ -1,4 +1,4 @@
-"""Everything a benchmark has to run, as steps that a user could type."""
+"""Plan a benchmark: all of its runs, as steps that a user could type."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from ..commands import fine_tuning_step, pretraining_step, test_step
+from ..commands import fine_tuning_step, pretraining_step, testing_step
 from ..steps import Step
 from .checks import BenchmarkData, check_fine_tuning, check_pretraining
 from .recipes import digest, file_digest, fine_tuning_recipe, pretraining_recipe
@@ -15,11 +15,15 @@ from .spec import Recipe, Spec
 
 
 class RunKey(NamedTuple):
-    """What tells a run from the others.
+    """The values that identify a run.
 
     Attributes:
-        protocol, fraction, method, seed, draw: As of the spec.
-        part: The part of the data it is tested on.
+        protocol: Name of the protocol.
+        fraction: Share of the training patches that are labelled.
+        method: Name of the method.
+        seed: Seed of pretraining.
+        draw: Seed of the list of labelled patches.
+        part: Part of the data that the run is tested on.
     """
 
     protocol: str
@@ -31,41 +35,50 @@ class RunKey(NamedTuple):
 
     @property
     def place(self) -> str:
-        """Its place in folders and logs."""
+        """Return its relative path for folders and logs."""
         return f'{self.protocol}/{100 * self.fraction:g}pct/{self.method}/seed{self.seed}_draw{self.draw}'
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One fine-tuning and its test.
 
     Attributes:
-        key: Which.
-        names: Its steps: pretraining (None without one), fine-tuning and test.
-        fingerprint: Of its test.
+        key: Identifies the run.
+        pretraining: Name of the step that pretrains its backbone; None without one.
+        fine_tuning: Name of the step that fine-tunes.
+        testing: Name of the step that tests.
+        fingerprint: Fingerprint of everything that its result depends on.
         labelled: Number of labelled patches.
-        shown: Whether predictions are kept for the pictures of the report.
+        predictions: True if its predictions are kept for the pictures of the report.
     """
 
     key: RunKey
-    names: tuple[str | None, str, str]
+    pretraining: str | None
+    fine_tuning: str
+    testing: str
     fingerprint: str
     labelled: int
-    shown: bool
+    predictions: bool
+
+    @property
+    def step_names(self) -> list[str]:
+        """The steps of the run, in their order."""
+        return [name for name in (self.pretraining, self.fine_tuning, self.testing) if name]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What there is to do.
+    """The runs of a benchmark.
 
     Attributes:
-        runs: All of them, also those done before.
-        steps: In an order in which every step follows what it needs.
-        fingerprints: Of every step by its name: of all that its outcome depends on.
-        recipes: Configs that the steps train by, by file name.
+        runs: All runs, including those done before.
+        steps: Their steps, each after those that it needs.
+        fingerprints: By name of the step, the fingerprint of everything that its outcome depends on.
+        recipes: The configs that the steps train by, by file name.
     """
 
-    runs: list[Run]
+    runs: list[PlannedRun]
     steps: list[Step]
     fingerprints: dict[str, str]
     recipes: dict[str, Config]
@@ -78,9 +91,9 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
         InputError: A recipe does not fit the data or the benchmark.
     """
     pretraining = {
-        name: pretraining_recipe(spec.methods[name], spec.epochs)
+        name: pretraining_recipe(start, spec.epochs)
         for name in methods
-        if isinstance(spec.methods[name], Recipe)
+        if isinstance(start := spec.methods[name], Recipe)
     }
     protocols = {name: fine_tuning_recipe(recipe, spec.iterations) for name, recipe in spec.protocols.items()}
     check_pretraining(pretraining, data)
@@ -102,6 +115,8 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
 
 
 class _Planner:
+    """Collects the runs and steps of a plan."""
+
     def __init__(
         self,
         spec: Spec,
@@ -113,13 +128,14 @@ class _Planner:
     ) -> None:
         self.spec, self.part, self.data, self.folder = spec, part, data, folder.resolve()
         self.pretraining, self.protocols = pretraining, protocols
-        self.runs: list[Run] = []
+        self.runs: list[PlannedRun] = []
         self.steps: list[Step] = []
         self.fingerprints: dict[str, str] = {}
         self.recipe_prints = {name: digest(config) for name, config in pretraining.items()}
         self.protocol_prints = {name: digest(config) for name, config in protocols.items()}
 
     def pretrain(self, method: str, seed: int) -> None:
+        """Plan one pretraining."""
         name, config = _pretraining(method, seed), self.pretraining[method]
         recipe, data = self.folder / 'recipes' / f'pretrain_{method}.py', self.data
         self.fingerprints[name] = digest(self.recipe_prints[method], data.digest, seed)
@@ -130,31 +146,32 @@ class _Planner:
         """Plan one fine-tuning and its test."""
         config, start = self.protocols[key.protocol], self.spec.methods[key.method]
         pretrained = _pretraining(key.method, key.seed) if isinstance(start, Recipe) else None
+        given = None if isinstance(start, Recipe) else start  # a file of weights, or None
         tuning, testing = f'finetune/{key.place}', f'scores/{key.part}/{key.place}'
         work, root = self.folder / tuning, self.data.root
-        file = self.folder / pretrained / 'backbone.pth' if pretrained else start
+        backbone = self.folder / pretrained / 'backbone.pth' if pretrained else given
         labelled = self.data.lists[key.fraction, key.draw]
         recipe, needs = self.folder / 'recipes' / f'finetune_{key.protocol}.py', (pretrained,) if pretrained else ()
         self.steps.append(
-            fine_tuning_step(tuning, recipe, work, root, 1000 * key.seed + key.draw, file, labelled, needs=needs)
+            fine_tuning_step(tuning, recipe, work, root, 1000 * key.seed + key.draw, backbone, labelled, needs=needs)
         )
-        origin = self.fingerprints[pretrained] if pretrained else _origin(start)
+        origin = self.fingerprints[pretrained] if pretrained else _weights_digest(given)
         content = self.data.patches[key.fraction, key.draw]
         self.fingerprints[tuning] = digest(
             self.protocol_prints[key.protocol], self.data.digest, origin, content, key.seed, key.draw
         )
         self.fingerprints[testing] = digest(self.fingerprints[tuning], self.data.part_digest)
-        shown = key.seed == self.spec.seeds[0] and key.draw == self.spec.draws[0]
+        predictions = key.seed == self.spec.seeds[0] and key.draw == self.spec.draws[0]
         weights = work / f'iter_{config.train_cfg.max_iters}.pth'
-        self.steps.append(test_step(testing, recipe, weights, self.folder / testing, root, key.part, shown, (tuning,)))
+        out = self.folder / testing
+        self.steps.append(testing_step(testing, recipe, weights, out, root, key.part, predictions, (tuning,)))
         count = self.data.labelled[key.fraction, key.draw]
-        names = (pretrained, tuning, testing)
-        self.runs.append(Run(key, names, self.fingerprints[testing], count, shown))
+        self.runs.append(PlannedRun(key, pretrained, tuning, testing, self.fingerprints[testing], count, predictions))
 
 
 def _pretraining(method: str, seed: int) -> str:
     return f'pretrain/{method}/seed{seed}'
 
 
-def _origin(start: str | None) -> str:
-    return file_digest(start) if start is not None and Path(start).is_file() else str(start)
+def _weights_digest(weights: str | None) -> str:
+    return file_digest(weights) if weights is not None and Path(weights).is_file() else str(weights)

@@ -1,4 +1,4 @@
-"""The configs that a benchmark trains by: a recipe, its options, and what the benchmark sets for all."""
+"""The configs of a benchmark: a recipe with its options, and the settings that all runs share."""
 
 import hashlib
 import json
@@ -15,10 +15,10 @@ _INTERVAL = 10  # iterations between two points of a loss curve
 
 
 def pretraining_recipe(recipe: Recipe, epochs: int | None) -> Config:
-    """The config of a pretraining, without data and seed.
+    """Build the config of a pretraining, without data and seed.
 
     Raises:
-        InputError: It does not pretrain by epochs.
+        InputError: The recipe does not pretrain by epochs.
     """
     config = load_config(recipe.config, dict(recipe.options))
     loop = config.get('train_cfg') or {}
@@ -34,10 +34,10 @@ def pretraining_recipe(recipe: Recipe, epochs: int | None) -> Config:
 
 
 def fine_tuning_recipe(recipe: Recipe, iterations: int | None) -> Config:
-    """The config of a fine-tuning and its test, without data, backbone and seed. It does not validate on its way.
+    """Build the config of a fine-tuning and its test, without data, backbone and seed and without validation.
 
     Raises:
-        InputError: It does not fine-tune by iterations, or has no backbone to start from.
+        InputError: The recipe does not fine-tune by iterations, or has no initialization of the backbone.
     """
     config = load_config(recipe.config, dict(recipe.options))
     loop = config.get('train_cfg') or {}
@@ -56,12 +56,12 @@ def fine_tuning_recipe(recipe: Recipe, iterations: int | None) -> Config:
 
 
 def digest(*parts: object) -> str:
-    """A short fingerprint of what a run depends on: configs, texts, numbers."""
+    """Return a short fingerprint of what a run depends on: configs, texts, numbers."""
     plain = [part.to_dict() if isinstance(part, Config) else part for part in parts]
     text = json.dumps(plain, sort_keys=True, default=repr)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def file_digest(path: str | Path) -> str:
-    """A short fingerprint of a file's content."""
+    """Return a short fingerprint of the content of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Run a benchmark, or the rest of one: every finished run adds one line to ``results.jsonl``."""
+"""Run a benchmark, or the rest of it; every finished run adds one line to ``results.jsonl``."""
 
 import json
 import os
@@ -14,34 +14,22 @@ from projects.false.common.work_lock import work_dir_locked
 from projects.false.engine.checkpoints.files import read_checkpoint
 
 from ..children import preload
-from ..steps import Step, job_slots, mark_of, python, run_steps, software, step_facts
+from ..steps import Step, is_done, job_slots, read_record, record_path, run_steps, software, tool_command
 from .checks import BenchmarkData, check_data
-from .plan import Plan, Run, make_plan
+from .plan import Plan, PlannedRun, RunKey, make_plan
 from .recipes import digest
 from .spec import Spec, choose_methods
 
-
-def keep_weights_alone(folder: Path) -> None:
-    """Take optimizer, schedules and random states out of the checkpoints of a finished run: two thirds of their size.
-
-    Args:
-        folder: Work folder of a training that will not be resumed.
-    """
-    for path in sorted(folder.glob('*.pth')):
-        checkpoint = read_checkpoint(path)
-        if isinstance(checkpoint, dict) and 'optimizer' in checkpoint:
-            kept = {key: checkpoint[key] for key in ('meta', 'state_dict') if key in checkpoint}
-            with atomic_write(path) as file:
-                torch.save(kept, file)
+_PREPARED = 'prepare'  # key in settings.json of the commands that made the data
 
 
 def read_results(path: Path) -> list[dict]:
-    """Read all results, and cut off a last line that a killed process left unfinished.
+    """Read all results, and truncate a last line that a killed process left incomplete.
 
-    Only for the process that has the folder's lock.
+    Only the process that holds the lock of the folder may call this.
 
     Raises:
-        InputError: A line is damaged, or the file cannot be read or mended.
+        InputError: A line is damaged, or the file cannot be read or truncated.
     """
     if not path.exists():
         return []
@@ -65,7 +53,7 @@ def read_results(path: Path) -> list[dict]:
 
 
 def append_result(path: Path, result: dict) -> None:
-    """Add a result; it is on the disk when this returns.
+    """Append a result and flush it to the disk.
 
     Raises:
         InputError: The file cannot be written.
@@ -85,35 +73,35 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 class Benchmark:
-    """A benchmark in its work folder; use it as a context manager, which keeps other runners out.
+    """A benchmark in its work folder; a context manager that keeps other runners out.
 
     Args:
-        spec: What to compare.
-        folder: Where everything goes.
+        spec: The spec.
+        folder: Work folder, which gets recipes, logs, checkpoints and results.
         part: ``val`` or ``test``; None takes that of the spec.
         methods: Names of methods or tiers; none means all.
-        jobs: As of :func:`.steps.job_slots`.
+        jobs: Number of jobs at a time; None is chosen by :func:`~projects.false.experiments.steps.share_out`.
 
     Attributes:
-        data: What is known of the data.
-        plan: Runs and steps.
+        data: The data, after a check.
+        plan: The runs and their steps.
 
     Raises:
-        InputError: Another runner is at work, or spec, data and folder do not fit together.
+        InputError: Another runner uses the folder, or spec, data and folder do not fit together.
     """
 
     def __init__(
         self, spec: Spec, folder: Path, part: str | None = None, methods: Sequence[str] = (), jobs: int | None = None
     ) -> None:
-        self.spec, self.folder, self.part = spec.located(folder), folder, part or spec.part
+        self.spec, self.folder, self.part = spec.with_paths(folder), folder, part or spec.part
         self.methods = choose_methods(spec, methods)
-        self._preparation = digest(spec.prepare)  # before places are filled in: the folder may move
+        self._preparation = digest(spec.prepare)  # before paths are filled in, as the folder may move
         self.slots = job_slots(jobs)
         self.data: BenchmarkData
         self.plan: Plan
 
     def __enter__(self) -> 'Benchmark':
-        """Take the folder, make the data if it is missing, and check everything."""
+        """Lock the folder, make the data if it is missing, and check everything."""
         self._lock = work_dir_locked(self.folder)
         self._lock.__enter__()
         try:
@@ -121,77 +109,79 @@ class Benchmark:
             self._prepare()
             self.data = check_data(self.spec, self.part)
             self.plan = make_plan(self.spec, self.methods, self.part, self.data, self.folder)
-            self._claimed()
+            self._check_settings()
         except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *error) -> None:
-        """Give the folder back."""
+        """Release the folder."""
         self._lock.__exit__(None, None, None)
 
     def run(self) -> None:
-        """Do what is left.
+        """Run what is left.
 
         Raises:
             InputError: A step failed.
         """
-        self.claim()
-        self._record_finished()
-        recorded = self._recorded()
+        self.write_settings()
+        self._append_missed()
+        recorded = self._results_by_key()
         left = [run for run in self.plan.runs if run.key not in recorded]
-        needed = {name for run in left for name in run.names if name}
+        needed = {name for run in left for name in run.step_names}
         steps = [step for step in self.plan.steps if step.name in needed]
         if steps:
             preload()
-            by_test = {run.names[2]: run for run in left}
-            run_steps(steps, self.folder, self.slots, lambda step: self._ended(step, by_test))
+            by_test = {run.testing: run for run in left}
+            run_steps(steps, self.folder, self.slots, lambda step: self._finish(step, by_test))
 
     def results(self) -> list[dict]:
-        """The finished runs of the plan, in its order."""
-        found = self._recorded()
+        """Return the results of the finished runs, in the order of the plan."""
+        found = self._results_by_key()
         return [found[run.key] for run in self.plan.runs if run.key in found]
 
     @property
-    def _results(self) -> Path:
+    def _results_file(self) -> Path:
         return self.folder / 'results.jsonl'
 
-    def _recorded(self) -> dict[tuple, dict]:
-        """The lines of the file by run.
+    def _results_by_key(self) -> dict[RunKey, dict]:
+        """Read the results of all runs.
 
         Raises:
-            InputError: A line is damaged, or of a run with other settings.
+            InputError: A line is damaged, or belongs to a run with other settings.
         """
-        found = {run_key(result): result for result in read_results(self._results)}
+        found = {RunKey(**result['run']): result for result in read_results(self._results_file)}
         for run in self.plan.runs:
             if run.key in found and found[run.key].get('fingerprint') != run.fingerprint:
                 raise InputError(
-                    f'{self._results}: holds {run.names[2]} of other settings or data; choose another --work-dir'
+                    f'{self._results_file}: holds {run.testing} of other settings or data; choose another --work-dir'
                 )
         return found
 
-    def _ended(self, step: Step, by_test: dict[str, Run]) -> None:
+    def _finish(self, step: Step, by_test: dict[str, PlannedRun]) -> None:
+        """Append the result of a test; reduce the checkpoints of a training to their weights."""
         if step.name in by_test:
-            append_result(self._results, self._result(by_test[step.name]))
+            append_result(self._results_file, self._result(by_test[step.name]))
         else:
-            keep_weights_alone(self.folder / step.name)
+            drop_training_state(self.folder / step.name)
 
-    def _record_finished(self) -> None:
-        """Add the lines of tests that ended just before a runner was killed."""
-        recorded = self._recorded()
+    def _append_missed(self) -> None:
+        """Append the results of tests that ended just before a runner was killed."""
+        recorded = self._results_by_key()
         for run in self.plan.runs:
-            if run.key not in recorded and step_facts(self.folder, run.names[2]):
-                append_result(self._results, self._result(run))
+            if run.key not in recorded and is_done(self.folder, run.testing):
+                append_result(self._results_file, self._result(run))
 
-    def _result(self, run: Run) -> dict:
-        path = self.folder / run.names[2] / 'scores.json'
+    def _result(self, run: PlannedRun) -> dict:
+        path = self.folder / run.testing / 'scores.json'
         try:
             found = json.loads(path.read_text())
         except (OSError, ValueError) as error:
-            mark = mark_of(self.folder, run.names[2])
-            raise InputError(f'{path}: not readable ({error}); remove {mark} to test again') from error
-        times = {kind: step_facts(self.folder, name) for kind, name in zip(_KINDS, run.names, strict=True) if name}
+            record = record_path(self.folder, run.testing)
+            raise InputError(f'{path}: not readable ({error}); remove {record} to test again') from error
+        steps = {'pretrain': run.pretraining, 'finetune': run.fine_tuning, 'test': run.testing}
+        records = {kind: read_record(self.folder, name) for kind, name in steps.items() if name}
         return {
             'run': run.key._asdict(),
             'scores': {name: value if value == value else None for name, value in found['scores'].items()},
@@ -200,56 +190,59 @@ class Benchmark:
             'labelled_patches': run.labelled,
             'tested_patches': self.data.tested,
             'fingerprint': run.fingerprint,
-            'seconds': {kind: round(facts['seconds'], 1) for kind, facts in times.items()},
+            'seconds': {kind: round(record['seconds'], 1) for kind, record in records.items()},
             'cpu_seconds': {
-                kind: facts['cpu_seconds'] and round(facts['cpu_seconds'], 1) for kind, facts in times.items()
+                kind: record['cpu_seconds'] and round(record['cpu_seconds'], 1) for kind, record in records.items()
             },
             'finished': datetime.now(timezone.utc).isoformat(timespec='seconds'),
             'software': software(),
         }
 
     def _prepare(self) -> None:
+        """Run the commands that make the data, if it is missing.
+
+        Raises:
+            InputError: The data was made by other commands, or a command failed.
+        """
         root = Path(self.spec.data_root)
         if not self.spec.prepare:
             return
-        before, inside = self._settings(), root.resolve().is_relative_to(self.folder.resolve())
+        before, inside = self._read_settings(), root.resolve().is_relative_to(self.folder.resolve())
         if inside and before.get(_PREPARED, self._preparation) != self._preparation:
             raise InputError(
-                f'{root}: was made, or begun, by other commands than data.prepare has now; choose another --work-dir, '
+                f'{root}: was made by other commands than data.prepare now has; choose another --work-dir, '
                 f'or remove {self.folder}'
             )
         if (root / 'dataset.json').is_file():
             return
         write_text(self.folder / 'settings.json', json.dumps(before | {_PREPARED: self._preparation}, indent=1))
         names = [f'prepare/{number}' for number in range(1, len(self.spec.prepare) + 1)]
-        if all(step_facts(self.folder, name) for name in names):  # the data was removed since
+        if all(is_done(self.folder, name) for name in names):  # the data was removed since
             for name in names:
-                mark_of(self.folder, name).unlink()
+                record_path(self.folder, name).unlink()
         steps = [
-            Step(name, python(command[0], *command[1:]), needs=tuple(names[:number]))
+            Step(name, tool_command(command[0], *command[1:]), needs=tuple(names[:number]))
             for number, (name, command) in enumerate(zip(names, self.spec.prepare, strict=True))
         ]
         run_steps(steps, self.folder, self.slots[:1])
 
-    def claim(self) -> None:
-        """Note what every step depends on, so that none is taken for done that was run otherwise."""
-        fingerprints = self._claimed() | self.plan.fingerprints
+    def write_settings(self) -> None:
+        """Store the fingerprint of every step, so that none done with other settings is taken for done."""
+        fingerprints = self._check_settings() | self.plan.fingerprints
         write_text(self.folder / 'settings.json', json.dumps(fingerprints, indent=1))
         for name, config in self.plan.recipes.items():
             write_text(self.folder / 'recipes' / name, config.pretty_text)
 
-    def _claimed(self) -> dict[str, str]:
-        """What the steps that have begun depended on.
+    def _check_settings(self) -> dict[str, str]:
+        """Return the fingerprints of the steps that have begun, after comparing them with the plan.
 
         Raises:
-            InputError: The folder holds a run of the same name and other settings.
+            InputError: The folder holds a step of the same name with other settings.
         """
         begun = {
             name: fingerprint
-            for name, fingerprint in self._settings().items()
-            if name == _PREPARED
-            or (self.folder / 'logs' / f'{name}.log').exists()
-            or mark_of(self.folder, name).exists()
+            for name, fingerprint in self._read_settings().items()
+            if name == _PREPARED or (self.folder / 'logs' / f'{name}.log').exists() or is_done(self.folder, name)
         }
         for name, fingerprint in self.plan.fingerprints.items():
             if begun.get(name, fingerprint) != fingerprint:
@@ -259,7 +252,7 @@ class Benchmark:
                 )
         return begun
 
-    def _settings(self) -> dict[str, str]:
+    def _read_settings(self) -> dict[str, str]:
         path = self.folder / 'settings.json'
         if not path.is_file():
             return {}
@@ -269,11 +262,15 @@ class Benchmark:
             raise InputError(f'{path}: is damaged; choose another --work-dir, or remove {self.folder}') from error
 
 
-_PREPARED = 'prepare'
-_KINDS = ('pretrain', 'finetune', 'test')
+def drop_training_state(folder: Path) -> None:
+    """Remove optimizer, schedules and random states, two thirds of their size, from the checkpoints of a finished run.
 
-
-def run_key(result: dict) -> tuple:
-    """Which run a line of results is of; equal to its :class:`RunKey`."""
-    run = result['run']
-    return tuple(run[name] for name in ('protocol', 'fraction', 'method', 'seed', 'draw', 'part'))
+    Args:
+        folder: Work folder of a training that will not be resumed.
+    """
+    for path in sorted(folder.glob('*.pth')):
+        checkpoint = read_checkpoint(path)
+        if isinstance(checkpoint, dict) and 'optimizer' in checkpoint:
+            kept = {key: checkpoint[key] for key in ('meta', 'state_dict') if key in checkpoint}
+            with atomic_write(path) as file:
+                torch.save(kept, file)

@@ -1,4 +1,4 @@
-"""The spec of a benchmark (methods, seeds, label draws, fractions, protocols), read and checked before the start."""
+"""The spec of a benchmark: methods, seeds, label draws, fractions and protocols, read and checked."""
 
 import re
 import shlex
@@ -10,15 +10,20 @@ from projects.false.common.errors import InputError
 from projects.false.engine.config import load_config
 
 PARTS = ('val', 'test')
+_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
+_REPOSITORY = Path(__file__).resolve().parents[4]
+_KEYS = {
+    'methods', 'baseline', 'protocols', 'seeds', 'draws', 'fractions', 'data', 'budget', 'part', 'tiers', 'title',
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A config of ``configs/`` and what is changed in it.
+    """A config and the changes to it.
 
     Attributes:
         config: Path of the file.
-        options: As of ``--cfg-options``, dotted keys; values may be dicts, too.
+        options: Changes by dotted key, as ``--cfg-options`` has them; values may be dicts, too.
     """
 
     config: str
@@ -30,21 +35,22 @@ class Spec:
     """A benchmark.
 
     Attributes:
-        name: Of the file.
-        methods: How the backbone starts, by name: a :class:`Recipe` to pretrain by, a file of weights, or None for
-            random weights.
+        name: Name of the config file.
+        methods: Initialization of the backbone, by name: a :class:`Recipe` to pretrain by, a file of weights, or None
+            for random weights.
         baseline: The method that the others are compared with.
-        protocols: How it is fine-tuned and tested, by name.
-        seeds: Of pretraining (of the random weights, where there is none), at least one, from 0 to 999999.
+        protocols: Recipes to fine-tune and test by, by name.
+        seeds: Seeds of pretraining, or of the random weights, at least one, from 0 to 999999.
         draws: Seeds of the lists of labelled patches, at least one, from 0 to 999.
         fractions: Shares of the training patches that are labelled, in (0, 1].
-        data_root: Folder as a converter leaves it; ``{work}`` in it stands for the work folder.
-        prepare: Commands that make it where it is missing: a tool and its arguments, with ``{work}`` and, for
+        data_root: Folder as a converter writes it; ``{work}`` in it stands for the work folder.
+        prepare: Commands that make the data if it is missing: a tool and its arguments, with ``{work}`` and, for
             ``data_root``, ``{data}``.
-        epochs, iterations: Length of every pretraining and every fine-tuning; None leaves it to the recipes.
-        part: The part of the data that is reported on unless the command line says otherwise: ``val`` or ``test``.
-        tiers: Names for groups of methods.
-        title: Of the report.
+        epochs: Length of every pretraining; None leaves it to the recipes.
+        iterations: Length of every fine-tuning; None leaves it to the recipes.
+        part: Part of the data to test on unless the command line names another: ``val`` or ``test``.
+        tiers: Groups of methods, by name.
+        title: Title of the report.
     """
 
     name: str
@@ -62,8 +68,8 @@ class Spec:
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str = ''
 
-    def located(self, folder: Path) -> 'Spec':
-        """The spec with its places filled in: ``{work}`` and ``{data}``."""
+    def with_paths(self, folder: Path) -> 'Spec':
+        """Return the spec with the paths ``{work}`` and ``{data}`` filled in."""
         root = self.data_root.replace('{work}', str(folder))
         places = {'{work}': str(folder), '{data}': root}
         commands = [
@@ -74,12 +80,12 @@ class Spec:
 
 
 def choose_methods(spec: Spec, chosen: Sequence[str]) -> tuple[str, ...]:
-    """The methods that the command line names, singly or by tier, in the order of the spec; none means all.
+    """Return the methods that the command line names, singly or by tier, in the order of the spec.
 
-    The baseline is always among them.
+    No name means all. The baseline is always included.
 
     Raises:
-        InputError: A name is neither a method nor a tier.
+        InputError: A name is neither that of a method nor that of a tier.
     """
     wanted = {spec.baseline}
     for name in chosen or spec.methods:
@@ -91,10 +97,10 @@ def choose_methods(spec: Spec, chosen: Sequence[str]) -> tuple[str, ...]:
 
 
 def choose_protocols(spec: Spec, chosen: Sequence[str]) -> Spec:
-    """The spec with the protocols that the command line names, in its own order; none means all.
+    """Return the spec with only the protocols that the command line names; no name means all.
 
     Raises:
-        InputError: A name is no protocol.
+        InputError: A name is not that of a protocol.
     """
     for name in chosen:
         if name not in spec.protocols:
@@ -102,13 +108,6 @@ def choose_protocols(spec: Spec, chosen: Sequence[str]) -> Spec:
             raise InputError(f'--protocols {name}: no protocol of {spec.name}; choose from {known}')
     wanted = set(chosen or spec.protocols)
     return replace(spec, protocols={name: recipe for name, recipe in spec.protocols.items() if name in wanted})
-
-
-_NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
-_REPOSITORY = Path(__file__).resolve().parents[4]
-_KEYS = {
-    'methods', 'baseline', 'protocols', 'seeds', 'draws', 'fractions', 'data', 'budget', 'part', 'tiers', 'title',
-}  # fmt: skip
 
 
 def read_spec(path: str, options: dict | None = None) -> Spec:
@@ -119,7 +118,7 @@ def read_spec(path: str, options: dict | None = None) -> Spec:
         options: ``--cfg-options``.
 
     Raises:
-        InputError: The file is missing, is no spec, or a value in it does not do; the message names it.
+        InputError: The file is missing or is no spec, or a value in it is invalid; the message names it.
     """
     config = load_config(path, options)
     given = {key: value for key, value in config.to_dict().items() if key not in ('launcher', 'work_dir')}
@@ -127,19 +126,19 @@ def read_spec(path: str, options: dict | None = None) -> Spec:
     if unknown:
         raise InputError(f'{path}: unknown key {unknown[0]!r}; a benchmark has {", ".join(sorted(_KEYS))}')
     reader = _Reader(path, given)
-    methods = reader.named('methods', allow_none=True)
+    methods = reader.named('methods')
     protocols = reader.named('protocols')
     budget = reader.table('budget', ('epochs', 'iterations'))
     data = reader.table('data', ('root', 'prepare'))
     spec = Spec(
         name=Path(path).stem,
         methods={name: reader.method(name, value) for name, value in methods.items()},
-        baseline=given.get('baseline'),
+        baseline=given.get('baseline') or '',
         protocols={name: reader.recipe(f'protocols.{name}', value) for name, value in protocols.items()},
         seeds=reader.numbers('seeds', int, 0, 999_999),
         draws=reader.numbers('draws', int, 0, 999),
         fractions=reader.numbers('fractions', float, 0, 1),
-        data_root=data.get('root'),
+        data_root=data.get('root') or '',
         prepare=reader.commands(data.get('prepare') or ()),
         epochs=budget.get('epochs'),
         iterations=budget.get('iterations'),
@@ -152,7 +151,7 @@ def read_spec(path: str, options: dict | None = None) -> Spec:
 
 
 class _Reader:
-    """Takes values out of a spec, each with its check."""
+    """Reads the values of a spec, each with its check."""
 
     def __init__(self, path: str, given: dict) -> None:
         self.path, self.given = path, given
@@ -166,7 +165,7 @@ class _Reader:
             raise InputError(f'{self.path}: unknown key {unknown[0]!r} in {key}; it has {", ".join(known)}')
         return value
 
-    def named(self, key: str, allow_none: bool = False, required: bool = True) -> dict:
+    def named(self, key: str, required: bool = True) -> dict:
         value = self.given.get(key)
         if not isinstance(value, dict) or not value:
             if not required and not value:

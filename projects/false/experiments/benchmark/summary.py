@@ -1,6 +1,7 @@
-"""Summarise the runs of a benchmark per method, as Markdown, CSV and JSON.
+"""Summarise the runs of a benchmark per method, and write the summary as Markdown, CSV and JSON.
 
-Equal results give equal tables: no time and no duration goes into them."""
+Equal results give equal tables, which hold neither dates nor durations.
+"""
 
 import csv
 import io
@@ -20,16 +21,18 @@ HEADLINE = 'mIoU'
 
 @dataclass(frozen=True)
 class MethodSummary:
-    """One method under one protocol with one share of labels.
+    """The results of one method under one protocol with one share of labels.
 
     Attributes:
-        method: Its name.
-        runs, planned: How many runs are finished, and how many there will be.
+        method: Name of the method.
+        runs: Number of finished runs.
+        planned: Number of runs that there will be.
         means: Mean of every score over the finished runs, in percent; NaN where no run has it.
-        draw_spread: Standard deviation of the mIoU over label draws, of means over seeds, in points; None with one draw
-            or while runs are missing.
-        seed_spread: The same over pretraining seeds, of means over draws.
-        difference: Of its mIoU to the baseline's; None for the baseline and while runs of either are missing.
+        draw_spread: Standard deviation of the mIoU over label draws, after averaging over seeds, in points; None with
+            one draw or while runs are missing.
+        seed_spread: The same over pretraining seeds, after averaging over draws.
+        difference: Difference of its mIoU to that of the baseline; None for the baseline and while runs of either are
+            missing.
         matrix: Sum of the confusion matrices, (C, C).
     """
 
@@ -43,18 +46,19 @@ class MethodSummary:
     matrix: np.ndarray
 
     def iou(self, label: str) -> float:
-        """Mean IoU of a class in percent; NaN where no run has it."""
+        """Return the mean IoU of a class in percent; NaN where no run has it."""
         return self.means.get(f'IoU.{label}', float('nan'))
 
 
 @dataclass(frozen=True)
-class Comparison:
+class MethodComparison:
     """All methods under one protocol with one share of labels.
 
     Attributes:
-        protocol, fraction: Which.
+        protocol: Name of the protocol.
+        fraction: Share of the training patches that are labelled.
         labelled: Number of labelled patches.
-        rows: A summary for every method that has a finished run, in the order of the benchmark.
+        rows: Summary of every method that has a finished run, in the order of the benchmark.
     """
 
     protocol: str
@@ -64,23 +68,24 @@ class Comparison:
 
     @property
     def heading(self) -> str:
-        """What stands above its table."""
+        """Heading of its table."""
         return f'{self.protocol}, {100 * self.fraction:g} % of the labels ({self.labelled} patches)'
 
 
-def compare(
+def compare_methods(
     results: Sequence[dict], methods: Sequence[str], baseline: str, seeds: Sequence[int], draws: Sequence[int]
-) -> list[Comparison]:
-    """Summarise runs.
+) -> list[MethodComparison]:
+    """Summarise the finished runs of every method and compare each method with the baseline.
 
     Args:
-        results: Lines of ``results.jsonl``, of one part of the data, each run once.
-        methods: Their order.
-        baseline: One of them.
-        seeds, draws: Those of the benchmark.
+        results: Lines of ``results.jsonl`` for one part of the data, each run once.
+        methods: Names of the methods, in their order.
+        baseline: One of the methods.
+        seeds: Pretraining seeds of the benchmark.
+        draws: Label draws of the benchmark.
 
     Returns:
-        A comparison for every protocol and fraction that has a finished run, in the order of the results.
+        One comparison per protocol and fraction with a finished run, in the order of the results.
     """
     groups: dict[tuple[str, float], dict[str, list[dict]]] = {}
     for result in results:
@@ -95,7 +100,7 @@ def compare(
             if method in by_method
         ]
         labelled = next(iter(by_method.values()))[0]['labelled_patches']
-        comparisons.append(Comparison(protocol, fraction, labelled, rows))
+        comparisons.append(MethodComparison(protocol, fraction, labelled, rows))
     return comparisons
 
 
@@ -103,21 +108,20 @@ def _summary(
     method: str, results: Sequence[dict], base: np.ndarray | None, seeds: Sequence[int], draws: Sequence[int]
 ) -> MethodSummary:
     grid = _grid(results, seeds, draws)
-    whole = grid is not None
     return MethodSummary(
         method=method,
         runs=len(results),
         planned=len(seeds) * len(draws),
         means={name: _mean([result['scores'].get(name) for result in results]) for name in results[0]['scores']},
-        draw_spread=float(grid.mean(0).std(ddof=1)) if whole and len(draws) > 1 else None,
-        seed_spread=float(grid.mean(1).std(ddof=1)) if whole and len(seeds) > 1 else None,
-        difference=paired_difference(grid, base) if whole and base is not None else None,
+        draw_spread=float(grid.mean(0).std(ddof=1)) if grid is not None and len(draws) > 1 else None,
+        seed_spread=float(grid.mean(1).std(ddof=1)) if grid is not None and len(seeds) > 1 else None,
+        difference=paired_difference(grid, base) if grid is not None and base is not None else None,
         matrix=np.sum([result['confusion_matrix'] for result in results], axis=0),
     )
 
 
 def _grid(results: Sequence[dict], seeds: Sequence[int], draws: Sequence[int]) -> np.ndarray | None:
-    """The mIoU by seed (row) and draw (column); None while a run is missing."""
+    """Arrange the mIoU by seed (row) and draw (column); None while a run is missing."""
     found = {(result['run']['seed'], result['run']['draw']): result['scores'][HEADLINE] for result in results}
     if len(found) < len(seeds) * len(draws):
         return None
@@ -129,8 +133,8 @@ def _mean(values: Sequence[float | None]) -> float:
     return float(np.mean(known)) if known else float('nan')
 
 
-def markdown_table(comparisons: Sequence[Comparison], baseline: str) -> str:
-    """One table for every protocol and fraction, and what its columns mean."""
+def markdown_table(comparisons: Sequence[MethodComparison], baseline: str) -> str:
+    """Format one table per protocol and fraction, with a note on the differences."""
     parts = []
     for comparison in comparisons:
         head = ['method', HEADLINE, 'sd draws', 'sd seeds', f'{HEADLINE} − {baseline}', *MEANS[1:], 'runs']
@@ -145,35 +149,34 @@ def markdown_table(comparisons: Sequence[Comparison], baseline: str) -> str:
 
 
 def difference_text(row: MethodSummary) -> str:
-    """Such as ``+1.2 [+0.3, +2.1]``; empty for the baseline and while runs are missing."""
-    if row.difference is None:
+    """Format a difference, such as ``+1.20 [+0.30, +2.10]``; empty for the baseline and while runs are missing."""
+    found = row.difference
+    if found is None:
         return ''
-    text = _signed(row.difference.mean)
-    if row.difference.low is not None:
-        text += f' [{_signed(row.difference.low)}, {_signed(row.difference.high)}]'
+    text = _signed(found.mean)
+    if found.low is not None and found.high is not None:
+        text += f' [{_signed(found.low)}, {_signed(found.high)}]'
     return text
 
 
-def coverage_note(comparisons: Sequence[Comparison], baseline: str) -> str:
-    """What the differences and their intervals mean, and what they cannot cover; plain text."""
+def coverage_note(comparisons: Sequence[MethodComparison], baseline: str) -> str:
+    """Explain the differences and what their intervals cover, as plain text."""
     found = [row.difference for comparison in comparisons for row in comparison.rows if row.difference is not None]
     if not found:
         return f'No difference to {baseline} yet: no other method has all its runs.'
     text = f'Differences to {baseline} are paired on the label draw, in points of {HEADLINE}. '
-    covers = found[0].covers
     if found[0].low is None:
-        return text + 'With one pretraining seed and one label draw nothing tells chance apart: there is no interval.'
+        return text + 'With one pretraining seed and one label draw there is no interval, and chance is not ruled out.'
     text += f'In brackets the {100 * found[0].level:g} % confidence interval, for one comparison at a time. '
-    return text + {
-        (
-            'label draws',
-        ): 'It covers the choice of labelled patches alone: how other pretraining seeds would do, it cannot tell.',
-        ('pretraining seeds',): 'It covers pretraining alone: how other labelled patches would do, it cannot tell.',
-    }.get(covers, 'It covers pretraining seeds and label draws, not other imagery, networks or lengths of training.')
+    if found[0].covers == ('label draws',):
+        return text + 'It covers the choice of labelled patches alone, not that of the pretraining seed.'
+    if found[0].covers == ('pretraining seeds',):
+        return text + 'It covers the pretraining seed alone, not the choice of labelled patches.'
+    return text + 'It covers pretraining seeds and label draws, not other imagery, networks or lengths of training.'
 
 
-def csv_table(comparisons: Sequence[Comparison]) -> str:
-    """Every number with four decimals, a line for every method under every protocol and fraction."""
+def csv_table(comparisons: Sequence[MethodComparison]) -> str:
+    """Write every number with four decimals, one line per method, protocol and fraction."""
     entries = _entries(comparisons)
     names = list(dict.fromkeys(name for entry in entries for name in entry))
     text = io.StringIO()
@@ -183,8 +186,8 @@ def csv_table(comparisons: Sequence[Comparison]) -> str:
     return text.getvalue()
 
 
-def json_table(comparisons: Sequence[Comparison], baseline: str) -> str:
-    """The same with the summed confusion matrices."""
+def json_table(comparisons: Sequence[MethodComparison], baseline: str) -> str:
+    """Write the same numbers as JSON, with the summed confusion matrices."""
     matrices = [row.matrix.tolist() for comparison in comparisons for row in comparison.rows]
     entries = [
         entry | {'confusion_matrix': matrix} for entry, matrix in zip(_entries(comparisons), matrices, strict=True)
@@ -192,7 +195,7 @@ def json_table(comparisons: Sequence[Comparison], baseline: str) -> str:
     return json.dumps({'baseline': baseline, 'rows': entries}, indent=1, allow_nan=False) + '\n'
 
 
-def _entries(comparisons: Sequence[Comparison]) -> list[dict]:
+def _entries(comparisons: Sequence[MethodComparison]) -> list[dict]:
     entries = []
     for comparison in comparisons:
         for row in comparison.rows:
