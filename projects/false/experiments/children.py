@@ -26,7 +26,6 @@ def import_heavy_modules() -> None:
 
     import projects.false.datasets.land_cover
     import projects.false.engine
-    import projects.false.evaluation
     import projects.false.models  # noqa: F401
 
 

@@ -28,8 +28,8 @@ from projects.false.reports.strips import choose_patches, strip
 STRIPS = 6
 
 _REMARK = """<p class="note"><b>What this is worth.</b> The data are synthetic, the network is small, the training is
-short, and every number comes from one seed. The page shows that the whole path works, from images to scores. It is no
-benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
+short, and every number comes from one seed. The page shows that the whole path works, from images to scores.
+It is no benchmark: differences of a few points can come from the seed alone and say nothing about real imagery.</p>"""
 
 
 def write_quickstart_page(

@@ -133,12 +133,12 @@ def read_spec(path: str, options: dict | None = None) -> Spec:
     spec = Spec(
         name=Path(path).stem,
         methods={name: reader.method(name, value) for name, value in methods.items()},
-        baseline=given.get('baseline') or '',
+        baseline=reader.baseline(methods),
         protocols={name: reader.recipe(f'protocols.{name}', value) for name, value in protocols.items()},
         seeds=reader.numbers('seeds', int, 0, 999_999),
         draws=reader.numbers('draws', int, 0, 999),
         fractions=reader.numbers('fractions', float, 0, 1),
-        data_root=data.get('root') or '',
+        data_root=reader.data_root(data.get('root')),
         prepare=reader.commands(data.get('prepare') or ()),
         epochs=budget.get('epochs'),
         iterations=budget.get('iterations'),
@@ -174,6 +174,17 @@ class _Reader:
         for name in value:
             if not _NAME.fullmatch(name):
                 raise InputError(f'{self.path}: {key} has the name {name!r}; use letters, digits, _ . + and -')
+        return value
+
+    def baseline(self, methods: Mapping[str, object]) -> str:
+        value = self.given.get('baseline')
+        if not isinstance(value, str) or value not in methods:
+            raise InputError(f'{self.path}: baseline {value!r} is no method; choose from {", ".join(methods)}')
+        return value
+
+    def data_root(self, value: object) -> str:
+        if not isinstance(value, str) or not value:
+            raise InputError(f'{self.path}: data.root is {value!r}; give the folder that a converter made')
         return value
 
     def commands(self, lines: object) -> tuple[tuple[str, ...], ...]:
@@ -223,10 +234,6 @@ class _Reader:
 
 
 def _check(path: str, spec: Spec) -> None:
-    if spec.baseline not in spec.methods:
-        raise InputError(f'{path}: baseline {spec.baseline!r} is no method; choose from {", ".join(spec.methods)}')
-    if not isinstance(spec.data_root, str) or not spec.data_root:
-        raise InputError(f'{path}: data.root is {spec.data_root!r}; give the folder that a converter made')
     if spec.part not in PARTS:
         raise InputError(f'{path}: part is {spec.part!r}; choose {" or ".join(PARTS)}')
     for key, value in (('epochs', spec.epochs), ('iterations', spec.iterations)):
