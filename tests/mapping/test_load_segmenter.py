@@ -70,13 +70,16 @@ def test_uniform_blend_is_slide_mode(fine_tuned, make_raster, tmp_path):
     assert len(np.unique(classes)) > 2
 
 
-def test_the_map_does_not_depend_on_the_batch_size(fine_tuned, make_raster, tmp_path):
-    segmenter, source, maps = load_segmenter(*map(str, fine_tuned)), make_raster(smooth_noise(110, 130)), []
-    for batch_size, threads in ((1, 1), (3, 2), (64, 4)):
+def test_threads_do_not_change_the_map_and_the_batch_size_hardly(fine_tuned, make_raster, tmp_path):
+    segmenter, source, maps = load_segmenter(*map(str, fine_tuned)), make_raster(smooth_noise(110, 130)), {}
+    for batch_size, threads in ((1, 1), (3, 1), (3, 2), (64, 4)):
         options = MapOptions(batch_size=batch_size, threads=threads)
-        (mapped,) = map_rasters(segmenter, [source], tmp_path / str(batch_size), options)
-        maps.append(mapped.path.read_bytes())
-    assert maps[0] == maps[1] == maps[2]
+        (mapped,) = map_rasters(segmenter, [source], tmp_path / f'{batch_size}_{threads}', options)
+        maps[batch_size, threads] = mapped.path
+    assert maps[3, 1].read_bytes() == maps[3, 2].read_bytes()
+    # A processor may round otherwise in a batch of another size: that decides between classes that are all but equal.
+    first, *others = (rasterio.open(path).read(1) for path in maps.values())
+    assert all((other == first).mean() > 0.9995 for other in others)
 
 
 def test_mixed_precision_hardly_changes_the_map(fine_tuned):

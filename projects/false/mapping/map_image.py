@@ -59,7 +59,7 @@ class ImageMapping:
         rule: How its values become pixels.
         segmenter: The model.
         plan: The windows.
-        batch_size: Windows per call of the model; the map does not depend on it.
+        batch_size: Windows per call of the model; the map depends on it by rounding alone.
         threads: Blocks of the file read at the same time; the map does not depend on it.
         confidence: Compute the confidence as well.
     """
