@@ -54,7 +54,7 @@ def browse(request, chromium, finished, tmp_path):
         profile = tmp_path / 'profile'
         shutil.rmtree(profile, ignore_errors=True)
         command = [chromium, *FLAGS, f'--user-data-dir={profile}', *arguments, page.as_uri()]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
 
     run.tables, run.pictures = {
         'quickstart': (6, 25),

@@ -57,7 +57,7 @@ def test_forked_children_behave_like_programs(tmp_path):
         error='1 / 0',
     )
     done = forking(tmp_path, 'good.py', 'text.py', 'number.py', 'error.py')
-    out = done.communicate(timeout=120)[0]
+    out = done.communicate(timeout=600)[0]
     assert out.splitlines()[-1] == '[0, 1, 3, 1] True'
     log = (tmp_path / 'log').read_text()
     assert "__main__ ['an argument'] True 1 good.py True" in log

@@ -63,7 +63,7 @@ def test_logits_and_facts(model_file, windows):
 def test_it_runs_without_pytorch_and_openmmlab(model_file, windows, tmp_path):
     np.save(tmp_path / 'windows.npy', windows)
     command = [sys.executable, '-c', WITHOUT_FRAMEWORKS, model_file, tmp_path / 'logits.npy', tmp_path / 'windows.npy']
-    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=120)
+    subprocess.run(command, cwd=REPOSITORY, check=True, timeout=600)
     np.testing.assert_allclose(np.load(tmp_path / 'logits.npy'), OnnxSegmenter(model_file)(windows))
 
 

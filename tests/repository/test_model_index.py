@@ -147,7 +147,7 @@ def test_mim_finds_recipes_and_tools_in_a_wheel(tmp_path):
         env=os.environ | {'PYTHONPATH': str(site)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     root, names = done.stdout.splitlines()

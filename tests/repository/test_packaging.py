@@ -28,7 +28,7 @@ def pins():
 def run_python(code, cwd, **environment):
     kept = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
     result = subprocess.run(
-        [sys.executable, '-c', code], cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=60
+        [sys.executable, '-c', code], cwd=cwd, env=kept | environment, capture_output=True, text=True, timeout=600
     )
     assert result.returncode == 0, result.stderr
     return result.stdout.split()
@@ -103,7 +103,7 @@ def test_pre_commit_uses_the_pinned_ruff():
 def make(*arguments):
     # without the variables by which an outer make would talk to this one, such as that of `make test`
     kept = {key: value for key, value in os.environ.items() if not key.startswith('MAKE') and key != 'MFLAGS'}
-    return subprocess.run(['make', *arguments], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=60)
+    return subprocess.run(['make', *arguments], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=600)
 
 
 TARGETS = ['setup', 'quickstart', 'test', 'test-fast', 'test-mmselfsup', 'lint', 'format', 'bench', 'clean']

@@ -36,7 +36,7 @@ def test_curves_by_the_command_line(run, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert (done.returncode, done.stdout) == (0, 'wrote new/curves.png\n'), done.stderr
     assert cv2.imread(str(tmp_path / 'new' / 'curves.png')).std() > 5

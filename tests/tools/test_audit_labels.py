@@ -23,7 +23,7 @@ def test_by_its_command_line(data, tmp_path):
     mask[0, 0] = 5
     cv2.imwrite(str(data / 'masks' / f'{name}.png'), mask)
     command = [sys.executable, REPOSITORY / 'tools' / 'audit_labels.py', data, '--out', tmp_path / 'out' / 'new']
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
+    result = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600)
     assert result.returncode == 1
     assert result.stderr == ''
     assert f'{name}: 5 (1 pixels); classes are 0 to 4' in result.stdout

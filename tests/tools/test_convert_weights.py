@@ -29,7 +29,7 @@ def convert(*arguments):
 def test_by_its_command_line(checkpoint, tmp_path):
     command = [sys.executable, REPOSITORY / 'tools' / 'model_converters' / 'convert_weights.py']
     command += [checkpoint, 'new/resnet18.safetensors', '--to', 'torchvision']
-    done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-3:] == [
         "epoch_5.pth: ResNet-18 (2-2-2-2 basic blocks) under 'backbone.'",

@@ -21,7 +21,7 @@ def shell(cwd, *command, **environment):
         env=kept | {'PYTHON': sys.executable} | environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 
@@ -121,7 +121,7 @@ def test_two_machines(told, tmp_path, restarts):
         )
         for rank in '01'
     ]
-    found = [json.loads(process.communicate(timeout=120)[0]) for process in both]
+    found = [json.loads(process.communicate(timeout=600)[0]) for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert sorted(line['RANK'] for line in found) == ['0', '1']
     if restarts == '0':

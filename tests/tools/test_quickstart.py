@@ -28,7 +28,7 @@ def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
     first.wait()
     folder = tmp_path / 'quick'
     assert not (folder / 'report.html').exists()
-    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('done before') == 2
     page = (folder / 'report.html').read_text()
@@ -38,7 +38,7 @@ def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
         assert f'{scores["mIoU"]:.1f}' in page
     assert str(folder / 'report.html') in done.stdout
 
-    other = subprocess.run(command('--seed', '5'), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    other = subprocess.run(command('--seed', '5'), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
     assert other.returncode == 2
     assert 'holds a run with other settings' in other.stderr
 
@@ -46,7 +46,7 @@ def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / 'quick').mkdir()
     (tmp_path / 'quick' / 'mine.txt').write_text('keep')
-    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 2
     assert done.stderr.startswith('error: quick: is not empty')
     assert [path.name for path in (tmp_path / 'quick').iterdir()] == ['mine.txt']

@@ -39,7 +39,7 @@ def test_fractions_and_seeds_by_the_command_line(data):
     before, description = contents(data), (data / 'dataset.json').read_bytes()
     options = ['--fractions', '0.25', '0.5', '1', '--seeds', '0', '1']
     command = [sys.executable, str(REPOSITORY / 'tools' / 'split.py'), str(data), *options]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert result.returncode == 0, result.stderr
     for text in ('train_50pct ', 'unchanged', 'train_25pct_seed1 ', 'new'):
         assert text in result.stdout
