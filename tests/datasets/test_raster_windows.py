@@ -227,11 +227,13 @@ def test_a_recipe_takes_it_by_its_options(source):
     assert len(DATASETS.build(config.train_dataloader.dataset)) == 24
 
 
-def test_real_imagery():
+def test_real_imagery(tmp_path):
     folder = SHARED / 'georef'
     if not folder.is_dir():
         pytest.skip(f'needs the GeoTIFFs in {folder}')
-    data = windows(folder, 128)
+    scenes = tmp_path / 'scenes.txt'
+    scenes.write_text('aerial_rgb_epsg28992_025m\nlandsat_rgb_epsg32618_nodata0\n')
+    data = windows(folder, 128, ann_file=str(scenes))
     landsat = [index for index in range(len(data)) if 'landsat' in data.get_data_info(index)['img_path']]
     assert 0 < len(landsat) < 7 * 6  # the corners of the scene have no data
     for index in landsat:

@@ -1,6 +1,6 @@
-"""Patches with and without labels, how they are read, and where their randomness comes from.
+"""The data sets: patches with and without labels, windows of rasters, contrastive views, and seeded sampling.
 
-``land_cover`` needs mmseg and is imported by the segmentation configs only.
+Only the segmentation configs import ``land_cover``, which needs mmseg.
 """
 
 from .loading import LoadIndexMask, LoadPatch

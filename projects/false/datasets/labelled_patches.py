@@ -1,4 +1,4 @@
-"""Labelled patches for probes and audits: each has the class of most of its labelled pixels."""
+"""Labelled patches for probes and audits, under a pipeline of their own."""
 
 from pathlib import Path
 
@@ -15,18 +15,18 @@ from .view_labels import class_counts
 
 
 class ProbePatches:
-    """The patches of a list, spread evenly over it, that have a labelled pixel.
+    """Patches spread evenly over a list, each with the most common class of its labelled pixels.
 
-    Needs mmseg. Packed patches are used where there are no image files.
+    Patches without a labelled pixel are left out. Needs mmseg. Packed patches are used where there are no image files.
 
     Args:
-        data_root: Folder as a converter leaves it, with ``dataset.json``.
+        data_root: Folder made by a converter, with ``dataset.json``.
         list_name: List of patches, relative to ``data_root``.
-        most: At most so many patches, at least 1.
-        bands: Bands of the images.
+        most: Largest number of patches, at least 1.
+        bands: Number of bands of the images.
 
     Raises:
-        InputError: There is no such list, nothing in it, or no label.
+        InputError: The list is missing, empty, or has no patch with a labelled pixel.
     """
 
     def __init__(self, data_root: str, list_name: str, most: int, bands: int = 3) -> None:
@@ -57,26 +57,26 @@ class ProbePatches:
         return len(self.places)
 
     def names(self) -> list[str]:
-        """Their names, without suffix."""
+        """Return the names of the patches, without suffix."""
         return [Path(self.dataset.get_data_info(place)['img_path']).stem for place in self.places]
 
     def image(self, number: int) -> Tensor:
-        """One patch as :class:`~projects.false.models.ViewPreprocessor` takes it, (C, H, W), uint8."""
+        """Return one patch, (C, H, W), uint8, as :class:`~projects.false.models.ViewPreprocessor` takes it."""
         pixels = self.dataset[self.places[number]]['img']
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
 def labelled_dataset(description: dict, data_root: str, list_name: str, pipeline: list[dict]) -> BaseDataset:
-    """A list of labelled patches under a pipeline of its own, from files, or packed where there are none.
+    """Build a data set from a list of labelled patches: from image files, or from packed patches where there are none.
 
     Args:
         description: ``dataset.json`` of the data.
-        data_root: The data.
+        data_root: Folder of the data set.
         list_name: List of patches, relative to ``data_root``.
-        pipeline: Steps, which find ``img_path`` and ``seg_map_path``.
+        pipeline: Steps, which receive ``img_path`` and ``seg_map_path``.
 
     Raises:
-        InputError: There is no such list, or a patch or mask of it is missing.
+        InputError: The list is missing, or one of its patches or masks is.
     """
     from mmengine.registry import DATASETS
 

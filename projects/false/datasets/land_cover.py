@@ -1,6 +1,7 @@
-"""Labelled patches for segmentation, and Potsdam, DGLC and Xiangtan by name.
+"""Labelled patches for segmentation, in general and for Potsdam, DGLC and Xiangtan by name.
 
-Needs mmseg, so only the segmentation configs import it."""
+Needs mmseg, so only the segmentation configs import it.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -20,19 +21,18 @@ from .seeding import SeededSamples
 
 @DATASETS.register_module()
 class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegDataset):
-    """Images with index masks: classes from 0, 255 = ignore. Labels are never shifted.
+    """Images with index masks: classes from 0, and 255 for ignored pixels. Labels are never shifted.
 
     Args:
-        palette: Name of a known palette, or JSON file with classes and colours; sets ``metainfo``. None if ``metainfo``
-            has both.
+        palette: Name of a known palette, or JSON file with classes and colours; sets ``metainfo``. None if
+            ``metainfo`` has both.
         data_root: Folder that the other paths are relative to.
-        ann_file: List of patch names, one a line, for example ``splits/train_1pct.txt``; empty takes all.
+        ann_file: List of patch names, one per line, such as ``splits/train_1pct.txt``; empty takes all.
         data_prefix: Folders of images and masks.
-        metainfo: ``dict(classes=[...])`` names the classes otherwise, in the order of their indices; with ``palette``,
-            a list of RGB colours, there may be another number of them.
-        packed: As of :class:`PackedSamples`.
-        max_unreadable: As of :class:`SkipUnreadable`.
-        kwargs: As of mmseg's BaseSegDataset.
+        metainfo: ``dict(classes=[...])`` renames the classes, in the order of their indices. To change their number,
+            also give ``palette``, a list of RGB colours.
+        kwargs: ``packed`` of :class:`PackedSamples`, ``max_unreadable`` of :class:`SkipUnreadable`, and other arguments
+            of mmseg's BaseSegDataset.
 
     Raises:
         InputError: Classes and colours differ in number, or files are missing.
@@ -66,17 +66,17 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         )
 
     @classmethod
-    def get_label_map(cls, new_classes=None) -> None:
-        """Other class names are other names of the same indices, never a selection."""
+    def get_label_map(cls, new_classes: object = None) -> None:
+        """Return no map: other class names rename the same indices and never select some of them."""
 
     def load_data_list(self) -> list[dict]:
-        """One entry a patch, with the path of its mask."""
+        """Return one entry per patch, with the path of its mask."""
         image_folder, mask_folder = (Path(self.data_prefix[key]) for key in ('img_path', 'seg_map_path'))
         entries = []
         for image in list_images(image_folder, Path(self.ann_file) if self.ann_file else None):
             mask = (mask_folder / image.relative_to(image_folder)).with_suffix(self.seg_map_suffix)
             if not mask.is_file():
-                raise InputError(f'{mask}: no mask for {image}; convert the pair again or take it off the list')
+                raise InputError(f'{mask}: no mask for {image}; convert the pair again or remove it from the list')
             entries.append({'img_path': str(image), 'seg_map_path': str(mask), **self._label_facts()})
         return entries
 
@@ -90,7 +90,7 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         }
 
     def open_entries(self) -> int:
-        """Map the arrays, and make sure that every patch of the list has a mask."""
+        """Map the packed patches, and check that every patch of the list has a mask."""
         size, patches = super().open_entries(), self._patches
         if patches.labelled is None:
             raise InputError(f'{patches.folder}: was packed without masks; {way_out(patches.folder)} with masks')
@@ -101,7 +101,7 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         return size
 
     def entry(self, place: int, seed: tuple[int, ...] = ()) -> dict:
-        """The entry of a packed patch."""
+        """Return the entry of a packed patch."""
         row, patches = self.row(place), self._patches
         return {
             **super().entry(place),
@@ -111,23 +111,18 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         }
 
 
-def _metainfo(name: str) -> dict:
-    palette = PALETTES[name]
-    return {'classes': palette.classes, 'palette': [list(color) for color in palette.colors]}
-
-
 @DATASETS.register_module()
 class PotsdamPatches(LandCoverPatches):
-    """ISPRS Potsdam as the converter leaves it: 6 classes from 0, 255 = boundary, ignored.
+    """ISPRS Potsdam as converted: 6 classes from 0, and 255 for ignored boundaries.
 
-    Unlike mmseg's PotsdamDataset, whose masks are 0 = ignored and 1 to 6, and which shifts them.
+    mmseg's PotsdamDataset differs: its masks hold 0 for ignored pixels and classes from 1 to 6, and it shifts them.
 
     Args:
         data_root: Folder of the data set.
-        kwargs: As of :class:`LandCoverPatches`; other class names by ``metainfo=dict(classes=[...])``.
+        kwargs: Other arguments of :class:`LandCoverPatches`; ``metainfo=dict(classes=[...])`` renames the classes.
     """
 
-    METAINFO = _metainfo('potsdam')
+    METAINFO = PALETTES['potsdam'].metainfo
 
     def __init__(self, data_root: str = 'data/potsdam', palette: str = 'potsdam', **kwargs) -> None:
         super().__init__(palette=palette, data_root=data_root, **kwargs)
@@ -135,14 +130,14 @@ class PotsdamPatches(LandCoverPatches):
 
 @DATASETS.register_module()
 class DGLCPatches(LandCoverPatches):
-    """DeepGlobe Land Cover as the converter leaves it: 6 classes from 0, 255 = unknown, ignored.
+    """DeepGlobe Land Cover as converted: 6 classes from 0, and 255 for ignored pixels (unknown).
 
     Args:
         data_root: Folder of the data set.
-        kwargs: As of :class:`LandCoverPatches`; other class names by ``metainfo=dict(classes=[...])``.
+        kwargs: Other arguments of :class:`LandCoverPatches`; ``metainfo=dict(classes=[...])`` renames the classes.
     """
 
-    METAINFO = _metainfo('dglc')
+    METAINFO = PALETTES['dglc'].metainfo
 
     def __init__(self, data_root: str = 'data/dglc', palette: str = 'dglc', **kwargs) -> None:
         super().__init__(palette=palette, data_root=data_root, **kwargs)
@@ -150,16 +145,16 @@ class DGLCPatches(LandCoverPatches):
 
 @DATASETS.register_module()
 class XiangtanPatches(LandCoverPatches):
-    """Xiangtan as the converter leaves it: 9 classes from 0.
+    """Xiangtan as converted: 9 classes from 0.
 
-    The names were read from the paper, not from data: ``metainfo=dict(classes=[...])`` replaces them.
+    The class names come from the paper, not from the data; ``metainfo=dict(classes=[...])`` replaces them.
 
     Args:
         data_root: Folder of the data set.
-        kwargs: As of :class:`LandCoverPatches`.
+        kwargs: Other arguments of :class:`LandCoverPatches`.
     """
 
-    METAINFO = _metainfo('xiangtan')
+    METAINFO = PALETTES['xiangtan'].metainfo
 
     def __init__(self, data_root: str = 'data/xiangtan', palette: str = 'xiangtan', **kwargs) -> None:
         super().__init__(palette=palette, data_root=data_root, **kwargs)

@@ -1,4 +1,4 @@
-"""Loading steps of the pipelines; the same classes serve pretraining, fine-tuning and test."""
+"""Loading steps of the pipelines, the same for pretraining, fine-tuning and testing."""
 
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
@@ -11,17 +11,21 @@ from projects.false.imagery.images import check_index_values, read_image, read_i
 class LoadPatch(BaseTransform):
     """Read ``results['img_path']`` into ``results['img']``, shape (H, W, bands), uint8, BGR first.
 
-    A data set whose pixels are in no file of their own, packed or cut from a raster, gives ``results['read_image']``.
+    A data set without image files (packed patches, windows of rasters) provides ``results['read_image']`` instead, a
+    function that returns the pixels.
 
     Args:
-        bands: Number of bands that every image has.
+        bands: Number of bands of every image.
+
+    Raises:
+        InputError: An image is unusable or has another number of bands.
     """
 
     def __init__(self, bands: int = 3) -> None:
         self.bands = bands
 
     def transform(self, results: dict) -> dict:
-        """Read the image and note its size."""
+        """Read the image and record its size."""
         read = results.pop('read_image', None)
         image = read_image(results['img_path'], self.bands) if read is None else read()
         if image.shape[2] != self.bands:
@@ -38,8 +42,11 @@ class LoadPatch(BaseTransform):
 class LoadIndexMask(BaseTransform):
     """Read ``results['seg_map_path']`` into ``results['gt_seg_map']``, shape (H, W), uint8.
 
-    Checks values against ``results['num_classes']`` and the size against the image, and names the file. A data
-    set of packed patches gives ``results['read_mask']``.
+    A data set of packed patches provides ``results['read_mask']`` instead, a function that returns the mask.
+
+    Raises:
+        InputError: The mask is unusable, has a value that is neither one of ``results['num_classes']`` classes nor the
+            ignore index, or has another size than its image.
     """
 
     def transform(self, results: dict) -> dict:

@@ -18,10 +18,9 @@ class UnlabelledPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseDatase
     Args:
         data_root: Folder that the other paths are relative to.
         data_prefix: ``dict(img_path=folder of the images)``.
-        ann_file: List of image names, one a line; empty takes every image in the folder and below.
-        packed: As of :class:`PackedSamples`.
-        max_unreadable: As of :class:`SkipUnreadable`.
-        pipeline, kwargs: As of MMEngine's BaseDataset.
+        ann_file: List of image names, one per line; empty takes every image in the folder and in all folders below it.
+        kwargs: ``packed`` of :class:`PackedSamples`, ``max_unreadable`` of :class:`SkipUnreadable`, ``pipeline`` and
+            other arguments of MMEngine's BaseDataset.
 
     Example:
         ``--cfg-options train_dataloader.dataset.packed=True``, after ``python tools/pack.py DATA``.
@@ -33,6 +32,6 @@ class UnlabelledPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseDatase
         )
 
     def load_data_list(self) -> list[dict]:
-        """One entry an image."""
+        """Return one entry per image."""
         images = list_images(Path(self.data_prefix['img_path']), Path(self.ann_file) if self.ann_file else None)
         return [{'img_path': str(path)} for path in images]

@@ -1,4 +1,4 @@
-"""The land cover that a patch or a view shows, from its labels: for the oracle, audits and upper bounds only."""
+"""The land cover that a patch or a view shows, counted in its mask: for the oracle, audits and upper bounds only."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, MAX_CLASSES
 
+SCOPES = ('view', 'patch')
+
 
 @TRANSFORMS.register_module()
 class DominantClass(BaseTransform):
-    """Look up the mask beside a patch, and note its commonest class as ``results['land_cover']``.
+    """Read the mask beside a patch, and store its most common class as ``results['land_cover']``.
 
-    The patch must be a file ``.../images/NAME``, its mask ``.../masks/NAME.png``. A patch without a labelled pixel gets
-    a negative number of its own, so that it shares its land cover with no other.
+    The patch must be a file ``.../images/NAME``, and its mask ``.../masks/NAME.png``. A patch without a labelled pixel
+    gets a unique negative number, so that it shares its land cover with no other patch.
 
     Example:
         ``pipeline=[..., dict(type='DominantClass'), dict(type='PackInputs', algorithm_keys=['land_cover'])]``
@@ -26,27 +28,26 @@ class DominantClass(BaseTransform):
         """Read the mask and count.
 
         Raises:
-            InputError: The patch is no file in a folder ``images``, or its mask is missing or damaged.
+            InputError: The patch is not a file in a folder ``images``, or its mask is missing or damaged.
         """
-        index = mask_of_patch(results['img_path'], type(self).__name__, MAX_CLASSES)
-        counts = np.bincount(index[index != IGNORE_INDEX], minlength=1)
+        counts = class_counts(mask_of_patch(results['img_path'], type(self).__name__, MAX_CLASSES), MAX_CLASSES)
         results['land_cover'] = int(counts.argmax()) if counts.any() else -1 - int(results['sample_idx'])
         return results
 
 
 @TRANSFORMS.register_module()
 class ViewLandCover(BaseTransform):
-    """Look up the mask beside a patch, and note what each view shows as ``results['land_cover']``.
+    """Read the mask beside a patch, and store what each view shows as ``results['land_cover']``.
 
-    Comes after :class:`ContrastiveViews`, whose ``results['view_windows']`` it reads. The patch must be a file
-    ``.../images/NAME``, its mask ``.../masks/NAME.png``.
+    Place it after :class:`ContrastiveViews`, whose ``results['view_windows']`` it reads. The patch must be a file
+    ``.../images/NAME``, and its mask ``.../masks/NAME.png``.
 
     Args:
         classes: Number of classes.
 
     Shape:
-        - ``land_cover``: (views, classes), float32, shares of the labelled pixels in the window of each view; all 0
-          where there is none, which shares its land cover with no other.
+        - ``land_cover``: (views, classes), float32, the share of each class among the labelled pixels in the window of
+          each view. A view without labelled pixels has zeros and shares its land cover with no other view.
 
     Example:
         ``pipeline=[..., dict(type='ContrastiveViews', ...), dict(type='ViewLandCover', classes=5),
@@ -62,8 +63,8 @@ class ViewLandCover(BaseTransform):
         """Read the mask and count.
 
         Raises:
-            InputError: The patch is no file in a folder ``images``, its mask is missing, damaged or has other classes,
-                or no step before it says which windows the views show.
+            InputError: The patch is not a file in a folder ``images``, its mask is missing, damaged or has other
+                classes, or no earlier step stored the windows of the views.
         """
         if 'view_windows' not in results:
             raise InputError('ViewLandCover needs to know what each view shows; put it after ContrastiveViews')
@@ -74,24 +75,27 @@ class ViewLandCover(BaseTransform):
 
 
 def window_counts(mask: np.ndarray, windows: np.ndarray, classes: int) -> np.ndarray:
-    """Pixels of every class in windows of a mask; ignored pixels do not count.
+    """Count the pixels of every class in windows of a mask; ignored pixels do not count.
 
     Shape:
         - mask: (H, W), class indices. windows: (V, 4), top, left, height and width. Result: (V, classes), int.
     """
     return np.array(
-        [
-            np.bincount(mask[top : top + height, left : left + width].ravel(), minlength=IGNORE_INDEX + 1)[:classes]
-            for top, left, height, width in windows
-        ]
+        [class_counts(mask[top : top + height, left : left + width], classes) for top, left, height, width in windows]
     )
 
 
 def mask_of_patch(image: str, asked_by: str, classes: int) -> np.ndarray:
-    """The class indices, (H, W), of a patch ``.../images/NAME`` from ``.../masks/NAME.png``.
+    """Read the class indices, (H, W), of a patch ``.../images/NAME`` from ``.../masks/NAME.png``.
+
+    Args:
+        image: Path of the patch.
+        asked_by: Pipeline step that needs the mask, for the message.
+        classes: Number of classes.
 
     Raises:
-        InputError: The patch is no file in a folder ``images``, or its mask is missing, damaged or has other classes.
+        InputError: The patch is not a file in a folder ``images``, or its mask is missing, damaged or has other
+            classes.
     """
     path = Path(image)
     folders = [folder for folder in path.parents if folder.name == 'images' and path.is_file()]
@@ -103,25 +107,22 @@ def mask_of_patch(image: str, asked_by: str, classes: int) -> np.ndarray:
     return read_index_mask(mask, classes)
 
 
-SCOPES = ('view', 'patch')
-
-
 @TRANSFORMS.register_module()
 class CountViewLabels(BaseTransform):
     """Count the pixels of every class that each view shows, into ``results['view_classes']``.
 
-    Takes ``results['gt_seg_map']``, the mask of the patch, and ``results['view_windows']`` of
-    :class:`~projects.false.datasets.ContrastiveViews`, and leaves the views alone.
+    It reads ``results['gt_seg_map']``, the mask of the patch, and ``results['view_windows']`` of
+    :class:`~projects.false.datasets.ContrastiveViews`. The views stay unchanged.
 
     Args:
         classes: Number of classes.
-        scope: ``'view'`` counts in the window of each view; ``'patch'`` in the whole patch, for all views alike.
+        scope: ``'view'`` counts in the window of each view, ``'patch'`` once in the whole patch.
 
     Shape:
-        - ``view_classes``: (views, classes), int; row v is that of view v; and of ``'patch'`` (1, classes).
+        - ``view_classes``: int, (views, classes) for ``'view'`` and (1, classes) for ``'patch'``.
 
     Raises:
-        InputError: ``'view'``, and the step that makes the views tells no windows.
+        InputError: ``scope`` is unknown, or is ``'view'`` and no earlier step stored the windows of the views.
     """
 
     def __init__(self, classes: int, scope: str = 'view') -> None:
@@ -130,7 +131,7 @@ class CountViewLabels(BaseTransform):
         self.classes, self.scope = classes, scope
 
     def transform(self, results: dict) -> dict:
-        """Count, and drop the mask."""
+        """Count, and remove the mask from the results."""
         mask = results.pop('gt_seg_map')
         results['seg_fields'] = []
         if self.scope == 'patch':
@@ -139,13 +140,12 @@ class CountViewLabels(BaseTransform):
             return results
         if 'view_windows' not in results:
             raise InputError(
-                'the pipeline does not tell which part of a patch a view shows; make views with ContrastiveViews, or '
-                'give --labels patch'
+                'the windows of the views are unknown; make views with ContrastiveViews, or give --labels patch'
             )
         results['view_classes'] = window_counts(mask, results['view_windows'], self.classes)
         return results
 
 
 def class_counts(mask: np.ndarray, classes: int) -> np.ndarray:
-    """Pixels of every class, shape (classes,), in a mask of class indices; ignored pixels do not count."""
-    return np.bincount(mask.ravel(), minlength=256)[:classes]
+    """Count the pixels of every class in a mask of class indices, (classes,); ignored pixels do not count."""
+    return np.bincount(mask.ravel(), minlength=IGNORE_INDEX + 1)[:classes]
