@@ -60,7 +60,7 @@ def load_segmenter(
     model.load_state_dict(exact_weights(loaded, model, checkpoint))
     palette = _palette(cfg, loaded)
     check_classes(palette, _outputs(model), checkpoint)
-    setattr(model, 'auxiliary_head', None)  # noqa: B010  # only used in training
+    model.register_module('auxiliary_head', None)  # only used in training
     model = fuse_conv_bn(model.eval()) if fused else model.eval()
     model = model.to(place).to(memory_format=torch.channels_last)
     root = Path(cfg.test_dataloader.dataset.get('data_root') or '.')
