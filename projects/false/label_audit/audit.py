@@ -67,7 +67,7 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
         if not folder.is_dir():
             raise InputError(f'{folder}: no such folder; audit images and masks as files, before packing them')
     found = list_folder(root / 'images')[0]
-    # Text, since a Path is ten times that, by the form in which names compare.
+    # By the Unicode form in which names compare; as text, since a Path takes ten times the memory.
     files = {nfc(key): name for name in found for key in (name, os.path.splitext(name)[0])}
     records = {patch['name']: patch for patch in description['patches']}
     forms = {nfc(name) for name in records}
