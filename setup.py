@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel also carries recipes, tools and their index, where mim looks for them."""
+"""Put recipes, tools and their index into the wheel, where mim looks for them; pyproject.toml cannot say that."""
 
 import shutil
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-# mim takes the first folder of the installed files for the root of a distribution; this name sorts before
-# false_rs-*.dist-info, which `projects` does not.
+# mim takes the first folder among the installed files for the root of a distribution. This name sorts before
+# false_rs-*.dist-info; `projects` does not.
 MIM = Path('false_recipes', '.mim')
 
 
 class BuildWithRecipes(build_py):
-    """Copy what mim needs; an editable install has it in the clone."""
+    """Build the package and copy what mim needs; an editable install finds that in the clone."""
 
     def run(self) -> None:
         """Build as usual, then copy."""

@@ -2,7 +2,7 @@
 
 Command: python tools/train.py configs/false_mocov2_r18_synthetic.py
 Global batch and hardware: as mocov2_r18_synthetic.py.
-Determination: anchor_nearest, one key of the queue a query, gate and weight as in false_simclr_r18_synthetic.py.
+Determination: anchor_nearest, one key of the queue per query, gate and weight as in false_simclr_r18_synthetic.py.
 Result: not yet measured.
 """
 

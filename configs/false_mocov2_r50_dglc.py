@@ -5,17 +5,16 @@ mocov2_r50_dglc.py with another loss in the head.
 Command: tools/dist_train.sh configs/false_mocov2_r50_dglc.py 8
          python tools/train.py configs/false_mocov2_r50_dglc.py --cfg-options train_dataloader.batch_size=256
 Data, global batch, queue and hardware: as mocov2_r50_dglc.py.
-Determination: anchor_nearest, one key of the queue a query. Temperature 0.2 spreads the cosines, so the gate is lower
-than the released 0.9.
+Determination: anchor_nearest, one key of the queue per query. Temperature 0.2 spreads the cosines, so the gate is
+below the released 0.9.
 Result: not yet measured.
 """
 
-_base_ = './mocov2_r50_dglc.py'
+_base_ = [
+    '_base_/models/false_mocov2_r50.py',
+    '_base_/datasets/unlabelled_8x32.py',
+    '_base_/schedules/mocov2_200e.py',
+    '_base_/pretraining.py',
+]
 
-model = dict(
-    head=dict(
-        loss=dict(
-            type='FALSELoss', confidence_weight=0.9, positive_threshold=0.7, determination=dict(type='anchor_nearest')
-        )
-    )
-)
+train_dataloader = dict(dataset=dict(data_root='data/dglc'))

@@ -3,7 +3,7 @@
 Command: python tools/train.py configs/false_simclr_r18_mbrsc_oracle.py
 Global batch and hardware: as simclr_r18_mbrsc.py.
 Determination: oracle, every view whose label histogram overlaps that of the anchor by more than 0.8. It looks at the
-masks of all patches, so what it reaches says how much there is to gain, never how much is gained.
+masks of all patches, so its result bounds what a method can gain.
 Result: docs/results.md.
 """
 

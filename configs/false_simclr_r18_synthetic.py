@@ -2,8 +2,8 @@
 
 Command: python tools/train.py configs/false_simclr_r18_synthetic.py
 Global batch and hardware: as simclr_r18_synthetic.py.
-Determination: anchor_nearest, one false negative an anchor. Temperature 0.2 spreads the cosines, so the gate is lower
-than the released 0.9, and half the weight goes over.
+Determination: anchor_nearest, one false negative per anchor. Temperature 0.2 spreads the cosines, so the gate is
+below the released 0.9, and half of the weight moves.
 Result: docs/results.md.
 """
 

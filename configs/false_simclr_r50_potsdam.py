@@ -2,16 +2,15 @@
 
 Command: python tools/train.py configs/false_simclr_r50_potsdam.py
 Data, global batch and hardware: as simclr_r50_potsdam.py.
-Determination: anchor_nearest, the paper's set of false negatives an anchor, at its smallest.
+Determination: anchor_nearest, the paper's set of false negatives with one view per anchor.
 Result: not yet measured.
 """
 
-_base_ = './simclr_r50_potsdam.py'
+_base_ = [
+    '_base_/models/false_simclr_r50.py',
+    '_base_/datasets/unlabelled.py',
+    '_base_/schedules/simclr_200e.py',
+    '_base_/pretraining.py',
+]
 
-model = dict(
-    head=dict(
-        loss=dict(
-            type='FALSELoss', confidence_weight=0.9, positive_threshold=0.9, determination=dict(type='anchor_nearest')
-        )
-    )
-)
+train_dataloader = dict(dataset=dict(data_root='data/potsdam'))

@@ -1,4 +1,4 @@
-"""How pixels become numbers, written down once for pretraining, fine-tuning and test.
+"""Normalisation of pixels, the same for pretraining, fine-tuning and test.
 
 Images are uint8 BGR in memory (LoadPatch). Mean and std are ImageNet's, for R, G, B, in grey levels.
 """

@@ -1,4 +1,4 @@
-"""What every run shares: seeded (bit for bit on a CPU), resumable, checkpoints that are data and nothing else."""
+"""Runtime of every run: seeded (bit for bit on a CPU) and resumable, with checkpoints that hold data only."""
 
 runner_type = 'FALSERunner'
 default_hooks = dict(

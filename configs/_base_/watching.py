@@ -1,8 +1,8 @@
-"""Hooks that watch a pretraining, for a list of bases: a probe of the features, and of the embeddings a monitor.
+"""Hooks that monitor a pretraining, to be added to a list of bases: a collapse monitor and a probe of the features.
 
     _base_ = ['./false_simclr_r18_mbrsc.py', './_base_/watching.py']
 
-The probe needs labelled patches where the training data are, docs/watching.md.
+The probe needs labelled patches in the data root of the training; see docs/watching.md.
 """
 
 custom_hooks = [

@@ -111,6 +111,12 @@ def test_results_are_the_measured_ones_and_no_others(models):
     assert len(told) == 8
 
 
+def files_of(folder):
+    """Modules and package data, such as py.typed and the published lists; documents stay in the clone."""
+    files = (path.relative_to(folder) for path in folder.rglob('*') if path.is_file())
+    return {path for path in files if '__pycache__' not in path.parts and path.suffix != '.md'}
+
+
 @pytest.mark.slow
 def test_mim_finds_recipes_and_tools_in_a_wheel(tmp_path):
     """Built from a copy, unpacked beside this environment: what a plain `pip install` of the project leaves."""
@@ -153,6 +159,7 @@ def test_mim_finds_recipes_and_tools_in_a_wheel(tmp_path):
     root, names = done.stdout.splitlines()
     assert root == str(site / 'false_recipes')
     assert sorted(names.split()) == [path.stem for path in RECIPES]
+    assert files_of(site / 'projects' / 'false') == files_of(REPOSITORY / 'projects' / 'false')
     mim = site / 'false_recipes' / '.mim'
     for folder in ('configs', 'tools'):
         there = {path.relative_to(mim) for path in (mim / folder).rglob('*') if path.is_file()}

@@ -1,6 +1,6 @@
 """MBRSC aerial imagery of Dubai: 5 classes, 128 x 128 patches, as the converter leaves them in data/mbrsc.
 
-Validation reads part 005, splits/val.txt, so that whoever chooses settings does not look at the test part.
+Validation reads part 005 (splits/val.txt), so that settings are not chosen on the test part.
 """
 
 _base_ = './labelled_small.py'

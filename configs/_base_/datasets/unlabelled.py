@@ -2,8 +2,8 @@
 
 `packed=True` reads what `tools/pack.py` made; `max_unreadable` images may be skipped, each with a warning.
 
-A recipe sets `data_root`, and sizes where they differ. `color_on='loader'` gives the device's share of the views back
-to the loader's workers: docs/pipeline.md says when that is faster.
+A recipe sets `data_root`, and sizes where they differ. With `color_on='loader'` the
+workers of the loader do the colour steps, too; docs/pipeline.md says when that is faster.
 """
 
 train_dataloader = dict(

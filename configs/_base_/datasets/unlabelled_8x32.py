@@ -1,4 +1,4 @@
-"""Unlabelled patches, 32 a process: a global batch of 256 on 8 processes, as MoCo v2 is trained."""
+"""Unlabelled patches, 32 per process: a global batch of 256 on 8 processes, as MoCo v2 is trained."""
 
 _base_ = './unlabelled.py'
 
