@@ -26,7 +26,8 @@ ALONE = {'doctor'}  # runs where nothing else can be imported
 FRAMEWORKS = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'mmseg'}
 WITHOUT_FRAMEWORKS = {'common', 'imagery', 'patch_folder', 'converters'}
 FRAMEWORK_ALLOWED = {'common.random_state': 'sets the generators of PyTorch, too'}
-NEED_MMSEG = {'datasets.land_cover', 'models.segmentation'}  # only configs of segmentation import them
+# Only configs of segmentation import the first two; children imports it before it forks trainings.
+NEED_MMSEG = {'datasets.land_cover', 'models.segmentation', 'experiments.children'}
 MOVED = {'errors', 'datasets.known_data_sets', 'models.band_preprocessor', 'models.linear_head'}  # old names
 
 # Modules that one neighbour alone imports, and why they are not part of it.
@@ -35,9 +36,9 @@ ONE_IMPORTER = {
     'converters.scenes.cars': 'one layer of a scene, one file',
     'converters.scenes.trees': 'one layer of a scene, one file',
     'datasets.views.color_loader': 'the loader backend of the colour steps, beside color_device',
+    'experiments.benchmark.audit_section': 'one section of the page, which is optional',
     'experiments.benchmark.page': 'HTML alone; outputs decides what is written and when',
     'experiments.benchmark.paired_difference': 'statistics alone, tested against closed forms',
-    'experiments.benchmark.plan': 'the list of runs, which needs no folder and no process',
     'experiments.benchmark.runner': 'runs processes; outputs reads what they leave',
     'experiments.quickstart_page': 'HTML alone; quickstart runs the steps',
     'mapping.blending': 'arithmetic alone; map_image reads, calls the model and writes',
