@@ -74,3 +74,22 @@ def some_excluded(n, places, seed=4):
     excluded = torch.rand(n, places, generator=torch.Generator().manual_seed(seed)) < 0.3
     excluded[0] = True
     return excluded
+
+
+FORMS = ['in batch', 'queue', 'queue, some excluded']
+
+
+def value_and_anchors(loss, form, spread=0.4):
+    """The loss of six images in one of the forms, and the anchors that its slow form takes."""
+    first, second = views(6, spread=spread)
+    if form == 'in batch':
+        return loss(first, second).item(), slow.in_batch(first, second)
+    excluded = some_excluded(6, 11) if 'excluded' in form else None
+    anchors = slow.with_queue(first, second, queue_of(11), None if excluded is None else excluded.tolist())
+    return loss(first, second, queue=queue_of(11), excluded=excluded).item(), anchors
+
+
+def collapsed_and_separated(n):
+    """Embeddings of n images that are almost equal, and embeddings that are almost orthogonal."""
+    noise = 1e-3 * torch.randn(2, n, n, generator=torch.Generator().manual_seed(0))
+    return torch.ones(n, n) + noise[0], torch.eye(n) + noise[1]

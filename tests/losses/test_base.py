@@ -1,4 +1,4 @@
-"""What the log gets, against a plain count."""
+"""Every loss: the numbers of the log against a plain count, gradients, precisions and edges."""
 
 import math
 
@@ -7,7 +7,22 @@ import torch
 
 from projects.false import FALSELoss, FNCLoss, NTXentLoss
 from tests.helpers import slow_losses as slow
-from tests.helpers.loss_cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
+from tests.helpers.loss_cases import (
+    IN_BATCH,
+    ROW_WISE,
+    WITH_QUEUE,
+    collapsed_and_separated,
+    losses,
+    queue_of,
+    slow_pairs,
+    some_excluded,
+    spec,
+    views,
+)
+
+NAMES = list(losses())
+SMOOTH = [name for name in NAMES if name != 'growing']
+"""Finite differences see a confidence that changes with the embeddings, although it is a constant for the gradient."""
 
 
 def mean(values):
@@ -30,7 +45,7 @@ def expected(anchors, found, threshold):
 @pytest.mark.parametrize('case', IN_BATCH)
 @pytest.mark.parametrize('spread', [0.1, 0.8])
 @pytest.mark.parametrize('alpha', [0.0, 0.9])
-def test_in_batch(case, spread, alpha):
+def test_numbers_for_the_log_in_a_batch(case, spread, alpha):
     first, second = views(8, spread=spread)
     anchors = slow.in_batch(first, second)
     found = slow.gated(slow_pairs(case, anchors, 0.5), anchors, 0.8)
@@ -45,7 +60,7 @@ def test_in_batch(case, spread, alpha):
 
 @pytest.mark.parametrize('case', ROW_WISE)
 @pytest.mark.parametrize('exclude', [False, True])
-def test_with_a_queue(case, exclude):
+def test_numbers_for_the_log_with_a_queue(case, exclude):
     query, key = views(6, spread=0.3)
     excluded = some_excluded(6, 13) if exclude else None
     anchors = slow.with_queue(query, key, queue_of(13), None if excluded is None else excluded.tolist())
@@ -62,3 +77,86 @@ def test_an_untrained_loss_costs_its_reference():
     loss = NTXentLoss()
     assert loss(rows, rows).item() == pytest.approx(loss.seen['untrained_reference'].item(), abs=1e-5)
     assert set(loss.seen) == {'cosine_positive', 'cosine_negative', 'untrained_reference'}
+
+
+@pytest.mark.parametrize('name', SMOOTH)
+@pytest.mark.parametrize('chunk_size', [None, 3])
+def test_gradient(name, chunk_size):
+    first, second = views(4, dimension=3, spread=0.3)
+    loss = losses(chunk_size=chunk_size)[name]
+    assert torch.autograd.gradcheck(loss, (first.requires_grad_(), second.requires_grad_()))
+
+
+@pytest.mark.parametrize('name', [name for name in SMOOTH if name in WITH_QUEUE])
+def test_gradient_with_a_queue(name):
+    query, key = views(4, dimension=3, spread=0.3)
+    queue, excluded = queue_of(7, dimension=3), some_excluded(4, 7)
+    loss = losses(temperature=0.2)[name]
+    assert torch.autograd.gradcheck(
+        lambda *views: loss(*views, queue=queue, excluded=excluded), (query.requires_grad_(), key.requires_grad_())
+    )
+
+
+def test_gradient_that_reaches_the_queue():
+    query, key = views(4, dimension=3, spread=0.3)
+    assert torch.autograd.gradcheck(
+        lambda queue: FALSELoss(0.5, 0.7, -1.0)(query, key, queue=queue), queue_of(6, dimension=3).requires_grad_()
+    )
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('temperature', [0.01, 0.1, 2.0])
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
+def test_precisions(name, temperature, dtype):
+    """Half precision costs what the same numbers cost in float32, under autocast and without."""
+    first, second = (view.to(dtype) for view in views(8, spread=0.4))
+    loss = losses(temperature)[name]
+    full = torch.float64 if dtype == torch.float64 else torch.float32
+    expected = loss(first.to(full), second.to(full))
+    first.requires_grad_()
+    value = loss(first, second)
+    assert value.dtype == full
+    torch.testing.assert_close(value, expected)
+    value.backward()
+    assert torch.isfinite(value)
+    assert torch.isfinite(first.grad).all()
+    if dtype in (torch.bfloat16, torch.float16):
+        with torch.autocast('cpu', dtype=dtype):
+            torch.testing.assert_close(loss(first, second), expected)
+
+
+@pytest.mark.parametrize('name', NAMES)
+@pytest.mark.parametrize('temperature', [0.01, 0.5, 2.0])
+@pytest.mark.parametrize('rows', ['identical', 'orthogonal', 'random', 'zero', 'opposite', 'one image', 'two images'])
+def test_finite_at_the_edges(name, temperature, rows):
+    make = {
+        'identical': torch.ones(4, 8),
+        'orthogonal': torch.eye(8)[:4],
+        'random': torch.randn(4, 8, generator=torch.Generator().manual_seed(3)),
+        'zero': torch.zeros(4, 8),
+        'opposite': torch.ones(4, 8) * torch.tensor([1.0, -1.0, 1.0, -1.0])[:, None],
+        'one image': torch.eye(8)[:1],
+        'two images': torch.eye(8)[:2],
+    }
+    for second in (make[rows], -make[rows]):
+        first = make[rows].clone().requires_grad_()
+        value = losses(temperature)[name](first, second)
+        value.backward()
+        assert torch.isfinite(value)
+        assert torch.isfinite(first.grad).all()
+
+
+@pytest.mark.parametrize('name', WITH_QUEUE)
+def test_nothing_in_the_queue_yet(name):
+    query = views(4)[0].requires_grad_()
+    value = losses()[name](query, views(4)[1], queue=torch.zeros(6, 5), excluded=torch.ones(6, dtype=torch.bool))
+    value.backward()
+    assert value.item() == 0
+    assert (query.grad == 0).all()
+
+
+@pytest.mark.parametrize('name', ['nt_xent', 'debiased', 'hard_negative', 'elimination_topk', 'attraction_topk'])
+def test_no_relative_rewards_collapse(name):
+    loss = losses()[name]
+    collapsed, separated = collapsed_and_separated(32)
+    assert loss(collapsed, collapsed) > loss(separated, separated) + 0.2

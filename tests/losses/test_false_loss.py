@@ -1,3 +1,5 @@
+"""The FALSE loss against the released values and against its equations, and its edges."""
+
 import json
 import math
 
@@ -6,8 +8,18 @@ import torch
 import torch.nn.functional as F
 
 from projects.false import FALSELoss, InputError, NTXentLoss
+from projects.false.losses import DETERMINATIONS
 from tests.helpers import slow_losses as slow
-from tests.helpers.loss_cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
+from tests.helpers.loss_cases import (
+    IN_BATCH,
+    ROW_WISE,
+    collapsed_and_separated,
+    queue_of,
+    slow_pairs,
+    some_excluded,
+    spec,
+    views,
+)
 from tests.helpers.tools import REPOSITORY
 
 GOLDEN = json.loads((REPOSITORY / 'tests' / 'data' / 'false_loss_released.json').read_text())['cases']
@@ -156,3 +168,31 @@ def test_arguments_out_of_range(arguments, text):
 def test_a_positive_at_the_threshold_opens_the_gate():
     rows = torch.eye(4)
     assert FALSELoss(0.5, 1.0, 1.0).determined(rows, rows).sum() == 8
+
+
+@pytest.mark.parametrize('name', sorted(DETERMINATIONS.module_dict))
+def test_nothing_determined(name):
+    first, second = views(4)
+    value = FALSELoss(0.5, 1.0, 1.0, name)(first.requires_grad_(), second, labels=torch.tensor([0, 1, 0, 1]))
+    value.backward()
+    torch.testing.assert_close(value, NTXentLoss(0.5)(first, second))
+    assert torch.isfinite(first.grad).all()
+
+
+@pytest.mark.parametrize(
+    'config', ['oracle', {'type': 'topk', 'k': 99, 'floor': -1}, {'type': 'anchor_nearest', 'k': 6}]
+)
+def test_everything_determined(config):
+    first, second = views(4)
+    value = FALSELoss(0.5, 1.0, -1.0, config)(first.requires_grad_(), second, labels=torch.zeros(4))
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=1e-12)
+    assert torch.isfinite(first.grad).all()
+
+
+@pytest.mark.parametrize('name', [name for name in sorted(DETERMINATIONS.module_dict) if name != 'oracle'])
+@pytest.mark.parametrize('n', [32, 256])
+def test_no_default_rewards_collapse(name, n):
+    loss = FALSELoss(determination=name)
+    collapsed, separated = collapsed_and_separated(n)
+    assert loss(collapsed, collapsed) > loss(separated, separated) + 0.1
