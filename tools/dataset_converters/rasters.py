@@ -21,7 +21,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('sources', metavar='SRC', nargs='+', help='images, or folders of them')
     parser.add_argument('out', metavar='OUT', help='folder to make')
     parser.add_argument('--patch-size', type=int, required=True, help='side of the patches in pixels')
-    parser.add_argument('--stride', type=int, help='distance of neighbouring patches in pixels (default: patch size)')
+    parser.add_argument(
+        '--stride', type=int, help='distance between neighbouring patches in pixels (default: patch size)'
+    )
     parser.add_argument('--max-nodata', type=float, default=0.1, metavar='SHARE', help='of a patch (default: 0.1)')
     scale = parser.add_mutually_exclusive_group()
     percentiles = 'percentages of the pixels that become 0 and 255 (default: 2 98 for 16 bit, none for 8 bit)'

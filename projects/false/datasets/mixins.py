@@ -29,6 +29,7 @@ class ComputedSamples(DatasetMixin):
     entries is used.
     """
 
+    _fully_initialized: bool  # MMEngine's
     _chosen: np.ndarray | None = None  # places of a subset; None for all
     _size = 0
 
