@@ -64,7 +64,7 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def recall(image: np.ndarray, codes: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> tuple[bool, bool]:
-    """Whether the changed patch is proposed, and whether it is found."""
+    """Tell if the changed patch is proposed, and if it is found."""
     grey = grey_of_bands(change(image))
     changed = orientation_codes(grey)
     proposed = changed is not None and bool(np.bitwise_count(codes ^ changed[0]).min() <= RADIUS)

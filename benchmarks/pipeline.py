@@ -1,4 +1,4 @@
-"""Views and training images a second, against mmpretrain's stock pipeline and torchvision v2.
+"""Views and training images per second, against mmpretrain's stock pipeline and torchvision v2.
 
     python -m benchmarks.pipeline
     python -m benchmarks.pipeline --parts training --train-size 64
@@ -37,7 +37,7 @@ BASELINE = (STOCK, 'JPEG')
 
 
 def measure_cores(content: Path, options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
-    """Views a second of CPU time, by side and storage."""
+    """Views per second of CPU time, by side and storage."""
     rates = defaultdict(list)
     for _ in range(options.rounds):
         for side in SIDES:
@@ -48,7 +48,7 @@ def measure_cores(content: Path, options: argparse.Namespace) -> dict[tuple[str,
 
 
 def measure_loaders(content: Path, options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
-    """Views a second of a whole loader: theirs from their fastest files, ours from packed patches."""
+    """Views per second of a whole loader: theirs from their fastest files, ours from packed patches."""
     rates = defaultdict(list)
     for _ in range(options.rounds):
         for cell in (BASELINE, (TORCHVISION, 'JPEG'), (LOADER, 'packed'), (DEVICE, 'packed')):
@@ -80,7 +80,7 @@ def measure_device(content: Path, options: argparse.Namespace, device: str) -> f
 
 
 def measure_training(content: Path, options: argparse.Namespace, device: str) -> dict:
-    """Images a second, wall clock and CPU time, of both sides: pipeline, model, both."""
+    """Images per second, wall clock and CPU time, of both sides: pipeline, model, both."""
     setting = (options.train_size, options.train_batch, options.train_workers, device)
     sides = {THEIRS: build_theirs(content, 'JPEG', *setting), OURS: build_ours(content, 'packed', *setting)}
     rates = defaultdict(list)
@@ -101,12 +101,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--patches', type=int, default=256, help='made patches (256)')
     parser.add_argument('--patch-size', type=int, default=256, help='their side in pixels (256)')
     parser.add_argument('--size', type=int, default=224, help='side of a view in pixels (224)')
-    parser.add_argument('--batch', type=int, default=32, help='images of a batch (32)')
+    parser.add_argument('--batch', type=int, default=32, help='images per batch (32)')
     parser.add_argument('--batches', type=int, default=4, help='batches a measurement (4)')
     parser.add_argument('--rounds', type=int, default=5, help='measurements of each side, in turns (5)')
     parser.add_argument('--workers', type=int, default=2, help='of the whole loader (2)')
     parser.add_argument('--train-size', type=int, default=32, help='side of a view in training (32)')
-    parser.add_argument('--train-batch', type=int, default=128, help='images a step (128)')
+    parser.add_argument('--train-batch', type=int, default=128, help='images per step (128)')
     parser.add_argument('--train-steps', type=int, default=6, help='steps a measurement (6)')
     parser.add_argument('--train-workers', type=int, default=1, help='of the loader in training (1)')
     options = parser.parse_args(arguments)

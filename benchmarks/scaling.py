@@ -1,4 +1,4 @@
-"""Pretraining on one process and on several, at one global batch: images a second, and memory where there are GPUs.
+"""Pretraining on one process and on several, at one global batch: images per second, and memory where there are GPUs.
 
     python -m benchmarks.scaling
     python -m benchmarks.scaling --config configs/false_mocov2_r50_potsdam.py --processes 1 8 --global-batch 256
@@ -45,7 +45,7 @@ def command(config: Path, processes: int, options: dict[str, object], work_dir: 
 
 
 def run_side(config: Path, processes: int, options: dict[str, object], work_dir: Path) -> tuple[list[float], float]:
-    """Train, and read seconds a step, after the first fifth, and the largest GPU memory in MiB from the log."""
+    """Train, and read seconds per step, without the first fifth, and the largest GPU memory in MiB from the log."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
     environment = {**os.environ, 'OMP_NUM_THREADS': str(max(1, cores // processes)), 'PYTHON': sys.executable}
     done = subprocess.run(
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--config', type=Path, default=ROOT / 'configs' / 'false_simclr_r18_synthetic.py')
     parser.add_argument('--processes', type=int, nargs='+', default=[1, 2])
-    parser.add_argument('--global-batch', type=int, default=128, help='images a step, over all processes')
+    parser.add_argument('--global-batch', type=int, default=128, help='images per step, over all processes')
     parser.add_argument('--steps', type=int, default=20, help='steps of each run')
     parser.add_argument('--rounds', type=int, default=3, help='runs of each side, taken in turns')
     parser.add_argument('--size', type=int, default=128, help='side of the made patches in pixels')

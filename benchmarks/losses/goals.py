@@ -1,4 +1,4 @@
-"""What the losses promise about speed and memory, and whether a report keeps it."""
+"""Goals of the losses for speed and memory, checked against a report."""
 
 from typing import NamedTuple
 

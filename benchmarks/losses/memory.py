@@ -58,7 +58,7 @@ def measure(rows: int, chunk_size: int | None, device: str) -> int:
 
 
 def _return_free_memory() -> None:
-    """What glibc keeps of freed memory would serve the step without showing."""
+    """Give freed memory back to the system: what glibc keeps of it would serve the step unseen."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
     if trim:

@@ -1,4 +1,4 @@
-"""What is compared: every determination and loss of this project, the released procedure, and three libraries."""
+"""The sides compared: every determination and loss of this project, the released procedure, and three libraries."""
 
 import importlib
 from collections.abc import Callable
@@ -30,7 +30,7 @@ class Side(NamedTuple):
     Attributes:
         name: As in the table.
         kind: `determination`, `loss` (of this project), `rendering` or `library`.
-        prepare: From a batch to a function without arguments that computes the loss.
+        prepare: Turns a batch into a function without arguments that computes the loss.
         refuse: Why it is not run on a batch, or None.
     """
 

@@ -16,7 +16,7 @@ STATUS, CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
 
 
 class Cell(NamedTuple):
-    """What is measured.
+    """Measurement of one side on one image.
 
     Args:
         side: One of the sides.

@@ -23,14 +23,14 @@ Same = Mapping[tuple[Setting, str], float]  # share of pixels with the class of 
 
 
 def speed_table(found: Found, same: Same) -> Table:
-    """Megapixels a second, windows, memory and agreement with slide mode."""
+    """Megapixels per second, windows, memory and agreement with slide mode."""
     table = Table(
         'image',
         'overlap',
         'side',
         'windows',
         'MP a CPU s',
-        'MP a second',
+        'MP per second',
         f'of {SLIDE}, CPU',
         'time in the model',
         'peak, MiB',
@@ -120,7 +120,7 @@ def memory_table(peaks: Mapping[int, dict], window: int) -> Table:
 
 
 def memory_lines(peaks: Mapping[int, dict]) -> list[str]:
-    """How much memory grows from the smallest to the largest image."""
+    """Return the growth of memory from the smallest to the largest image."""
     sizes: Sequence[int] = sorted(peaks)
     if len(sizes) < 2:
         return []

@@ -1,4 +1,4 @@
-"""What is compared: this project's mapping, mmseg's slide mode and mmseg's RSInferencer, from file to file."""
+"""The sides compared: this project's mapping, mmseg's slide mode and mmseg's RSInferencer, from file to file."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How fast a data set becomes batches: CPU time of one worker, and views a second of a whole loader."""
+"""Speed of loading: CPU time of one worker, and views per second of a whole loader."""
 
 import time
 from collections.abc import Callable
@@ -54,7 +54,7 @@ def worker_cpu(dataset: Dataset, batch: int, batches: int, collate: Callable = d
 
 
 def loader_rate(dataset: Dataset, batch: int, batches: int, workers: int) -> float:
-    """Views a second, by the clock on the wall, that a training process gets from its loader.
+    """Views per second, by the clock on the wall, that a training process gets from its loader.
 
     The first batches, one a worker and those in the queue, are left out.
     """

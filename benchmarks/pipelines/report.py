@@ -24,7 +24,7 @@ def ratio(values: Sequence[float], other: Sequence[float]) -> float:
 
 
 def loading_table(title: str, rates: Mapping[CELL, list[float]], baseline: CELL) -> Table:
-    """Views a second of every side and storage."""
+    """Views per second of every side and storage."""
     table = Table('side', 'stored as', 'views/s', f'of {" from ".join(baseline)}', title=title)
     for (side, storage), values in rates.items():
         table.add_row(side, storage, spread(values), f'{ratio(values, rates[baseline]):.1f}x')
@@ -32,7 +32,7 @@ def loading_table(title: str, rates: Mapping[CELL, list[float]], baseline: CELL)
 
 
 def training_table(rates: Mapping[tuple[str, str], list[tuple[float, float]]]) -> Table:
-    """Images a second of both sides: pipeline, model, both."""
+    """Images per second of both sides: pipeline, model, both."""
     table = Table('side', 'what', 'images/s', 'of theirs', 'images a CPU second', 'of theirs', title='training')
     for (side, what), pairs in rates.items():
         row = [side, what]

@@ -1,4 +1,4 @@
-"""Images a second in training: SimCLR of mmpretrain with its pipeline, and the recipe false_simclr_r18 with ours."""
+"""Images per second in training: SimCLR of mmpretrain with its pipeline, and the recipe false_simclr_r18 with ours."""
 
 import time
 from pathlib import Path
@@ -27,7 +27,7 @@ class TrainingSide:
         model: An MMEngine model.
         optim_wrapper: Config of its optimizer wrapper.
         dataset: Two views a sample.
-        batch: Images a step.
+        batch: Images per step.
         workers: Of the loader.
         device: To train on.
     """
@@ -48,7 +48,7 @@ class TrainingSide:
             torch.cuda.synchronize()
 
     def model_only(self, steps: int) -> tuple[float, float]:
-        """Images a second by the wall clock and by CPU time, with one and the same batch in every step."""
+        """Images per second by the wall clock and by CPU time, with one and the same batch in every step."""
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(steps):
             self._step(self.fixed)
