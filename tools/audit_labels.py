@@ -15,7 +15,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from
 
 
 from projects.false.common.command_line import report_input_errors
-from projects.false.common.errors import InputError
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -36,20 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
 
     from rich.console import Console
 
-    from projects.false.common.files import atomic_write
+    from projects.false.common.files import atomic_write, writable
     from projects.false.label_audit.audit import audit_labels
     from projects.false.label_audit.picture import audit_picture
     from projects.false.label_audit.report import audit_json, print_audit
 
     audit = audit_labels(options.data_root, options.workers)
     if options.out:
-        try:
+        with writable(options.out, 'choose another --out'):
             with atomic_write(options.out / 'audit.json') as file:
                 file.writelines(piece.encode() for piece in audit_json(audit))
             with atomic_write(options.out / 'audit.png') as file:
                 file.write(audit_picture(audit))
-        except OSError as error:
-            raise InputError(f'{options.out}: cannot be written ({error}); choose another --out') from error
     # in a pipe or file nothing says how wide a line may be
     console = Console(width=None if sys.stdout.isatty() else 160)
     print_audit(audit, console)

@@ -7,7 +7,15 @@ import threading
 import pytest
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_path, atomic_write, check_apart, remove_stale, staged_folder, write_text
+from projects.false.common.files import (
+    atomic_path,
+    atomic_write,
+    check_apart,
+    remove_stale,
+    staged_folder,
+    writable,
+    write_text,
+)
 
 
 @pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError])
@@ -188,3 +196,14 @@ def test_the_name_of_a_temporary_file_is_recognized(tmp_path):
         (name,) = os.listdir(tmp_path)
     (tmp_path / name).touch()
     assert [path.name for path in remove_stale(tmp_path)] == [name]
+
+
+def test_a_refusal_becomes_one_line_with_reason_and_way_out(tmp_path):
+    (tmp_path / 'file').write_text('')
+    path = tmp_path / 'file' / 'scores.json'
+    with pytest.raises(InputError) as caught, writable(path, 'choose another --out'):
+        write_text(path, '{}')
+    reason = caught.value.__cause__.strerror
+    assert str(caught.value) == f'{path}: cannot be written ({reason}); choose another --out'
+    with pytest.raises(ValueError, match='as it was'), writable(path, ''):
+        raise ValueError('as it was')

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from projects.false.common import parent_death as launcher_death
+from projects.false.common import parent_death
 from projects.false.common.parent_death import end_with_launcher
 from tests.helpers.tools import REPOSITORY
 
 WORKER = """
 import sys, time
-from projects.false.launcher_death import end_with_launcher
+from projects.false.common.parent_death import end_with_launcher
 end_with_launcher()
 assert 'torch' not in sys.modules
 print('ready', flush=True)
@@ -63,7 +63,7 @@ def test_launcher_that_died_before(monkeypatch, parent: int, first: bytes, ends:
         raise Ended
 
     monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')
-    monkeypatch.setattr(launcher_death.ctypes, 'CDLL', lambda name: launcher_death)
+    monkeypatch.setattr(parent_death.ctypes, 'CDLL', lambda name: parent_death)
     monkeypatch.setattr(launcher_death, 'prctl', lambda *given: 0, raising=False)
     monkeypatch.setattr(os, 'getppid', lambda: parent)
     monkeypatch.setattr(os, '_exit', end)

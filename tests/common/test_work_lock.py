@@ -93,6 +93,28 @@ def test_file_system_without_locks(tmp_path: Path, monkeypatch, caplog) -> None:
     assert caplog.messages == [f'{tmp_path}: no locks here (No locks available); let no second run write to it']
 
 
+UNLOCKABLE = """
+import errno, fcntl, sys
+def unsupported(*given):
+    raise OSError(errno.ENOLCK, 'No locks available')
+fcntl.lockf = unsupported
+from projects.false.common.work_lock import lock_work_dir
+assert 'mmengine' not in sys.modules and 'torch' not in sys.modules
+lock_work_dir('before')
+from mmengine.logging import MMLogger
+MMLogger.get_instance('run', log_file='run.log')
+lock_work_dir('after')
+"""
+
+
+def test_the_warning_reaches_the_user_with_and_without_a_logger_of_mmengine(tmp_path: Path) -> None:
+    command = [sys.executable, '-c', UNLOCKABLE]
+    environment = {**os.environ, 'PYTHONPATH': str(REPOSITORY)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    lines = [line for line in done.stderr.splitlines() if 'no locks here' in line]
+    assert [line.partition(':')[0] for line in lines] == ['before', 'after']
+
+
 def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / '.lock').mkdir()
     with pytest.raises(InputError, match=r'cannot be written .* choose another --work-dir'):

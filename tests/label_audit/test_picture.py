@@ -78,6 +78,7 @@ def test_long_names_many_classes_and_a_list_without_labels(spoilt):
     description = json.loads(path.read_text())
     description['classes'] = [f'class {i} with a rather long name, even longer than that' for i in range(9)]
     description['colors'] = [f'#0{i}0{i}0{i}' for i in range(9)]
+    description['ignore_colors'] = []
     for patch in description['patches']:
         patch['pixels'] = [*patch['pixels'][:-1], 0, 0, 0, 0, patch['pixels'][-1]]
     path.write_text(json.dumps(description))

@@ -71,25 +71,21 @@ def main(arguments: list[str] | None = None) -> None:
     )
     settings.check()
 
-    from projects.false.common.files import write_text
+    from projects.false.common.files import writable, write_text
     from projects.false.engine.config import load_config
     from projects.false.pair_audit.audit import audit_pairs
     from projects.false.pair_audit.report import as_csv, as_json, make_page, make_records, print_summary
 
     config = load_config(options.config, options.cfg_options)
     out = options.out or Path('work_dirs', f'{Path(options.config).stem}_false_negatives')
-    try:
+    with writable(f'--out {out}', 'choose another folder'):
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f'--out {out}: cannot be written ({error.strerror}); choose another folder') from error
     audit = audit_pairs(config, options.checkpoints, settings)
     rows = make_records(audit)
     texts = {'audit.json': as_json(audit, rows), 'audit.csv': as_csv(rows), 'audit.html': make_page(audit, rows)}
-    try:
+    with writable(out, 'choose another --out'):
         for name, text in texts.items():
             write_text(out / name, text)
-    except OSError as error:
-        raise InputError(f'{out}: cannot be written ({error.strerror}); choose another --out') from error
     print_summary(audit, rows)
     print(f'wrote {", ".join(texts)} to {out}')
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from
 
 from projects.false.common.command_line import ConfigOptions, check_config, report_input_errors
 from projects.false.common.errors import InputError
+from projects.false.common.files import writable
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -50,11 +51,9 @@ def main(arguments: list[str] | None = None) -> None:
     dataset = build_dataset(config, options.split)
     for page, sheet in enumerate(sample_sheets(dataset, options.number, name, options.seed), start=1):
         path = options.output_dir / f'{name}_{page}.png'
-        try:
+        with writable(path, 'choose another --output-dir'):
             options.output_dir.mkdir(parents=True, exist_ok=True)
             path.write_bytes(cv2.imencode('.png', sheet)[1].tobytes())
-        except OSError as error:
-            raise InputError(f'{path}: cannot be written ({error.strerror}); choose another --output-dir') from error
         print(f'wrote {path}')
 
 

@@ -9,8 +9,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from .errors import InputError
 
@@ -69,7 +70,7 @@ def report_input_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     """
 
     @functools.wraps(main)
-    def wrapped(*args, **kwargs) -> int:
+    def wrapped(*args: Any, **kwargs: Any) -> int:
         try:
             return main(*args, **kwargs) or 0
         except KeyboardInterrupt:
@@ -137,7 +138,13 @@ class ConfigOptions(argparse.Action):
     whatever it contains: ``data_root='"/data/Potsdam, RGB"'`` for a shell.
     """
 
-    def __call__(self, parser, namespace, values, option_string=None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
         """Add what was given; an argument without ``=`` or with a bracket too many ends in the usage message."""
         options = copy.copy(getattr(namespace, self.dest, None) or {})
         for text in [values] if isinstance(values, str) else values or ():

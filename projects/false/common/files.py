@@ -18,6 +18,28 @@ _TEMPORARY = re.compile(r'\..+\.[0-9a-f]{8}\.tmp')
 
 
 @contextmanager
+def writable(place: str | os.PathLike[str], remedy: str) -> Iterator[None]:
+    """Turn what the file system refuses inside the block into one error that the user can mend.
+
+    Args:
+        place: The file or folder that is written, for the message.
+        remedy: What the user can do, such as ``'choose another --out'``.
+
+    Raises:
+        InputError: An OSError ended the block.
+
+    Example:
+        >>> with writable('scores.json', 'choose another --out'):
+        ...     write_text('scores.json', '{}')
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f'{os.fspath(place)}: cannot be written ({reason}); {remedy}') from error
+
+
+@contextmanager
 def atomic_path(path: str | os.PathLike, verify: Callable[[Path], object] | None = None) -> Iterator[Path]:
     """The same as :func:`atomic_write` for a library that opens its file by name.
 
@@ -126,10 +148,8 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
     _check_free(out, overwrite, marker)
     _remove_stale(out)
     partial = out.with_name(f'{out.name}.partial-{os.getpid()}')
-    try:
+    with writable(out, 'give another output folder'):
         partial.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f'{out}: cannot be written ({error.strerror}); give another output folder') from error
     try:
         _check_alone(partial, out)
         yield partial
@@ -146,7 +166,7 @@ def check_apart(out: str | Path, *sources: str | Path) -> None:
     """Refuse an output folder that holds a source or lies in one: a later run would take patches for input.
 
     Raises:
-        InputError: It is so.
+        InputError: The folders overlap.
     """
     target = Path(out).resolve()
     for source in (Path(source).resolve() for source in sources):

@@ -1,16 +1,17 @@
 """One run at a time writes to a work folder."""
 
 import errno
+import logging
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging import getLogger
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+from .files import writable
 
 try:
     import fcntl
@@ -19,6 +20,9 @@ except ImportError:  # Windows
 
 _NAME = '.lock'
 _TAKEN = (errno.EACCES, errno.EAGAIN)
+# Python prints warnings of a logger without handlers to stderr. MMEngine's own logger is no parent of this one, and
+# there is none yet when a run takes its folder.
+_log = logging.getLogger(__name__)
 _held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: what is forked from a holder holds nothing
 
 
@@ -40,10 +44,8 @@ def lock_work_dir(folder: str | os.PathLike, patience: float = 5.0) -> None:
     if key in _held or fcntl is None:
         return
     make_work_dir(folder)
-    try:
+    with writable(folder, 'choose another --work-dir'):
         file = os.fdopen(os.open(Path(folder, _NAME), os.O_RDWR | os.O_CREAT, 0o644), 'r+b')
-    except OSError as error:
-        raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -52,8 +54,7 @@ def lock_work_dir(folder: str | os.PathLike, patience: float = 5.0) -> None:
         except OSError as error:
             if error.errno not in _TAKEN:
                 file.close()
-                message = f'{folder}: no locks here ({error.strerror}); let no second run write to it'
-                getLogger(__name__).warning(message)
+                _log.warning('%s: no locks here (%s); let no second run write to it', folder, error.strerror)
                 return
             if time.monotonic() > deadline:
                 with file:

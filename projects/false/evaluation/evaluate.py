@@ -16,7 +16,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_write, write_text
+from projects.false.common.files import atomic_write, writable, write_text
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
@@ -185,10 +185,8 @@ def write_scores(found: dict, path: str | Path) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    try:
+    with writable(path, 'choose another --out'):
         write_text(path, json.dumps(_without_nan(found), indent=1, allow_nan=False) + '\n')
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror}); choose another --out') from error
 
 
 def write_folder(found: dict, examples: np.ndarray | None, folder: str | Path) -> list[str]:
@@ -213,14 +211,12 @@ def write_folder(found: dict, examples: np.ndarray | None, folder: str | Path) -
         files['confusion.png'] = confusion_picture(matrix, found['classes'], title)
     if examples is not None:
         files['examples.png'] = cv2.imencode('.png', examples)[1].tobytes()
-    try:
+    with writable(folder, 'choose another --out'):
         for name in _FILES - files.keys():
             Path(folder, name).unlink(missing_ok=True)
         for name, data in files.items():
             with atomic_write(Path(folder, name)) as file:
                 file.write(data)
-    except OSError as error:
-        raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --out') from error
     write_scores(found, Path(folder, 'scores.json'))
     return [*files, 'scores.json']
 
@@ -238,9 +234,7 @@ def _check_folder(option: str, given: str, folder: Path) -> None:
     file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
     if file is not None:
         raise InputError(f'{option} {given}: {file} is a file; choose another {option}')
-    try:
+    with writable(f'{option} {given}', f'choose another {option}'):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
-        raise InputError(f'{option} {given}: cannot be written ({error.strerror}); choose another {option}') from error

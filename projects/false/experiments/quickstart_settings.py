@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from projects.false.common.errors import InputError
+from projects.false.common.files import writable
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,6 @@ def claim(folder: Path, settings: Settings) -> None:
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise InputError(f'{folder}: is not empty and holds no quickstart; choose another --work-dir')
-    try:
+    with writable(folder, 'choose another --work-dir'):
         folder.mkdir(parents=True, exist_ok=True)
         stored.write_text(json.dumps(asdict(settings)))
-    except OSError as error:
-        raise InputError(f'{folder}: cannot be written ({error.strerror}); choose another --work-dir') from error

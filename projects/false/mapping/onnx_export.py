@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_path
+from projects.false.common.files import atomic_path, writable
 from projects.false.imagery.images import band_order
 
 from .onnx_segmenter import KEY, OnnxSegmenter
@@ -71,11 +71,8 @@ def export_onnx(segmenter: TorchSegmenter, out: str | Path, window: int, patches
                 f'at most {TOLERANCE:g} is allowed; it was not kept'
             )
 
-    try:
-        with atomic_path(out, verify) as temporary:
-            temporary.write_bytes(_onnx(segmenter, window))
-    except OSError as error:
-        raise InputError(f'{out}: cannot be written ({error.strerror or error}); give another file') from error
+    with writable(out, 'give another file'), atomic_path(out, verify) as temporary:
+        temporary.write_bytes(_onnx(segmenter, window))
     return found[0]
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from projects.false.common.errors import InputError
+from projects.false.common.files import writable
 
 from .description import read_labelled_description
 from .lists import read_list, write_list
@@ -85,12 +86,8 @@ def write_lists(
         results.append(NewList(name, names, pixels, [description['classes'][i] for i in missing], nowhere, state))
     for result in results:
         if result.state != 'unchanged':
-            try:
+            with writable(f'{folder / result.name}.txt', 'make room for it'):
                 write_list(folder / f'{result.name}.txt', result.names)
-            except OSError as error:
-                raise InputError(
-                    f'{folder / result.name}.txt: cannot be written ({error}); make room for it'
-                ) from error
     return results
 
 

@@ -6,8 +6,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from projects.false.common.errors import InputError
-from projects.false.common.files import write_text
+from projects.false.common.files import writable, write_text
 
 # Makes the browser enforce that the page loads nothing from outside and runs no scripts.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -46,7 +45,5 @@ def write_page(path: str | Path, text: str) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    try:
+    with writable(path, 'choose another place'):
         write_text(path, text)
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror}); choose another place') from error

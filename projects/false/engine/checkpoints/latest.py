@@ -16,7 +16,7 @@ from mmengine.dist import all_gather_object, broadcast_object_list, is_main_proc
 from mmengine.logging import print_log
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import write_text
+from projects.false.common.files import writable, write_text
 
 from .files import DamagedCheckpoint, read_checkpoint, verify_checkpoint
 
@@ -273,7 +273,5 @@ def note_start(runner) -> None:
     resumed = os.path.abspath(runner._load_from) if runner._resume and runner._load_from else None
     before = read_record(runner.work_dir) or LaunchRecord([], [], resumed)
     record = LaunchRecord(launchers, [*before.runs, runner.experiment_name], before.resumed)
-    try:
+    with writable(runner.work_dir, 'free space'):
         write_text(Path(runner.work_dir, _RECORD), json.dumps(record._asdict()))
-    except OSError as error:
-        raise InputError(f'{runner.work_dir}: cannot be written ({error.strerror}); free space') from error

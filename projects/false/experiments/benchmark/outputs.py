@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import write_text
+from projects.false.common.files import writable, write_text
 
 from ..steps import hardware, is_done, read_record
 from .page import BenchmarkPage, RunFiles, write_benchmark_page
@@ -95,10 +95,8 @@ def write_outputs(
     text = markdown_table(found, baseline)
     files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
     for name, content in files.items():
-        try:
+        with writable(place / name, 'free space'):
             write_text(place / name, content)
-        except OSError as error:
-            raise InputError(f'{place / name}: cannot be written ({error.strerror}); free space') from error
     write_benchmark_page(
         place / 'report.html',
         BenchmarkPage(

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_write, remove_stale, write_text
+from projects.false.common.files import atomic_write, remove_stale, writable, write_text
 from projects.false.common.work_lock import work_dir_locked
 from projects.false.engine.checkpoints.files import read_checkpoint
 
@@ -59,12 +59,9 @@ def append_result(path: Path, result: dict) -> None:
         InputError: The file cannot be written.
     """
     line = json.dumps(result, allow_nan=False).encode() + b'\n'
-    try:
-        with open(path, 'ab', buffering=0) as file:
-            _write(file.fileno(), line)
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(f'{path}: cannot be written ({error.strerror}); free space and call again') from error
+    with writable(path, 'free space and call again'), open(path, 'ab', buffering=0) as file:
+        _write(file.fileno(), line)
+        os.fsync(file.fileno())
 
 
 def _write(descriptor: int, data: bytes) -> None:
