@@ -64,7 +64,7 @@ def test_launcher_that_died_before(monkeypatch, parent: int, first: bytes, ends:
 
     monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')
     monkeypatch.setattr(parent_death.ctypes, 'CDLL', lambda name: parent_death)
-    monkeypatch.setattr(launcher_death, 'prctl', lambda *given: 0, raising=False)
+    monkeypatch.setattr(parent_death, 'prctl', lambda *given: 0, raising=False)
     monkeypatch.setattr(os, 'getppid', lambda: parent)
     monkeypatch.setattr(os, '_exit', end)
     monkeypatch.setattr(Path, 'read_bytes', lambda path: first)

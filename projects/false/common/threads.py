@@ -5,14 +5,12 @@ Results keep their order and memory stays bounded. The first error stops the res
 import os
 import queue
 import threading
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Generic, TypeVar
 
-from rasterio.errors import NotGeoreferencedWarning
 from rich.console import Console
 from rich.progress import Progress
 
@@ -79,15 +77,13 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
     failures: dict[str, str] = {}
     pool = ThreadPoolExecutor(workers)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', NotGeoreferencedWarning)  # an image without a place is nothing to warn of
-            futures = {pool.submit(task): name for name, task in tasks.items()}
-            with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-                for future in progress.track(as_completed(futures), total=len(futures), description=what):
-                    try:
-                        results[futures[future]] = future.result()
-                    except InputError as error:
-                        failures[futures[future]] = str(error)
+        futures = {pool.submit(task): name for name, task in tasks.items()}
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            for future in progress.track(as_completed(futures), total=len(futures), description=what):
+                try:
+                    results[futures[future]] = future.result()
+                except InputError as error:
+                    failures[futures[future]] = str(error)
     finally:
         pool.shutdown(cancel_futures=True)
     texts = list(dict.fromkeys(failures[name] for name in sorted(failures)))  # pieces of one file fail alike

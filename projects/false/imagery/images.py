@@ -219,6 +219,10 @@ def _encode_tiff(pixels: np.ndarray) -> bytes:
     """Encode (H, W, bands) in memory: GDAL only logs it when the disk is full."""
     from rasterio.io import MemoryFile
 
+    from .rasters import expect_no_place
+
+    expect_no_place()
+
     height, width, bands = pixels.shape
     # Bands beyond the third have no stated meaning: by default GDAL would mark the fourth as transparency.
     kind = {'photometric': 'RGB' if bands > 3 else 'MINISBLACK', 'alpha': 'NO'}

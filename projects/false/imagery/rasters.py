@@ -46,6 +46,14 @@ class Raster(NamedTuple):
     alpha: bool = False
 
 
+def expect_no_place() -> None:
+    """Silence rasterio's warning of an image without a place on Earth, as most patches are.
+
+    For good, since restoring the filters is not safe in threads.
+    """
+    warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
+
+
 def open_handle(path: Path, drivers: Mapping[str, str] = DRIVERS) -> DatasetReader:
     """Open a raster for a caller that keeps it open and handles errors of later reads itself.
 
@@ -56,8 +64,7 @@ def open_handle(path: Path, drivers: Mapping[str, str] = DRIVERS) -> DatasetRead
     Raises:
         InputError: The suffix is not accepted, or the file is not what its suffix says.
     """
-    # For good, since restoring the filters is not safe in threads: an image without a place is nothing to warn of.
-    warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
+    expect_no_place()
     driver = drivers.get(path.suffix.lower())
     if driver is None:
         raise InputError(f'{path}: is none of {", ".join(drivers)}; convert it with gdal_translate or leave it out')
