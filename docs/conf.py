@@ -1,0 +1,92 @@
+"""Settings of the site that `make docs` builds: the pages of docs/, and the API reference from the docstrings."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from latex2mathml.converter import convert
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))
+
+from projects.false import __version__  # noqa: E402
+
+project = 'false-rs'
+author = 'The false-rs contributors'
+copyright = 'the false-rs contributors'
+release = version = __version__
+html_title = f'FALSE for OpenMMLab {release}'
+
+extensions = [
+    'myst_parser',
+    'sphinx.ext.autodoc',
+    'sphinx.ext.autosummary',
+    'sphinx.ext.napoleon',
+    'sphinx.ext.viewcode',
+    'sphinx_copybutton',
+]
+exclude_patterns = ['_build', 'README.md']  # docs/README.md is shown as pages.md
+
+# Markdown as code hosts show it: headings are targets, $...$ is a formula, ```math a displayed one.
+myst_heading_anchors = 4
+myst_enable_extensions = ['colon_fence', 'dollarmath']
+myst_fence_as_directive = ['math']
+
+autodoc_member_order = 'bysource'
+autodoc_typehints = 'description'
+autodoc_typehints_description_target = 'documented'
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ['Shape']
+python_use_unqualified_type_names = True
+
+html_theme = 'furo'
+html_math_renderer = 'mathml'
+html_static_path = ['_static']
+html_css_files = ['site.css']
+html_show_sphinx = False
+html_copy_source = False
+
+# Pages of the site whose text stands elsewhere in the repository.
+SHOWN = {
+    'index': ROOT / 'README.md',
+    'pages': HERE / 'README.md',
+    'data': ROOT / 'data' / 'README.md',
+    'openmmlab': ROOT / 'projects' / 'false' / 'README.md',
+    'contributing': ROOT / 'CONTRIBUTING.md',
+    'changelog': ROOT / 'CHANGELOG.md',
+}
+PAGES = {file: f'{page}.md' for page, file in SHOWN.items()}
+LINK = re.compile(r'(?<=\]\()([^)\s#:]+)')
+
+
+def show_files_of_the_repository(app, docname, source):
+    """Put the text of ``SHOWN`` above that of the page, and let links lead to pages of the site."""
+    page = Path(app.env.doc2path(docname))
+    if page.suffix != '.md':
+        return
+    home, text = page, source[0]
+    if docname in SHOWN:
+        home = SHOWN[docname]
+        app.env.note_dependency(str(home), docname=docname)
+        text = f'{home.read_text()}\n{text}'
+
+    def on_the_site(link):
+        file = (home.parent / link[0]).resolve()
+        return PAGES.get(file, os.path.relpath(file, page.parent)) if file.exists() else link[0]
+
+    source[0] = LINK.sub(on_the_site, text)
+
+
+def visit_formula(translator, node):
+    """Write a formula as MathML: browsers show it without a script or a font from elsewhere."""
+    display = 'block' if isinstance(node, nodes.math_block) else 'inline'
+    translator.body.append(convert(node.astext(), display=display))
+    raise nodes.SkipNode
+
+
+def setup(app):
+    app.connect('source-read', show_files_of_the_repository)
+    app.add_html_math_renderer('mathml', (visit_formula, None), (visit_formula, None))
