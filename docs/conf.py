@@ -23,7 +23,6 @@ html_title = f'FALSE for OpenMMLab {release}'
 extensions = [
     'myst_parser',
     'sphinx.ext.autodoc',
-    'sphinx.ext.autosummary',
     'sphinx.ext.napoleon',
     'sphinx.ext.viewcode',
     'sphinx_copybutton',
@@ -35,12 +34,16 @@ myst_heading_anchors = 4
 myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_fence_as_directive = ['math']
 
+autodoc_default_options = {'members': True}
 autodoc_member_order = 'bysource'
+add_module_names = False
 autodoc_typehints = 'description'
 autodoc_typehints_description_target = 'documented'
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 napoleon_custom_sections = ['Shape']
 python_use_unqualified_type_names = True
+suppress_warnings = ['ref.python']  # a word such as `low` in a Returns section is an attribute of two classes
 
 html_theme = 'furo'
 html_math_renderer = 'mathml'
@@ -80,6 +83,40 @@ def show_files_of_the_repository(app, docname, source):
     source[0] = LINK.sub(on_the_site, text)
 
 
+def write_api_pages(app):
+    """Make one page per package in api/generated, with a section per module; packages inside it get pages below."""
+    folder = HERE / 'api' / 'generated'
+    folder.mkdir(parents=True, exist_ok=True)
+    source = ROOT / 'projects' / 'false'
+    pages = {}
+    for init in sorted(source.rglob('__init__.py')):
+        package = init.parent
+        name = '.'.join(package.relative_to(source).parts)
+        if not name:
+            continue
+        modules = sorted(path.stem for path in package.glob('*.py') if not path.stem.startswith('_'))
+        inside = sorted(path.parent.name for path in package.glob('*/__init__.py'))
+        parts = [f'{name}\n{"=" * len(name)}', f'.. automodule:: projects.false.{name}\n   :no-members:']
+        if inside:
+            parts.append('.. toctree::\n   :maxdepth: 1\n\n' + '\n'.join(f'   {name}.{one}' for one in inside))
+        for module in modules:
+            parts.append(f'{module}\n{"-" * len(module)}\n\n.. automodule:: projects.false.{name}.{module}')
+        pages[folder / f'{name}.rst'] = '\n\n'.join(parts) + '\n'
+    for path in set(folder.glob('*.rst')) - set(pages):
+        path.unlink()
+    for path, text in pages.items():
+        if not path.exists() or path.read_text() != text:  # an unchanged page need not be read again
+            path.write_text(text)
+
+
+def take_signs_as_they_are(app, what, name, thing, options, lines):
+    """Docstrings write |x| and *args outside of literals: no substitution and no emphasis."""
+    for number, line in enumerate(lines):
+        parts = line.split('``')
+        parts[::2] = [re.sub(r'[|*]', r'\\\g<0>', part) for part in parts[::2]]
+        lines[number] = '``'.join(parts)
+
+
 def visit_formula(translator, node):
     """Write a formula as MathML: browsers show it without a script or a font from elsewhere."""
     display = 'block' if isinstance(node, nodes.math_block) else 'inline'
@@ -88,5 +125,7 @@ def visit_formula(translator, node):
 
 
 def setup(app):
+    app.connect('builder-inited', write_api_pages)
+    app.connect('autodoc-process-docstring', take_signs_as_they_are, priority=400)  # before napoleon
     app.connect('source-read', show_files_of_the_repository)
     app.add_html_math_renderer('mathml', (visit_formula, None), (visit_formula, None))

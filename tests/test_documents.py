@@ -67,7 +67,7 @@ def toctree(page, seen=()):
     """The pages that the site reaches from a page."""
     found = {page, *seen}
     for block in re.findall(r'```\{toctree\}\n(.*?)```', page.read_text(), re.DOTALL):
-        for entry in re.findall(r'^(?!:)(?:.*<)?([\w/-]+)>?$', block, re.MULTILINE):
+        for entry in re.findall(r'^(?![:\n])(?!generated/)(?:.*<)?([\w/-]+)>?$', block, re.MULTILINE):
             below = page.parent / f'{entry}.md'
             assert below.exists(), f'{page.name} names {entry}'
             if below not in found:
