@@ -35,6 +35,7 @@ myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_fence_as_directive = ['math']
 
 autodoc_default_options = {'members': True}
+autodoc_inherit_docstrings = False  # what mmengine and PyTorch say of their methods is theirs
 autodoc_member_order = 'bysource'
 add_module_names = False
 autodoc_typehints = 'description'
