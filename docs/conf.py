@@ -95,7 +95,11 @@ def write_api_pages(app):
         name = '.'.join(package.relative_to(source).parts)
         if not name:
             continue
-        modules = sorted(path.stem for path in package.glob('*.py') if not path.stem.startswith('_'))
+        modules = sorted(
+            path.stem
+            for path in package.glob('*.py')
+            if not path.stem.startswith('_') and not path.read_text().startswith('"""Moved to ')
+        )
         inside = sorted(path.parent.name for path in package.glob('*/__init__.py'))
         parts = [f'{name}\n{"=" * len(name)}', f'.. automodule:: projects.false.{name}\n   :no-members:']
         if inside:
