@@ -122,6 +122,11 @@ def take_signs_as_they_are(app, what, name, thing, options, lines):
         lines[number] = '``'.join(parts)
 
 
+def leave_out_field_numbers(app, what, name, thing, skip, options):
+    """Fields of a named tuple are told by its Attributes; Python's own text says no more than their number."""
+    return True if (getattr(thing, '__doc__', None) or '').startswith('Alias for field number') else None
+
+
 def visit_formula(translator, node):
     """Write a formula as MathML: browsers show it without a script or a font from elsewhere."""
     display = 'block' if isinstance(node, nodes.math_block) else 'inline'
@@ -132,5 +137,6 @@ def visit_formula(translator, node):
 def setup(app):
     app.connect('builder-inited', write_api_pages)
     app.connect('autodoc-process-docstring', take_signs_as_they_are, priority=400)  # before napoleon
+    app.connect('autodoc-skip-member', leave_out_field_numbers)
     app.connect('source-read', show_files_of_the_repository)
     app.add_html_math_renderer('mathml', (visit_formula, None), (visit_formula, None))
