@@ -15,13 +15,16 @@ MMSELFSUP_VENV := $(VENV)-mmselfsup
 MMSELFSUP_RUN := "$(MMSELFSUP_VENV)/bin/python"
 MMSELFSUP_STAMP := $(MMSELFSUP_VENV)/.false-$(shell cksum < requirements-mmselfsup.txt | cut -d ' ' -f 1)
 
+# What the site needs comes on its first build; test and training do without.
+DOCS_STAMP := $(VENV)/.docs-$(shell cat requirements-docs.txt constraints.txt | cksum | cut -d ' ' -f 1)
+
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-fast test-mmselfsup lint format bench clean
+.PHONY: help setup quickstart test test-fast test-mmselfsup lint format docs bench clean
 
 help: ## show this list
 	@echo 'targets (environment: $(VENV)):'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1  \2/p' Makefile | awk '{printf "  %s %-15s", $$1, $$2; $$1 = $$2 = ""; print}'
-	@echo 'variables: VENV=folder  PYTHON=python3.x (makes the environment)  ARGS="..." (quickstart, test)  PIP_FLAGS="..."'
+	@echo 'variables: VENV=folder  PYTHON=python3.x (makes the environment)  ARGS="..." (quickstart, test, docs)  PIP_FLAGS="..."'
 
 setup: ## make the environment and install the tested versions; nothing to do when that was done
 	@[ -x $(RUN) ] || { \
@@ -66,6 +69,14 @@ format: setup ## mend what can be mended, then format
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
+docs: setup ## build the documents as a site in docs/_build/html; a warning is an error
+	@[ -f "$(DOCS_STAMP)" ] || { \
+	  $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The site needs Python 3.11 or later: make docs VENV=... PYTHON=...")' \
+	  && $(RUN) -m pip install $(PIP_FLAGS) -r requirements-docs.txt -c constraints.txt \
+	  && rm -f "$(VENV)"/.docs-* && : > "$(DOCS_STAMP)"; }
+	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html $(ARGS)
+	@echo 'docs/_build/html/index.html'
+
 bench: ## say how to run the benchmarks
 	@if [ -d benchmarks ]; then \
 	  echo 'each benchmark is a module, --help lists its options:'; \
@@ -75,5 +86,5 @@ bench: ## say how to run the benchmarks
 	fi
 
 clean: ## remove caches and build products; keeps the environment, data and work_dirs
-	rm -rf build dist .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf build dist docs/_build docs/api/generated .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . \( -name .git -o -name site-packages \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -62,3 +62,41 @@ def test_the_readme_lists_the_packages_that_there_are():
 def test_benchmarks_that_are_named_exist(document):
     modules = set(re.findall(r'python -m (benchmarks\.\w+)', document.read_text()))
     assert [name for name in sorted(modules) if not (ROOT / f'{name.replace(".", "/")}.py').exists()] == []
+
+
+def toctree(page, seen=()):
+    """The pages that the site reaches from a page."""
+    found = {page, *seen}
+    for block in re.findall(r'```\{toctree\}\n(.*?)```', page.read_text(), re.DOTALL):
+        for entry in re.findall(r'^(?![:\n])(?!generated/)(?:.*<)?([\w/-]+)>?$', block, re.MULTILINE):
+            below = page.parent / f'{entry}.md'
+            assert below.exists(), f'{page.name} names {entry}'
+            if below not in found:
+                found |= toctree(below, found)
+    return found
+
+
+def test_the_site_reaches_every_page():
+    """README.md of docs/ is for readers of the folder; the site shows it as pages.md."""
+    pages = {page for page in (ROOT / 'docs').rglob('*.md') if '_build' not in page.parts}
+    assert pages - toctree(ROOT / 'docs' / 'index.md') == {ROOT / 'docs' / 'README.md'}
+
+
+def test_the_list_of_documents_names_every_page():
+    """docs/README.md has each page, or the file that the page shows."""
+    listed = (ROOT / 'docs' / 'README.md').read_text()
+    shown = dict(re.findall(r"'(\w+)': (?:ROOT|HERE)( / .+),", (ROOT / 'docs' / 'conf.py').read_text()))
+    assert {'index', 'pages', 'data'} <= shown.keys()
+    own = [page.name for page in (ROOT / 'docs').glob('*.md') if page.stem not in {'README', *shown}]
+    assert [name for name in own if f']({name})' not in listed] == []
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / 'README.md').read_bytes()) <= 10_000
+
+
+def test_the_version_stands_in_one_place():
+    version = re.search(r"^__version__ = '([\d.]+)'$", (ROOT / 'projects/false/__init__.py').read_text(), re.M)[1]
+    assert f'\nversion: {version}\n' in (ROOT / 'CITATION.cff').read_text()
+    assert re.search(r'^## \[(.+?)\]', (ROOT / 'CHANGELOG.md').read_text(), re.M)[1] in (version, 'Unreleased')
+    assert 'attr = "projects.false.__version__"' in (ROOT / 'pyproject.toml').read_text()

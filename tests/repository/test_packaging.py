@@ -62,7 +62,7 @@ def test_no_init_file_makes_projects_a_package_of_ours():
     assert not (ROOT / 'projects' / '__init__.py').exists()
 
 
-@pytest.mark.parametrize('name', ['requirements.txt', 'requirements-dev.txt'])
+@pytest.mark.parametrize('name', ['requirements.txt', 'requirements-dev.txt', 'requirements-docs.txt'])
 def test_every_requirement_has_a_tested_version_within_its_bounds(name):
     for requirement in requirements(name):
         (pin,) = pins()[canonicalize_name(requirement.name)].specifier
@@ -80,8 +80,9 @@ def test_constraints_are_plain_pins():
 
 def test_every_bound_has_its_reason():
     lines = [line for line in (ROOT / 'requirements.txt').read_text().splitlines() if line and not line.startswith('#')]
-    separate = (ROOT / 'requirements-mmselfsup.txt').read_text().splitlines()
-    lines += [line for line in separate if line and not line.startswith('#')]
+    for name in ('requirements-docs.txt', 'requirements-mmselfsup.txt'):
+        separate = (ROOT / name).read_text().splitlines()
+        lines += [line for line in separate if line and not line.startswith('#')]
     bounded = [line for line in lines if re.match(r'[\w-]+[<>=]', line)]
     assert [line for line in bounded if '#' not in line and not line.startswith('rich')] == []
 
@@ -106,7 +107,7 @@ def make(*arguments):
     return subprocess.run(['make', *arguments], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=600)
 
 
-TARGETS = ['setup', 'quickstart', 'test', 'test-fast', 'test-mmselfsup', 'lint', 'format', 'bench', 'clean']
+TARGETS = ['setup', 'quickstart', 'test', 'test-fast', 'test-mmselfsup', 'lint', 'format', 'docs', 'bench', 'clean']
 
 
 @pytest.mark.parametrize('target', TARGETS)
