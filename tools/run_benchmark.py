@@ -26,7 +26,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--part', choices=['val', 'test'], help='test on this part of the data (that of the spec)')
     parser.add_argument('--methods', nargs='+', default=[], metavar='NAME', help='methods or tiers of the spec (all)')
     parser.add_argument('--protocols', nargs='+', default=[], metavar='NAME', help='protocols of the spec (all)')
-    parser.add_argument('--jobs', type=int, help='trainings at a time (one a GPU, or one a core)')
+    parser.add_argument('--jobs', type=int, help='trainings at a time (one per GPU, or one per core)')
     parser.add_argument('--dry-run', action='store_true', help='check everything, say what would run, and stop')
     parser.add_argument('--report-only', action='store_true', help='tables and report of what is finished')
     parser.add_argument('--audit', type=Path, help='folder of an audit of false negatives, for the report')

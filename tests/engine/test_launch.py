@@ -5,7 +5,7 @@ import pytest
 
 from projects.false import InputError
 from projects.false.engine.checkpoints.files import write_checkpoint
-from projects.false.engine.checkpoints.latest import launcher
+from projects.false.engine.checkpoints.latest import torchrun_name
 from projects.false.engine.config import load_config
 from projects.false.engine.launch import alone_in_work_dir, build_runner, set_resume
 from tests.helpers.tools import REPOSITORY
@@ -63,7 +63,7 @@ def test_resume_without_a_checkpoint_begins_with_the_weights_of_the_config(tmp_p
 def started(config, monkeypatch, runs, resumed=None):
     """Let this process be one that torchrun started again."""
     monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', '/tmp/made/attempt_1/0/error.json')
-    record = {'launchers': [launcher()], 'runs': runs, 'resumed': resumed}
+    record = {'launchers': [torchrun_name()], 'runs': runs, 'resumed': resumed}
     Path(config.work_dir, '.launch.json').write_text(json.dumps(record))
 
 

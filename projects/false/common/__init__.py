@@ -1,1 +1,1 @@
-"""What every room may use: errors, files, threads, locks, random state. Imports nothing else of the project."""
+"""Errors, files, threads, locks and random state for every other package. Imports nothing else of the project."""

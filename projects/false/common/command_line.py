@@ -1,4 +1,4 @@
-"""What every command line tool shares: errors that the user can mend in one line, and ``--cfg-options``."""
+"""Shared by all command-line tools: errors that the user can mend in one line, and ``--cfg-options``."""
 
 import argparse
 import copy

@@ -1,4 +1,4 @@
-"""Which images train, validate and test: by the user's lists, or by a draw where nobody published a list."""
+"""Assign images to training, validation and test: by the user's lists, or by a draw where no list is published."""
 
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase

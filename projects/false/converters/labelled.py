@@ -1,4 +1,4 @@
-"""Convert a labelled data set: what the converters of all labelled data sets share.
+"""Convert a labelled data set: the part that the converters of all labelled data sets share.
 
 A data set's own module finds its pairs of images and masks and assigns them to splits. Everything after that happens
 here: recognise an output that is already complete, cut, draw the labelled subsets, and write ``dataset.json``.

@@ -1,4 +1,4 @@
-"""What all converters share: how to cut, and the closing lines."""
+"""Shared by all converters: :class:`CutOptions`, names of bands, and the closing lines on the terminal."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields

@@ -1,6 +1,7 @@
-"""Hooks, optimizer, schedules and checkpoints.
+"""Runner, hooks, optimizer, schedules and checkpoints.
 
-Importing this package registers them with MMEngine and makes every checkpoint load a safe one.
+Importing this package registers them and the hooks of ``monitoring`` with MMEngine, and makes every checkpoint load a
+safe one.
 """
 
 from projects.false.monitoring.collapse_hook import CollapseHook

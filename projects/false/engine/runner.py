@@ -1,4 +1,4 @@
-"""MMEngine's runner: unchanged on GPUs, extended to several processes on CPUs."""
+"""MMEngine's runner, which also resumes from the last complete checkpoint and trains in several processes on CPUs."""
 
 import torch
 from mmengine.config import Config
@@ -36,8 +36,8 @@ def fit_schedules(config: Config) -> None:
 class FALSERunner(Runner):
     """Runner of the recipes: ``runner_type = 'FALSERunner'``, which OpenMMLab's own ``train.py`` honours.
 
-    With GPUs it is MMEngine's. Without one, several processes communicate by gloo, and SyncBN, which has no CPU form,
-    becomes BN. Schedules that begin after the end of a shortened run are dropped.
+    It resumes from the last complete checkpoint and drops schedules that begin after the end of a shortened run.
+    Without a GPU, several processes communicate by gloo, and SyncBN, which has no CPU form, becomes BN.
     """
 
     _resume: bool

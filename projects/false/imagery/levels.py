@@ -1,4 +1,4 @@
-"""Grey levels of a band: counts, mean and standard deviation, ranges, and the scaling to 8 bits."""
+"""Grey levels: counted, summed up as mean and standard deviation, and scaled from any type to 8 bits."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,13 +11,17 @@ from projects.false.common.errors import InputError
 if TYPE_CHECKING:
     from .rasters import Raster
 
+DEFAULT_STRETCH = (2.0, 98.0)  # percentiles that become 0 and 255
+_SIXTEEN_BIT = {'uint16': 0, 'int16': 32768}  # added to the values, so that they start at 0
+_SIDE, _PER_SIDE = 128, 8  # a raster is sampled in 8 x 8 windows of 128 x 128 pixels
+
 
 def count_levels(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndarray:
     """Count how often every grey level occurs in every band.
 
     Args:
         pixels: One patch.
-        valid: Which pixels count, not 0; None counts all.
+        valid: Not 0 where a pixel counts; None counts all.
 
     Shape:
         - pixels: (H, W, B), uint8, at most 2**24 pixels; valid: (H, W), uint8
@@ -32,7 +36,7 @@ def count_levels(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndar
 
 
 def mean_and_std(counts: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation of every band in grey levels, rounded to four digits.
+    """Return mean and standard deviation of every band in grey levels, rounded to four digits.
 
     Shape:
         - counts: (B, 256)
@@ -44,18 +48,13 @@ def mean_and_std(counts: np.ndarray) -> tuple[list[float], list[float]]:
     return np.round(mean, 4).tolist(), np.round(std, 4).tolist()
 
 
-DEFAULT_STRETCH = (2.0, 98.0)
-_SIXTEEN_BIT = {'uint16': 0, 'int16': 32768}  # what makes the values start at 0
-_SIDE, _PER_SIDE = 128, 8  # a raster is sampled in 8 x 8 windows of 128 x 128 pixels
-
-
 def choose_ranges(
     rasters: 'Sequence[Raster]',
     bands: Sequence[int],
     stretch: Sequence[float] | None,
     value_range: Sequence[float] | None,
 ) -> list[list[float]] | None:
-    """The values that become 0 and 255, for every band; None leaves 8-bit pixels as they are.
+    """Choose the values that become 0 and 255, for every band; None leaves 8-bit pixels as they are.
 
     Args:
         rasters: All images; they have one type.
@@ -94,7 +93,7 @@ def choose_ranges(
 
 
 def _count_values(rasters: 'Sequence[Raster]', bands: Sequence[int]) -> np.ndarray:
-    """How often every 16-bit value occurs in a sample of evenly spread windows: (bands, 65536)."""
+    """Count every 16-bit value in a sample of evenly spread windows: (bands, 65536)."""
     from .rasters import open_raster, read_window  # patches are read where rasterio is not installed
 
     counts = np.zeros((len(bands), 1 << 16), np.int64)

@@ -22,11 +22,11 @@ DRIVERS = {'.tif': 'GTiff', '.tiff': 'GTiff', '.jpg': 'JPEG', '.jpeg': 'JPEG', '
 
 
 class Raster(NamedTuple):
-    """An image to cut.
+    """A raster file that was inspected: its path, size, type and bands.
 
     Args:
-        stem: Name of its patches.
-        path: Where it is.
+        stem: Its name, unique among the inspected files; patches and maps are named by it.
+        path: The file.
         height, width: Size in pixels.
         dtype: Type of its pixels.
         count: Number of its bands.
@@ -162,7 +162,7 @@ def inspect_rasters(paths: Sequence[Path], drivers: Mapping[str, str] = DRIVERS)
 
 
 def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tuple[int, ...]:
-    """The bands to take, from 1: those given, or the three of images with three.
+    """Choose the bands to take, counted from 1: those given, or all three of images with three.
 
     Raises:
         InputError: A raster lacks such a band, or has other than three and none were given.
@@ -191,10 +191,10 @@ def read_window(
     width: int,
     shape: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read pixels and which of them are valid; with ``shape`` at a lower resolution.
+    """Read pixels and a mask of the valid ones; with ``shape`` at a lower resolution.
 
-    Nodata is what the file says: its nodata value in every band, its mask, or its alpha band unless that is among
-    ``bands`` (near infrared is often labelled as alpha); and what is not finite in a chosen band.
+    A pixel is nodata where the file says so: by its nodata value in every band, its mask, or its alpha band unless that
+    is among ``bands`` (near infrared is often labelled as alpha). So is a pixel that is not finite in a chosen band.
 
     Shape:
         - result: (H, W, bands) of the raster's type, and (H, W), bool
@@ -211,14 +211,14 @@ def read_window(
 
 
 def has_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
-    """Whether the file has a nodata value or a mask for some of the bands."""
+    """Return True if the file has a nodata value or a mask for some of the bands."""
     flags = [raster.mask_flag_enums[band - 1] for band in bands]
     alpha = {band for band, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
     return not alpha & set(bands) and not all(MaskFlags.all_valid in flag for flag in flags)
 
 
 def georeference(raster: DatasetReader) -> dict[str, object]:
-    """Coordinate reference system and transform of an open raster, each only where there is one.
+    """Return the coordinate reference system and transform of an open raster, each only where there is one.
 
     Returns:
         ``crs``: 'EPSG:32633', or WKT where the system has no such number. ``transform``: ``[a, b, c, d, e, f]`` with
@@ -234,7 +234,7 @@ def georeference(raster: DatasetReader) -> dict[str, object]:
 
 
 def patch_transform(transform: list[float], row: int, col: int) -> list[float]:
-    """The transform of a patch, from that of its source and its first pixel.
+    """Return the transform of a patch, from that of its source and its first pixel.
 
     Example:
         >>> patch_transform([0.5, 0, 100.0, 0, -0.5, 200.0], row=10, col=20)

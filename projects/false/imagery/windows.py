@@ -1,4 +1,4 @@
-"""Where to cut an image into patches."""
+"""The grid of windows that covers an image, for cutting patches and for mapping."""
 
 from projects.false.common.errors import InputError
 
@@ -13,7 +13,7 @@ def grid(height: int, width: int, size: int, stride: int) -> list[tuple[int, int
         height: Image height in pixels.
         width: Image width in pixels.
         size: Side of the square windows in pixels, at least 1.
-        stride: Distance of neighbouring windows in pixels, 1 to ``size``: a larger one would leave gaps.
+        stride: Distance between neighbouring windows in pixels, 1 to ``size``: a larger one would leave gaps.
 
     Returns:
         ``(row, column)`` of every window's first pixel.
@@ -38,6 +38,6 @@ def grid(height: int, width: int, size: int, stride: int) -> list[tuple[int, int
 
 
 def starts(length: int, size: int, stride: int) -> list[int]:
-    """The first pixels of the windows along one side; :func:`grid` checks the arguments."""
+    """List the first pixels of the windows along one side; :func:`grid` checks the arguments."""
     last = length - size
     return [*range(0, last, stride), last]

@@ -1,4 +1,4 @@
-"""Options of a mapping."""
+"""The options of :func:`.map_rasters.map_rasters`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

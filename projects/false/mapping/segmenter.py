@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Segmenter(Protocol):
-    """What mapping needs to know of a model.
+    """A fine-tuned model as mapping sees it.
 
     Args:
         palette: Its classes and their colours.

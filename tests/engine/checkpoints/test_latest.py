@@ -17,10 +17,10 @@ from projects.false.engine.checkpoints.latest import (
     choose_after_restart,
     choose_resumed,
     find_latest_checkpoint,
-    launcher,
     note_start,
     pointed_to,
     read_record,
+    torchrun_name,
 )
 
 
@@ -230,25 +230,25 @@ def test_starts_of_one_torchrun_are_one_record(tmp_path: Path, started, monkeypa
     started('a')
     assert read_record(tmp_path) is None
     note_start(run(tmp_path, 'run_1'))
-    assert read_record(tmp_path) == LaunchRecord([launcher()], ['run_1'], None)
+    assert read_record(tmp_path) == LaunchRecord([torchrun_name()], ['run_1'], None)
     started('a', attempt=1, rank=1)
     note_start(run(tmp_path, 'run_2', 'iter_5.pth'))
-    assert read_record(tmp_path) == LaunchRecord([launcher()], ['run_1', 'run_2'], None)
+    assert read_record(tmp_path) == LaunchRecord([torchrun_name()], ['run_1', 'run_2'], None)
     started('b')
     assert read_record(tmp_path) is None
     monkeypatch.chdir(tmp_path)
     note_start(run(tmp_path, 'run_3', 'iter_9.pth'))
-    assert read_record(tmp_path) == LaunchRecord([launcher()], ['run_3'], f'{tmp_path}/iter_9.pth')
+    assert read_record(tmp_path) == LaunchRecord([torchrun_name()], ['run_3'], f'{tmp_path}/iter_9.pth')
 
 
 def test_the_first_process_may_be_on_another_machine_after_a_restart(tmp_path: Path, started, monkeypatch) -> None:
     started('a')
-    here = launcher()
+    here = torchrun_name()
     monkeypatch.setattr(
         'projects.false.engine.checkpoints.latest.all_gather_object', lambda name: [name, 'there', 'there']
     )
     note_start(run(tmp_path, 'run_1'))
-    monkeypatch.setattr('projects.false.engine.checkpoints.latest.launcher', lambda: 'there')
+    monkeypatch.setattr('projects.false.engine.checkpoints.latest.torchrun_name', lambda: 'there')
     assert read_record(tmp_path) == LaunchRecord(sorted([here, 'there']), ['run_1'], None)
 
 

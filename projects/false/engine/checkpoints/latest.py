@@ -239,7 +239,7 @@ def _belongs_to(checkpoint: dict, runs: Collection[str] | None) -> bool:
     return runs is None or checkpoint['meta'].get('experiment_name') in runs
 
 
-def launcher() -> str | None:
+def torchrun_name() -> str | None:
     """Name the torchrun that started this process, the same after each of its restarts; None without one.
 
     The run id alone does not do, since several launches may share one. The folder of the error files is new for each.
@@ -257,7 +257,7 @@ def read_record(folder: str | os.PathLike) -> LaunchRecord | None:
         record = LaunchRecord(list(noted['launchers']), list(noted['runs']), noted['resumed'])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    name = launcher()
+    name = torchrun_name()
     return record if name is not None and name in record.launchers else None
 
 
@@ -267,7 +267,7 @@ def note_start(runner) -> None:
     Raises:
         InputError: The folder cannot be written.
     """
-    launchers = sorted({name for name in all_gather_object(launcher()) if name})
+    launchers = sorted({name for name in all_gather_object(torchrun_name()) if name})
     if not launchers or not is_main_process():
         return
     resumed = os.path.abspath(runner._load_from) if runner._resume and runner._load_from else None
