@@ -9,8 +9,8 @@ from projects.false import InputError
 @pytest.mark.parametrize(
     ('hook', 'message'),
     [
-        ('CollapseHook', r'no model\.head\.loss_module in Tiny; it watches FALSE and FALSEMoCo'),
-        ('ProbeHook', 'knows no labelled data; set its data_root'),
+        ('CollapseHook', r'no model\.head\.loss_module in Tiny; it monitors only FALSE and FALSEMoCo'),
+        ('ProbeHook', 'has no labelled data; set its data_root'),
     ],
 )
 def test_what_cannot_be_watched_is_told_before_training(tiny_runner, hook, message):

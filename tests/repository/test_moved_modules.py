@@ -49,8 +49,9 @@ def test_a_config_with_old_names_works_and_is_told_the_new_ones(tmp_path):
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    told = [line for line in done.stdout.splitlines() if ' is deprecated ' in line]
+    warned = [line for line in done.stdout.splitlines() if ' is deprecated ' in line]
     expected = [
-        f'{old} is deprecated and goes with the release after 0.1; import {new}' for old, (new, _) in MOVED.items()
+        f'{old} is deprecated and will be removed in the release after 0.1; import {new}'
+        for old, (new, _) in MOVED.items()
     ]
-    assert told == expected
+    assert warned == expected

@@ -1,4 +1,4 @@
-"""The bases of all contrastive losses: one without false negatives, one that determines them first."""
+"""Base classes of all contrastive losses: one ignores false negatives, the other determines them first."""
 
 import math
 from collections.abc import Callable
@@ -26,14 +26,14 @@ class ContrastiveLoss(nn.Module):
         gather: Compare with the views of all processes of a run; False compares with those of this process alone. With
             True, the mean of the losses over processes, and the gradients that DistributedDataParallel averages, equal
             those of one process with the whole batch.
-        chunk_size: Anchors per block; memory grows with chunk_size times the batch. None chooses a size that is fast
-            and bounds memory as well. The result does not depend on it.
+        chunk_size: Anchors per block; memory grows with chunk_size times the batch. None chooses a fast size that still
+            bounds memory. The result does not depend on it.
 
     Shape:
         - view1, view2: (N, D) projections, not normalised, row i of both from the same image; with ``queue`` they are
           queries and keys
         - queue: (K, D), past keys
-        - excluded: (N, K) or (K,), bool, True at places of the queue that are not negatives
+        - excluded: (N, K) or (K,), bool, True at queue slots that are not negatives
         - labels: (N,), or (2N, classes) for the shares of classes of each view; only for determination ``oracle``
         - queue_labels: (K,); only for determination ``oracle``
         - output: scalar, float32 (float64 for float64 input), differentiable once
@@ -80,7 +80,7 @@ class ContrastiveLoss(nn.Module):
         """Arrange the inputs of the loss as anchors, columns and positives; see :meth:`forward` for the arguments."""
         if queue is None:
             if excluded is not None:
-                raise InputError('excluded marks places of a queue, but there is no queue; leave it out or give queue=')
+                raise InputError('excluded marks queue slots, but there is no queue; leave it out or give queue=')
             return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, labels)
         return queue_comparison(
             view1, view2, queue, self.temperature, excluded, self.gather, self.chunk_size, labels, queue_labels
@@ -136,7 +136,7 @@ class DeterminedLoss(ContrastiveLoss):
 
     @torch.no_grad()
     def determined(self, *inputs: Tensor, **named: Tensor) -> Tensor:
-        """Return F after the gate as a matrix, bool, shape (R, C); for analysis, as its memory is not linear."""
+        """Return F after the gate as a matrix, bool, shape (R, C); for analysis only: its memory is not linear."""
         comparison = self.compare(*inputs, **named)
         determine = self.determination.prepare(comparison)
         blocks = comparison.blocks()
@@ -193,7 +193,8 @@ class Observation:
         self.determined = True
         self.past_gate = self.past_gate + gate.sum()
         self.pairs = self.pairs + pairs.chosen.sum()
-        # A product leaves out what is not chosen once it is finite; only negatives, which are, can be chosen.
+        # Weights of 0 drop pairs that are not chosen, but only if their logits are finite. Chosen pairs are negatives,
+        # whose logits are finite anyway.
         logits = pairs.of(block.logits).clamp(min=-1e30)
         self.pair_logits = self.pair_logits + logits.mul_(pairs.weights(logits.dtype)).sum()
 
@@ -217,7 +218,7 @@ class Observation:
         if comparison.images is None:
             all_negatives = self.queue_logits * comparison.temperature
         else:
-            # The sum over all pairs of rows is a product of two sums; less each row with itself and its positive.
+            # The sum over all pairs of rows is a product of two sums; subtract each row with itself and its positive.
             own = comparison.rows.square().sum()
             all_negatives = comparison.rows.sum(0) @ comparison.columns.sum(0) - own - positive * rows
         count = negatives.sum() if isinstance(negatives, Tensor) else torch.as_tensor(float(negatives * rows))
@@ -238,7 +239,7 @@ def untrained_loss(negatives: Tensor | int) -> Tensor:
     """Return NT-Xent's cost before training: log K for K equally similar candidates, one of them the positive.
 
     Args:
-        negatives: K - 1, for all anchors or for each of them; then the mean is returned.
+        negatives: K - 1, one number for all anchors, or one per anchor, for which the mean is returned.
     """
     if isinstance(negatives, Tensor):
         return (1 + negatives).log().mean()

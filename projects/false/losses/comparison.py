@@ -17,13 +17,13 @@ from .distributed import gather_views, process_count, process_rank
 
 @dataclass(frozen=True)
 class Block:
-    """Some of the anchors of a comparison, against all columns.
+    """A block of anchors of a comparison, against all columns.
 
     Attributes:
         logits: s_ij = c_ij / tau where column j is in Neg(i), -inf elsewhere, shape (B, C).
         positive_logits: s_ip, shape (B, 1).
         anchors: Slice of this process's anchors.
-        first: Place of the first anchor among all rows of the batch; among the queries with a queue.
+        first: Index of the first anchor among all rows of the batch, or among the queries if there is a queue.
         comparison: The comparison that the block belongs to.
     """
 
@@ -49,11 +49,11 @@ class Comparison:
         positive_logits: s_ip, shape (R, 1).
         temperature: tau.
         images: N, images of the batch over all processes; None with a queue.
-        runs: Where this process's anchors lie among the rows of the batch, as (first anchor, its place, length).
-        excluded: True where a place of the queue is not a negative, shape (R, C) or (C,); None excludes nothing.
+        runs: Where this process's anchors lie among the rows of the batch, as (first anchor, its row, length).
+        excluded: True where a queue slot is not a negative, shape (R, C) or (C,); None excludes nothing.
         labels: Labels of the rows, shape (R,), and of the columns, shape (C,), or shares of classes, shapes
             (R, classes) and (C, classes); None without labels.
-        distributed: The anchors of the batch are distributed over several processes.
+        distributed: True if the anchors of the batch are distributed over several processes.
         chunk_size: Anchors per block; None chooses.
     """
 
@@ -69,7 +69,7 @@ class Comparison:
     chunk_size: int | None = None
 
     def negatives(self) -> Tensor | int:
-        """Return the size of Neg(i): one number, or shape (R, 1) where places of a queue are excluded."""
+        """Return the size of Neg(i): one number, or shape (R, 1) where queue slots are excluded."""
         if self.images is not None:
             return len(self.columns) - 2
         if self.excluded is None:
@@ -83,13 +83,13 @@ class Comparison:
             later_columns: Leave out the columns before a block's first anchor, so that its column 0 is that anchor.
                 With enough blocks this halves the work.
         """
-        for start, place, length in self.runs:
+        for start, row, length in self.runs:
             step = self.chunk_size or fast_block_size(len(self.columns), self.rows.is_cuda)
             if later_columns:
                 step = min(step, max(64, length // 4))
             for offset in range(0, length, step):
                 anchors = slice(start + offset, start + min(offset + step, length))
-                yield self.block(anchors, place + offset, place + offset if later_columns else 0)
+                yield self.block(anchors, row + offset, row + offset if later_columns else 0)
 
     @torch.no_grad()
     def block(self, anchors: slice, first: int, column: int = 0) -> Block:
@@ -116,7 +116,7 @@ class Comparison:
 
 
 def fast_block_size(columns: int, on_gpu: bool) -> int:
-    """Return a fast number of anchors per block: a CPU then reuses the memory pages it has, and a GPU is filled."""
+    """Return a fast number of anchors per block, which lets a CPU reuse its memory pages and fills a GPU."""
     return max(64, (1 << (27 if on_gpu else 21)) // max(columns, 1))
 
 
@@ -131,7 +131,7 @@ def in_batch_comparison(
     """Compare all rows of a batch with each other.
 
     Args:
-        view1: Projections of the first views, not normalised, shape (N, D); on W processes each has N of its own.
+        view1: Projections of the first views, not normalised, shape (N, D); each of W processes has its own N.
         view2: Projections of the second views, shape (N, D).
         temperature: tau > 0.
         gather: Compare with the rows of all processes; False compares with those of this process alone.
@@ -190,8 +190,8 @@ def queue_comparison(
         key: Projections of their positives, row by row, shape (N, D).
         queue: Past keys, shape (K, D); the same on every process.
         temperature: tau > 0.
-        excluded: True where a place of the queue is not a negative of a query, such as a key of its own image or a
-            place that was never filled, bool, shape (N, K) or (K,). None excludes nothing.
+        excluded: True where a queue slot is not a negative of a query, such as a key of its own image or a slot that
+            was never filled, bool, shape (N, K) or (K,). None excludes nothing.
         gather: A determination that looks at the whole batch sees the queries of all processes; False shows it those
             of this process alone.
         chunk_size: Anchors per block; None chooses.
@@ -209,15 +209,15 @@ def queue_comparison(
         raise InputError(
             f'a queue has shape (K, D) with the D of the projections, {query.shape[1]}; got {tuple(queue.shape)}'
         )
-    n, places = len(query), len(queue)
-    if excluded is not None and (excluded.dtype != torch.bool or excluded.shape not in ((n, places), (places,))):
+    n, slots = len(query), len(queue)
+    if excluded is not None and (excluded.dtype != torch.bool or excluded.shape not in ((n, slots), (slots,))):
         raise InputError(
-            f'excluded is bool of shape {(n, places)} or {(places,)}; '
+            f'excluded is bool of shape {(n, slots)} or {(slots,)}; '
             f'got {excluded.dtype} of shape {tuple(excluded.shape)}'
         )
     pair_labels = None
     if labels is not None and queue_labels is not None:
-        pair_labels = _checked_labels(labels, n, 'labels'), _checked_labels(queue_labels, places, 'queue_labels')
+        pair_labels = _checked_labels(labels, n, 'labels'), _checked_labels(queue_labels, slots, 'queue_labels')
     with torch.autocast(query.device.type, enabled=False):
         rows = _unit(query)
         return Comparison(

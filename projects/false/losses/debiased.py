@@ -1,4 +1,4 @@
-"""Debiased and hard-negative losses, which correct for false negatives on average and name none of them."""
+"""Debiased and hard-negative losses, which correct for false negatives on average, without identifying them."""
 
 import math
 
@@ -105,14 +105,14 @@ def debiased(block: Block, tau_plus: float = 0.1, beta: float = 0.0) -> Tensor:
         count = negative_count[block.anchors]
     else:
         count = torch.full_like(positive.detach(), negative_count)
-    # Keep everything finite where there is no negative: the last line leaves it out, but NaN would enter the gradient.
+    # Keep everything finite for anchors without negatives: the last line masks them, but NaN would reach the gradient.
     log_count = count.clamp(min=1).to(positive.dtype).log()
     negatives = logsumexp(block.logits, 1 + beta).clamp(min=-1e30)
     if beta > 0:
         negatives = log_count + negatives - logsumexp(block.logits, beta).clamp(min=-1e30)
     least = log_count - 1 / block.temperature
     if tau_plus > 0:
-        # log(a - b) = log a + log(1 - b / a) where a > b; elsewhere N_i takes its least value.
+        # log(a - b) = log a + log(1 - b / a) where a > b; elsewhere N_i takes its lower bound.
         gap = math.log(tau_plus) + log_count + positive - negatives
         negatives = torch.where(gap < 0, negatives + torch.log(-torch.expm1(gap.clamp(max=-1e-7))), -torch.inf)
     corrected = torch.maximum(negatives - math.log1p(-tau_plus), least)

@@ -32,7 +32,7 @@ class FALSELoss(DeterminedLoss):
             ``released`` (the rule of the released code) at the batch, ``oracle`` at labels.
         gather, chunk_size: See :class:`.base.ContrastiveLoss`.
         confidence_floor: Cosine in [-1, 1] above which the confidence in a pair grows, up to alpha for a pair as
-            similar as the anchor's two views (:func:`pair_confidence`). None gives every pair the whole alpha.
+            similar as the anchor's two views (:func:`pair_confidence`). None gives every pair the full alpha.
 
     Shape:
         See :class:`.base.ContrastiveLoss`.
@@ -83,7 +83,7 @@ def calibrated_cross_entropy(
 
     .. math:: L_i = -\log \frac{e_{ip} + \sum_{j \in F(i)} \alpha_{ij} e_{ij}}{\sum_{j \ne i} e_{ij}}
 
-    The sum of positives and negatives stays what it is, so that only the numerator differs from NT-Xent.
+    The sum of positives and negatives is unchanged, so only the numerator differs from NT-Xent.
 
     Args:
         block: Anchors against all columns.
@@ -113,9 +113,9 @@ def pair_confidence(block: Block, pairs: Pairs, floor: float) -> Tensor:
 
     .. math:: \alpha_{ij} / \alpha = \min\Big(1, \max\Big(0, \frac{c_{ij} - floor}{c_{ip} - floor}\Big)\Big)
 
-    A pair at the floor stays a negative; a pair as similar as the anchor's two views moves by the whole alpha. Where
-    the positive itself is not above the floor, only pairs above it move, by the whole alpha. This is our addition to
-    FALSE. Like alpha it is a constant for the gradient.
+    A pair at the floor stays a negative; a pair as similar as the anchor's two views moves by the full alpha. Where the
+    positive itself is not above the floor, only pairs above it move, by the full alpha. This is our addition to FALSE.
+    Like alpha, the confidence is a constant for the gradient.
 
     Args:
         block: Anchors against all columns.

@@ -24,7 +24,7 @@ class FNCLoss(DeterminedLoss):
     Args:
         temperature: tau > 0.
         mode: ``attraction``, which the paper found better, or ``elimination``; see the functions of these names.
-        positive_threshold: T in [-1, 1]; FNC has no such gate, which -1 stands for.
+        positive_threshold: T in [-1, 1]; the default, -1, disables the gate, which FNC does not have.
         determination: The rule that picks false negatives, see :class:`.false_loss.FALSELoss`. None is FNC's own rule,
             the 10 most similar negatives above 0.7.
         gather, chunk_size: See :class:`.base.ContrastiveLoss`.

@@ -128,7 +128,8 @@ class _LogSumExp(torch.autograd.Function):
     @once_differentiable
     def backward(context: Any, sum_gradient: Tensor, picked_gradient: Tensor | None) -> tuple[Tensor, None, None]:
         total, columns = context.saved_tensors
-        # The total is at least 1, its largest term, except for a row without any term: all its terms are 0.
+        # The total is at least 1, since the largest term is 1. Only a row without any finite logit has the total 0, and
+        # all of its terms are 0.
         gradient = context.terms.mul_(context.scale * sum_gradient / total.clamp(min=1))
         del context.terms
         if columns is not None:

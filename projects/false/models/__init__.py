@@ -1,4 +1,4 @@
-"""The algorithms, their neck, head and preprocessor: they join a backbone of the current scope with a loss."""
+"""Algorithms with their neck, head and preprocessor, which join a backbone of the current scope with a loss."""
 
 from projects.false.losses.false_loss import FALSELoss
 from projects.false.losses.nt_xent import NTXentLoss

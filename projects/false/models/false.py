@@ -62,15 +62,15 @@ class FALSE(ContrastiveAlgorithm):
     """Contrastive pretraining of a backbone with one encoder and in-batch negatives.
 
     The head decides the method: with :class:`~projects.false.losses.FALSELoss` it is FALSE (arXiv 2211.07928), with
-    :class:`~projects.false.losses.NTXentLoss` it is SimCLR. On several processes the batch is that of all of them.
+    :class:`~projects.false.losses.NTXentLoss` it is SimCLR. On several processes the batch spans all of them.
 
     Args:
         backbone, neck, head, data_preprocessor, init_cfg: See :class:`ContrastiveAlgorithm`.
 
     Shape:
-        See :class:`ContrastiveAlgorithm`. If every one of ``data_samples`` has a ``land_cover``, the loss gets it as
-        labels: a number labels the image, shares of classes of shape (2, classes) label its two views. Only
-        determination ``oracle`` reads them.
+        See :class:`ContrastiveAlgorithm`. If all ``data_samples`` have a ``land_cover``, the loss gets it as labels: a
+        number labels the image, and shares of classes, shape (2, classes), label its two views. Only determination
+        ``oracle`` reads them.
     """
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
@@ -83,7 +83,7 @@ class FALSE(ContrastiveAlgorithm):
 
 
 def land_cover(data_samples: list[Any] | None) -> Tensor | None:
-    """Collect the ``land_cover`` of the data samples; None unless every one of them has it.
+    """Collect the ``land_cover`` of the data samples; return None if any of them lacks it.
 
     Returns:
         One label per image, shape (N,), or the shares of classes of all first views, then of all second ones, shape

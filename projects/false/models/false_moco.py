@@ -25,7 +25,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
 
     The head decides the method: with :class:`~projects.false.losses.FALSELoss` it is FALSE, with
     :class:`~projects.false.losses.NTXentLoss` plain MoCo v2. The queue remembers the image of every key. In both
-    methods, earlier keys of a query's own image and places that were never filled are neither negatives nor in the
+    methods, earlier keys of a query's own image and slots that were never filled are neither negatives nor in the
     denominator.
 
     Args:
@@ -61,7 +61,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
     ) -> None:
         super().__init__(backbone, neck, head, data_preprocessor, init_cfg)
         if not 0 < momentum < 1:
-            raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 has 0.001')
+            raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 uses 0.001')
         if not isinstance(key_splits, int) or key_splits < 1:
             raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
@@ -77,7 +77,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
         """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
         first, second = views
-        # Copies from host to device come first: once the network is at work they would have to wait for it.
+        # Copy from host to device first: once the network runs, copies would have to wait for it.
         images = image_indices(data_samples, len(first)).to(first.device)
         order = draw_order(len(second), second.device)
         self.key_encoder.update(self._query_encoder())
@@ -114,7 +114,7 @@ class MomentumEncoder(nn.Module):
     .. math:: \theta_k \leftarrow (1 - m)\, \theta_k + m\, \theta_q, \quad m = momentum
 
     The first update copies the query encoder, because its weights are initialised or loaded after this module is built.
-    The statistics of batch normalisation are the copy's own. Unlike MMEngine's averaged model, which counts its updates
+    The copy has its own batch normalisation statistics. Unlike MMEngine's averaged model, which counts its updates
     on the device and waits for it twice per step, this one never waits.
 
     Args:
@@ -143,7 +143,7 @@ class MomentumEncoder(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
-        # A checkpoint of a run holds the copy; with one of a backbone alone, the first update makes it.
+        # A training checkpoint holds the copy. After loading a backbone alone, the first update makes it.
         self.follows = self.follows or any(name.startswith(f'{prefix}module.') for name in state_dict)
 
 
@@ -173,7 +173,7 @@ def encode_shuffled(
         encode: Turns images (B, C, H, W) into projections (B, D).
         images: This process's images, shape (N, C, H, W), N the same on all W processes.
         order: The permutation of :func:`draw_order`, shape (WN,).
-        splits: Number of sub-batches on a single process, at least 1; fewer where one would hold a single image.
+        splits: Number of sub-batches on a single process, at least 1; fewer if one would hold a single image.
             Several processes ignore it: each of them encodes N images of the shuffled batch.
 
     Returns:
@@ -221,13 +221,13 @@ class KeyQueue(nn.Module):
         return len(self.keys)
 
     def excluded(self, image_indices: Tensor) -> Tensor:
-        """Find the places that are not negatives of these images.
+        """Find the slots that are not negatives of these images.
 
         Args:
             image_indices: Index of every query's image in the data set, shape (N,).
 
         Returns:
-            True where a place holds an earlier key of the query's own image, or was never filled, bool, shape (N, K).
+            True where a slot holds an earlier key of the query's own image, or was never filled, bool, shape (N, K).
         """
         return (self.image_indices == image_indices[:, None]) | (self.image_indices < 0)
 
@@ -240,14 +240,14 @@ class KeyQueue(nn.Module):
             image_indices: Index of every key's image, shape (B,).
 
         Raises:
-            InputError: There are more keys than places.
+            InputError: There are more keys than slots.
         """
         if len(keys) > len(self):
             raise InputError(
                 f'queue_len {len(self)} is smaller than the global batch of {len(keys)}; '
                 'set model.queue_len to a multiple of it'
             )
-        places = (self.pointer + torch.arange(len(keys), device=self.pointer.device)) % len(self)
-        self.keys[places] = F.normalize(keys.float(), dim=1)
-        self.image_indices[places] = image_indices
+        slots = (self.pointer + torch.arange(len(keys), device=self.pointer.device)) % len(self)
+        self.keys[slots] = F.normalize(keys.float(), dim=1)
+        self.image_indices[slots] = image_indices
         self.pointer.copy_((self.pointer + len(keys)) % len(self))

@@ -31,7 +31,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
         - output: the views or the images in the same arrangement, float32
 
     Raises:
-        InputError: The images have another number of bands than ``mean`` and ``std``.
+        InputError: The number of bands differs from the length of ``mean`` and ``std``.
     """
 
     mean: torch.Tensor
@@ -60,8 +60,8 @@ class ViewPreprocessor(BaseDataPreprocessor):
         bands = images.shape[1]
         if bands != len(self.mean):
             raise InputError(
-                f'the images have {bands} bands, mean and std of model.data_preprocessor have {len(self.mean)}; give '
-                'one number per band (dataset.json of the data has them)'
+                f'the images have {bands} bands, but mean and std of model.data_preprocessor have {len(self.mean)}; '
+                'give one number per band (dataset.json of the data has them)'
             )
         if self.bgr_to_rgb:
             images = images[:, band_order(bands)]

@@ -35,7 +35,7 @@ class BandPreProcessor(SegDataPreProcessor):
         - output: (N, C, H, W), float32
 
     Raises:
-        InputError: The images have another number of bands than ``mean`` and ``std``.
+        InputError: The number of bands differs from the length of ``mean`` and ``std``.
     """
 
     mean: Tensor
@@ -43,7 +43,7 @@ class BandPreProcessor(SegDataPreProcessor):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._enable_normalize = True  # mmseg sets it where it gets mean and std, and takes three numbers at most
+        self._enable_normalize = True  # mmseg only sets it if given mean and std, of at most three numbers
         self.bands_reversed = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
@@ -53,7 +53,7 @@ class BandPreProcessor(SegDataPreProcessor):
         wrong = [image.shape[0] for image in data['inputs'] if image.shape[0] != len(self.mean)]
         if wrong:
             raise InputError(
-                f'the images have {wrong[0]} bands, mean and std of model.data_preprocessor have {len(self.mean)}; '
+                f'the images have {wrong[0]} bands, but mean and std of model.data_preprocessor have {len(self.mean)}; '
                 'give one number per band (dataset.json of the data has them)'
             )
         if self.bands_reversed:
@@ -64,7 +64,7 @@ class BandPreProcessor(SegDataPreProcessor):
 
 @MODELS.register_module()
 class LinearSegmentationHead(BaseDecodeHead):
-    """Classify every pixel by one 1x1 convolution over the features of some stages, upsampled and concatenated.
+    """Classify every pixel by one 1x1 convolution over the features of the chosen stages, upsampled and concatenated.
 
     Its score measures what the features hold, not what a decoder can learn: the head has only C biases and C weights
     per channel. Freeze the backbone by its own arguments, ``frozen_stages=4, norm_eval=True``.
@@ -74,9 +74,9 @@ class LinearSegmentationHead(BaseDecodeHead):
 
     Args:
         in_channels: Channels of every stage in ``in_index``, in its order; a single number for a single stage.
-        in_index: Stages to read, 0 to 3; (0, 1, 2, 3) makes the multi-scale probe, 3 that of the last stage.
+        in_index: Stages to read, 0 to 3; (0, 1, 2, 3) gives the multi-scale probe, 3 the last-stage probe.
         num_classes: C, at least 1.
-        norm_cfg: Normalisation without weights of its own, such as ``dict(type='SyncBN')``, which brings every channel
+        norm_cfg: Normalisation without weights, such as ``dict(type='SyncBN')``, which brings every channel
             to mean 0 and variance 1 before the convolution and can be folded into it at test time. None leaves features
             as they are.
         kwargs: Other arguments of mmseg's BaseDecodeHead, such as ``loss_decode``, ``ignore_index`` and

@@ -29,10 +29,10 @@ class CollapseHook(Hook):
         interval: Iterations between two measurements, at least 1.
         begin: Iterations at the start that are measured but not judged, at least 0; an untrained head may put all
             projections close together.
-        least_std: Smallest mean standard deviation of a dimension that is no collapse, relative to projections spread
-            evenly over the sphere, in [0, 1].
-        least_rank: Smallest effective rank that is no collapse, at least 1.
-        patience: Measurements in a row that show a collapse before the run ends, at least 1.
+        least_std: Smallest mean standard deviation per dimension that does not count as a collapse, relative to
+            projections spread evenly over the sphere, in [0, 1].
+        least_rank: Smallest effective rank that does not count as a collapse, at least 1.
+        patience: Consecutive measurements that show a collapse before the run ends, at least 1.
         stop: End the run; False only warns.
 
     Raises:
@@ -72,8 +72,8 @@ class CollapseHook(Hook):
         loss = getattr(getattr(model, 'head', None), 'loss_module', None)
         if loss is None:
             raise InputError(
-                f'CollapseHook finds no model.head.loss_module in {type(model).__name__}; it watches FALSE and '
-                'FALSEMoCo: remove it from custom_hooks'
+                f'CollapseHook finds no model.head.loss_module in {type(model).__name__}; it monitors only FALSE '
+                'and FALSEMoCo: remove it from custom_hooks'
             )
         self._in_a_row = self._in_a_row_of_checkpoint if runner.iter else 0
         self._measures_this_iteration = False
@@ -85,7 +85,7 @@ class CollapseHook(Hook):
             self._views = inputs[0].detach(), inputs[1].detach()
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        """Decide if this iteration is measured."""
+        """Decide whether this iteration is measured."""
         self._measures_this_iteration = (runner.iter + 1) % self.interval == 0
 
     def after_train_iter(

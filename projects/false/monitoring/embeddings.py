@@ -89,11 +89,12 @@ def collapse_signs(measures: EmbeddingMeasures, least_std: float, least_rank: fl
 
     Args:
         measures: Measures of a batch.
-        least_std: Smallest mean standard deviation that is no sign, relative to an even spread over the sphere.
-        least_rank: Smallest effective rank that is no sign.
+        least_std: Smallest mean standard deviation that does not count as a sign, relative to an even spread over the
+            sphere.
+        least_rank: Smallest effective rank that does not count as a sign.
     """
     signs = []
-    if not measures.std >= least_std:  # so that NaN is a sign as well
+    if not measures.std >= least_std:  # negated, so that NaN counts as a sign
         signs.append(f'standard deviation {measures.std:.3g} of an even spread, below {least_std:g}')
     if not measures.rank >= least_rank:
         signs.append(f'effective rank {measures.rank:.3g}, below {least_rank:g}')

@@ -24,9 +24,9 @@ from .probes import accuracies, knn_predict, linear_predict
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Switch a model to evaluation without gradients inside the block, and restore everything afterwards.
 
-    Every module gets its own mode back, since some may be in evaluation during training, and so does every random
-    generator its state. Evaluation reads batch statistics and does not write them. On several processes, each of which
-    has running statistics of its own, all use those of the first process, which are the ones that a checkpoint holds.
+    Every module returns to its own mode, since some may be in evaluation mode during training, and every random
+    generator returns to its state. Evaluation reads batch statistics and does not write them. Running statistics differ
+    between processes; all processes use those of the first one, which a checkpoint holds.
 
     Args:
         model: A model whose weights the block does not change.
@@ -56,8 +56,8 @@ class ProbeHook(Hook):
     Features are the globally averaged last map of the backbone for whole patches, in evaluation mode and float32.
     Training with the hook equals training without it, bit for bit on a CPU. Results go to the log and to every
     visualizer backend as ``probe/knn`` and ``probe/linear`` (accuracies in percent), ``probe/knn_by_class`` and
-    ``probe/linear_by_class`` (their means over the classes). The labels are meant for monitoring only: a recipe that is
-    chosen by them has used them, so leave the test list out. Needs mmseg.
+    ``probe/linear_by_class`` (their means over the classes). Use the labels for monitoring only: a recipe
+    that is chosen by these scores has used them, so leave the test list out. Needs mmseg.
 
     Args:
         interval: Epochs between two probes, at least 1; the last epoch is always probed.
@@ -102,7 +102,7 @@ class ProbeHook(Hook):
         dataset = runner.train_dataloader.dataset
         root = self.data_root or getattr(dataset, 'data_root', None)
         if not root:
-            raise InputError('ProbeHook knows no labelled data; set its data_root')
+            raise InputError('ProbeHook has no labelled data; set its data_root')
         bands = next((step.bands for step in dataset.pipeline.transforms if hasattr(step, 'bands')), 3)
         self._known = ProbePatches(root, self.known, self.most, bands)
         self._tested: ProbePatches | None = None
@@ -115,8 +115,8 @@ class ProbeHook(Hook):
             shared = set(self._known.names()).intersection(self._tested.names())
             if shared:
                 raise InputError(
-                    f'{os.path.join(root, self.tested)}: {len(shared)} patches, such as {min(shared)!r}, are in '
-                    f'{self.known}, too; set known and tested of ProbeHook to lists without common patches, or '
+                    f'{os.path.join(root, self.tested)}: {len(shared)} patches, such as {min(shared)!r}, are also '
+                    f'in {self.known}; set known and tested of ProbeHook to lists without common patches, or '
                     'tested=None'
                 )
         if runner.iter == 0:
@@ -134,7 +134,7 @@ class ProbeHook(Hook):
             percentages = self._accuracies(model)
         runner.visualizer.add_scalars({f'probe/{name}': value for name, value in percentages.items()}, step=runner.iter)
         numbers = ', '.join(f'{name} {value:.2f}' for name, value in percentages.items())
-        runner.logger.info(f'Probe after {epoch} epochs: {numbers} % right')
+        runner.logger.info(f'Probe after {epoch} epochs: {numbers} % correct')
 
     def _accuracies(self, model: nn.Module) -> dict[str, float]:
         labels, classes = self._known.labels, self._known.classes

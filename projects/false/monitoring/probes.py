@@ -27,7 +27,7 @@ def knn_predict(
         leave_one_out: ``features`` equals ``known``, and no row votes for itself.
 
     Returns:
-        Classes, shape (N,); the lowest of classes with equal votes.
+        Classes, shape (N,); the lowest class wins a tie.
     """
     cosines = normalize(features.float(), dim=1) @ normalize(known.float(), dim=1).T
     if leave_one_out:

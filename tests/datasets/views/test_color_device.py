@@ -94,7 +94,7 @@ def test_autocast_does_not_reach_the_steps(image):
 
 
 def test_bands_and_statistics_must_agree(image):
-    with pytest.raises(InputError, match=r'have 4 bands, mean and std .* have 3'):
+    with pytest.raises(InputError, match=r'have 4 bands, but mean and std .* have 3'):
         ViewPreprocessor([0.0] * 3, [1.0] * 3)({'inputs': batch(image, 'device', 2)})
 
 

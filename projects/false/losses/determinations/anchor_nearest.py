@@ -16,10 +16,10 @@ class AnchorNearest(Determination):
 
     .. math:: F(i) = \operatorname{argmin}^{(k)}_{j \in Neg(i),\; c_{ij} \ge floor} \lvert e_{ij} - e_{ip} \rvert
 
-    It is the smallest reading of the paper's figure, which shows a set of false negatives for every anchor. The result
-    does not change if images are permuted, views are swapped or the embedding space is rotated.
+    It is the minimal interpretation of the paper's figure, which shows a set of false negatives for every anchor. The
+    result does not change if images are permuted, views are swapped or the embedding space is rotated.
 
-    Cost: one pass over the block above c_ip and one below, each a minimum at k = 1 and a partial sort beyond.
+    Cost: one pass over the block above c_ip and one below; each is a minimum at k = 1 and a partial sort for larger k.
 
     Args:
         k: Number of negatives per anchor, at least 1; fewer where fewer exist.
@@ -40,11 +40,11 @@ class AnchorNearest(Determination):
         logits = block.logits
         if self.floor is not None:
             least = torch.tensor(self.floor / block.temperature, dtype=logits.dtype)
-            # A threshold keeps what is greater; the next smaller number lets a cosine at the floor pass.
+            # F.threshold keeps strictly greater values; the next smaller number lets a cosine at the floor pass.
             logits = F.threshold(logits, torch.nextafter(least, least.new_tensor(-torch.inf)).item(), -torch.inf)
         above, upper = smallest(gaps_above(logits, block.positive_logits), self.k)
         below, lower = smallest(gaps_below(logits, block.positive_logits), self.k)
-        # Negatives so far below that their distance rounds to e_ip tie; a stable sort keeps the most similar first.
+        # Distances of very dissimilar negatives round to e_ip and tie; a stable sort keeps the most similar first.
         distance, order = torch.cat(log_distances(above, below, block.positive_logits), dim=1).sort(dim=1, stable=True)
         k = min(self.k, logits.shape[1])
         return Pairs(distance[:, :k] < torch.inf, torch.cat([upper, lower], dim=1).gather(1, order[:, :k]))

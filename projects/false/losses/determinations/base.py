@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
 
     def gated(self, gate: Tensor) -> 'Pairs':
         """Keep the pairs of anchors whose ``gate``, bool, shape (B, 1), is True."""
-        # A product of bytes is faster than a logical and.
+        # Multiplying bytes is faster than a logical and.
         return self._replace(chosen=(self.chosen.view(torch.uint8) * gate.view(torch.uint8)).view(torch.bool))
 
     def of(self, values: Tensor) -> Tensor:
@@ -48,7 +48,7 @@ class Pairs(NamedTuple):
         Returns:
             Shape of ``chosen``.
         """
-        # e^-80 of 2^40 terms is still nothing beside the last bit of a float64.
+        # Even 2^40 terms of e^-80 stay below the last bit of a float64.
         return logits + self.weights(logits.dtype).sub_(1).mul_(largest_gap + 80)
 
     def weights(self, dtype: torch.dtype) -> Tensor:
@@ -77,7 +77,7 @@ class Determination:
     constant. Source: FALSE (arXiv 2211.07928).
 
     Attributes:
-        in_batch_only: The rule has no meaning with a queue, so :meth:`check_queue` refuses one.
+        in_batch_only: True if the rule has no meaning with a queue; :meth:`check_queue` then refuses one.
     """
 
     in_batch_only = False
@@ -96,7 +96,7 @@ class Determination:
             )
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        """Look at the whole comparison if the rule needs to, and return the function from a block to its pairs."""
+        """Look at the whole comparison if the rule needs to, and return a function that maps a block to its pairs."""
         return self.pairs
 
     def pairs(self, block: Block) -> Pairs:

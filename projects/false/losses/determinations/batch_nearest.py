@@ -54,16 +54,17 @@ def pairs_at_minimum(block: Block, attained: Tensor, later_columns: bool = False
         later_columns: Look only at the columns after the anchor itself.
 
     Returns:
-        F(i) among as many columns as the anchor with most pairs has, usually one in the whole batch and else none.
+        F(i) among as many candidate columns as the anchor with the most pairs needs. Usually one block of the batch has
+        one candidate per anchor, and all other blocks have none.
     """
-    # There are few such anchors, usually one in the batch: knowing which is worth waiting for the device.
+    # Few anchors attain the minimum, usually one per batch, so that finding them is worth a wait for the device.
     anchors = attained[block.anchors, 0].nonzero()[:, 0]
     if len(anchors) == 0:
         return Pairs.none(block.logits)
     logits, positive_logits = block.logits[anchors], block.positive_logits[anchors]
     if later_columns:
-        place = torch.arange(logits.shape[1], device=logits.device)
-        logits.masked_fill_(place <= (block.first + anchors)[:, None], -torch.inf)
+        column = torch.arange(logits.shape[1], device=logits.device)
+        logits.masked_fill_(column <= (block.first + anchors)[:, None], -torch.inf)
     above, below = gaps_above(logits, positive_logits), gaps_below(logits, positive_logits)
     least_above, least_below = above.amin(1, keepdim=True), below.amin(1, keepdim=True)
     upper, lower = log_distances(least_above, least_below, positive_logits)

@@ -1,4 +1,4 @@
-"""margin: the negatives that are at least almost as similar to the anchor as its positive."""
+"""margin: the negatives whose similarity to the anchor is at most a margin below that of its positive."""
 
 import torch
 

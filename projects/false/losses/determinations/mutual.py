@@ -45,9 +45,9 @@ class Mutual(Determination):
             found.append(columns.masked_fill_(logits == -torch.inf, -1))
         neighbours = torch.cat(found)
         all_neighbours = gather_views(neighbours) if comparison.distributed else neighbours
-        places = torch.cat([torch.arange(first, first + length) for _, first, length in comparison.runs])
-        places = places.to(neighbours.device)
-        # For a row without k negatives -1 looks up the last row, which the second condition undoes.
-        chosen = (all_neighbours[neighbours] == places[:, None, None]).any(2) & (neighbours >= 0)
+        rows = torch.cat([torch.arange(first, first + length) for _, first, length in comparison.runs])
+        rows = rows.to(neighbours.device)
+        # In a row with fewer than k negatives, -1 looks up the last row; the second condition discards the result.
+        chosen = (all_neighbours[neighbours] == rows[:, None, None]).any(2) & (neighbours >= 0)
         neighbours.clamp_(min=0)
         return lambda block: Pairs(chosen[block.anchors], neighbours[block.anchors])

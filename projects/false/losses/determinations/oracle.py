@@ -25,8 +25,8 @@ class Oracle(Determination):
 
     Args:
         overlap: In [0, 1].
-        most: Largest number of pairs per anchor, at least 1, the most similar first: what a rule finds that looks at
-            similarities and makes no mistake. None takes all pairs.
+        most: Largest number of pairs per anchor, at least 1, the most similar first. A rule that looks at similarities
+            and makes no mistake finds the same pairs. None takes all pairs.
 
     Raises:
         InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no labels.
@@ -55,8 +55,8 @@ class Oracle(Determination):
                 shared = share_overlap(rows[block.anchors], columns) > self.overlap
             if self.most is None:
                 return Pairs(shared & (block.logits > -torch.inf))
-            logits, places = largest(block.logits.masked_fill(~shared, -torch.inf), self.most)
-            return Pairs(logits > -torch.inf, places)
+            logits, picked = largest(block.logits.masked_fill(~shared, -torch.inf), self.most)
+            return Pairs(logits > -torch.inf, picked)
 
         return pairs
 
@@ -65,13 +65,13 @@ def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
     r"""Return the overlap of every two mixtures of classes, :math:`\sum_c \min(h_{ic}, h_{jc})`.
 
     Args:
-        rows: Shares of classes, shape (R, classes), each row with the sum 1, or 0 where nothing is labelled.
+        rows: Shares of classes, shape (R, classes), each row sums to 1, or to 0 where nothing is labelled.
         columns: Shares of classes as in ``rows``, shape (C, classes).
 
     Returns:
         Shape (R, C), in [0, 1].
     """
     overlap = rows.new_zeros(len(rows), len(columns))
-    for row_share, column_share in zip(rows.T, columns.T, strict=True):  # never an array of rows x columns x classes
+    for row_share, column_share in zip(rows.T, columns.T, strict=True):  # avoids an array of rows x columns x classes
         overlap += torch.minimum(row_share[:, None], column_share)
     return overlap

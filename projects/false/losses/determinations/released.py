@@ -10,7 +10,7 @@ from .base import DETERMINATIONS, Determination, Pairs
 from .batch_nearest import batch_minimum, nearest_distances, pairs_at_minimum
 
 RELEASED_SENTINEL = 3.0
-"""The constant that the released code writes where it does not look; a distance in units of e_ij = exp(s_ij)."""
+"""The constant that the released code gives to pairs it does not examine; a distance in units of e_ij = exp(s_ij)."""
 
 
 @DETERMINATIONS.register_module(name='released')
@@ -23,8 +23,8 @@ class Released(Determination):
     Two regimes follow. Usually a single pair of the batch is determined, in one direction. If every candidate is
     farther than 3 from its positive, the constant itself is the minimum, and the whole lower triangle is determined.
 
-    Cost: the logits after every anchor are computed once more, for the minimum; the device is waited for once per
-    step, and several processes exchange one number.
+    Cost: the logits after every anchor are computed once more, for the minimum. Each step waits for the device once,
+    and several processes exchange one number.
 
     Raises:
         InputError: The rule is used with a queue.

@@ -20,9 +20,9 @@ def largest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     if k == 1:
         return values.max(1, keepdim=True)
     if not values.is_cuda and columns < 64 * k:
-        # From 64 columns per value on, PyTorch sorts in part, which at k = 10 is several times faster.
-        found, places = F.pad(values, (0, 64 * k - columns), value=-torch.inf).topk(k, dim=1)
-        return found, places.clamp_(max=columns - 1)
+        # From 64 columns per value on, PyTorch uses a partial sort, which is several times faster at k = 10.
+        found, indices = F.pad(values, (0, 64 * k - columns), value=-torch.inf).topk(k, dim=1)
+        return found, indices.clamp_(max=columns - 1)
     return values.topk(k, dim=1)
 
 
@@ -30,8 +30,8 @@ def smallest(values: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the k smallest values of every row in ascending order, and their columns; see :func:`largest`."""
     if k == 1:
         return values.min(1, keepdim=True)
-    found, places = largest(values.neg(), k)
-    return found.neg_(), places
+    found, indices = largest(values.neg(), k)
+    return found.neg_(), indices
 
 
 def gaps_above(logits: Tensor, positive_logits: Tensor) -> Tensor:
