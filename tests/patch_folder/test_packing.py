@@ -60,7 +60,7 @@ def test_more_bands_as_the_description_says(tmp_path):
 def test_a_description_without_bands(root, content):
     shutil.rmtree(root / 'packed', ignore_errors=True)
     (root / 'dataset.json').write_text(content)
-    with pytest.raises(InputError, match=r'dataset\.json: tells no number of bands .*give --bands'):
+    with pytest.raises(InputError, match=r'dataset\.json: states no number of bands .*give --bands'):
         pack(root)
     assert pack(root, bands=3)[1]
 
@@ -90,7 +90,7 @@ def test_unequal_and_damaged_patches_are_named(root):
     for name in ('b.png', 'e.png'):
         cv2.imwrite(str(root / 'images' / name), np.zeros((6, 9, 3), np.uint8))
     (root / 'images' / 'f.png').write_bytes(b'')
-    with pytest.raises(InputError, match=r'3 of 6 .*b\.png: 6 x 9 pixels .*6 x 8.*e\.png: 6 x 9.*f\.png') as error:
+    with pytest.raises(InputError, match=r'3 of 6 .*b\.png: 6 x 9 pixels, but .*6 x 8.*e\.png: 6 x 9.*f\.png') as error:
         pack(root)
     assert '\n' not in str(error.value)
     assert sorted(path.name for path in root.iterdir()) == ['images']

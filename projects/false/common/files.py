@@ -1,6 +1,7 @@
-"""Files and folders that are either complete or absent.
+"""Write files and folders that are either complete or absent.
 
-New content is written beside the old and takes its name only once it is on the disk."""
+New content is written beside the old and takes its name only when all of it is on the disk.
+"""
 
 import os
 import re
@@ -19,7 +20,7 @@ _TEMPORARY = re.compile(r'\..+\.[0-9a-f]{8}\.tmp')
 
 @contextmanager
 def writable(place: str | os.PathLike[str], remedy: str) -> Iterator[None]:
-    """Turn what the file system refuses inside the block into one error that the user can mend.
+    """Turn an OSError inside the block into an InputError with a reason and a remedy.
 
     Args:
         place: The file or folder that is written, for the message.
@@ -40,18 +41,19 @@ def writable(place: str | os.PathLike[str], remedy: str) -> Iterator[None]:
 
 
 @contextmanager
-def atomic_path(path: str | os.PathLike, verify: Callable[[Path], object] | None = None) -> Iterator[Path]:
-    """The same as :func:`atomic_write` for a library that opens its file by name.
+def atomic_path(path: str | os.PathLike[str], verify: Callable[[Path], object] | None = None) -> Iterator[Path]:
+    """Do the same as :func:`atomic_write` for a library that opens its file by name.
 
     Args:
-        path: The file to write; folders are made as needed.
-        verify: Called with the temporary file before it takes its name; whatever it raises keeps the old file.
+        path: The file to write; missing folders are made.
+        verify: Called with the temporary file before it takes its final name. An error that it raises keeps the old
+            file.
 
     Yields:
-        A temporary name beside ``path``; the file must be there, and closed, at the end of the block.
+        A temporary path beside ``path``; the block writes this file and closes it.
 
     Raises:
-        OSError: The file system refuses. No part of a file is left.
+        OSError: The file system refuses to write, or the block wrote no file. The old file stays as it was.
     """
     path = Path(path)
     temporary = path.with_name(f'.{path.name}.{secrets.token_hex(4)}.tmp')
@@ -70,15 +72,16 @@ def atomic_path(path: str | os.PathLike, verify: Callable[[Path], object] | None
 
 
 @contextmanager
-def atomic_write(path: str | os.PathLike, verify: Callable[[Path], object] | None = None) -> Iterator[BinaryIO]:
-    """Open a file that takes its name only once it is complete, on the disk and verified.
+def atomic_write(path: str | os.PathLike[str], verify: Callable[[Path], object] | None = None) -> Iterator[BinaryIO]:
+    """Open a binary file that takes its name only when it is complete, on the disk and verified.
 
     Args:
-        path: The file to write; folders are made as needed.
-        verify: Called with the temporary file before it takes its name; whatever it raises keeps the old file.
+        path: The file to write; missing folders are made.
+        verify: Called with the temporary file before it takes its final name. An error that it raises keeps the old
+            file.
 
     Raises:
-        OSError: The file system refuses. No part of a file is left.
+        OSError: The file system refuses to write. The old file stays as it was.
 
     Example:
         >>> with atomic_write('scores.json') as file:
@@ -88,20 +91,20 @@ def atomic_write(path: str | os.PathLike, verify: Callable[[Path], object] | Non
         yield file
 
 
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write a text file (UTF-8) whole or not at all.
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all.
 
     Raises:
-        OSError: The file system refuses.
+        OSError: The file system refuses to write.
     """
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
-def remove_stale(folder: str | os.PathLike) -> list[Path]:
-    """Remove what :func:`atomic_write` leaves in a folder when its process is killed.
+def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
+    """Remove the temporary files that :func:`atomic_write` leaves in a folder when its process is killed.
 
-    Only for a folder that nobody else writes to at the moment.
+    Call it only while no other process writes to the folder: its unfinished files look the same.
 
     Returns:
         The removed files.
@@ -116,7 +119,7 @@ def remove_stale(folder: str | os.PathLike) -> list[Path]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Let a new name in a folder survive a power cut; Windows cannot open folders."""
+    """Make a new name in a folder survive a power cut; not on Windows, which cannot open folders."""
     if os.name == 'posix':
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -127,22 +130,22 @@ def _sync_folder(folder: Path) -> None:
 
 @contextmanager
 def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'dataset.json') -> Iterator[Path]:
-    """Write a folder beside its final place and rename it there when everything is in it.
+    """Make a folder under a temporary name and rename it when it is complete.
 
-    The work happens in ``OUT.partial-<process id>``. It is removed on any error or interrupt; what a killed process
-    left behind is removed by the next run with the same ``out``. While one process writes, a second one is refused.
+    The temporary name is ``OUT.partial-<process id>``. An error or interrupt removes the folder; if the process is
+    killed, the next run with the same ``out`` removes it. A second process with the same ``out`` is refused.
 
     Args:
-        out: The folder to make. It may exist when it is empty.
-        overwrite: Replace an existing folder, if ``marker`` says that it was made by such a run.
-        marker: File name by which a folder that may be replaced is known.
+        out: The folder to make. It may exist if it is empty.
+        overwrite: Replace an existing folder, provided that it holds ``marker``.
+        marker: Name of a file that shows that an existing folder is an earlier output.
 
     Yields:
         The folder to write into.
 
     Raises:
-        InputError: ``out`` is in the way or being written by another process, its parent cannot be written, or the
-            disk is full.
+        InputError: ``out`` exists already, is being written by another process or cannot be written, or the disk is
+            full.
     """
     out = Path(os.path.abspath(out))
     _check_free(out, overwrite, marker)
@@ -163,10 +166,14 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
 
 
 def check_apart(out: str | Path, *sources: str | Path) -> None:
-    """Refuse an output folder that holds a source or lies in one: a later run would take patches for input.
+    """Refuse an output folder that is an input, lies in one or contains one; a later run would read its own output.
+
+    Args:
+        out: The output folder.
+        sources: Input files and folders.
 
     Raises:
-        InputError: The folders overlap.
+        InputError: The output overlaps an input.
     """
     target = Path(out).resolve()
     for source in (Path(source).resolve() for source in sources):
@@ -176,13 +183,13 @@ def check_apart(out: str | Path, *sources: str | Path) -> None:
 
 def _check_free(out: Path, overwrite: bool, marker: str) -> None:
     if out.exists() and not out.is_dir():
-        raise InputError(f'{out}: is a file; give a folder for the output')
+        raise InputError(f'{out}: is a file; give another output folder')
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not overwrite:
         raise InputError(f'{out}: exists and is not empty; give another output folder, or --overwrite')
     if not (out / marker).is_file():
-        raise InputError(f'{out}: has no {marker}, so it is not replaced; remove it yourself or give another folder')
+        raise InputError(f'{out}: has no {marker}, so it is not replaced; remove it or give another output folder')
 
 
 def _remove_stale(out: Path) -> None:
@@ -192,14 +199,15 @@ def _remove_stale(out: Path) -> None:
         match = re.fullmatch(re.escape(out.name) + r'\.(partial|replaced)-(\d+)', path.name)
         if match is None or (_is_alive(int(match[2])) and int(match[2]) != os.getpid()):
             continue
-        if match[1] == 'partial' or out.exists():  # the replaced folder is the only copy as long as out is missing
+        if match[1] == 'partial' or out.exists():  # without out, the replaced folder is the only copy
             shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_alone(partial: Path, out: Path, patience: float = 0.5) -> None:
-    """Refuse to go on where another process has such a folder, too.
+    """Refuse to go on if another process has a partial folder for the same output.
 
-    Of two that start at the same moment the one with the lower number waits for the other to leave.
+    Of two processes that start at the same moment, the one with the lower number goes on: it waits until the other has
+    refused and removed its folder.
     """
     own = os.getpid()
     for waited in (False, True):
@@ -209,8 +217,8 @@ def _check_alone(partial: Path, out: Path, patience: float = 0.5) -> None:
             return
         if waited or own > min(others):
             raise InputError(
-                f'{out}: process {others[0]} is writing it at the moment; wait for that, or give another output folder '
-                f'(if it is no such process, remove {partial.with_name(f"{out.name}.partial-{others[0]}")})'
+                f'{out}: process {others[0]} is writing it at the moment; wait for it, give another output folder, or '
+                f'remove {partial.with_name(f"{out.name}.partial-{others[0]}")} if that process is another program'
             )
         time.sleep(patience)
 

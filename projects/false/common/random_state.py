@@ -12,11 +12,18 @@ import torch
 def random_state() -> dict[str, Any]:
     """Copy the state of this process's random generators, as tensors and plain values."""
     version, words, gauss = random.getstate()
-    name, keys, position, has_gauss, cached = np.random.get_state()
+    twister = np.random.get_state(legacy=False)
+    keys, position = twister['state']['key'], twister['state']['pos']
     return {
         'torch': torch.get_rng_state(),
         'cuda': torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        'numpy': [name, torch.tensor(keys.astype(np.int64)), int(position), int(has_gauss), float(cached)],
+        'numpy': [
+            twister['bit_generator'],
+            torch.tensor(keys.astype(np.int64)),
+            int(position),
+            int(twister['has_gauss']),
+            float(twister['gauss']),
+        ],
         'python': [version, torch.tensor(words), gauss],
     }
 

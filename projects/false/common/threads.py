@@ -1,6 +1,7 @@
-"""Work in threads: all at once with a progress bar, a little ahead of its use, or in the background.
+"""Run functions in threads: over a stream of items, over a set of tasks with a progress bar, or in the background.
 
-Results keep their order and memory stays bounded. The first error stops the rest."""
+Results keep the order of their inputs, and an unexpected error stops the work that has not begun.
+"""
 
 import os
 import queue
@@ -8,7 +9,9 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from functools import partial
 from itertools import islice
+from types import TracebackType
 from typing import Generic, TypeVar
 
 from rich.console import Console
@@ -23,13 +26,20 @@ Result = TypeVar('Result')
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int, ahead: int = 64
 ) -> Iterator[Result]:
-    """Results of a function in the order of its arguments.
+    """Yield the results of a function in the order of its arguments, while threads compute the next ones.
 
     Args:
-        function: Called in threads.
-        items: May be endless; only ``ahead`` of them are taken beforehand.
-        workers: Number of threads.
-        ahead: How many results may wait.
+        function: Called with one item at a time, in a thread.
+        items: Arguments, possibly without end.
+        workers: Number of threads, at least 1.
+        ahead: Number of items that are read ahead of the results taken, at least 1; it bounds the memory.
+
+    Raises:
+        Exception: Whatever the function raised, in place of its result; calls that have not begun are dropped.
+
+    Example:
+        >>> list(map_ahead(abs, [-1, 2, -3], workers=2))
+        [1, 2, 3]
     """
     source = iter(items)
     pool = ThreadPoolExecutor(workers)
@@ -44,10 +54,13 @@ def map_ahead(
 
 
 def count_workers(workers: int | None) -> int:
-    """Number of threads: as asked for, or the number of CPU cores, at most 8.
+    """Return the number of threads to start.
+
+    Args:
+        workers: The number that the user asks for, at least 1. None takes the number of CPU cores, at most 8.
 
     Raises:
-        InputError: Less than 1.
+        InputError: ``workers`` is less than 1.
     """
     if workers is not None and workers < 1:
         raise InputError(f'workers is {workers}; give at least 1')
@@ -55,22 +68,23 @@ def count_workers(workers: int | None) -> int:
 
 
 def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, kind: str) -> dict[str, Result]:
-    """Run every task, in threads: reading and compressing images happen outside Python's lock.
+    """Run all tasks in threads, even if some fail with an InputError: one call names the unusable files.
 
-    All are run even if some fail with an InputError, so that one call names every unusable file.
+    Threads are enough, because images are read and compressed outside Python's global interpreter lock.
 
     Args:
-        tasks: Name -> function without arguments.
-        workers: How many run at the same time.
-        what: What the progress bar says; shown on a terminal only.
-        kind: What a task stands for, in the plural, for the message.
+        tasks: Functions without arguments, by name.
+        workers: Number of tasks that run at the same time.
+        what: Label of the progress bar, which appears on a terminal only.
+        kind: What the tasks stand for, in the plural, for the error message: ``'pairs'``.
 
     Returns:
-        Name -> result, in the order of ``tasks``.
+        Results by name, in the order of ``tasks``.
 
     Raises:
-        InputError: Of the failed tasks, the first five in the order of their names.
-        Exception: Anything else that a task raises, at once; tasks that have not begun are dropped.
+        InputError: Some tasks failed with one. The message quotes up to five different ones, in the order of the
+            tasks' names.
+        Exception: A task failed in another way. It is raised at once, and tasks that have not begun are dropped.
     """
     console = Console(stderr=True)
     results: dict[str, Result] = {}
@@ -86,7 +100,7 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
                     failures[futures[future]] = str(error)
     finally:
         pool.shutdown(cancel_futures=True)
-    texts = list(dict.fromkeys(failures[name] for name in sorted(failures)))  # pieces of one file fail alike
+    texts = list(dict.fromkeys(failures[name] for name in sorted(failures)))  # tasks on one file fail with one text
     if len(texts) == 1:
         raise InputError(texts[0])
     if texts:
@@ -95,15 +109,17 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
     return {name: results[name] for name in tasks}
 
 
-_END = object()
-
-
 class Background(Generic[Item]):
-    """Calls a function in a thread of its own with what is put in, in that order.
+    """A thread that calls a function with one item after another, in the order in which they are put in.
+
+    The end of the block waits until all items are done.
 
     Args:
-        function: What to do with an item.
-        waiting: How many items may wait before :meth:`put` does.
+        function: Called with every item.
+        waiting: Number of items in the queue, at least 1; :meth:`put` waits while it is full.
+
+    Raises:
+        BaseException: At the end of the block, the error that the function raised, unless the block itself failed.
 
     Example:
         >>> seen = []
@@ -115,7 +131,7 @@ class Background(Generic[Item]):
 
     def __init__(self, function: Callable[[Item], object], waiting: int = 2) -> None:
         self._function = function
-        self._queue: queue.Queue = queue.Queue(waiting)
+        self._calls: queue.Queue[Callable[[], object] | None] = queue.Queue(waiting)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, daemon=True)
 
@@ -123,8 +139,10 @@ class Background(Generic[Item]):
         self._thread.start()
         return self
 
-    def __exit__(self, kind, error, trace) -> None:
-        self._queue.put(_END)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._calls.put(None)
         self._thread.join()
         if error is None and self._error is not None:
             raise self._error
@@ -133,21 +151,21 @@ class Background(Generic[Item]):
         """Hand over an item.
 
         Raises:
-            BaseException: What the function raised for an earlier one; nothing is done after that.
+            BaseException: The error that the function raised for an earlier item; all later items are dropped.
         """
         self.check()
-        self._queue.put(item)
+        self._calls.put(partial(self._function, item))
 
     def check(self) -> None:
-        """Raise what the function raised for an earlier item, if it did."""
+        """Raise the error that the function raised for an earlier item, if there is one."""
         if self._error is not None:
             raise self._error
 
     def _work(self) -> None:
-        while (item := self._queue.get()) is not _END:
+        while (call := self._calls.get()) is not None:
             if self._error is not None:
                 continue
             try:
-                self._function(item)
-            except BaseException as error:  # goes on in the thread that puts
+                call()
+            except BaseException as error:  # raised again in the thread that puts items in
                 self._error = error

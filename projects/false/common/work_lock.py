@@ -4,6 +4,7 @@ import errno
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,8 @@ from typing import BinaryIO
 from .errors import InputError
 from .files import writable
 
-try:
+if sys.platform != 'win32':
     import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 _NAME = '.lock'
 _TAKEN = (errno.EACCES, errno.EAGAIN)
@@ -26,7 +25,7 @@ _log = logging.getLogger(__name__)
 _held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: what is forked from a holder holds nothing
 
 
-def lock_work_dir(folder: str | os.PathLike, patience: float = 5.0) -> None:
+def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None:
     """Take a work folder for this process, until :func:`unlock_work_dir` or its end, whatever ends it.
 
     A POSIX record lock on ``WORK_DIR/.lock``: the kernel frees it when the process is killed, and data loader workers,
@@ -41,7 +40,7 @@ def lock_work_dir(folder: str | os.PathLike, patience: float = 5.0) -> None:
         InputError: Another process has it, or the folder cannot be written.
     """
     key = (os.getpid(), os.path.realpath(folder))
-    if key in _held or fcntl is None:
+    if key in _held or sys.platform == 'win32':
         return
     make_work_dir(folder)
     with writable(folder, 'choose another --work-dir'):
@@ -66,7 +65,7 @@ def lock_work_dir(folder: str | os.PathLike, patience: float = 5.0) -> None:
     _held[key] = file
 
 
-def unlock_work_dir(folder: str | os.PathLike) -> None:
+def unlock_work_dir(folder: str | os.PathLike[str]) -> None:
     """Give back what :func:`lock_work_dir` took; nothing happens if it is not held."""
     file = _held.pop((os.getpid(), os.path.realpath(folder)), None)
     if file is not None:
@@ -75,7 +74,7 @@ def unlock_work_dir(folder: str | os.PathLike) -> None:
 
 
 @contextmanager
-def work_dir_locked(folder: str | os.PathLike, patience: float = 5.0) -> Iterator[None]:
+def work_dir_locked(folder: str | os.PathLike[str], patience: float = 5.0) -> Iterator[None]:
     """Hold a work folder inside the block."""
     lock_work_dir(folder, patience)
     try:
@@ -84,7 +83,7 @@ def work_dir_locked(folder: str | os.PathLike, patience: float = 5.0) -> Iterato
         unlock_work_dir(folder)
 
 
-def make_work_dir(folder: str | os.PathLike) -> None:
+def make_work_dir(folder: str | os.PathLike[str]) -> None:
     """Make a work folder if it is not there.
 
     Raises:
@@ -96,7 +95,7 @@ def make_work_dir(folder: str | os.PathLike) -> None:
         raise InputError(f'{folder}: cannot be made ({error.strerror}); choose another --work-dir') from error
 
 
-def _whose(folder: str | os.PathLike, file: BinaryIO) -> str:
+def _whose(folder: str | os.PathLike[str], file: BinaryIO) -> str:
     number, _, host = file.read().decode(errors='replace').strip().partition(' ')
     holder, way = ('another process', 'end it')
     if number.isdigit():

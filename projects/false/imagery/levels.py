@@ -140,7 +140,7 @@ def to_8_bit(pixels: np.ndarray, valid: np.ndarray, ranges: Sequence[Sequence[fl
     """
     if ranges is None:
         return np.where(valid[..., None], pixels, np.uint8(0))
-    low, high = np.float32(ranges).T
+    low, high = np.array(ranges, np.float32).T
     with np.errstate(invalid='ignore', over='ignore'):
         scaled = np.rint((pixels.astype(np.float32) - low) * (255 / (high - low)))
     return np.where(valid[..., None], np.nan_to_num(scaled, nan=0).clip(0, 255), 0).astype(np.uint8)

@@ -301,7 +301,7 @@ def index_to_colors(index: np.ndarray, palette: Palette) -> np.ndarray:
     Shape:
         - index: (H, W) uint8; result: (H, W, 3) uint8, RGB.
     """
-    table = np.tile(np.uint8(palette.ignore_colors[0] if palette.ignore_colors else (0, 0, 0)), (256, 1))
+    table = np.tile(np.array(palette.ignore_colors[0] if palette.ignore_colors else (0, 0, 0), np.uint8), (256, 1))
     table[: len(palette.colors)] = palette.colors
     colors: np.ndarray = table[index]
     return colors

@@ -29,10 +29,10 @@ class Raster(NamedTuple):
         path: The file.
         height, width: Size in pixels.
         dtype: Type of its pixels.
-        count: Number of its bands.
-        names: Their descriptions, '' where there is none.
-        place: Reference system and transform, where known.
-        alpha: A band is labelled as transparency.
+        band_count: Number of bands.
+        names: Descriptions of the bands, '' where there is none.
+        place: Reference system and transform, see :func:`georeference`.
+        alpha: One of the bands is labelled as transparency.
     """
 
     stem: str
@@ -40,9 +40,9 @@ class Raster(NamedTuple):
     height: int
     width: int
     dtype: str
-    count: int
+    band_count: int
     names: tuple[str, ...]
-    place: dict
+    place: dict[str, object]
     alpha: bool = False
 
 
@@ -76,7 +76,7 @@ def open_handle(path: Path, drivers: Mapping[str, str] = DRIVERS) -> DatasetRead
 
 @contextmanager
 def open_raster(path: Path, drivers: Mapping[str, str] = DRIVERS) -> Iterator[DatasetReader]:
-    """Open a raster inside the block; what GDAL refuses, then and later, becomes an InputError that names the file.
+    """Open a raster inside the block, and turn the errors of opening and reading it into InputErrors with its path.
 
     Args:
         path: The file.
@@ -127,9 +127,9 @@ def find_rasters(sources: Sequence[str | Path], drivers: Mapping[str, str] = DRI
 
 
 def inspect_rasters(paths: Sequence[Path], drivers: Mapping[str, str] = DRIVERS) -> list[Raster]:
-    """Open every raster and note what it is.
+    """Open every raster and read its properties.
 
-    A stem that occurs twice gets its folder in front; if that does not help, it is an error.
+    Where a stem occurs twice, the name of the folder is put in front of it; stems that are still equal are an error.
 
     Raises:
         InputError: A file cannot be opened, or two have the same name.
@@ -140,7 +140,7 @@ def inspect_rasters(paths: Sequence[Path], drivers: Mapping[str, str] = DRIVERS)
     for stem, path in zip(stems, paths, strict=True):
         if stem in rasters:
             raise InputError(
-                f'{path}: {rasters[stem].path} has the same name; rename one, names tell the patches apart'
+                f'{path}: {rasters[stem].path} has the same name, and patches are named after it; rename one'
             )
         check_complete(path)
         with open_raster(path, drivers) as raster:
@@ -162,20 +162,25 @@ def inspect_rasters(paths: Sequence[Path], drivers: Mapping[str, str] = DRIVERS)
 
 
 def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tuple[int, ...]:
-    """Choose the bands to take, counted from 1: those given, or all three of images with three.
+    """Choose the bands to take, counted from 1: those given, or all of images with three.
+
+    Args:
+        rasters: All images.
+        bands: Numbers of bands, all different; None for images with three bands.
 
     Raises:
-        InputError: A raster lacks such a band, or has other than three and none were given.
+        InputError: A raster lacks a given band, or no bands were given and a raster has other than three.
     """
     for raster in rasters:
-        if bands is None and raster.count != 3:
-            every = ' '.join(str(band) for band in range(1, raster.count + 1))
-            some = 'which three to take, --bands 1 2 3, or ' if raster.count > 3 else ''
-            raise InputError(f'{raster.path}: has {raster.count} band(s), 3 are usual; say {some}all: --bands {every}')
-        wrong = [band for band in bands or () if not 1 <= band <= raster.count]
+        count = raster.band_count
+        if bands is None and count != 3:
+            every = ' '.join(str(band) for band in range(1, count + 1))
+            some = 'which three to take, --bands 1 2 3, or ' if count > 3 else ''
+            raise InputError(f'{raster.path}: has {count} band(s), 3 are usual; say {some}all: --bands {every}')
+        wrong = [band for band in bands or () if not 1 <= band <= count]
         if wrong:
             raise InputError(
-                f'{raster.path}: has no band {wrong[0]}; give --bands of 1 to {raster.count}, or leave the file out'
+                f'{raster.path}: has no band {wrong[0]}; give --bands from 1 to {count}, or leave the file out'
             )
     if bands is not None and (not bands or len(set(bands)) != len(bands)):
         raise InputError(f'--bands {" ".join(map(str, bands))}: give every band once')
@@ -191,10 +196,18 @@ def read_window(
     width: int,
     shape: tuple[int, int] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Read pixels and a mask of the valid ones; with ``shape`` at a lower resolution.
+    """Read the pixels of a window, and a mask of the valid ones.
 
-    A pixel is nodata where the file says so: by its nodata value in every band, its mask, or its alpha band unless that
-    is among ``bands`` (near infrared is often labelled as alpha). So is a pixel that is not finite in a chosen band.
+    A pixel is invalid if the file says so: by its nodata value in every band, by its mask, or by its alpha band. An
+    alpha band among ``bands`` does not count, because near infrared is often labelled as alpha. A pixel that is not
+    finite in one of the bands is invalid as well.
+
+    Args:
+        raster: An open raster.
+        bands: Numbers of bands, counted from 1.
+        row, column: First pixel of the window.
+        height, width: Size of the window in pixels.
+        shape: Height and width of the result, for a lower resolution; None keeps the resolution.
 
     Shape:
         - result: (H, W, bands) of the raster's type, and (H, W), bool
@@ -211,18 +224,18 @@ def read_window(
 
 
 def has_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
-    """Return True if the file has a nodata value or a mask for some of the bands."""
+    """Return True if the file has a nodata value or a mask for some of the bands, and no alpha band among them."""
     flags = [raster.mask_flag_enums[band - 1] for band in bands]
     alpha = {band for band, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
     return not alpha & set(bands) and not all(MaskFlags.all_valid in flag for flag in flags)
 
 
 def georeference(raster: DatasetReader) -> dict[str, object]:
-    """Return the coordinate reference system and transform of an open raster, each only where there is one.
+    """Return the coordinate reference system and the transform of an open raster, as far as it has them.
 
     Returns:
-        ``crs``: 'EPSG:32633', or WKT where the system has no such number. ``transform``: ``[a, b, c, d, e, f]`` with
-        x = a column + b row + c and y = d column + e row + f for the upper left corner of a pixel.
+        ``crs``: such as 'EPSG:32633', or WKT where the system has no such number. ``transform``: ``[a, b, c, d, e, f]``
+        with x = a column + b row + c and y = d column + e row + f for the upper left corner of a pixel.
     """
     found: dict[str, object] = {}
     if raster.crs:
@@ -234,7 +247,11 @@ def georeference(raster: DatasetReader) -> dict[str, object]:
 
 
 def patch_transform(transform: list[float], row: int, col: int) -> list[float]:
-    """Return the transform of a patch, from that of its source and its first pixel.
+    """Return the transform of a patch.
+
+    Args:
+        transform: That of its source, ``[a, b, c, d, e, f]`` as in :func:`georeference`.
+        row, col: First pixel of the patch in the source.
 
     Example:
         >>> patch_transform([0.5, 0, 100.0, 0, -0.5, 200.0], row=10, col=20)

@@ -60,15 +60,15 @@ def choose_rule(
     chosen = tuple(bands or (recorded.bands if recorded else range(1, wanted + 1)))
     if len(chosen) != wanted:
         raise InputError(f'--bands {" ".join(map(str, chosen))}: the model takes {wanted} band(s); give as many')
-    absent = [band for band in chosen if not 1 <= band <= raster.count]
+    absent = [band for band in chosen if not 1 <= band <= raster.band_count]
     if absent:
         raise InputError(
-            f'{raster.path}: has {raster.count} band(s), no band {absent[0]}, and the model takes {wanted}; '
+            f'{raster.path}: has {raster.band_count} band(s), no band {absent[0]}, and the model takes {wanted}; '
             'give --bands that it has, or another model'
         )
-    if not bands and not recorded and raster.count - raster.alpha != wanted:
+    if not bands and not recorded and raster.band_count - raster.alpha != wanted:
         raise InputError(
-            f'{raster.path}: has {raster.count} bands, the model takes {wanted}; say which, red first: '
+            f'{raster.path}: has {raster.band_count} bands, the model takes {wanted}; say which, red first: '
             f'--bands {" ".join(map(str, chosen))}'
         )
     if value_range is not None:

@@ -109,8 +109,8 @@ def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[P
 
 
 def _read_jpeg(raster: Raster, rule: PixelRule) -> Pixels:
-    bgr = read_image(raster.path, raster.count)
-    order = band_order(raster.count)
+    bgr = read_image(raster.path, raster.band_count)
+    order = band_order(raster.band_count)
     pixels = bgr[..., [order[band - 1] for band in rule.bands]]
     valid = all_valid(*pixels.shape[:2])
     return Pixels(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)

@@ -1,4 +1,4 @@
-"""Draw the few patches whose labels may be used, and write them as lists."""
+"""Draw the small share of patches whose labels are used, and write it as a list."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ from .published_lists import PUBLISHED_LISTS, published_patches
 
 
 class NewList(NamedTuple):
-    """A list of patches.
+    """A list of labelled patches, and the classes in it.
 
     Args:
         name: File name without suffix.
-        names: Patches, as in the file.
-        pixels: Pixels of every class, shape (C,).
-        missing: Classes that other training patches have and this list has not; of a published list for testing, those
-            that no patch of it shows.
-        nowhere: Classes that no training patch has.
+        names: Patches, in the order of the file.
+        pixels: Number of labelled pixels per class, shape (C,).
+        missing: Classes that occur in other training patches but not in this list. For a published test list, all
+            classes that do not occur in it.
+        nowhere: Classes that occur in no training patch.
         state: ``'new'``, ``'unchanged'`` or ``'replaced'``.
     """
 
@@ -42,21 +42,25 @@ def write_lists(
     published: Sequence[str] = (),
     overwrite: bool = False,
 ) -> list[NewList]:
-    """Write ``splits/train_<percent>pct_seed<seed>.txt`` for every share and seed, and published lists by their names.
+    """Draw a list for every share and seed, and write it with the published lists into ``splits``.
 
-    Drawn are patches of ``splits/train.txt``. The seed that the converter used leaves ``_seed<seed>`` out, so that its
-    ``train_1pct.txt`` keeps its name and content. Nothing is written before everything is known to be right, and
-    ``dataset.json`` stays as it is.
+    A drawn list is ``splits/train_<percent>pct_seed<seed>.txt`` and names patches of ``splits/train.txt``. For the seed
+    that the converter used, the name lacks ``_seed<seed>``, so that its ``train_1pct.txt`` keeps its name and content.
+    All lists are checked before the first is written. ``dataset.json`` stays as it is.
 
     Args:
-        data_root: Folder as a converter leaves it.
-        fractions: Shares of the training patches, in (0, 1]; of one seed, a smaller is part of a larger.
+        data_root: Folder of a converted data set.
+        fractions: Shares of the training patches, in (0, 1]. With one seed, a smaller share is a subset of a larger.
         seeds: Seeds of the draws, at least 0.
         published: Keys of :data:`.published_lists.PUBLISHED_LISTS`.
         overwrite: Replace lists whose content differs.
 
+    Returns:
+        All lists that were asked for, the unchanged ones included.
+
     Raises:
-        InputError: An argument is out of range, the data has no labels, a list is in the way, or cannot be written.
+        InputError: An argument is out of range, the data has no labels, or a list exists with other content or cannot
+            be written.
     """
     if not fractions and not published:
         raise InputError('nothing to do; give --fractions such as 0.01, or --published with the name of a list')
@@ -65,20 +69,21 @@ def write_lists(
     pixels_of = {patch['name']: patch['pixels'][:-1] for patch in description['patches']}
     train = _training_patches(folder / 'train.txt', pixels_of)
     counts = np.array([pixels_of[name] for name in train])
-    chosen: dict[str, tuple[list[str], Sequence[int]]] = {}
+    present = np.any(counts, axis=0)
+    chosen: dict[str, tuple[list[str], list[int]]] = {}
     for seed in dict.fromkeys(seeds):
         for fraction in sorted(set(fractions)):
             subset = label_subset(train, counts, fraction, seed)
             name = f'train_{fraction * 100:g}pct' + ('' if seed == description.get('seed') else f'_seed{seed}')
             if name in chosen:
-                raise InputError(f'fractions {fraction} and one before it both give {name}.txt; round to fewer digits')
+                raise InputError(f'two fractions near {fraction} both give {name}.txt; leave one of them out')
             chosen[name] = subset.names, subset.missing_classes
     for name in dict.fromkeys(published):
         names = published_patches(name, description)
-        exists = counts.any(axis=0) if PUBLISHED_LISTS[name] == 'train' else np.ones(counts.shape[1], bool)
-        seen = np.array([pixels_of[patch] for patch in names]).any(axis=0)
-        chosen[name] = names, np.flatnonzero(exists & ~seen)
-    nowhere = [label for label, found in zip(description['classes'], counts.any(axis=0), strict=True) if not found]
+        expected = present if PUBLISHED_LISTS[name] == 'train' else np.ones_like(present)
+        seen = np.any([pixels_of[patch] for patch in names], axis=0)
+        chosen[name] = names, np.flatnonzero(expected & ~seen).tolist()
+    nowhere = [description['classes'][i] for i in np.flatnonzero(~present)]
     results = []
     for name, (names, missing) in chosen.items():
         pixels = np.array([pixels_of[patch] for patch in names]).sum(axis=0)
@@ -97,7 +102,7 @@ def _training_patches(path: Path, known: dict[str, list[int]]) -> list[str]:
     if unknown:
         raise InputError(
             f'{path}: {len(unknown)} of {len(names)} patches are not in dataset.json, the first is {unknown[0]!r}; '
-            'mend the list or convert the data again'
+            'correct the list or convert the data again'
         )
     return names
 
@@ -113,11 +118,11 @@ def _state(path: Path, names: list[str], overwrite: bool) -> str:
 
 
 class LabelSubset(NamedTuple):
-    """The patches whose labels may be used.
+    """The share of patches whose labels are used.
 
     Args:
         names: Chosen names, in the order of the candidates.
-        missing_classes: Indices of the classes that occur among the candidates but not in the subset.
+        missing_classes: Indices of the classes that occur in the candidates but not in the subset.
     """
 
     names: list[str]
@@ -125,16 +130,17 @@ class LabelSubset(NamedTuple):
 
 
 def label_subset(names: Sequence[str], class_counts: np.ndarray, fraction: float, seed: int) -> LabelSubset:
-    """Draw the labelled share of the training patches: seeded, nested, with every class where possible.
+    """Draw the labelled share of the training patches, with every class in it if possible.
 
-    One seed fixes one order of all patches, and a fraction takes its head: a smaller fraction is a subset of a larger
-    one. The order starts with a greedy cover of the classes (each time the patch that adds most classes), goes on at
-    random, and ends with the patches that have no labelled pixel. The cover is short, so the rest stays a fair draw.
+    A seed fixes one order of all patches, and a fraction takes the first of them. With one seed, a smaller fraction is
+    therefore a subset of a larger one. The order begins with a greedy cover of the classes: each patch is the one that
+    adds most classes. The other patches follow at random, those without a labelled pixel last. The cover is short, so
+    the rest is still a fair draw.
 
     Args:
-        names: n candidate names, all different. Their order does not matter for the choice.
-        class_counts: Labelled pixels of every class in every patch.
-        fraction: Share of the candidates, in (0, 1]; ``round(fraction * n)`` patches, at least 1.
+        names: n candidate names, all different. Their order does not affect the choice.
+        class_counts: Number of labelled pixels per patch and class.
+        fraction: Share of the candidates, in (0, 1]; ``round(fraction * n)`` patches, at least 1, are chosen.
         seed: Seed of the draw, at least 0.
 
     Shape:
@@ -153,7 +159,7 @@ def label_subset(names: Sequence[str], class_counts: np.ndarray, fraction: float
     if counts.ndim != 2 or len(counts) != len(names):
         raise InputError(f'class_counts has shape {counts.shape}; give one row for each of the {len(names)} names')
     if len(set(names)) != len(names):
-        raise InputError('a name occurs twice among the candidates; every patch needs its own')
+        raise InputError('a name occurs twice among the candidates; give every patch a name of its own')
     by_name = np.array(sorted(range(len(names)), key=names.__getitem__))
     order = by_name[_order(counts[by_name], np.random.default_rng(seed))]
     chosen = np.sort(order[: max(1, round(fraction * len(names)))])
@@ -162,6 +168,7 @@ def label_subset(names: Sequence[str], class_counts: np.ndarray, fraction: float
 
 
 def _order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return the order of the patches: a greedy cover of the classes, the rest at random, those without labels last."""
     permutation = rng.permutation(len(counts))
     counts = counts[permutation]
     present = counts > 0
@@ -169,10 +176,11 @@ def _order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     open_classes = present.any(axis=0)
     head: list[int] = []
     while open_classes.any():
-        # Among patches that add as many classes, take one with a typical area of them instead of a few pixels.
+        # Of the patches that add equally many classes, prefer one with a typical area of them to one with a few pixels.
         gain = present[:, open_classes].sum(axis=1) * (counts.shape[1] + 1) + typical[:, open_classes].sum(axis=1)
         head.append(int(gain.argmax()))
         open_classes &= ~present[head[-1]]
     rest = np.setdiff1d(np.arange(len(counts)), head)
     labelled = present[rest].any(axis=1)
-    return permutation[np.concatenate([np.array(head, int), rest[labelled], rest[~labelled]])]
+    order: np.ndarray = permutation[np.concatenate([np.array(head, int), rest[labelled], rest[~labelled]])]
+    return order

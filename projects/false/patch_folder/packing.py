@@ -1,4 +1,4 @@
-"""Pack the patches of a data set: stream the pixels of images and masks into one array each, and index them."""
+"""Pack the patches of a data set: write the images into one array, the masks into another, and index their names."""
 
 import json
 import os
@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -21,6 +23,10 @@ from .lists import list_folder
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
 
 MASK_SUFFIXES = ('.png', '.tif', '.tiff')
+_SHOWN = 5  # unusable patches that an error names
+
+Pair = tuple[Path, Path | None]  # an image and its mask
+Sources = dict[str, dict[str, Any]]  # what source_facts says of the images and the masks, by these names
 
 
 def pack(
@@ -30,20 +36,22 @@ def pack(
     bands: int | None = None,
     workers: int | None = None,
 ) -> tuple[PackedPatches, bool]:
-    """Make ``ROOT/packed``; it appears when it is complete. What is up to date is left as it is.
+    """Pack a data set into ``ROOT/packed``, unless the packed patches there are up to date.
+
+    The folder appears only when it is complete. Lists in ``ROOT/splits`` are translated to rows in either case.
 
     Args:
         root: Folder of the data set.
         images: Its folder of images, searched with all folders below; '' for ``root`` itself.
-        masks: Its folder of index masks named like the images; it may be missing, and so may some of the masks.
-        bands: Bands of every image. None takes what dataset.json says, else 3.
-        workers: Threads that read. None takes the number of CPU cores, at most 8.
+        masks: Its folder of index masks, named like the images. The folder may be missing, and so may single masks.
+        bands: Number of bands per image. None takes the number in dataset.json, or 3 if there is no such file.
+        workers: Number of reading threads. None takes the number of CPU cores, at most 8.
 
     Returns:
-        The packed patches, and whether anything but lists had to be written.
+        The packed patches, and whether their pixels were written by this call.
 
     Raises:
-        InputError: There are no images, some are unreadable or of another size than the first, or the disk is full.
+        InputError: There are no images, some are unreadable or differ in size from the first, or the disk is full.
     """
     root, workers = Path(root), count_workers(workers)
     if not (root / images).is_dir():
@@ -52,7 +60,7 @@ def pack(
     if not names:
         raise InputError(f'{root / images}: holds no image; give the folder of a data set')
     sources = {'images': source_facts(root, images or '.', names, times)}
-    mask_of = [None] * len(names)
+    mask_of: list[str | None] = [None] * len(names)
     if masks and (root / masks).is_dir():
         mask_names, times = list_folder(root / masks)
         mask_of = _pair(names, set(mask_names))
@@ -71,6 +79,7 @@ def pack(
 
 
 def _pair(names: list[str], mask_names: set[str]) -> list[str | None]:
+    """Return the mask of every image, None where there is none."""
     stems = (os.path.splitext(name)[0] for name in names)
     return [next((stem + s for s in MASK_SUFFIXES if stem + s in mask_names), None) for stem in stems]
 
@@ -81,10 +90,11 @@ def _bands(root: Path) -> int:
     try:
         return int(read_description(root)['bands']['count'])
     except (InputError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f'{root / "dataset.json"}: tells no number of bands ({error!r}); give --bands') from error
+        raise InputError(f'{root / "dataset.json"}: states no number of bands ({error!r}); give --bands') from error
 
 
-def _up_to_date(out: Path, sources: dict) -> PackedPatches | None:
+def _up_to_date(out: Path, sources: Sources) -> PackedPatches | None:
+    """Return the packed patches if they were made from the same source files as they are now."""
     try:
         packed = PackedPatches(out)
     except InputError:
@@ -97,11 +107,12 @@ def _up_to_date(out: Path, sources: dict) -> PackedPatches | None:
 
 
 def _write(
-    out: Path, root: Path, names: list[str], mask_of: list[str | None], sources: dict, bands: int, workers: int
+    out: Path, root: Path, names: list[str], mask_of: list[str | None], sources: Sources, bands: int, workers: int
 ) -> None:
     folders = {kind: root / facts['folder'] for kind, facts in sources.items()}
     pairs = [
-        (folders['images'] / name, mask and folders['masks'] / mask) for name, mask in zip(names, mask_of, strict=True)
+        (folders['images'] / name, folders['masks'] / mask if mask else None)
+        for name, mask in zip(names, mask_of, strict=True)
     ]
     shape = write_pixels(out, pairs, bands, workers)
     if any(mask_of):
@@ -126,7 +137,7 @@ def _store_lists(packed: PackedPatches, root: Path) -> None:
         try:
             rows = packed.look_up(path)
         except InputError:
-            continue  # a data set that is given this list says what is wrong with it
+            continue  # reported when a data set is built with this list
         with atomic_write(stored) as file:
             np.save(file, rows)
 
@@ -139,30 +150,26 @@ def _readable(path: Path) -> bool:
     return True
 
 
-Pair = tuple[Path, Path | None]
-_SHOWN = 5
-
-
 def write_pixels(out: Path, pairs: Sequence[Pair], bands: int, workers: int) -> tuple[int, int, int]:
     """Write ``images.npy`` and, if there is any mask, ``masks.npy``.
 
     Args:
         out: Folder to write into.
-        pairs: Image and mask of every patch.
-        bands: Bands of every image.
-        workers: Threads that read.
+        pairs: Image and mask of every patch, in the order of the rows.
+        bands: Number of bands per image.
+        workers: Number of reading threads.
 
     Returns:
-        Height, width and bands of a patch.
+        Height, width and number of bands of a patch.
 
     Raises:
-        InputError: Some are unreadable, or of another size than the first; all are looked at before five are named.
+        InputError: Some patches are unreadable or differ in size from the first. All are checked; five are named.
         OSError: The disk is full.
     """
     shape = read_image(pairs[0][0], bands).shape
     masked = any(mask is not None for _, mask in pairs)
     _check_room(out, len(pairs) * shape[0] * shape[1] * (bands + masked))
-    no_mask = np.full(shape[:2], 255, np.uint8)  # never used: labelled.npy says so
+    no_mask = np.full(shape[:2], 255, np.uint8)  # a placeholder: labelled.npy marks the row as having no mask
     failures: list[str] = []
     console = Console(stderr=True)
     with ExitStack() as stack:
@@ -188,11 +195,12 @@ def write_pixels(out: Path, pairs: Sequence[Pair], bands: int, workers: int) -> 
 
 
 def _read(pair: Pair, bands: int, shape: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray | None] | InputError:
+    """Return the pixels of an image and its mask; an error is returned as well, so that the other pairs are checked."""
     try:
         image = read_image(pair[0], bands)
         if image.shape != shape:
             return InputError(
-                f'{pair[0]}: {_size(image)} where the first has {shape[0]} x {shape[1]}; cut all to one size'
+                f'{pair[0]}: {_size(image)}, but the first has {shape[0]} x {shape[1]}; cut all to one size'
             )
         mask = None if pair[1] is None else read_index_mask(pair[1], num_classes=256)
     except InputError as error:
@@ -215,11 +223,12 @@ def _check_room(out: Path, needed: int) -> None:
 class ArrayFile:
     """A uint8 array in NumPy's format, written item by item.
 
-    Written, not mapped: on a full disk a mapped file kills the process without a word.
+    The file is not mapped into memory, because on a full disk writing to a mapped file kills the process without a
+    message.
 
     Args:
-        path: The file.
-        shape: Of the whole array.
+        path: The file to write.
+        shape: Shape of the whole array, (items, ...).
     """
 
     def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
@@ -235,7 +244,9 @@ class ArrayFile:
         """Write the next item."""
         self._file.write(np.ascontiguousarray(item).data)
 
-    def __exit__(self, *error) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with self._file:
             self._file.flush()
             os.fsync(self._file.fileno())
