@@ -6,22 +6,22 @@ from importlib.util import find_spec
 import pytest
 
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, a core for each
+if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, one core per file
     os.environ.setdefault('OMP_NUM_THREADS', '1')
 
 from mmengine.utils import ManagerMixin
 
 FIXTURES = ['data', 'finished_quickstart', 'rasters', 'runs', 'spoilt_data']
-if find_spec('rasterio') is None:  # the environment of mmselfsup, which trains on patches alone
+if find_spec('rasterio') is None:  # as in the environment of mmselfsup, which trains on patches alone
     FIXTURES = ['data', 'runs']
 pytest_plugins = [f'tests.helpers.{name}' for name in FIXTURES]
 
 
 @pytest.fixture(autouse=True)
 def _fresh_process():
-    """Leave nothing behind that writes to this test's folder or captured stream, and no scope of its run."""
+    """Remove loggers, visualizers and scopes of a test's runs, which would write to its folder or captured stream."""
     yield
     kinds = [ManagerMixin]
-    for kind in kinds:  # loggers, visualizers, scopes: named by the second, so that two runs may share one
+    for kind in kinds:  # their names hold the time in seconds, so that two runs may share one
         kinds += kind.__subclasses__()
         kind._instance_dict.clear()

@@ -1,6 +1,6 @@
 """Kill a benchmark in every stage, go on, and compare: python -m tests.end_to_end.killed_benchmarks SPEC FOLDER
 
-One process imports everything and forks a runner for every try, so that a try costs what its steps cost.
+One process imports everything and forks a runner for every try, so that a try costs no more than its steps.
 """
 
 import os
@@ -18,7 +18,7 @@ from tests.helpers.tools import main_of
 
 
 def fork_runner(spec: str, folder: Path, before: Callable[[], None] = lambda: None) -> int:
-    """Start ``tools/run_benchmark.py`` in a process of its own; returns its id."""
+    """Start ``tools/run_benchmark.py`` in a process of its own; return its id."""
     pid = os.fork()
     if pid:
         return pid
@@ -59,7 +59,7 @@ def write_half(descriptor: int, data: bytes) -> None:
 
 
 def main(spec: str, folder: Path) -> None:
-    """Print what was done; any exception is a failure."""
+    """Print every try; any exception is a failure."""
     assert children.preload()
     work_lock.lock_work_dir.__defaults__ = (0.2,)
     killed, whole = folder / 'killed', folder / 'whole'

@@ -1,9 +1,9 @@
 """Kill a training run again and again while it saves: python -m tests.end_to_end.killed_runs FOLDER [KILLS [SEED]]
 
 One process imports everything and forks a run for every kill, so that a kill costs a fraction of a second. A run goes
-on from what the one before left, through the same code as ``tools/train.py --resume``, and gets SIGKILL at a random
-moment of a random stage of writing a checkpoint. What must hold is checked after every kill; at the end a run goes on
-undisturbed, and its result must be that of a run that nobody killed, bit for bit.
+on from what the previous one left, through the same code as ``tools/train.py --resume``, and gets SIGKILL at a random
+moment of a random stage of writing a checkpoint. The folder is checked after every kill; at the end a run goes on
+undisturbed, and its result must equal that of a run that was never killed, bit for bit.
 """
 
 import os
@@ -95,7 +95,7 @@ def report_stages(report) -> None:
 
 
 class Reporter:
-    """Tell the parent the stage, and wait there a moment if it is the one to be killed in."""
+    """Report every stage to the parent, and wait a moment in the stage in which to be killed."""
 
     def __init__(self, writer: int, target: tuple[bytes, int] | None) -> None:
         self.writer, self.target, self.iteration, self.stage, self.saves = writer, target, 0, b't', 0
@@ -141,7 +141,7 @@ def train(folder: Path, most: int, writer: int, target: tuple[bytes, int] | None
 
 
 def start(folder: Path, *arguments) -> tuple[int, int]:
-    """Fork a run; returns its process id and where it reports to."""
+    """Fork a run; return its process id and the pipe to read its reports from."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
@@ -166,7 +166,7 @@ def start(folder: Path, *arguments) -> tuple[int, int]:
 
 
 def records(reader: int):
-    """Yield what a run reports, until it ends."""
+    """Yield the reports of a run, until it ends."""
     while data := os.read(reader, _RECORD.size):
         yield _RECORD.unpack(data)
 
@@ -200,7 +200,7 @@ def kill_one(folder: Path, most: int, draw: random.Random, stage: bytes) -> tupl
 
 
 def check_folder(folder: Path, at_least: int) -> int:
-    """Make sure that a complete checkpoint is found at once; returns its iteration, 0 if there is none yet."""
+    """Make sure that a complete checkpoint is found at once; return its iteration, 0 if there is none yet."""
     found = find_latest_checkpoint(folder)
     assert found.skipped == [], found
     assert mmengine.runner.find_latest_checkpoint(str(folder)) == found.path  # what `mim train --resume` takes
@@ -214,7 +214,7 @@ def check_folder(folder: Path, at_least: int) -> int:
 
 
 def finish(folder: Path, stop: int) -> dict:
-    """Train undisturbed; returns the last checkpoint."""
+    """Train undisturbed; return the last checkpoint."""
     pid, reader = start(folder, 1, None, stop)
     for _ in records(reader):
         pass
@@ -226,7 +226,7 @@ def finish(folder: Path, stop: int) -> dict:
 
 
 def same(one, other) -> bool:
-    """Compare two nests of tensors and plain values."""
+    """Compare two nested structures of tensors and plain values."""
     if isinstance(one, torch.Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):
@@ -237,7 +237,7 @@ def same(one, other) -> bool:
 
 
 def main(folder: Path, kills: int = 20, seed: int = 0) -> Counter:
-    """Kill, check and finish; returns how many kills hit each stage."""
+    """Kill, check and finish; return the number of kills per stage."""
     torch.set_num_threads(1)
     draw, hits, reached = random.Random(seed), Counter(), 0
     plan = [list(STAGES)[number % len(STAGES)] for number in range(kills)]

@@ -29,7 +29,7 @@ def data_of(config):
 
 
 def on_small_data(path, patches, tmp_path):
-    """The recipe with its own pipeline; sizes reduced to what two cores do in seconds."""
+    """The recipe with its own pipeline, in sizes that take two cores seconds."""
     config = Config.fromfile(path)
     data = data_of(config)
     size = 128 if data in ('mbrsc', 'synthetic') else 64
@@ -205,7 +205,7 @@ def test_every_documented_option_is_tried():
 
 @pytest.mark.parametrize('option', OPTIONS)
 def test_options_reach_what_is_built(option, patches, tmp_path):
-    """As a user types them: parsed by the tools' own parser, followed into the runner."""
+    """Options as a user types them, parsed by the tools' own parser and followed into the runner."""
     import argparse
 
     fine_tuning = 'init_cfg' in option or 'max_iters' in option

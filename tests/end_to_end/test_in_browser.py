@@ -94,7 +94,7 @@ def test_tables_and_pictures_are_there(browse):
 
 
 def test_nothing_is_wider_than_a_phone(browse, tmp_path):
-    # Windows cannot be as narrow as a phone, frames can. The frame tells its own width by how much of it is drawn.
+    # A browser window cannot be as narrow as a phone, but a frame can; its content must not be wider than it.
     outer = tmp_path / 'phone.html'
     outer.write_text(
         '<body style="margin:0;background:#f0f"><iframe src="report.html" style="width:400px;height:4000px;border:0" '

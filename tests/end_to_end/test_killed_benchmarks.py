@@ -1,4 +1,4 @@
-"""A benchmark that is killed goes on to the table of one that was not."""
+"""A killed benchmark goes on to the same table as one that was never killed."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def lines(path):
-    """Results without what depends on when and how fast they were made."""
+    """Results without dates and durations."""
     found = [json.loads(line) for line in path.read_text().splitlines()]
     for line in found:
         assert set(line.pop('seconds')) <= {'pretrain', 'finetune', 'test'}

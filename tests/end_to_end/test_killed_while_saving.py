@@ -1,6 +1,6 @@
 """SIGKILL at random moments of saving: a complete checkpoint is always found, and training goes on from it.
 
-FALSE_KILLS sets how often a run is killed (20).
+FALSE_KILLS sets the number of kills (20).
 """
 
 import os

@@ -56,7 +56,7 @@ def test_optimizer_and_length():
 def test_schedule():
     ours, theirs = (Config.fromfile(path).param_scheduler for path in (CONFIGS / 'mocov2_r50_dglc.py', THEIRS))
     assert [entry.type for entry in ours] == [entry.type for entry in theirs] == ['CosineAnnealingLR']
-    # ours moves every iteration and ends with the run, whatever its length; theirs once an epoch, for 200 epochs
+    # ours moves every iteration and ends with the run, whatever its length; theirs once per epoch, for 200 epochs
     assert ours[0] == dict(type='CosineAnnealingLR', by_epoch=True, convert_to_iter_based=True)
     assert theirs[0] == dict(type='CosineAnnealingLR', T_max=200, by_epoch=True, begin=0, end=200)
 
@@ -76,4 +76,4 @@ def test_loader_and_views():
     assert (made.color.grey_prob, made.color.blur_prob) == (grey.prob, blur.prob)
     assert tuple(made.color.blur_sigma) == tuple(blur.magnitude_range)
     assert made.flip_prob == flip.prob
-    assert made.vertical_flip_prob == 0.5  # theirs has none: seen from above no side is up
+    assert made.vertical_flip_prob == 0.5  # theirs has none; seen from above, no side is up

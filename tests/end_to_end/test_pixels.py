@@ -26,7 +26,7 @@ def load(name):
 
 
 def at_the_backbone(config, batch, training):
-    """What the recipe's preprocessor hands to the backbone."""
+    """The output of the recipe's preprocessor, which is the input of the backbone."""
     return MODELS.build(config.model.data_preprocessor)(batch, training)['inputs']
 
 

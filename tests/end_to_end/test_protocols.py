@@ -1,4 +1,4 @@
-"""The fine-tuning of the authors' code: its numbers, in the networks, batches and schedules that the recipes give."""
+"""The recipes of the authors' fine-tuning give its numbers: networks, batches and schedules."""
 
 import pytest
 import torch

@@ -18,7 +18,7 @@ class Interruption(Exception):
 
 @HOOKS.register_module()
 class InterruptHook(Hook):
-    """Stop the run in the step after the one that saved."""
+    """Stop the run in the step after the one that saves."""
 
     priority = 'LOWEST'
 
@@ -35,7 +35,7 @@ def pretraining(patches, name='false_simclr_r18_synthetic'):
     config = Config.fromfile(REPOSITORY / 'configs' / f'{name}.py')
     config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='')
     config.train_dataloader.dataset.pipeline[1].size = 32
-    config.train_cfg.max_epochs = 4  # of two batches
+    config.train_cfg.max_epochs = 4  # of two batches each
     config.param_scheduler = config.param_scheduler[:1]
     config.default_hooks.checkpoint.interval = 2
     return config, 5, 'epoch_4.pth'
@@ -50,7 +50,7 @@ def within_an_epoch(patches):
 def moco(patches):
     config, _, _ = pretraining(patches, 'false_mocov2_r18_synthetic')
     config.train_dataloader.dataset.data_root = str(patches('synthetic', 64, 24))
-    config.model.queue_len = 6  # of three batches: at each checkpoint the next keys go to another place
+    config.model.queue_len = 6  # three batches, so that the pointer differs at every checkpoint
     config.model.head.loss.positive_threshold = -1.0
     config.train_dataloader.batch_size = 2
     config.train_dataloader.dataset.pipeline[1].color_on = 'device'
@@ -78,7 +78,7 @@ def run(config, folder, name):
 
 
 def flat(value, name=''):
-    """Every tensor and number of a checkpoint by its place."""
+    """Every tensor and number of a checkpoint, by its path."""
     if isinstance(value, dict):
         items = value.items()
     elif isinstance(value, list | tuple):

@@ -60,7 +60,7 @@ def free_port():
 
 @pytest.fixture(scope='module')
 def runs(tmp_path_factory):
-    """Checkpoints by recipe: of one process with four images a step, of two with two each, of two that went on."""
+    """Checkpoints by recipe: of one process with four images per step, of two with two each, of two resumed."""
     folder = tmp_path_factory.mktemp('processes')
     (folder / 'images').mkdir()
     generator = np.random.default_rng(0)
@@ -103,7 +103,7 @@ def test_queue_holds_the_keys_of_both_processes(runs):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('recipe', RECIPES)
-def test_two_processes_that_went_on_are_as_if_never_stopped(recipe, runs):
+def test_two_resumed_processes_are_as_if_never_stopped(recipe, runs):
     _, whole, parts = (checkpoint['state_dict'] for checkpoint in runs[recipe])
     assert whole.keys() == parts.keys()
     for name, value in whole.items():

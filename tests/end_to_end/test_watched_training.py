@@ -45,7 +45,7 @@ def prepared(recipe, data, folder, *hooks, per_process=4, launcher='none'):
 
 
 def scalars(folder, prefix):
-    """What was logged under a prefix, by step."""
+    """The values logged under a prefix, by step."""
     lines = [json.loads(line) for path in sorted(folder.glob('*/vis_data/scalars.json')) for line in path.open()]
     found = {}
     for line in lines:
@@ -126,7 +126,7 @@ def test_by_config_into_tensorboard(patches, tmp_path):
         assert len(shown) >= 2
 
 
-def test_tensorboard_that_is_not_installed_is_told_in_a_line(monkeypatch):
+def test_missing_tensorboard_is_one_line(monkeypatch):
     from projects.false.engine.config import check_tensorboard
 
     config = Config(dict(visualizer=dict(vis_backends=[dict(type='TensorboardVisBackend')])))

@@ -1,4 +1,4 @@
-"""A loss that is not finite ends the run with what one needs to know, and leaves the checkpoint before."""
+"""A loss that is not finite ends the run with one line that says all, and leaves the last checkpoint."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ NAN, INF = float('nan'), float('inf')
 
 
 class Images(Dataset):
-    """Sixteen points, each with the path of an image; the fourteenth is no number."""
+    """Sixteen points, each with the path of an image; the fourteenth is NaN."""
 
     metainfo = {}  # noqa: RUF012
 
@@ -54,7 +54,7 @@ def settings(**changes) -> dict:
     }
 
 
-def test_run_ends_with_everything_in_one_line(tmp_path: Path, tiny_runner) -> None:
+def test_run_ends_with_one_line_that_says_all(tmp_path: Path, tiny_runner) -> None:
     folder = tmp_path / 'run'
     optimizer = {'optimizer': {'type': 'SGD', 'lr': 0.025}}
     with pytest.raises(InputError) as caught:
@@ -69,9 +69,7 @@ def test_run_ends_with_everything_in_one_line(tmp_path: Path, tiny_runner) -> No
     assert sorted(path.name for path in folder.glob('*.pth')) == ['iter_3.pth']  # no iter_4.pth, no backbone.pth
 
 
-def test_run_of_another_kind(tmp_path: Path, tiny_runner) -> None:
-    """Without a temperature, a checkpoint or paths the line says so."""
-
+def test_run_without_temperature_checkpoint_and_paths(tmp_path: Path, tiny_runner) -> None:
     class Broken(Tiny):
         def forward(self, inputs, mode='tensor'):
             losses = super().forward(inputs, mode)
@@ -146,7 +144,7 @@ def test_paths_of_both_libraries() -> None:
 
 
 def test_all_processes_say_the_same(tiny_runner, tmp_path, monkeypatch, capsys) -> None:
-    """With other images, and one with NaN where the other has an infinity: one line for both."""
+    """One line for both, although their images differ and one has NaN where the other has infinity."""
     monkeypatch.setattr('projects.false.engine.finite_loss_hook.get_world_size', lambda: 2)
     runner, said = tiny_runner('run'), []
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)

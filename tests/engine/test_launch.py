@@ -15,7 +15,7 @@ RECIPE = str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py')
 
 @pytest.fixture
 def resumable(tmp_path):
-    """A config whose work folder has a checkpoint after 8 iterations, and another one after 4 elsewhere."""
+    """A config whose work folder has a checkpoint of 8 iterations, and a checkpoint of 4 iterations elsewhere."""
     for path, iteration in ((tmp_path / 'run' / 'epoch_2.pth', 8), (tmp_path / 'given.pth', 4)):
         meta = {'iter': iteration, 'epoch': 1, 'experiment_name': 'first'}
         write_checkpoint({'meta': meta, 'state_dict': {}, 'message_hub': {}}, path)
@@ -61,7 +61,7 @@ def test_resume_without_a_checkpoint_begins_with_the_weights_of_the_config(tmp_p
 
 
 def started(config, monkeypatch, runs, resumed=None):
-    """Let this process be one that torchrun started again."""
+    """Pretend that torchrun restarted this process."""
     monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', '/tmp/made/attempt_1/0/error.json')
     record = {'launchers': [torchrun_name()], 'runs': runs, 'resumed': resumed}
     Path(config.work_dir, '.launch.json').write_text(json.dumps(record))
@@ -79,7 +79,7 @@ def test_a_run_that_begins_beside_checkpoints_says_so(resumable, said):
 
 def test_restart_of_torchrun_resumes_by_itself(resumable, said, monkeypatch):
     config, latest, given = resumable
-    for resume in (None, 'auto', given):  # the last one was gone on from by the first start
+    for resume in (None, 'auto', given):  # the file is what the first start resumed from
         started(config, monkeypatch, ['first', 'second'], resumed=resume)
         set_resume(config, resume)
         assert (config.resume, config.load_from) == (True, latest)
@@ -87,7 +87,7 @@ def test_restart_of_torchrun_resumes_by_itself(resumable, said, monkeypatch):
 
 
 def test_restart_does_not_go_on_from_an_earlier_run(resumable, said, monkeypatch):
-    """The folder has one of more iterations; this run died before its first checkpoint."""
+    """The folder has a checkpoint of another run; this one died before its first."""
     config, _, given = resumable
     started(config, monkeypatch, ['second'])
     set_resume(config, None)
@@ -101,7 +101,7 @@ def test_restart_does_not_go_on_from_an_earlier_run(resumable, said, monkeypatch
 @pytest.mark.parametrize(
     ('kind', 'name'), [('pytorch', 'RANK'), ('slurm', 'SLURM_PROCID'), ('mpi', 'OMPI_COMM_WORLD_RANK')]
 )
-def test_only_the_first_process_decides_and_speaks(resumable, said, monkeypatch, kind, name, holder):
+def test_only_the_first_process_decides_and_logs(resumable, said, monkeypatch, kind, name, holder):
     config, latest, _ = resumable
     config.launcher = kind
     monkeypatch.setenv(name, '1')

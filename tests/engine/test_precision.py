@@ -15,7 +15,7 @@ from projects.false.engine.precision import ChannelsLastHook, in_channels_last, 
 
 
 class Wrapper(MMDistributedDataParallel):
-    """Several processes are not needed to be wrapped."""
+    """A wrapper that needs no process group."""
 
     def __init__(self, model):
         torch.nn.Module.__init__(self)

@@ -7,7 +7,7 @@ from projects.false.engine.runner import FALSERunner, fit_schedules
 from tests.helpers.tools import REPOSITORY
 
 
-def test_recipes_ask_for_it():
+def test_runner_is_registered():
     assert RUNNERS.get('FALSERunner') is FALSERunner
 
 
@@ -19,7 +19,7 @@ def test_schedules_that_begin_after_the_end_are_dropped():
     assert [entry.get('begin') for entry in config.param_scheduler] == [0, None, 9]
 
 
-def test_schedules_counted_otherwise_than_the_run_stay():
+def test_schedules_in_another_unit_than_the_run_stay():
     schedules = [dict(by_epoch=False, begin=500), dict(by_epoch=True, begin=500)]
     config = Config(dict(train_cfg=dict(max_epochs=200), param_scheduler=schedules))
     fit_schedules(config)

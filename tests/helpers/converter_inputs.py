@@ -1,4 +1,4 @@
-"""Downloads in the true formats and names, made on the fly."""
+"""Made downloads, with the formats and names of the real ones."""
 
 import zipfile
 from pathlib import Path
@@ -40,7 +40,7 @@ def blocks(palette: str, side: int, seed: int = 0, per_side: int = 8) -> np.ndar
 
 
 def potsdam_label(index: np.ndarray, seed: int | None = None) -> np.ndarray:
-    """Colours of a Potsdam label; with a seed as the worst of the real ones: cars 252,255,0 and noise of a JPEG."""
+    """Colours of a Potsdam label; with a seed like the worst real ones: cars of 252,255,0 and JPEG noise."""
     colors = index_to_colors(index, PALETTES['potsdam'])
     if seed is None:
         return colors

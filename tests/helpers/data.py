@@ -72,7 +72,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def holder(monkeypatch):
-    """``with holder(folder) as process``: another process has the folder."""
+    """``with holder(folder) as process``: another process holds the lock of the folder."""
     monkeypatch.setattr('projects.false.common.work_lock.lock_work_dir.__defaults__', (0.2,))
 
     @contextmanager

@@ -28,7 +28,7 @@ VERSIONS = {
 
 
 def facts(remove=(), add=None, outcomes=None, **changes):
-    """A healthy environment with a GPU, changed as told."""
+    """A healthy environment with a GPU, with some changes."""
     distributions = {name: version for name, version in VERSIONS.items() if name not in remove} | (add or {})
     fine = {label: Outcome(True, distributions.get(DISTRIBUTIONS[label], '')) for label in MODULES}
     fine['torch and numpy'] = fine['torchvision operator'] = Outcome(True, '')

@@ -33,7 +33,7 @@ def save_fine_tuned(folder, bands=3, **meta):
     torch.manual_seed(0)
     model = MODELS.build(cfg.model)
     model.init_weights()
-    with torch.no_grad():  # statistics that normalisation must get right, and logits that differ
+    with torch.no_grad():  # so that normalisation must be right and logits differ
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.running_mean.normal_(0, 0.1)

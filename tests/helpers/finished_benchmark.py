@@ -22,7 +22,7 @@ def result(method: str, seed: int, draw: int, miou: float, protocol: str = 'uper
 
 
 def all_results(methods=('random', 'FALSE', 'SimCLR'), seeds=(1, 2), draws=(1, 2, 3), **settings) -> list[dict]:
-    """Runs of every method: the draws move all alike, FALSE is two points above SimCLR."""
+    """Runs of every method: draws move all methods alike, and FALSE is two points above SimCLR."""
     level = {'random': 45.0, 'SimCLR': 46.0, 'FALSE': 48.0}
     return [
         result(method, seed, draw, level.get(method, 47.0) + 3 * draw + 0.1 * seed * (-1) ** draw, **settings)

@@ -22,7 +22,7 @@ PALETTE = Palette(
 
 
 class Finished(NamedTuple):
-    """What ``write_quickstart_page`` needs, and the confusion matrices behind it."""
+    """The arguments of ``write_quickstart_page``, and the confusion matrices behind them."""
 
     runs: list[Run]
     data_root: Path
@@ -31,7 +31,7 @@ class Finished(NamedTuple):
 
 
 def write_log(folder: Path, losses: dict[int, float], start: str = '20260102_030405', **last) -> Path:
-    """Write a log as MMEngine does; returns the work folder."""
+    """Write a log as MMEngine does; return the work folder."""
     path = folder / start / 'vis_data' / 'scalars.json'
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = [{'lr': 1e-3, 'loss': loss, 'epoch': 1, 'iter': step, 'step': step} for step, loss in losses.items()]

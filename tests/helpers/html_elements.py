@@ -1,4 +1,4 @@
-"""Look into a page."""
+"""Parse a page."""
 
 from html.parser import HTMLParser
 
@@ -6,7 +6,7 @@ VOID = {'meta', 'img', 'br', 'wbr', 'path', 'circle', 'rect'}
 
 
 class Elements(HTMLParser):
-    """Collects elements, and fails where they are not nested."""
+    """Collects elements, and fails where tags do not nest."""
 
     def __init__(self):
         super().__init__()

@@ -58,7 +58,7 @@ WITH_QUEUE = [name for name in losses() if not name.startswith('mutual') and not
 
 
 def views(n, dimension=5, spread=0.5, seed=0, dtype=torch.float64):
-    """Two views whose positives agree the better the smaller the spread."""
+    """Two views whose positives agree better with a smaller spread."""
     generator = torch.Generator().manual_seed(seed)
     first = torch.randn(n, dimension, generator=generator, dtype=dtype)
     return first, first + spread * torch.randn(n, dimension, generator=generator, dtype=dtype)

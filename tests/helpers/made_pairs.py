@@ -8,7 +8,7 @@ from projects.false.pair_audit.replay import AuditedComparison
 
 
 def made_comparison(images=32, classes=4, seed=0, queue=0, pixels=100):
-    """In a batch, or with a queue; some views are of one class, others of several, the last image has no label."""
+    """Compare in a batch or with a queue; views show one class or several, and the last image has no label."""
     generator = torch.Generator().manual_seed(seed)
 
     def counts(number):

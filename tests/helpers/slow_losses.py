@@ -1,4 +1,4 @@
-"""The method, entry by entry, in plain Python: what every loss and determination is compared with."""
+"""The method, entry by entry, in plain Python: the reference of every loss and determination."""
 
 import math
 from dataclasses import dataclass

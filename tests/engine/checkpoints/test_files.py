@@ -1,4 +1,4 @@
-"""Reading runs nothing, writing is all or nothing, and MMEngine's own loads go the same way."""
+"""Reading runs no code, writing is all or nothing, and so it is for MMEngine's own loaders."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def test_truncated_file(tmp_path: Path, share: float, zipped: bool) -> None:
         read_checkpoint(path)
 
 
-def test_other_file(tmp_path: Path) -> None:
+def test_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / 'page.pth').write_text('<html>404 not found</html>\n' * 100)
     with pytest.raises(InputError, match=r'page\.pth is damaged or no PyTorch checkpoint'):
         read_checkpoint(tmp_path / 'page.pth')
@@ -185,7 +185,7 @@ def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('zipped', [True, False])
-def test_verifying_tells_cut_off_from_hostile(tmp_path: Path, zipped: bool) -> None:
+def test_verifying_tells_truncated_from_hostile(tmp_path: Path, zipped: bool) -> None:
     victim, path = tmp_path / 'created', tmp_path / 'file.pth'
     torch.save({'tensor': torch.ones(1000)}, path, _use_new_zipfile_serialization=zipped)
     assert verify_checkpoint(path)['tensor'].sum() == 1000
@@ -199,7 +199,7 @@ def test_verifying_tells_cut_off_from_hostile(tmp_path: Path, zipped: bool) -> N
     assert not victim.exists()
 
 
-def test_what_would_not_read_back_is_not_written(tmp_path: Path) -> None:
+def test_content_that_does_not_read_back_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / 'weights.pth'
     write_checkpoint({'number': 1}, path)
     with pytest.raises(InputError, match=r'weights\.pth is refused, .* did not read back') as caught:
@@ -224,7 +224,7 @@ def test_full_disk(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ['weights.pth']
 
 
-def test_write_where_no_folder_can_be(tmp_path: Path) -> None:
+def test_write_below_a_file(tmp_path: Path) -> None:
     (tmp_path / 'file').touch()
     with pytest.raises(InputError, match=r'cannot write checkpoint .*file.weights\.pth'):
         write_checkpoint({}, tmp_path / 'file' / 'weights.pth')
@@ -233,7 +233,7 @@ def test_write_where_no_folder_can_be(tmp_path: Path) -> None:
 STATE = {'a.weight': torch.arange(6.0).reshape(2, 3), 'b': torch.tensor(3), 'half': torch.ones(2, dtype=torch.bfloat16)}
 
 
-def test_round_trip(tmp_path):
+def test_safetensors_round_trip(tmp_path):
     path = tmp_path / 'new' / 'weights.safetensors'
     write_safetensors(STATE, path, {'epoch': 3, 'blocks': (2, 2)})
     read = read_checkpoint(path)
@@ -247,7 +247,7 @@ def test_round_trip(tmp_path):
 
 
 @pytest.mark.parametrize('header', [None, {'format': 'pt'}, {'facts': 'no json'}, {'facts': '[1]'}])
-def test_files_of_others(tmp_path, header):
+def test_safetensors_of_other_tools(tmp_path, header):
     save_file(STATE, tmp_path / 'weights.safetensors', header)
     read = read_checkpoint(tmp_path / 'weights.safetensors')
     assert read['meta'] == {}
@@ -262,7 +262,7 @@ def test_facts_that_would_run_on_resuming_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize('damage', [lambda data: data[:-3], lambda data: b'', lambda data: b'\xff' * 40])
-def test_damaged(tmp_path, damage):
+def test_damaged_safetensors(tmp_path, damage):
     path = tmp_path / 'weights.safetensors'
     save_file(STATE, path)
     path.write_bytes(damage(path.read_bytes()))
@@ -271,7 +271,7 @@ def test_damaged(tmp_path, damage):
     assert '\n' not in str(caught.value)
 
 
-def test_missing_or_not_writable(tmp_path):
+def test_safetensors_missing_or_not_writable(tmp_path):
     with pytest.raises(InputError, match='is missing; check the path'):
         read_checkpoint(tmp_path / 'gone.safetensors')
     (tmp_path / 'file').touch()
@@ -280,7 +280,7 @@ def test_missing_or_not_writable(tmp_path):
 
 
 class Pickled:
-    """Pickles as the call it is made with."""
+    """An object that is unpickled by the given call."""
 
     def __init__(self, call, *arguments, state=None) -> None:
         self.reduced = (call, arguments, state)
@@ -317,7 +317,7 @@ def test_history_cannot_replace_statistics() -> None:
 
 
 @pytest.mark.parametrize('arguments', [(HistoryBuffer, '__init__'), (np.ndarray, 'tofile'), (torch.Size, '__class__')])
-def test_getattr_gives_nothing(arguments: tuple) -> None:
+def test_getattr_is_refused(arguments: tuple) -> None:
     with pytest.raises(pickle.UnpicklingError, match='getattr'):
         load(Pickled(getattr, *arguments))
 

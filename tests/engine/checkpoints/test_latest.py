@@ -53,7 +53,7 @@ def hostile(path: Path, victim: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Three checkpoints, of 9, 10 and 11 iterations (the order of their names is another), and what is none."""
+    """Checkpoints of 9, 10 and 11 iterations, which sort otherwise by name, and files that must not be chosen."""
     run = tmp_path / 'run'
     for iteration in (9, 10, 11):
         save(run / f'iter_{iteration}.pth', iteration)
@@ -74,7 +74,7 @@ def test_what_last_checkpoint_names_comes_first(folder: Path) -> None:
 
 
 @pytest.mark.parametrize('text', ['', '\n', '/gone/iter_12.pth', 'x' * 5000, '\0', 'iter_12.pth\nmore'])
-def test_newest_where_last_checkpoint_is_of_no_use(folder: Path, text: str) -> None:
+def test_newest_where_last_checkpoint_is_useless(folder: Path, text: str) -> None:
     point(folder, text)
     found = find_latest_checkpoint(folder)
     assert found.path == f'{folder}/iter_11.pth'
@@ -140,7 +140,7 @@ def test_folder_without_checkpoints(tmp_path: Path) -> None:
         assert choose_resumed('auto', folder) == Found(None, [])
 
 
-def test_nothing_but_damaged_checkpoints_is_an_error(folder: Path) -> None:
+def test_only_damaged_checkpoints_are_an_error(folder: Path) -> None:
     for iteration in (9, 10, 11):
         cut(f'{folder}/iter_{iteration}.pth')
     with pytest.raises(InputError, match=r'no complete checkpoint .*iter_11\.pth is damaged.* to begin anew'):
@@ -156,7 +156,7 @@ def test_given_file(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('name', ['backbone.pth', 'weights.safetensors'])
-def test_weights_alone_are_nothing_to_go_on_from(tmp_path, name):
+def test_weights_alone_cannot_be_resumed_from(tmp_path, name):
     state = {'conv1.weight': torch.ones(1)}
     if name.endswith('.pth'):
         write_checkpoint({'state_dict': state, 'meta': {'iter': 9}}, tmp_path / name)
@@ -167,7 +167,7 @@ def test_weights_alone_are_nothing_to_go_on_from(tmp_path, name):
 
 
 def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: Path) -> None:
-    """Those of earlier runs are there, have more iterations and are the ones that last_checkpoint names."""
+    """The folder has checkpoints of an earlier run, with more iterations and named by last_checkpoint."""
     point(folder, f'{folder}/iter_11.pth')
     given = save(tmp_path / 'given.pth', 4)
     begun, resumed = LaunchRecord([], ['mine_1', 'mine_2'], None), LaunchRecord([], ['mine_1', 'mine_2'], given)
@@ -185,7 +185,7 @@ def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: 
 
 
 @pytest.mark.parametrize('spelling', ['{}/./iter_11.pth', '{}//iter_11.pth', '{}/../run/iter_11.pth'])
-def test_a_damaged_file_is_told_once_however_it_is_spelt(folder: Path, monkeypatch, spelling: str) -> None:
+def test_a_damaged_file_is_listed_once_however_it_is_spelt(folder: Path, monkeypatch, spelling: str) -> None:
     cut(f'{folder}/iter_11.pth')
     monkeypatch.chdir(folder.parent)
     monkeypatch.setattr('projects.false.engine.checkpoints.latest.pointed_to', lambda folder: spelling.format('run'))
@@ -211,10 +211,10 @@ def test_every_process_goes_on_from_the_file_of_the_first(tmp_path: Path) -> Non
 
 @pytest.fixture
 def started(monkeypatch, tmp_path: Path):
-    """``started('a', attempt)``: this process is one of torchrun ``a``."""
+    """``started('a', attempt)`` pretends that torchrun ``a`` started this process."""
 
     def start(name: str, attempt: int = 0, rank: int = 0) -> None:
-        monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')  # as torchrun has it for every launch without --rdzv-id
+        monkeypatch.setenv('TORCHELASTIC_RUN_ID', 'none')  # what torchrun sets for every launch without --rdzv-id
         monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', f'/tmp/{name}/attempt_{attempt}/{rank}/error.json')
 
     return start
@@ -261,7 +261,7 @@ def test_nothing_is_noted_without_torchrun(tmp_path: Path, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{}', '{"launchers": 1, "runs": [], "resumed": null}'])
-def test_record_that_is_none(tmp_path: Path, started, text: str) -> None:
+def test_damaged_record_is_ignored(tmp_path: Path, started, text: str) -> None:
     started('a')
     (tmp_path / '.launch.json').write_text(text)
     assert read_record(tmp_path) is None

@@ -64,11 +64,11 @@ class At(Hook):
         ([2, 3], 2, 2, [3, 2], []),
     ],
 )
-def test_what_outlives_a_new_checkpoint(steps, new, most, kept, outdated) -> None:
+def test_checkpoints_that_outlive_a_new_one(steps, new, most, kept, outdated) -> None:
     assert split_kept(steps, new, most) == (kept, outdated)
 
 
-def test_not_finite() -> None:
+def test_names_of_values_that_are_not_finite() -> None:
     state = {'a': torch.ones(2), 'b': torch.tensor([1, float('nan')]), 'c': torch.tensor(-float('inf')).bfloat16()}
     assert not_finite({**state, 'd': torch.arange(3), 'e': torch.ones(0), 'f': 'text'}) == ['b', 'c']
     momenta = {'state': {3: {'momentum_buffer': torch.tensor([float('inf')]), 'step': 1}}, 'param_groups': [{'lr': 1}]}
@@ -102,7 +102,7 @@ def test_never_without_a_complete_checkpoint(tmp_path: Path, tiny_runner, monkey
     assert pointer(folder) == str(folder / 'epoch_4.pth')
 
 
-def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path, tiny_runner) -> None:
+def test_full_disk_keeps_the_previous_checkpoint(tmp_path: Path, tiny_runner) -> None:
     folder = tmp_path / 'run'
     full = no_file_larger_than(2000)
     runner = tiny_runner('run', default_hooks=safe(max_keep_ckpts=1))
@@ -160,7 +160,7 @@ def test_momenta_that_are_not_finite_are_not_saved(tmp_path: Path, tiny_runner) 
 
 
 def test_no_second_run_writes_to_the_folder(tmp_path: Path, tiny_runner, holder) -> None:
-    """As `mim train` starts it: the hook alone is there."""
+    """As `mim train` starts it, where only the hook takes the lock."""
     live = tmp_path / 'run' / '.epoch_9.pth.0123abcd.tmp'
     with holder(tmp_path / 'run'):
         live.write_text('half')
@@ -181,8 +181,8 @@ def test_a_folder_is_tested_while_a_run_writes_there(tmp_path: Path, tiny_runner
         assert tiny_runner('run', default_hooks=safe(), **tests).test() == {'score': 16.0}
 
 
-def test_what_a_killed_run_left_is_cleared_away(tmp_path: Path, tiny_runner, monkeypatch) -> None:
-    """Killed before it removed the outdated checkpoint: the run that goes on does."""
+def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path, tiny_runner, monkeypatch) -> None:
+    """A resumed run removes the outdated checkpoint that the killed run could not."""
     folder = tmp_path / 'run'
     short = {'by_epoch': True, 'max_epochs': 3}
     with monkeypatch.context() as patch:
@@ -222,7 +222,7 @@ def test_resumed_into_another_folder_removes_nothing_there(tmp_path: Path, tiny_
     assert checkpoints(tmp_path / 'second') == ['epoch_1.pth', 'epoch_4.pth']
 
 
-def test_only_checkpoints_that_are_there_count(tmp_path: Path, tiny_runner) -> None:
+def test_only_existing_checkpoints_count(tmp_path: Path, tiny_runner) -> None:
     tiny_runner('first', default_hooks=safe(max_keep_ckpts=3), train_cfg={'by_epoch': True, 'max_epochs': 2}).train()
     path = str(tmp_path / 'first' / 'epoch_2.pth')
     tiny_runner('second', default_hooks=safe(max_keep_ckpts=3), load_from=path, resume=True).train()

@@ -1,4 +1,4 @@
-"""Another batch is said, refused or allowed, and an allowed one goes on at the right place."""
+"""A changed batch is logged, refused or allowed, and an allowed one goes on at the right position."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ BY_ITERATION = {'by_epoch': False, 'max_iters': 24}
 
 
 class Rates(Hook):
-    """Note the learning rate of every step."""
+    """Record the learning rate of every step."""
 
     def __init__(self) -> None:
         self.by_iteration: dict[int, float] = {}
@@ -31,7 +31,7 @@ class Rates(Hook):
 
 @pytest.fixture
 def train(tmp_path: Path, tiny_runner):
-    """``train(name, batch_size, allow=..., **changes)``: the runner after training and its learning rates."""
+    """``train(name, batch_size, allow=..., **changes)`` returns the trained runner and its learning rates."""
 
     def run(name: str, batch_size: int, allow: bool = False, **changes):
         shuffled = {'type': 'DefaultSampler', 'shuffle': True}
@@ -59,13 +59,13 @@ def said(runner, words: str) -> list[str]:
     return [line for line in runner.said if words in line]
 
 
-def test_checkpoints_say_their_batch(tmp_path: Path, train) -> None:
+def test_checkpoints_record_their_batch(tmp_path: Path, train) -> None:
     train('whole', 4)
     note = read_checkpoint(tmp_path / 'whole' / 'epoch_3.pth')['meta']['global_batch']
     assert note == {'processes': 1, 'per_process': 4, 'epoch_length': 4, 'accumulation': 1}
 
 
-def test_same_batch_says_nothing(tmp_path: Path, train) -> None:
+def test_same_batch_logs_nothing(tmp_path: Path, train) -> None:
     train('whole', 4)
     runner, _ = train('resumed', 4, load_from=str(tmp_path / 'whole' / 'epoch_3.pth'), resume=True)
     assert said(runner, 'global batch') == said(runner, 'goes on') == []
@@ -123,7 +123,7 @@ def _hooks() -> list[dict]:
     return [{'type': 'PlainCheckpointHook'}, {'type': 'ResumeCheckHook', 'allow_other_batch': True}]
 
 
-def test_random_state_is_restored_at_the_new_place(tmp_path: Path, train) -> None:
+def test_random_state_is_restored_at_the_new_position(tmp_path: Path, train) -> None:
     exact = [*_hooks(), {'type': 'ExactResumeHook'}]
     train('whole', 4, custom_hooks=exact)
     path = tmp_path / 'whole' / 'epoch_5.pth'
@@ -161,7 +161,7 @@ def test_allowed_other_batch_of_iterations_goes_on_after_the_same_iteration(tmp_
 
 
 def test_more_images_need_no_permission(tmp_path: Path, train) -> None:
-    """The batch stays and epochs get longer: the place is counted in epochs all the same."""
+    """The batch stays and epochs get longer; the position still counts in epochs."""
 
     class More(Points):
         def __len__(self) -> int:
@@ -188,7 +188,7 @@ def test_checkpoint_without_a_note_goes_on_as_before(tmp_path: Path, train) -> N
 
 
 def test_accumulated_gradients_count(tmp_path: Path, train) -> None:
-    """Two iterations a step with half the images are the same global batch; in their place the same batch is none."""
+    """Two iterations per step keep the global batch with half the images, and change it with as many."""
     train('whole', 4)
     path = str(tmp_path / 'whole' / 'epoch_3.pth')
     twice = {'optimizer': {'type': 'SGD', 'lr': 0.01}, 'accumulative_counts': 2}
@@ -199,7 +199,7 @@ def test_accumulated_gradients_count(tmp_path: Path, train) -> None:
         train('same', 4, load_from=path, resume=True, optim_wrapper=twice)
 
 
-def test_the_rate_that_is_said_is_that_of_the_present_batch(tmp_path: Path, train) -> None:
+def test_the_logged_rate_is_that_of_the_present_batch(tmp_path: Path, train) -> None:
     scaling = {'auto_scale_lr': {'base_batch_size': 4, 'enable': True}}
     train('whole', 4, **scaling)
     hooks = [{'type': 'StartChecksHook'}, *_hooks()]
@@ -210,7 +210,7 @@ def test_the_rate_that_is_said_is_that_of_the_present_batch(tmp_path: Path, trai
 
 @pytest.mark.parametrize('batch_size', [8, 2])
 def test_end_of_an_epoch_moves_as_well(tmp_path: Path, train, batch_size: int) -> None:
-    """Saved by iteration after the last one of an epoch: the end of that epoch is still to come."""
+    """Saved after the last iteration of an epoch, so that the end of that epoch is still to come."""
     saving = {'default_hooks': {'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': False, 'interval': 4}}}
     sampler = {'type': 'SeededSampler'}
     train('whole', 4, **saving)

@@ -43,7 +43,7 @@ def test_interrupted_run_equals_uninterrupted(
     tmp_path, tiny_runner, with_validation, name, validate, optimizer
 ) -> None:
     loop, by_epoch, checkpoint = LOOPS[name]
-    # Iteration-based loops shuffle once and for all; a sampler that knows its place is another concept's test.
+    # Iteration-based loops shuffle once and for all; samplers that know their position have tests of their own.
     sampler = {'type': 'DefaultSampler' if by_epoch else 'InfiniteSampler', 'shuffle': True}
     loader = tiny_runner('probe')._train_dataloader | {'sampler': sampler}
     settings = {
@@ -59,7 +59,7 @@ def test_interrupted_run_equals_uninterrupted(
     start = weights_of(whole)
     whole.train()
     resumed = tiny_runner('resumed', load_from=str(tmp_path / 'whole' / checkpoint), resume=True, **settings)
-    torch.rand(11)  # a new process is somewhere else in its random numbers
+    torch.rand(11)  # a new process has another random state
     resumed.train()
     for key, value in weights_of(whole).items():
         assert torch.equal(value, weights_of(resumed)[key])
@@ -84,7 +84,7 @@ def within_an_epoch(tiny_runner, workers: int = 0, sampler: str = 'SeededSampler
 
 
 class Batches(Hook):
-    """Note the number of every batch, and what is in it."""
+    """Record the number and the content of every batch."""
 
     def __init__(self) -> None:
         self.seen: list[tuple] = []
@@ -95,7 +95,7 @@ class Batches(Hook):
 
 
 @pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (6, 2), (8, 0), (8, 2), (15, 0), (3, 0)])
-def test_within_an_epoch_the_rest_of_it_comes(tmp_path, tiny_runner, iteration: int, workers: int) -> None:
+def test_within_an_epoch_the_rest_of_it_follows(tmp_path, tiny_runner, iteration: int, workers: int) -> None:
     settings = within_an_epoch(tiny_runner, workers)
     whole, resumed = Batches(), Batches()
     runner = tiny_runner('whole', **settings)

@@ -1,4 +1,4 @@
-"""What a run with another batch may do, and where it stands."""
+"""A changed global batch on resuming, and the iteration that a run goes on at."""
 
 import pytest
 import torch
@@ -34,11 +34,11 @@ def test_other_global_batch_is_an_error_unless_asked_for() -> None:
     assert 'as asked for: 128 = 1 process(es) x 128, before 256' in compare_batches(BEFORE, now, allowed=True)
 
 
-def test_images_behind_a_step_of_the_optimizer() -> None:
+def test_images_per_step_of_the_optimizer() -> None:
     assert global_batch(4, 2) == 8
     assert global_batch(4, 2, 3) == GlobalBatch(2, 4, 10, 3).images == 24
     assert str(GlobalBatch(2, 4, 10, 3)) == '24 = 2 process(es) x 4 x 3 accumulated'
-    assert GlobalBatch(processes=2, per_process=4, epoch_length=10).accumulation == 1  # an older note
+    assert GlobalBatch(processes=2, per_process=4, epoch_length=10).accumulation == 1  # from an older checkpoint
 
 
 def test_accumulation() -> None:
@@ -57,10 +57,10 @@ def test_checkpoint_without_a_note() -> None:
     ('before', 'now', 'iteration', 'expected'),
     [(10, 20, 30, 60), (10, 3, 30, 9), (10, 10, 34, 34), (None, None, 34, 34), (10, None, 30, 30)],
 )
-def test_place(before, now, iteration, expected) -> None:
+def test_equivalent_iteration(before, now, iteration, expected) -> None:
     assert equivalent_iteration(GlobalBatch(1, 8, before), GlobalBatch(1, 4, now), iteration) == expected
 
 
-def test_within_an_epoch_there_is_no_place() -> None:
+def test_within_an_epoch_there_is_no_equivalent_iteration() -> None:
     with pytest.raises(InputError, match='34 iterations, epochs of 10'):
         equivalent_iteration(BEFORE, GlobalBatch(1, 128, 20), 34)

@@ -1,4 +1,4 @@
-"""The backbone alone, from a file, from a run and from the command line."""
+"""Export of the backbone: from a file, in a run and by the command line."""
 
 import runpy
 import subprocess

@@ -1,4 +1,4 @@
-"""What goes through the bridge comes back bit for bit, and computes the same features on both sides of it."""
+"""Converted weights come back bit for bit and compute the same features in both libraries."""
 
 from collections import OrderedDict
 
@@ -82,7 +82,7 @@ def test_features_of_our_weights_in_other_libraries(tmp_path, depth, suffix):
 def test_features_of_other_libraries_in_ours(tmp_path, kind, depth):
     network = randomise(build(kind, depth))
     given = network.state_dict() | {'fc.weight': torch.ones(10, 4), 'fc.bias': torch.ones(10)}
-    torch.save(given, tmp_path / 'theirs.pth', _use_new_zipfile_serialization=False)  # as old published files are
+    torch.save(given, tmp_path / 'theirs.pth', _use_new_zipfile_serialization=False)  # like old published files
     done = convert_weights(tmp_path / 'theirs.pth', tmp_path / 'backbone.pth', 'ours')
     assert done.report.unexpected == ('fc.weight', 'fc.bias')
     for scope in ('mmseg', 'mmpretrain'):
@@ -145,7 +145,7 @@ def unknown_prefix(state, other):
 
 
 @pytest.mark.parametrize('make', [official_moco, mmselfsup_moco, vissl, own_moco, parallel, unknown_prefix])
-def test_checkpoints_of_others(state, tmp_path, make):
+def test_checkpoints_of_other_projects(state, tmp_path, make):
     """The query encoder is taken, never the momentum encoder, whose weights differ."""
     other = {name: value + 1 for name, value in state.items()}
     torch.save(make(dict(state), other), tmp_path / 'theirs.pth')
@@ -207,7 +207,7 @@ BROKEN = {
 
 @pytest.mark.parametrize('form', ['ours', 'torchvision'])
 @pytest.mark.parametrize('kind', BROKEN)
-def test_what_is_no_whole_resnet_is_refused(state, tmp_path, kind, form):
+def test_anything_but_a_whole_resnet_is_refused(state, tmp_path, kind, form):
     make, text = BROKEN[kind]
     torch.save(make(dict(state)), tmp_path / 'theirs.pth')
     with pytest.raises(InputError, match=text) as caught:
@@ -216,7 +216,7 @@ def test_what_is_no_whole_resnet_is_refused(state, tmp_path, kind, form):
     assert [path.name for path in tmp_path.iterdir()] == ['theirs.pth']
 
 
-def test_places(ours, tmp_path):
+def test_wrong_output_prefix_and_form(ours, tmp_path):
     for out, text in (
         ('out.bin', 'unknown kind of file; give a name that ends in .pth, .pt or .safetensors'),
         ('backbone.pth', 'is the file to convert'),

@@ -29,7 +29,7 @@ def test_weights_of_another_model():
         exact_weights({'state_dict': state}, network(), 'a.pth')
 
 
-def test_every_name_is_told_once():
+def test_every_name_is_listed_once():
     given = {'a.weight': (1,), 'b.weight': (2, 2), 'fc.weight': (3,), 'c.num_batches_tracked': ()}
     expected = {'a.weight': (1,), 'b.weight': (2, 1), 'd.weight': (4,), 'd.num_batches_tracked': ()}
     report = compare_keys(given, expected, others=['neck.x', 'neck.y'])

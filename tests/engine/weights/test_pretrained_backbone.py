@@ -1,4 +1,4 @@
-"""Every tensor of the file arrives, in both stacks, whatever initializes after it; anything else stops."""
+"""Every tensor of the file arrives, in both stacks, whatever initializes after it; a misfit is an error."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_segmentor_starts_from_every_tensor_of_the_file(tmp_path: Path, depth: i
     model = build(segmentor(resnet(depth, init_cfg=init_cfg)), 'mmseg')
     model.init_weights()
     assert_loaded(model.backbone, weights)
-    assert model.decode_head.conv_seg.weight.std() < 0.05  # the rest is initialized as ever
+    assert model.decode_head.conv_seg.weight.std() < 0.05  # the rest is initialized as usual
     model.init_weights()
     assert_loaded(model.backbone, weights)
 

@@ -1,4 +1,4 @@
-"""Depth from names alone."""
+"""The depth of a ResNet, from names alone."""
 
 import pytest
 import torch
