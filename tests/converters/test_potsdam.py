@@ -118,7 +118,7 @@ def test_equal_labels_in_two_zips_are_one_and_different_ones_an_error(tmp_path):
     write_zip(tmp_path / '5_Labels_for_participants.zip', {'deep/top_potsdam_2_10_label.tif': label})
     assert convert_potsdam(tmp_path, tmp_path / 'out', SMALL, exclude=others('2_10')).description['patches']
     write_zip(tmp_path / '5_Labels_for_participants.zip', {'deep/top_potsdam_2_10_label.tif': label + b' '})
-    with pytest.raises(InputError, match='same name and another content'):
+    with pytest.raises(InputError, match='same name but other content'):
         convert_potsdam(tmp_path, tmp_path / 'other', SMALL, exclude=others('2_10'))
 
 

@@ -46,7 +46,7 @@ def test_what_is_unpacked_comes_before_what_is_in_a_zip(tmp_path):
     write_files(tmp_path, {'y/x.tif': b'unpacked'})
     assert list(by_name(list_files(tmp_path))) == ['x.tif']
     write_files(tmp_path, {'y/x.tif': b'other'})
-    with pytest.raises(InputError, match=r'x\.tif has the same name and another content'):
+    with pytest.raises(InputError, match=r'x\.tif has the same name but other content'):
         by_name(list_files(tmp_path))
 
 

@@ -1,6 +1,8 @@
-"""Read the files of a download, unpacked or inside its zips.
+"""Read the files of a download, whether they are unpacked or still in zips.
 
-Files are unpacked one at a time, for as long as they are read. A zip stored uncompressed in a zip is read in place."""
+A member of a zip is unpacked when it is read, and removed afterwards. A zip that is stored uncompressed in another zip
+is read in place.
+"""
 
 import filecmp
 import io
@@ -16,8 +18,9 @@ from pathlib import Path, PurePosixPath
 
 from projects.false.common.errors import InputError
 
-# What GDAL reads beside an image: world files, projection, statistics and coordinates.
+# Files that GDAL reads beside an image: world files, projections, and metadata with statistics and coordinates.
 _SIDECARS = ('.tfw', '.tifw', '.jgw', '.jpgw', '.pgw', '.pngw', '.wld', '.prj', '.aux.xml')
+_LOCAL_HEADER = 30  # bytes before a member's name; bytes 26 to 29 hold the lengths of the name and the extra field
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,9 @@ class SourceFile:
     Args:
         path: The file, or the zip that holds it.
         member: Name inside the zip; empty for a file on the disk.
-        inner: Name of the zip inside ``path`` that holds the member; empty where that is ``path`` itself.
-        sidecars: Names of the members of the same zip that say where on Earth the image lies.
-        identity: Size and checksum of a member.
+        sidecars: Names of other members of the zip that GDAL reads with an image, such as its world file.
+        identity: Size and checksum of the member; None for a file on the disk.
+        inner: Name of the zip inside ``path`` that holds the member; empty if ``path`` itself holds it.
     """
 
     path: Path
@@ -49,7 +52,7 @@ class SourceFile:
         return PurePosixPath(self.name).stem
 
     def folders_below(self, source: str | Path) -> tuple[str, ...]:
-        """Names of the folders between ``source`` and the file; a zip counts as the folder that it would unpack to."""
+        """Return the names of the folders between ``source`` and the file; a zip counts as a folder of its name."""
         inner = PurePosixPath(self.inner.removesuffix(PurePosixPath(self.inner).suffix)).parts
         inside = (*inner, *PurePosixPath(self.member).parts[:-1])
         if self.path == Path(source):
@@ -62,11 +65,14 @@ class SourceFile:
 
     @contextmanager
     def local(self, folder: Path) -> Iterator[Path]:
-        """Yield the path of a file on the disk, unpacked below ``folder`` and removed again where it is in a zip.
+        """Yield a path from which the file can be read; a member of a zip is unpacked for the duration of the block.
+
+        Args:
+            folder: Folder for the unpacked file and its sidecars.
 
         Raises:
-            InputError: The zip is damaged or of a kind that Python cannot read; and any such error of the block,
-                which then names the zip and the member instead of the temporary file.
+            InputError: The zip is damaged, encrypted, or compressed by a method that Python lacks. An InputError of
+                the block is raised again with the zip and the member in place of the temporary path.
         """
         if not self.member:
             yield self.path
@@ -87,15 +93,20 @@ class SourceFile:
                 shutil.copyfileobj(packed, file, 1 << 20)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise InputError(f'{shown}: the zip is damaged here ({error}); download it again') from error
-        except (RuntimeError, NotImplementedError) as error:  # a password, or a way of packing that Python lacks
+        except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
             raise InputError(f'{shown}: {error}; unpack the zip yourself and give the folder') from error
 
 
 def list_files(source: str | Path) -> list[SourceFile]:
-    """List the files of a folder and all below it, or of one zip; those in zips and in their zips included.
+    """List the files in a folder and all folders below it, or in one zip; hidden files are left out.
+
+    The members of a zip are listed in its place, and so are those of zips inside it.
+
+    Args:
+        source: A folder or a zip.
 
     Raises:
-        InputError: No such folder or zip, or an unreadable zip.
+        InputError: The source does not exist, or a zip is unreadable.
     """
     source = Path(source)
     if not source.exists():
@@ -112,25 +123,33 @@ def _is_hidden(file: SourceFile) -> bool:
 
 
 def by_name(files: Iterable[SourceFile]) -> dict[str, SourceFile]:
-    """Index files by their name without folders.
+    """Index files by their names without folders.
 
-    Of a file that lies unpacked beside its zip the unpacked one is taken; equal files of one name count once.
+    A file on the disk takes precedence over a member of a zip with the same name, without a comparison. Otherwise,
+    files with one name must be equal and count once.
+
+    Args:
+        files: Files as listed by :func:`list_files`.
+
+    Returns:
+        Files by name, sorted.
 
     Raises:
-        InputError: Two files have the same name and different contents.
+        InputError: Two files have the same name and different content.
     """
     found: dict[str, SourceFile] = {}
-    for file in sorted(files, key=lambda file: (bool(file.member), str(file))):  # those on the disk first
+    for file in sorted(files, key=lambda file: (bool(file.member), str(file))):  # files on the disk first
         other = found.setdefault(file.name, file)
         if other is file or (file.member and not other.member):
             continue
         same = file.identity == other.identity if file.member else filecmp.cmp(file.path, other.path, shallow=False)
         if not same:
-            raise InputError(f'{other}: {file} has the same name and another content; move one of them away')
+            raise InputError(f'{other}: {file} has the same name but other content; move one of them away')
     return dict(sorted(found.items()))
 
 
 def _members(path: Path, inner: str = '') -> list[SourceFile]:
+    """List the members of a zip and those of the zips in it; a zip at the third level is listed as a file."""
     with open_zip(path, inner) as archive:
         members = {item.filename: item for item in archive.infolist() if not item.is_dir()}
     files = []
@@ -146,15 +165,16 @@ def _members(path: Path, inner: str = '') -> list[SourceFile]:
     return files
 
 
-_LOCAL_HEADER = 30  # bytes before the name of a member; 26 and 28: lengths of name and extra field
-
-
 @contextmanager
 def open_zip(path: Path, inner: str = '') -> Iterator[zipfile.ZipFile]:
-    """Open a zip, or the zip that is its member ``inner``.
+    """Open a zip, or a zip inside it.
+
+    Args:
+        path: The outer zip.
+        inner: Name of the member that is the zip to open; empty for the outer zip itself.
 
     Raises:
-        InputError: It is no zip or cut off, or the inner one is compressed once more.
+        InputError: The file is not a zip or is cut off, or the inner zip is compressed or encrypted by the outer one.
     """
     with ExitStack() as opened:
         try:
@@ -164,19 +184,19 @@ def open_zip(path: Path, inner: str = '') -> Iterator[zipfile.ZipFile]:
         except InputError:
             raise
         except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
-            text = f'{path / inner}: cannot be read as a zip ({error}); it is no zip or cut off: download it again'
+            text = f'{path / inner}: cannot be read as a zip ({error}); download it again'
             raise InputError(text) from error
         yield archive
 
 
 def _member(path: Path, name: str) -> tuple[int, int]:
-    """First byte and length of an uncompressed member."""
+    """Return the offset of an uncompressed member's first byte, and its length."""
     with zipfile.ZipFile(path) as archive, path.open('rb') as file:
         item = archive.getinfo(name)
         if item.compress_type != zipfile.ZIP_STORED or item.flag_bits & 1:
             raise InputError(
-                f'{path}: {name} in it is compressed once more; unpack {path.name} and give the folder, the zips in it '
-                'may stay as they are'
+                f'{path}: {name} in it is compressed once more; unpack {path.name}, but not the zips in it, and give '
+                'the folder'
             )
         file.seek(item.header_offset + 26)
         lengths = struct.unpack('<HH', file.read(4))
@@ -184,7 +204,7 @@ def _member(path: Path, name: str) -> tuple[int, int]:
 
 
 class _Part(io.RawIOBase):
-    """Bytes ``start`` to ``start + size`` of a file as a file."""
+    """A read-only view of ``size`` bytes of a file from ``start`` on, as a file of its own."""
 
     def __init__(self, file: io.BufferedReader, start: int, size: int) -> None:
         self.file, self.start, self.size, self.position = file, start, size, 0
@@ -201,7 +221,7 @@ class _Part(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
         if base + offset < 0:
-            raise OSError(f'negative seek position {base + offset}')  # as files do; zipfile relies on it
+            raise OSError(f'negative seek position {base + offset}')  # as for any file; zipfile relies on it
         self.position = base + offset
         return self.position
 

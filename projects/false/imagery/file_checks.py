@@ -1,6 +1,7 @@
-"""Refuse truncated files and suffixes that lie.
+"""Refuse truncated image files and files whose suffix does not match their content.
 
-Decoders fill up what is missing with grey and only warn. Needs neither rasterio nor PyTorch."""
+Decoders fill the missing part with grey and only warn.
+"""
 
 from pathlib import Path
 
@@ -17,19 +18,22 @@ _MAGIC = {
 
 
 def check_complete(path: Path) -> None:
-    """Refuse an empty or cut-off file and one whose suffix does not tell what is in it.
+    """Refuse an image file that is empty or cut off, or whose suffix does not match its content.
 
-    OpenCV fills what is missing of a JPEG or PNG with grey or black. A TIFF named .png would go to OpenCV, which takes
-    a fourth band for transparency. Cut-off TIFFs are left to rasterio, which speaks up.
+    OpenCV fills the missing part of a JPEG or PNG with grey or black. A TIFF named .png would be read by OpenCV, which
+    takes a fourth band for transparency. Cut-off TIFFs are not looked for, because rasterio refuses them.
+
+    Args:
+        path: File of any kind; only JPEG, PNG and TIFF are recognised by their content.
 
     Raises:
-        InputError: The file cannot be read, is empty or cut off, or is of another kind than its suffix says.
+        InputError: The file cannot be read, is empty or cut off, or its content is of another kind than its suffix.
     """
     try:
         with path.open('rb') as file:
             head = file.read(4)
-            # In a whole JPEG an end marker follows the last scan (thumbnails come earlier), a whole PNG has an end
-            # chunk; no such mark in a TIFF, which may also be large.
+            # A complete JPEG has an end marker after the last scan (those of thumbnails come earlier), and a complete
+            # PNG has an end chunk. A TIFF has no such mark and may be large, so the rest of it is not read.
             data = head + file.read() if head[:2] in (b'\xff\xd8', b'\x89P') else head
     except OSError as error:
         raise InputError(f'{path}: cannot be read ({error.strerror}); check the file and its permissions') from error
@@ -37,7 +41,7 @@ def check_complete(path: Path) -> None:
         raise InputError(f'{path}: file is empty (0 bytes); copy or download it again')
     for magic, (kind, suffixes) in _MAGIC.items():
         if head.startswith(magic) and path.suffix.lower() not in suffixes:
-            raise InputError(f'{path}: is a {kind} by its content, whatever its name says; rename it to {suffixes[0]}')
+            raise InputError(f'{path}: is a {kind} by its content, not what its name says; rename it to {suffixes[0]}')
     cut_off_jpeg = head[:2] == b'\xff\xd8' and data.rfind(b'\xff\xd9') < data.rfind(b'\xff\xda')
     cut_off_png = head == b'\x89PNG' and b'IEND' not in data[-4096:]
     if cut_off_jpeg or cut_off_png:

@@ -20,8 +20,8 @@ def count_levels(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndar
     """Count how often every grey level occurs in every band.
 
     Args:
-        pixels: One patch.
-        valid: Not 0 where a pixel counts; None counts all.
+        pixels: The pixels of a patch.
+        valid: Not 0 where a pixel is counted; None counts all pixels.
 
     Shape:
         - pixels: (H, W, B), uint8, at most 2**24 pixels; valid: (H, W), uint8
@@ -37,6 +37,9 @@ def count_levels(pixels: np.ndarray, valid: np.ndarray | None = None) -> np.ndar
 
 def mean_and_std(counts: np.ndarray) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of every band in grey levels, rounded to four digits.
+
+    Args:
+        counts: How often every grey level occurs, from :func:`count_levels`. A band without pixels gives 0 and 0.
 
     Shape:
         - counts: (B, 256)
@@ -54,26 +57,33 @@ def choose_ranges(
     stretch: Sequence[float] | None,
     value_range: Sequence[float] | None,
 ) -> list[list[float]] | None:
-    """Choose the values that become 0 and 255, for every band; None leaves 8-bit pixels as they are.
+    """Choose the values that become 0 and 255 in every band.
+
+    Each band has one range for all images, so that equal values stay equal from image to image. The percentiles are
+    those of a sample of windows.
 
     Args:
-        rasters: All images; they have one type.
-        bands: The bands that are taken, from 1.
-        stretch: Percentiles of the valid pixels, 0 to 100; None stands for 2 and 98 where a stretch is needed.
-        value_range: Lowest and highest value, for every band alike; no percentiles then.
+        rasters: All images, at least one; they must be of one type.
+        bands: Numbers of the bands that are taken, counted from 1.
+        stretch: Two percentiles of the valid pixels, from 0 to 100. None takes 2 and 98 for 16-bit images.
+        value_range: The two values themselves, for all bands; it excludes ``stretch``.
+
+    Returns:
+        Lowest and highest value of every band; None leaves 8-bit pixels as they are.
 
     Raises:
-        InputError: Types differ, floating-point pixels without ``value_range``, or an argument is out of range.
+        InputError: The types differ, the images are neither of 8 nor of 16 bits and ``value_range`` is None, an
+            argument is out of range, or a band has no valid pixels or a single value.
     """
     other = [raster for raster in rasters if raster.dtype != rasters[0].dtype]
     if other:
         raise InputError(
-            f'{other[0].path}: pixels are {other[0].dtype}, those of {rasters[0].path} {rasters[0].dtype}; convert '
-            'each type in a call of its own'
+            f'{other[0].path}: pixels are {other[0].dtype}, but those of {rasters[0].path} are {rasters[0].dtype}; '
+            'convert each type in a call of its own'
         )
     if value_range is not None:
         if stretch is not None:
-            raise InputError('--stretch and --range: give one of them')
+            raise InputError('--stretch and --range exclude each other; give one of them')
         low, high = value_range
         if not (np.isfinite([low, high]).all() and low < high):
             raise InputError(f'--range {low:g} {high:g}: give two finite numbers, the lower one first')
@@ -81,8 +91,8 @@ def choose_ranges(
     dtype = rasters[0].dtype
     if dtype not in ('uint8', *_SIXTEEN_BIT):
         raise InputError(
-            f'{rasters[0].path}: pixels are {dtype}, 8 or 16 bit are scaled by themselves; say which values become 0 '
-            'and 255: --range LOW HIGH'
+            f'{rasters[0].path}: pixels are {dtype}, which needs a range; give the values that become 0 and 255 as '
+            '--range LOW HIGH'
         )
     if dtype == 'uint8' and stretch is None:
         return None
@@ -93,8 +103,8 @@ def choose_ranges(
 
 
 def _count_values(rasters: 'Sequence[Raster]', bands: Sequence[int]) -> np.ndarray:
-    """Count every 16-bit value in a sample of evenly spread windows: (bands, 65536)."""
-    from .rasters import open_raster, read_window  # patches are read where rasterio is not installed
+    """Count every 16-bit value in a sample of evenly spread windows; return the counts, (bands, 65536)."""
+    from .rasters import open_raster, read_window  # here, since patches are also read without rasterio installed
 
     counts = np.zeros((len(bands), 1 << 16), np.int64)
     shift = _SIXTEEN_BIT.get(rasters[0].dtype, 0)
@@ -115,6 +125,7 @@ def _count_values(rasters: 'Sequence[Raster]', bands: Sequence[int]) -> np.ndarr
 def _percentiles(
     counts: np.ndarray, low: float, high: float, shift: int, rasters: 'Sequence[Raster]', bands: Sequence[int]
 ) -> list[list[float]]:
+    """Return the values at two percentiles of every band; ``shift`` was added to the values when they were counted."""
     ranges = []
     for band, count in zip(bands, counts, strict=True):
         total = count.sum()
@@ -133,7 +144,12 @@ def _percentiles(
 
 
 def to_8_bit(pixels: np.ndarray, valid: np.ndarray, ranges: Sequence[Sequence[float]] | None) -> np.ndarray:
-    """Scale to 0 .. 255, cut off what lies outside, and set invalid pixels to 0.
+    """Scale pixels to 0 to 255, clip values outside the range, and set invalid pixels to 0.
+
+    Args:
+        pixels: Pixels of any type.
+        valid: True where a pixel is valid.
+        ranges: Values of every band that become 0 and 255, see :func:`choose_ranges`; None for 8-bit pixels.
 
     Shape:
         - pixels: (H, W, bands); valid: (H, W), bool; result: (H, W, bands), uint8
