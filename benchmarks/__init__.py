@@ -1,1 +1,1 @@
-"""Benchmarks, a module each: ``python -m benchmarks.NAME --help``. Folders hold their parts."""
+"""Benchmarks, one module each: ``python -m benchmarks.NAME --help``. Folders hold their parts."""

@@ -38,13 +38,13 @@ SEAMS = (('uniform', 0), ('uniform', 0.25), ('smooth', 0.25), ('uniform', 0.5), 
 
 
 def agreement(path: Path, other: Path) -> float:
-    """Share of pixels with the same class in two maps."""
+    """Return the share of pixels with the same class in two maps."""
     with rasterio.open(path) as first, rasterio.open(other) as second:
         return float((first.read(1) == second.read(1)).mean())
 
 
 def measure_speed(folder: Path, files: tuple[str, str], device: str, options: argparse.Namespace) -> tuple[dict, dict]:
-    """All sides at all sizes and overlaps, and how their maps agree with that of slide mode."""
+    """Measure all sides at all sizes and overlaps, and the agreement of their maps with that of slide mode."""
     found, same = {}, {}
     for size in options.sizes:
         source = folder / f'{size}.tif'
@@ -61,7 +61,7 @@ def measure_speed(folder: Path, files: tuple[str, str], device: str, options: ar
 
 
 def measure_seams(folder: Path, files: tuple[str, str], device: str, options: argparse.Namespace) -> dict:
-    """Share of pixels that another class than with the whole image at once, by blend and overlap."""
+    """Measure the share of pixels whose class differs from that of the whole image at once, by blend and overlap."""
     source, whole = folder / 'seams.tif', folder / 'whole.tif'
     write_scene(source, options.seam_size)
 
@@ -78,7 +78,7 @@ def measure_seams(folder: Path, files: tuple[str, str], device: str, options: ar
 
 
 def measure_memory(folder: Path, options: argparse.Namespace) -> dict:
-    """Peak memory by size of the image."""
+    """Measure peak memory by size of the image."""
     peaks = {}
     for size in options.memory_sizes:
         source = folder / f'memory_{size}.tif'
@@ -89,10 +89,10 @@ def measure_memory(folder: Path, options: argparse.Namespace) -> dict:
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='a fine-tuning recipe, such as configs/upernet_r18_synthetic.py')
-    parser.add_argument('checkpoint', help='what it was trained to')
+    parser.add_argument('checkpoint', help='the checkpoint of its training')
     parser.add_argument('--parts', nargs='+', choices=['speed', 'seams', 'memory'], help='default: all')
     parser.add_argument('--sizes', type=int, nargs='+', default=[2048, 4096], help='sides of the images (2048 4096)')
     parser.add_argument('--overlaps', type=float, nargs='+', default=[0.25, 0.5], help='0.25 0.5')

@@ -3,8 +3,8 @@
     python -m benchmarks.loss --out work_dirs/loss.json --out work_dirs/loss.md
 
 Two libraries of the comparison are not needed otherwise: pip install -r requirements-bench.txt. Without them the notes
-below the tables say so. docs/benchmarks.md tells what is measured and shows the table to expect. Leave the machine
-alone while it runs: several threads on busy cores make times ten times as long.
+below the tables say so. docs/benchmarks.md explains the measurements and shows the table to expect. Leave the machine
+alone meanwhile, since several threads on busy cores take ten times as long.
 """
 
 import argparse
@@ -46,7 +46,7 @@ def compare(batch: Embeddings, regime: str, sides: list[Side], options: argparse
 
 
 def scaling(options: argparse.Namespace) -> list[dict]:
-    """`anchor_nearest` in three forms, all sizes in turns."""
+    """Time `anchor_nearest` in three forms, all sizes in turns."""
     losses = {}
     for rows in options.scaling_rows:
         batch = _embeddings('nearest', rows, options)
@@ -57,12 +57,12 @@ def scaling(options: argparse.Namespace) -> list[dict]:
 
 
 def chunk_sizes(rows: int, options: argparse.Namespace) -> dict[str, int | None]:
-    """One block of all anchors is dense: then all similarities are in memory at a time."""
+    """Return the block size of every form; dense is one block, with all similarities in memory at once."""
     return {'dense': rows, 'chunked': options.chunk_size, 'default': None}
 
 
 def run(options: argparse.Namespace) -> dict:
-    """Everything that was asked for, as a report."""
+    """Measure everything that was asked for, and return a report."""
     torch.set_num_threads(options.threads)
     report = dict(machine=machine_facts(options.device), settings=_settings(options), times=[], scaling=[], memory={})
     for rows in options.rows:

@@ -1,10 +1,11 @@
-"""How many planted duplicates the label audit finds, and how many of its findings are none.
+"""Planted duplicates that the label audit finds, and its false findings.
 
     python -m benchmarks.near_duplicates data/mbrsc
     python -m benchmarks.near_duplicates data/synthetic --patches 100
 
-Patches for testing are changed and looked for: does the code propose them, do the details confirm it? Unchanged, they
-are compared with the patches for training; where the two splits share no ground, every finding there is a false one.
+Patches for testing are changed and looked for: counted are those that the code proposes and those that the details
+confirm. Unchanged, they are compared with the patches for training; where the two splits share no ground, every finding
+is false.
 """
 
 import argparse
@@ -64,7 +65,7 @@ CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def recall(image: np.ndarray, codes: np.ndarray, change: Callable[[np.ndarray], np.ndarray]) -> tuple[bool, bool]:
-    """Tell if the changed patch is proposed, and if it is found."""
+    """Return True if the changed patch is proposed, and True if it is found."""
     grey = grey_of_bands(change(image))
     changed = orientation_codes(grey)
     proposed = changed is not None and bool(np.bitwise_count(codes ^ changed[0]).min() <= RADIUS)

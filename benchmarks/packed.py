@@ -3,10 +3,10 @@
     python -m benchmarks.packed
     python -m benchmarks.packed --patches 1000000 --sparse --open-only
 
-Makes patches, packs them (or, sparse, makes an array of nothing but zeros and no files), and lets either form be opened
-by a process of its own, which then reads all of it once with two workers. Private memory is what a process wrote
-for itself; the rest of its resident memory is shared, or pages of files, the array among them, which are given back
-when memory is short.
+Makes patches, packs them (or, sparse, makes an array of nothing but zeros and no files), and opens each form
+in a process of its own, which then reads all of it once with two workers. Private memory is what a process wrote for
+itself. The rest of its resident memory is shared, or pages of files such as the array, which the system takes back when
+memory is short.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def make_patches(root: Path, count: int, size: int) -> None:
 
 
 def make_sparse(root: Path, count: int, size: int) -> PackedPatches:
-    """Make packed patches of zeros that take no room, with names and a list as of :func:`make_patches`."""
+    """Make packed patches of zeros that take no space, with the names and the list of :func:`make_patches`."""
     out = root / 'packed'
     (root / 'splits').mkdir()
     (out / 'lists').mkdir(parents=True)
@@ -70,7 +70,7 @@ def make_sparse(root: Path, count: int, size: int) -> PackedPatches:
 
 
 def memory(process: int | str = 'self') -> tuple[float, float]:
-    """Resident and private memory of a process in MiB, from /proc."""
+    """Return resident and private memory of a process in MiB, from /proc."""
     fields = {}
     for line in Path('/proc', str(process), 'smaps_rollup').read_text().splitlines()[1:]:
         key, value = line.split(':')
@@ -81,7 +81,7 @@ def memory(process: int | str = 'self') -> tuple[float, float]:
 def measure(root: str, packed: bool, ann_file: str, read: bool = True) -> dict:
     """Open one form in this process, and read it."""
     resident, before = memory()
-    Path('/proc/self/clear_refs').write_text('5')  # the largest size is counted from here
+    Path('/proc/self/clear_refs').write_text('5')  # the peak starts anew here
     start = time.perf_counter()
     data = UnlabelledPatches(data_root=root, ann_file=ann_file, packed=packed, pipeline=[{'type': 'LoadPatch'}])
     opened = time.perf_counter() - start
@@ -100,7 +100,7 @@ def measure(root: str, packed: bool, ann_file: str, read: bool = True) -> dict:
 
 
 def side(*what) -> dict:
-    """As :func:`measure`, in a fresh process."""
+    """Call :func:`measure` in a new process."""
     command = [sys.executable, '-m', 'benchmarks.packed', '--measure', json.dumps(what)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=Path(__file__).parents[1])
     return json.loads(done.stdout.splitlines()[-1])
@@ -109,9 +109,9 @@ def side(*what) -> dict:
 def main(arguments: list[str] | None = None) -> None:
     """Measure and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--patches', type=int, default=100_000, help='how many (default: 100000)')
+    parser.add_argument('--patches', type=int, default=100_000, help='number of patches (default: 100000)')
     parser.add_argument('--size', type=int, default=64, help='side in pixels (default: 64)')
-    parser.add_argument('--sparse', action='store_true', help='packed only, zeros that take no room on the disk')
+    parser.add_argument('--sparse', action='store_true', help='packed only, zeros that take no space on the disk')
     parser.add_argument('--open-only', action='store_true', help='do not read the pixels')
     parser.add_argument('--folder', help='where the patches are made and removed (default: the temporary folder)')
     parser.add_argument('--measure', help=argparse.SUPPRESS)
@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     reading = {
         'read all, patches/s': lambda found: f'{options.patches / found["read"]:.0f}',
         'main process, resident (private), MiB': lambda found: '{:.0f} ({:.0f})'.format(*found['main']),
-        'a worker, resident (private), MiB': lambda found: '{:.0f} ({:.0f})'.format(*max(found['workers'])),
+        'one worker, resident (private), MiB': lambda found: '{:.0f} ({:.0f})'.format(*max(found['workers'])),
     }
     for title, show in {**rows, **({} if options.open_only else reading)}.items():
         table.add_row(title, *(show(found) for found in sides.values()))

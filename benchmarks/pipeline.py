@@ -5,8 +5,8 @@
 
 Every side gets the same made patches, the same crop, batch and workers, in turns. `views a core` counts the CPU time of
 one loader worker for reading, views and packing, so that other load on the machine matters little; `loader` and
-`training` go by the clock on the wall. The loader path does all of a view on the CPU; the device path leaves colour,
-grey and blur to the training device. docs/pipeline.md has the table to expect.
+`training` are wall-clock times. The loader path makes whole views on the CPU; the device path leaves colour, grey and
+blur to the training device. docs/pipeline.md has the table to expect.
 """
 
 import argparse
@@ -37,7 +37,7 @@ BASELINE = (STOCK, 'JPEG')
 
 
 def measure_cores(content: Path, options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
-    """Views per second of CPU time, by side and storage."""
+    """Measure views per second of CPU time, by side and storage."""
     rates = defaultdict(list)
     for _ in range(options.rounds):
         for side in SIDES:
@@ -48,7 +48,7 @@ def measure_cores(content: Path, options: argparse.Namespace) -> dict[tuple[str,
 
 
 def measure_loaders(content: Path, options: argparse.Namespace) -> dict[tuple[str, str], list[float]]:
-    """Views per second of a whole loader: theirs from their fastest files, ours from packed patches."""
+    """Measure views per second of a whole loader: theirs from their fastest files, ours from packed patches."""
     rates = defaultdict(list)
     for _ in range(options.rounds):
         for cell in (BASELINE, (TORCHVISION, 'JPEG'), (LOADER, 'packed'), (DEVICE, 'packed')):
@@ -58,14 +58,14 @@ def measure_loaders(content: Path, options: argparse.Namespace) -> dict[tuple[st
 
 
 def measure_handing_over(content: Path, options: argparse.Namespace) -> float:
-    """CPU seconds a view of a worker for batches instead of samples: median of the rounds."""
+    """Measure a worker's CPU seconds per view for collating and handing over: median of the rounds."""
     dataset = build(DEVICE, content, 'packed', options.size)
     setting = (dataset, options.batch, options.batches)
     return median(worker_cpu(*setting, stamped) - worker_cpu(*setting) for _ in range(options.rounds))
 
 
 def measure_device(content: Path, options: argparse.Namespace, device: str) -> float:
-    """Milliseconds a view of what the device path leaves to the device, by the wall clock: the least of the rounds."""
+    """Measure milliseconds per view of the device's part of the device path, wall clock: the least of the rounds."""
     (batch, _) = next(iter(loader(build(DEVICE, content, 'packed', options.size), options.batch, 1)))
     preprocessor = ViewPreprocessor([0.0] * 3, [1.0] * 3).to(device)
 
@@ -80,7 +80,7 @@ def measure_device(content: Path, options: argparse.Namespace, device: str) -> f
 
 
 def measure_training(content: Path, options: argparse.Namespace, device: str) -> dict:
-    """Images per second, wall clock and CPU time, of both sides: pipeline, model, both."""
+    """Measure images per second of both sides, wall clock and CPU time: pipeline, model, both."""
     setting = (options.train_size, options.train_batch, options.train_workers, device)
     sides = {THEIRS: build_theirs(content, 'JPEG', *setting), OURS: build_ours(content, 'packed', *setting)}
     rates = defaultdict(list)
@@ -102,12 +102,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--patch-size', type=int, default=256, help='their side in pixels (256)')
     parser.add_argument('--size', type=int, default=224, help='side of a view in pixels (224)')
     parser.add_argument('--batch', type=int, default=32, help='images per batch (32)')
-    parser.add_argument('--batches', type=int, default=4, help='batches a measurement (4)')
+    parser.add_argument('--batches', type=int, default=4, help='batches per measurement (4)')
     parser.add_argument('--rounds', type=int, default=5, help='measurements of each side, in turns (5)')
     parser.add_argument('--workers', type=int, default=2, help='of the whole loader (2)')
     parser.add_argument('--train-size', type=int, default=32, help='side of a view in training (32)')
     parser.add_argument('--train-batch', type=int, default=128, help='images per step (128)')
-    parser.add_argument('--train-steps', type=int, default=6, help='steps a measurement (6)')
+    parser.add_argument('--train-steps', type=int, default=6, help='steps per measurement (6)')
     parser.add_argument('--train-workers', type=int, default=1, help='of the loader in training (1)')
     options = parser.parse_args(arguments)
     parts = options.parts or ['cores', 'loader', 'training']
@@ -122,9 +122,9 @@ def main(arguments: list[str] | None = None) -> None:
             rates = measure_cores(content, options)
             console.print(loading_table('views a core', rates, BASELINE))
             extra = 1e3 * measure_handing_over(content, options)
-            console.print(f'collating and handing over, the same for every side: {extra:.2f} ms a view more')
+            console.print(f'collating and handing over, the same for every side: {extra:.2f} ms more per view')
             share = measure_device(content, options, device)
-            console.print(f'what the device path leaves to the device, here {device}: {share:.2f} ms a view')
+            console.print(f'what the device path leaves to the device, here {device}: {share:.2f} ms per view')
             goals += loading_goals(rates)
         if 'loader' in parts:
             rates = measure_loaders(content, options)

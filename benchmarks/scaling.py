@@ -3,8 +3,8 @@
     python -m benchmarks.scaling
     python -m benchmarks.scaling --config configs/false_mocov2_r50_potsdam.py --processes 1 8 --global-batch 256
 
-Both sides run tools/train.py on the same made patches, in turns, and the median of the steps after the first fifth
-counts. Without a GPU each side gets all cores: one process with as many threads, or as many processes with one each.
+Both sides run tools/train.py on the same made patches, in turns; the median is of the steps after the first fifth.
+Without a GPU each side gets all cores, shared out as threads among its processes.
 """
 
 import argparse
@@ -37,7 +37,7 @@ def make_patches(folder: Path, count: int, size: int) -> None:
 
 
 def command(config: Path, processes: int, options: dict[str, object], work_dir: Path) -> list[str]:
-    """The command line of one side, as a user types it."""
+    """Return the command line of one side, as a user types it."""
     said = ['--work-dir', str(work_dir), '--cfg-options', *(f'{key}={value}' for key, value in options.items())]
     if processes == 1:
         return [sys.executable, str(ROOT / 'tools' / 'train.py'), str(config), *said]

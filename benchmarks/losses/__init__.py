@@ -1,1 +1,1 @@
-"""Parts of :mod:`benchmarks.loss`: embeddings, what is compared, how it is timed, and what was promised."""
+"""Parts of :mod:`benchmarks.loss`: embeddings, sides, timing, memory, tables and goals."""

@@ -1,4 +1,4 @@
-"""Projections for which the released determination is surely in one of its two regimes."""
+"""Projections for which the released determination is certainly in one of its two regimes."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Embeddings(NamedTuple):
     """A batch to time losses on.
 
     Attributes:
-        rows: Projections [view 1; view 2], not normalised, shape (2N, D), a leaf that wants its gradient.
+        rows: Projections [view 1; view 2], not normalised, shape (2N, D), a leaf that requires its gradient.
         labels: Class of every image, shape (N,).
         pairs: Pairs that the released determination picks, the gate included.
     """
@@ -29,7 +29,7 @@ class Embeddings(NamedTuple):
 def make_embeddings(
     regime: str, rows: int, dimension: int = 128, device: str = 'cpu', dtype: torch.dtype = torch.float32
 ) -> Embeddings:
-    """Images with two near views each. In `nearest` those of a class share a direction, in `sentinel` no two images do.
+    """Make images with two near views each; in `nearest` a class shares a direction, in `sentinel` no two images do.
 
     Args:
         regime: `nearest` or `sentinel`.
@@ -39,7 +39,7 @@ def make_embeddings(
         dtype: Of the projections.
 
     Raises:
-        RuntimeError: The regime is not hit, so that a time would be of something else than it says.
+        RuntimeError: The embeddings miss the regime, so that times would be labelled wrongly.
     """
     generator = torch.Generator().manual_seed(rows)
     images = torch.randn(rows // 2, dimension, generator=generator)
@@ -57,7 +57,7 @@ def make_embeddings(
 
 @torch.no_grad()
 def determined_count(values: Tensor) -> tuple[int, int]:
-    """Rows with a closed gate, and pairs of the released rule, counted from its definition block by block."""
+    """Count rows with a closed gate, and pairs of the released rule by its definition, block by block."""
     unit = F.normalize(values.float(), dim=1)
     total, device = len(unit), values.device
     positive_cosines = (unit * unit.roll(total // 2, 0)).sum(1)

@@ -9,7 +9,7 @@ OURS = ('anchor_nearest', 'released')
 
 
 class Goal(NamedTuple):
-    """A promise and what became of it; `met` is None where it was not measured."""
+    """A goal and its measured value; `met` is None where it was not measured."""
 
     text: str
     measured: str
@@ -17,7 +17,7 @@ class Goal(NamedTuple):
 
 
 def judge(report: dict) -> list[Goal]:
-    """All goals of a report of :mod:`benchmarks.loss`."""
+    """Judge all goals by a report of :mod:`benchmarks.loss`."""
     return [
         _over_rendering(report, 'nearest', 5),
         _over_rendering(report, 'sentinel', 1000),
@@ -29,7 +29,7 @@ def judge(report: dict) -> list[Goal]:
 
 
 def medians(report: dict, regime: str, rows: int) -> dict[str, float]:
-    """Median seconds by side."""
+    """Return the median seconds by side."""
     return {
         entry['side']: quartiles(entry['seconds'])[1]
         for entry in report['times']

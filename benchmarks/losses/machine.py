@@ -1,4 +1,4 @@
-"""On what a benchmark ran."""
+"""The machine that a benchmark runs on."""
 
 import os
 import platform
@@ -12,7 +12,7 @@ LIBRARIES = ('torch', 'onedl-mmpretrain', 'lightly', 'pytorch-metric-learning')
 
 
 def machine_facts(device: str) -> dict[str, str | int]:
-    """Processor or GPU, cores, load, versions and date."""
+    """Return processor or GPU, cores, load, versions and date."""
     load = f'{os.getloadavg()[0]:.1f}' if hasattr(os, 'getloadavg') else 'unknown'
     return {
         'processor': torch.cuda.get_device_name() if device == 'cuda' else _processor(),

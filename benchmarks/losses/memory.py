@@ -1,8 +1,7 @@
 """Peak extra memory of one forward and backward pass of `anchor_nearest`, in a process of its own on the CPU.
 
-Of the process it is what Linux reports as VmHWM, the peak of resident memory, less what is resident after importing,
-making the projections and a first small step. On a GPU it is `torch.cuda.max_memory_allocated` less what was allocated
-before.
+On a CPU it is VmHWM of Linux, the peak of resident memory, less what is resident after importing, making the
+projections and a first small step. On a GPU it is `torch.cuda.max_memory_allocated` less what was allocated before.
 """
 
 import argparse
@@ -23,7 +22,7 @@ STATUS, CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
 
 
 def peak_extra_bytes(rows: int, chunk_size: int | None, device: str, threads: int) -> int | None:
-    """Measure, on a CPU in a new process; None where the system has no /proc."""
+    """Measure in a new process; None for a CPU where the system has no /proc."""
     if device == 'cpu' and not STATUS.exists():
         return None
     arguments = ['--rows', str(rows), '--device', device, '--threads', str(threads)]
@@ -58,7 +57,7 @@ def measure(rows: int, chunk_size: int | None, device: str) -> int:
 
 
 def _return_free_memory() -> None:
-    """Give freed memory back to the system: what glibc keeps of it would serve the step unseen."""
+    """Return freed memory to the system, since the step would reuse what glibc keeps of it."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
     if trim:

@@ -1,4 +1,4 @@
-"""The released procedure, row by row and pair by pair, as a yardstick of speed for what the project does with matrices.
+"""The released procedure, row by row and pair by pair, as a yardstick for the speed of matrices.
 
 Written from the description in docs/method.md, not from the released code. It is as fast as this way of working allows:
 one operation on a whole row where a row is at hand, and gradients of single entries that cost a row and not a matrix.
@@ -14,7 +14,7 @@ SENTINEL = 3.0
 def released_row_by_row(
     rows: Tensor, temperature: float = 0.5, confidence_weight: float = 1.0, positive_threshold: float = 0.9
 ) -> Tensor:
-    """FALSE loss with the released determination, by loops.
+    """Compute the FALSE loss with the released determination, by loops.
 
     Args:
         rows: Projections [view 1 of all images; view 2 of all images], not normalised, shape (2N, D).
@@ -57,7 +57,7 @@ def released_row_by_row(
 
 @torch.no_grad()
 def determined_pairs(signals: tuple[Tensor, ...], positives: tuple[Tensor, ...], positive_of: list[int]) -> list:
-    """All entries (i, j) of d that equal its smallest one, those that are no negatives included."""
+    """List all entries (i, j) of d that equal its smallest one, also those that are no negatives."""
     distances = torch.full((len(signals), len(signals)), SENTINEL, dtype=signals[0].dtype, device=signals[0].device)
     for i, signal in enumerate(signals):
         distances[i, i + 1 :] = (signal[i + 1 :] - positives[i]).abs()

@@ -28,10 +28,10 @@ class Side(NamedTuple):
     """One competitor.
 
     Attributes:
-        name: As in the table.
+        name: Its name in the table.
         kind: `determination`, `loss` (of this project), `rendering` or `library`.
         prepare: Turns a batch into a function without arguments that computes the loss.
-        refuse: Why it is not run on a batch, or None.
+        refuse: Returns the reason not to run it on a batch, or None.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Side(NamedTuple):
 
 
 def all_sides(chunk_size: int | None = None) -> list[Side]:
-    """Everything, in the order of the table.
+    """Return all sides, in the order of the table.
 
     Args:
         chunk_size: Of this project's losses; None lets them choose.
@@ -50,7 +50,7 @@ def all_sides(chunk_size: int | None = None) -> list[Side]:
 
 
 def false_loss(determination: str, chunk_size: int | None = None) -> FALSELoss:
-    """A FALSE loss with the temperature and the threshold of the released recipe."""
+    """Make a FALSE loss with the temperature and the threshold of the released recipe."""
     return FALSELoss(TEMPERATURE, 1.0, THRESHOLD, determination, chunk_size=chunk_size)
 
 
@@ -63,7 +63,7 @@ def _determinations(chunk_size: int | None) -> list[Side]:
 
 
 def _losses(chunk_size: int | None) -> list[Side]:
-    """The project's other losses, by default arguments but for the modes of a loss that has several."""
+    """Return the project's other losses with default arguments, in every mode."""
     kinds = [getattr(project, name) for name in project.__all__ if name in MODELS.module_dict]
     sides = []
     for kind in kinds:
@@ -113,7 +113,7 @@ class _Rows(nn.Module):
 
 
 def _mmpretrain(batch: Embeddings) -> Callable[[], Tensor]:
-    """`SimCLR.loss` and its head as they are, with projections in the place of images."""
+    """Use `SimCLR.loss` and its head as they are, with projections instead of images."""
     from mmpretrain.models import ContrastiveHead, SimCLR
 
     head = ContrastiveHead(loss=dict(type='CrossEntropyLoss'), temperature=TEMPERATURE)

@@ -7,7 +7,7 @@ FORMS = ('default', 'chunked', 'dense')
 
 
 def markdown(report: dict) -> str:
-    """All tables, with the machine above and the notes below."""
+    """Format all tables, with the machine above and the notes below."""
     machine, settings = report['machine'], report['settings']
     parts = [
         f'{machine["processor"]}, {settings["threads"]} of {machine["cores"]} cores, load {machine["load"]}; '
@@ -30,7 +30,7 @@ def markdown(report: dict) -> str:
 
 
 def milliseconds(seconds: list[float]) -> str:
-    """Median and quartiles, or a dash."""
+    """Format median and quartiles, or a dash."""
     if not seconds:
         return '–'
     low, middle, high = (1000 * value for value in quartiles(seconds))

@@ -1,4 +1,4 @@
-"""Forward plus backward, side after side in turns, so that what else the machine does meets all of them alike."""
+"""Time forward plus backward passes of all sides in turns, so that other load on the machine affects all alike."""
 
 import gc
 import statistics
@@ -12,7 +12,7 @@ CLOCKS = {'wall': time.perf_counter, 'cpu': time.process_time}
 
 
 def step_seconds(loss: Callable[[], Tensor], rows: Tensor, clock: str = 'wall') -> float:
-    """One forward and one backward pass, seconds on the wall or of all threads of this process."""
+    """Time one forward and one backward pass, in seconds of wall-clock time or of CPU time of all threads."""
     rows.grad = None
     _wait(rows)
     start = CLOCKS[clock]()
@@ -30,7 +30,7 @@ def interleaved(
     """Time in rounds A B C, A B C, and so on, after one round to warm up.
 
     Args:
-        losses: What to time and the leaf that it differentiates, by name.
+        losses: The functions to time and the leaves that they differentiate, by name.
         repeats: Rounds.
         budget: Seconds for one side; one that has used them up is left out of further rounds, and a warm-up that
             took longer than a tenth of them counts as a measurement.
@@ -56,7 +56,7 @@ def interleaved(
 
 
 def quartiles(seconds: list[float]) -> tuple[float, float, float]:
-    """Lower quartile, median, upper quartile."""
+    """Return lower quartile, median and upper quartile."""
     if len(seconds) < 2:
         return (seconds[0],) * 3
     return tuple(statistics.quantiles(seconds, n=4, method='inclusive'))

@@ -1,4 +1,4 @@
-"""Peak memory of a mapping against the size of the image, with a model so small that a large one takes minutes."""
+"""Peak memory of a mapping against the size of the image, with a small model, so that a large image takes minutes."""
 
 import json
 import subprocess
@@ -32,17 +32,17 @@ class SmallSegmenter:
         self.weight = torch.randn((CLASSES, 3, 1, 1), generator=torch.Generator().manual_seed(0))
 
     def check_window(self, window: int) -> None:
-        """Any will do."""
+        """Accept any window."""
 
     def __call__(self, pixels: np.ndarray) -> torch.Tensor:
-        """Logits of windows."""
+        """Return the logits of windows."""
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() - 128
         logits = functional.conv2d(functional.avg_pool2d(images, 4), self.weight)
         return functional.interpolate(logits, images.shape[2:], mode='bilinear')
 
 
 def peak_of(source: Path, out: Path, window: int, threads: int) -> dict:
-    """``peak`` and ``extra``, bytes resident in a new process, all and without what was there before; and ``wall``."""
+    """Map in a new process; return resident bytes, ``peak`` in all and ``extra`` to those before, and ``wall``."""
     command = [sys.executable, '-m', 'benchmarks.mapping.flat_memory', str(source), str(out), str(window), str(threads)]
     done = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])

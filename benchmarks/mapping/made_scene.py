@@ -18,7 +18,7 @@ def write_scene(path: Path, size: int, seed: int = 0, drawn: int = DRAWN) -> Non
     Args:
         path: File to write.
         size: Side in pixels.
-        seed: Of the drawn scene.
+        seed: Seed of the drawn scene.
         drawn: Its side in pixels, where the image is larger.
     """
     pixels = draw_scene(min(size, drawn), seed, 0)[0]

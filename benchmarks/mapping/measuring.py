@@ -21,10 +21,10 @@ class Cell(NamedTuple):
     Args:
         side: One of the sides.
         source: The image.
-        out: Where its map goes.
+        out: Path of its map.
         window: Side of the windows in pixels.
         overlap: Share that neighbouring windows have in common.
-        blend: Of our side.
+        blend: Blending of our side.
     """
 
     side: str
@@ -46,8 +46,8 @@ def measure(cell: Cell, files: tuple[str, str], device: str, threads: int) -> di
     """Measure in this process, after one window to warm up.
 
     Returns:
-        ``wall`` and ``cpu`` seconds, ``model wall`` of the model alone, ``windows``, and ``peak``, the bytes beyond
-        what was resident before (on a GPU those allocated there).
+        ``wall`` and ``cpu`` seconds, ``model wall`` of the model alone, number of ``windows``, and ``peak``, the bytes
+        beyond those resident before (on a GPU, beyond those allocated before).
     """
     from .sides import build
 
@@ -81,7 +81,7 @@ def measure(cell: Cell, files: tuple[str, str], device: str, threads: int) -> di
 
 
 def reset_peak(device: str) -> int:
-    """Let the peak of memory start anew, and return what is taken now, in bytes."""
+    """Let the peak of memory start anew, and return the memory in use now, in bytes."""
     gc.collect()
     if device == 'cuda':
         torch.cuda.reset_peak_memory_stats()
@@ -95,7 +95,7 @@ def reset_peak(device: str) -> int:
 
 
 def peak_bytes(device: str) -> int:
-    """The peak of memory since the last reset, in bytes; 0 where the system does not tell."""
+    """Return the peak of memory since the last reset, in bytes; 0 where the system does not know it."""
     if device == 'cuda':
         return torch.cuda.max_memory_allocated()
     if not STATUS.exists():

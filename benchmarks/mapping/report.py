@@ -1,4 +1,4 @@
-"""Tables of what was measured, and which goals it meets."""
+"""Tables of the measurements, and the goals that they meet."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,18 +18,18 @@ class Setting(NamedTuple):
     overlap: float
 
 
-Found = Mapping[tuple[Setting, str], dict]  # what benchmarks.mapping.measuring gives
+Found = Mapping[tuple[Setting, str], dict]  # results of benchmarks.mapping.measuring
 Same = Mapping[tuple[Setting, str], float]  # share of pixels with the class of slide mode
 
 
 def speed_table(found: Found, same: Same) -> Table:
-    """Megapixels per second, windows, memory and agreement with slide mode."""
+    """Tabulate megapixels per second, windows, memory and agreement with slide mode."""
     table = Table(
         'image',
         'overlap',
         'side',
         'windows',
-        'MP a CPU s',
+        'MP per CPU s',
         'MP per second',
         f'of {SLIDE}, CPU',
         'time in the model',
@@ -58,24 +58,24 @@ def speed_table(found: Found, same: Same) -> Table:
 def speed_ratio(
     found: Mapping[tuple[Setting, str], dict], setting: Setting, side: str, other: str = SLIDE
 ) -> float | None:
-    """How many times as fast as another side, by CPU time."""
+    """Return the speed relative to another side, by CPU time."""
     base = found.get((setting, other))
     return base and base['cpu'] / found[setting, side]['cpu']
 
 
 def model_share(cell: dict) -> float:
-    """Share of the time, by the clock on the wall, in which the model worked."""
+    """Return the share of the wall-clock time in which the model worked."""
     return cell['model wall'] / cell['wall']
 
 
 def needed_windows(size: int, window: int, overlap: float) -> int:
-    """The fewest windows that cover a square image at this stride."""
+    """Count the fewest windows that cover a square image at this stride."""
     stride = round(window * (1 - overlap))
     return (1 + -(-max(0, size - window) // stride)) ** 2
 
 
 def goals(found: Found, same: Same, window: int) -> list[str]:
-    """One line a goal: met or missed, and the number; those of settings that were not measured are left out."""
+    """Return one line per goal of a measured setting: met or missed, and the number."""
     lines = []
     ours = {setting: cell for (setting, side), cell in found.items() if side == OURS}
     if ours:
@@ -103,7 +103,7 @@ def _line(name: str, met: bool, measured: str, wanted: str) -> str:
 
 
 def seam_table(shares: Mapping[tuple[str, float], float], size: int) -> Table:
-    """Pixels whose class is another one than with the whole image at once."""
+    """Tabulate the pixels whose class differs from that of the whole image at once."""
     table = Table('blend', 'overlap', 'other class than at once', title=f'seams, {size} pixels square')
     for (blend, overlap), share in shares.items():
         table.add_row(blend, f'{overlap:.0%}', f'{share:.2%}')
@@ -111,7 +111,7 @@ def seam_table(shares: Mapping[tuple[str, float], float], size: int) -> Table:
 
 
 def memory_table(peaks: Mapping[int, dict], window: int) -> Table:
-    """Peak resident memory against the size of the image."""
+    """Tabulate peak resident memory against the size of the image."""
     table = Table('image', 'all, MiB', 'beyond the start, MiB', 's', title=f'memory, windows of {window}, 50 % overlap')
     for size, cell in peaks.items():
         row = (cell['peak'] / MEBI, cell['extra'] / MEBI, cell['wall'])

@@ -21,7 +21,7 @@ Run = Callable[[Path, Path], None]  # from the image to the map
 
 
 def build(side: str, files: tuple[str, str], device: str, window: int, overlap: float, blend: str) -> tuple:
-    """A model, loaded by the same code for all, and what maps with it.
+    """Load a model, by the same code for all sides, and return it with a function that maps.
 
     Returns:
         The mmseg model, whose ``encode_decode`` is the work that every side must do, and a function from image to map.
@@ -50,7 +50,7 @@ def _ours(segmenter: TorchSegmenter, options: MapOptions) -> Run:
 
 
 def _whole_image(model: torch.nn.Module) -> Run:
-    """The image as one tensor through ``test_step``: slide mode, or everything at once."""
+    """Map an image as one tensor through ``test_step``: in slide mode, or all at once."""
 
     def run(source: Path, out: Path) -> None:
         with rasterio.open(source) as raster:
@@ -66,7 +66,7 @@ def _whole_image(model: torch.nn.Module) -> Run:
 
 
 class RasterioImage(RSImage):
-    """mmseg's image, with rasterio in the place of GDAL's Python bindings, which few environments have."""
+    """mmseg's image, with rasterio instead of GDAL's Python bindings, which few environments have."""
 
     def __init__(self, path: Path) -> None:
         self.dataset = rasterio.open(path)
@@ -74,12 +74,12 @@ class RasterioImage(RSImage):
         self.grids = []
 
     def read(self, grid: list) -> np.ndarray:
-        """Pixels of a window, (H, W, bands), blue first."""
+        """Read the pixels of a window, (H, W, bands), blue first."""
         window = rasterio.windows.Window(*grid[:4])
         return np.ascontiguousarray(np.moveaxis(self.dataset.read(window=window)[::-1], 0, -1))
 
     def create_seg_map(self, output_path: str) -> 'RasterioImage':
-        """The map, open for writing; band by band as theirs."""
+        """Open the map for writing, band by band like theirs."""
         made = RasterioImage.__new__(RasterioImage)
         made.dataset = rasterio.open(output_path, 'w', **self.dataset.profile | {'count': 1})
         made.band_list = [_Band(made.dataset)]

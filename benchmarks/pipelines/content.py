@@ -11,7 +11,7 @@ STORAGES = ('PNG', 'JPEG', 'packed')
 
 
 def make_patch(generator: np.random.Generator, size: int) -> np.ndarray:
-    """Octaves of coloured noise, each weaker than the coarser one, (size, size, 3) uint8."""
+    """Draw octaves of coloured noise, each weaker than the coarser one, (size, size, 3) uint8."""
     patch = np.full((size, size, 3), 118.0, np.float32)
     for side, strength in ((4, 30), (16, 22), (64, 14), (size, 5)):
         noise = generator.normal(0, strength, (side, side, 3)).astype(np.float32)

@@ -12,24 +12,24 @@ from projects.false.datasets.seeding import SeededSampler
 
 
 def one_thread(worker: int) -> None:
-    """As MMEngine's runner starts workers; PyTorch is single-threaded there anyway."""
+    """Let OpenCV use one thread, as MMEngine's runner does; PyTorch uses one in workers anyway."""
     cv2.setNumThreads(0)
 
 
 def stamped(samples: list) -> tuple[Any, float]:
-    """A batch, and the CPU time that its worker has used so far, all threads together."""
+    """Return a batch, and the CPU time of all threads of its worker so far."""
     return default_collate(samples), time.process_time()
 
 
 def dropped(samples: list) -> tuple[None, float]:
-    """The same without the batch."""
+    """Return the same without the batch."""
     return None, time.process_time()
 
 
 def loader(
     dataset: Dataset, batch: int, workers: int, pin_memory: bool = False, collate: Callable = stamped
 ) -> DataLoader:
-    """An endless loader of shuffled samples, the same for every side; gives pairs as :func:`stamped` does."""
+    """Make an endless loader of shuffled samples, the same for every side, which yields pairs of :func:`stamped`."""
     return DataLoader(
         dataset,
         batch,
@@ -43,10 +43,10 @@ def loader(
 
 
 def worker_cpu(dataset: Dataset, batch: int, batches: int, collate: Callable = dropped) -> float:
-    """CPU seconds a view of one worker: reading, views, packing. The first batch is left out.
+    """Return one worker's CPU seconds per view for reading, views and packing, without the first batch.
 
-    CPU time is that of a core that does nothing else, so that other load on the machine matters little. With
-    ``collate=stamped`` making a batch and handing it over count, too; they take the same on every side.
+    CPU time depends little on other load on the machine. With ``collate=stamped`` it includes making a batch and
+    handing it over, which take the same on every side.
     """
     batches_of_one = loader(dataset, batch, 1, collate=collate)
     stamps = [stamp for _, (_, stamp) in zip(range(batches + 1), batches_of_one, strict=False)]
@@ -54,9 +54,9 @@ def worker_cpu(dataset: Dataset, batch: int, batches: int, collate: Callable = d
 
 
 def loader_rate(dataset: Dataset, batch: int, batches: int, workers: int) -> float:
-    """Views per second, by the clock on the wall, that a training process gets from its loader.
+    """Return the views per second of wall-clock time that a training process gets from its loader.
 
-    The first batches, one a worker and those in the queue, are left out.
+    The first batches, one per worker and those in the queue, are left out.
     """
     ahead = 3 * workers
     batches = max(batches, 2 * ahead)

@@ -1,4 +1,4 @@
-"""Tables of what was measured, and which goals it meets."""
+"""Tables of the measurements, and the goals that they meet."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ CELL = tuple[str, str]  # side and storage
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median and range."""
+    """Format median and range."""
     digits = 0 if statistics.median(values) >= 100 else 1
     low, middle, high = (f'{value:,.{digits}f}' for value in (min(values), statistics.median(values), max(values)))
     return f'{middle} ({low} to {high})'
 
 
 def ratio(values: Sequence[float], other: Sequence[float]) -> float:
-    """Median over the rounds of how many times as fast; the sides of a round were measured close together."""
+    """Return the relative speed, median over the rounds; the sides of a round were measured close together."""
     return statistics.median(a / b for a, b in zip(values, other, strict=True))
 
 
 def loading_table(title: str, rates: Mapping[CELL, list[float]], baseline: CELL) -> Table:
-    """Views per second of every side and storage."""
+    """Tabulate views per second of every side and storage."""
     table = Table('side', 'stored as', 'views/s', f'of {" from ".join(baseline)}', title=title)
     for (side, storage), values in rates.items():
         table.add_row(side, storage, spread(values), f'{ratio(values, rates[baseline]):.1f}x')
@@ -32,7 +32,7 @@ def loading_table(title: str, rates: Mapping[CELL, list[float]], baseline: CELL)
 
 
 def training_table(rates: Mapping[tuple[str, str], list[tuple[float, float]]]) -> Table:
-    """Images per second of both sides: pipeline, model, both."""
+    """Tabulate images per second of both sides: pipeline, model, both."""
     table = Table('side', 'what', 'images/s', 'of theirs', 'images a CPU second', 'of theirs', title='training')
     for (side, what), pairs in rates.items():
         row = [side, what]
@@ -43,13 +43,13 @@ def training_table(rates: Mapping[tuple[str, str], list[tuple[float, float]]]) -
 
 
 def goal(name: str, found: float, wanted: float) -> str:
-    """One line: met or missed, and the number."""
+    """Format a goal: met or missed, and the number."""
     share = '' if found >= wanted else f', {100 * (1 - found / wanted):.0f} % short'
     return f'{"met   " if found >= wanted else "MISSED"} {name}: {found:.2f}, goal at least {wanted:g}{share}'
 
 
 def loading_goals(cpu: Mapping[CELL, list[float]]) -> list[str]:
-    """Packed against stock, whichever of its own storages is faster, and from packed as well."""
+    """Compare packed patches with stock from each of its storages, and from packed patches as well."""
     if not {(STOCK, 'JPEG'), (LOADER, 'packed'), (DEVICE, 'packed')} <= cpu.keys():
         return []
     lines = []
@@ -62,7 +62,7 @@ def loading_goals(cpu: Mapping[CELL, list[float]]) -> list[str]:
 
 
 def training_goals(rates: Mapping[tuple[str, str], list[tuple[float, float]]], device: str) -> list[str]:
-    """Against mmpretrain; on a GPU also against our own speed with a batch that stays the same."""
+    """Compare with mmpretrain, and on a GPU with our own speed on one and the same batch."""
     columns = {key: list(zip(*pairs, strict=True)) for key, pairs in rates.items()}
     lines = []
     for place, unit in enumerate(('images/s', 'images a CPU second')):

@@ -17,12 +17,12 @@ from torchvision.transforms import v2
 from projects.false.datasets import UnlabelledPatches
 from projects.false.patch_folder.packed import PackedPatches
 
-JITTER = (0.8, 0.8, 0.8, 0.2)  # and crop scale, probabilities and sigma: as released, the defaults everywhere here
+JITTER = (0.8, 0.8, 0.8, 0.2)  # as released; so are crop scale, probabilities and sigma, the defaults of all sides
 STOCK, TORCHVISION, LOADER, DEVICE = 'mmpretrain stock', 'torchvision v2', 'loader path', 'device path'
 
 
 class Mapped(Dataset):
-    """A function of the number of a sample, as a data set."""
+    """A data set made of a function of the sample's number."""
 
     def __init__(self, count: int, make: Callable[[int], object]) -> None:
         self.count, self.make = count, make
@@ -35,7 +35,7 @@ class Mapped(Dataset):
 
 
 def ours(content: Path, storage: str, color_on: str, **views) -> BaseDataset:
-    """This project's data set: two views by ``ContrastiveViews``."""
+    """Build this project's data set: two views by ``ContrastiveViews``."""
     packed = storage == 'packed'
     pipeline = [
         dict(type='LoadPatch'),
@@ -47,7 +47,7 @@ def ours(content: Path, storage: str, color_on: str, **views) -> BaseDataset:
 
 
 def stock_view(size: int, scale: tuple[float, float] = (0.08, 1.0), jitter: tuple[float, ...] = JITTER) -> list[dict]:
-    """The view of mmpretrain's configs/_base_/datasets/imagenet_bs32_simclr.py."""
+    """Return the view of mmpretrain's configs/_base_/datasets/imagenet_bs32_simclr.py."""
     names = ('brightness', 'contrast', 'saturation', 'hue')
     return [
         dict(type='RandomResizedCrop', scale=size, crop_ratio_range=scale, backend='pillow'),
@@ -63,7 +63,7 @@ def stock_view(size: int, scale: tuple[float, float] = (0.08, 1.0), jitter: tupl
 
 
 def stock(content: Path, storage: str, view: list[dict]) -> Dataset:
-    """mmpretrain's pipeline; from packed patches, which mmpretrain cannot read, without its step that reads files."""
+    """Build mmpretrain's pipeline; packed patches, which mmpretrain cannot read, skip its step that reads files."""
     two_views = [dict(type='MultiView', num_views=2, transforms=[view]), dict(type='PackInputs')]
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         if storage != 'packed':
@@ -87,7 +87,7 @@ def stock(content: Path, storage: str, view: list[dict]) -> Dataset:
 
 
 def torchvision(content: Path, storage: str, size: int) -> Dataset:
-    """torchvision's transforms, on uint8 tensors, drawn for every view."""
+    """Build torchvision's transforms on uint8 tensors, drawn for every view."""
     steps = v2.Compose(
         [
             v2.RandomResizedCrop(size, antialias=True),
@@ -120,7 +120,7 @@ def torchvision(content: Path, storage: str, size: int) -> Dataset:
 
 
 def build(side: str, content: Path, storage: str, size: int) -> Dataset:
-    """One side with the released views of ``size`` pixels."""
+    """Build one side with the released views of ``size`` pixels."""
     if side == STOCK:
         return stock(content, storage, stock_view(size))
     if side == TORCHVISION:

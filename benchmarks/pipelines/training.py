@@ -26,10 +26,10 @@ class TrainingSide:
     Args:
         model: An MMEngine model.
         optim_wrapper: Config of its optimizer wrapper.
-        dataset: Two views a sample.
+        dataset: Data set of two views per sample.
         batch: Images per step.
-        workers: Of the loader.
-        device: To train on.
+        workers: Workers of the loader.
+        device: Device to train on.
     """
 
     def __init__(self, model: nn.Module, optim_wrapper: dict, dataset: Dataset, batch: int, workers: int, device: str):
@@ -48,7 +48,7 @@ class TrainingSide:
             torch.cuda.synchronize()
 
     def model_only(self, steps: int) -> tuple[float, float]:
-        """Images per second by the wall clock and by CPU time, with one and the same batch in every step."""
+        """Return images per second of wall-clock time and of CPU time, with the same batch in every step."""
         wall, cpu = time.perf_counter(), time.process_time()
         for _ in range(steps):
             self._step(self.fixed)
@@ -56,7 +56,7 @@ class TrainingSide:
         return images / (time.perf_counter() - wall), images / (time.process_time() - cpu)
 
     def fed(self, steps: int, train: bool) -> tuple[float, float]:
-        """The same with batches from the loader, trained on or only taken; CPU time is that of both processes.
+        """Return the same with batches from the loader, trained on or only taken; CPU time is that of both processes.
 
         The batches that the worker has ready at the start are left out.
         """
@@ -73,7 +73,7 @@ class TrainingSide:
 
 
 def build_theirs(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:
-    """mmpretrain's SimCLR on ResNet-18 in float32, as it comes; the optimizer of our recipe: that is not compared."""
+    """Build mmpretrain's SimCLR on ResNet-18 in float32, with the optimizer of our recipe, which is not compared."""
     config = dict(
         type='SimCLR',
         data_preprocessor=dict(
@@ -101,7 +101,7 @@ def build_theirs(content: Path, storage: str, size: int, batch: int, workers: in
 
 
 def build_ours(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:
-    """The recipe: FALSE loss, channels-last, bfloat16; released views, so that both sides load the same."""
+    """Build the recipe: FALSE loss, channels-last, bfloat16; released views, so that both sides load the same."""
     config = Config.fromfile(RECIPE)
     import_modules_from_strings(**config.custom_imports)
     dataset = ours(content, storage, 'device' if device == 'cuda' else 'loader', size=size)

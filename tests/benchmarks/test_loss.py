@@ -1,4 +1,4 @@
-"""python -m benchmarks.loss, small. What it times is checked, no time is."""
+"""python -m benchmarks.loss, small. Results are checked, times are not."""
 
 import json
 import os

@@ -5,7 +5,7 @@ import re
 from benchmarks.near_duplicates import CHANGES, main
 
 
-def test_table_has_a_row_a_change(patches, capsys):
+def test_table_has_a_row_per_change(patches, capsys):
     main([str(patches('mbrsc', 64)), '--patches', '2'])
     text = capsys.readouterr().out
     assert all(title in text for title in CHANGES)

@@ -22,7 +22,7 @@ def test_table_has_both_forms(capsys, monkeypatch):
     assert len(opened.strip('│ ').split('│')) == 5
 
 
-def test_sparse_patches_are_read_as_any(tmp_path, capsys):
+def test_sparse_patches_are_read_like_others(tmp_path, capsys):
     make_sparse(tmp_path, 300, 8)
     main(['--measure', json.dumps([str(tmp_path), True, 'splits/pretrain.txt', True])])
     found = json.loads(capsys.readouterr().out)

@@ -20,7 +20,7 @@ def test_sides_are_what_a_user_types():
 
 
 @pytest.mark.slow
-def test_table_has_a_row_a_side(capsys):
+def test_table_has_a_row_per_side(capsys):
     main([*SMALL, 'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False'])
     text = capsys.readouterr().out
     assert '1.00x' in text
@@ -34,6 +34,6 @@ def test_batch_that_cannot_be_shared():
 
 
 @pytest.mark.slow
-def test_failing_side_says_why():
+def test_failing_side_shows_its_error():
     with pytest.raises(SystemExit, match='1 processes ended with status 2'):
         main([*SMALL, 'model.head.loss.temperature=-1', '--processes', '1'])

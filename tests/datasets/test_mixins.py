@@ -33,12 +33,12 @@ def epoch(data, workers):
     return [*DataLoader(data, 2, sampler=sampler, num_workers=workers, collate_fn=pseudo_collate)]
 
 
-def test_the_first_one_stops_by_default(root):
+def test_the_first_unreadable_image_stops_by_default(root):
     with pytest.raises(InputError, match=r'_0_192.png: file is cut off \(200 bytes\); copy or download it again$'):
         data_set(root, 0)[2]
 
 
-def test_the_next_one_stands_in_and_the_path_is_reported_once(root, monkeypatch):
+def test_the_next_image_stands_in_and_the_path_is_reported_once(root, monkeypatch):
     warnings = []
     monkeypatch.setattr(unreadable, 'print_log', lambda text, logger, level: warnings.append((text, level)))
     data = data_set(root, 2)
@@ -54,7 +54,7 @@ def test_the_next_one_stands_in_and_the_path_is_reported_once(root, monkeypatch)
     assert '_0_64.png' in texts[1]
 
 
-def test_after_the_last_comes_the_first(root):
+def test_the_first_image_stands_in_for_the_last(root):
     path = max((root / 'images').iterdir())
     path.write_bytes(b'')
     assert data_set(root, 1)[7]['sample_idx'] == 0

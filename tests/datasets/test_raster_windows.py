@@ -33,7 +33,7 @@ def write(path, pixels, **profile):
 
 @pytest.fixture
 def pixels():
-    """Every pixel tells where it is: rows in the first band, columns in the second."""
+    """Pixels that encode their position: the row in the first band, the column in the second."""
     rows, cols = np.mgrid[:100, :130].astype(np.uint8)
     return np.stack([rows + 1, cols + 1, np.full_like(rows, 7)])
 

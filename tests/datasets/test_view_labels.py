@@ -11,7 +11,7 @@ from projects.false.datasets.views.views import ContrastiveViews, resize
 
 @pytest.fixture
 def patch(tmp_path):
-    """``patch(name, mask)`` writes both files and gives what a data set says of the patch."""
+    """``patch(name, mask)`` writes both files and returns the data set's entry of the patch."""
 
     def make(name, mask):
         for kind, pixels in (('images', np.zeros((8, 8, 3), np.uint8)), ('masks', mask)):

@@ -1,4 +1,4 @@
-"""The blender gives the same as sums over the whole image."""
+"""The blender gives the same result as sums over the whole image."""
 
 import numpy as np
 import pytest
@@ -67,6 +67,6 @@ def test_windows_may_be_left_out():
     assert (classes[24:32] == expected[24:32]).all()
 
 
-def test_what_is_kept_depends_on_the_width_only():
+def test_carried_sums_depend_on_the_width_only():
     low, tall = (Blender(WindowPlan(height, 500, 32, 0.5), 4, 'cpu') for height in (64, 64_000))
     assert low._carried.shape == tall._carried.shape == (4, 16, 500)

@@ -59,7 +59,7 @@ def test_missing_rows_are_an_error(tmp_path, rows):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_does_not_read_back_is_not_kept(tmp_path, rows):
+def test_a_file_that_does_not_read_back_is_not_kept(tmp_path, rows):
     def spoilt():
         with map_file(tmp_path / 'map.tif', HEIGHT, WIDTH, {}, {}) as file:
             file.write(rows)

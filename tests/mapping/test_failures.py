@@ -87,7 +87,7 @@ def test_a_file_that_is_cut_off(make_raster, tmp_path):
     assert finished(tmp_path / 'out') == []
 
 
-def test_what_was_there_stays_when_the_new_map_fails(make_raster, tmp_path):
+def test_the_old_map_stays_when_the_new_one_fails(make_raster, tmp_path):
     source = make_raster(checkerboard(300, 400), compress='deflate', blockysize=16)
     (mapped,) = map_all(source, tmp_path / 'out')
     before = mapped.path.read_bytes()
@@ -158,7 +158,7 @@ def test_the_output_cannot_be_written(make_raster, tmp_path):
     with pytest.raises(InputError, match='file: cannot be made'):
         map_all(source, tmp_path / 'file')
     with pytest.raises(InputError, match=r'(cannot be made|cannot be written)'):
-        map_all(source, '/proc/maps_of_land')  # a file system that refuses, whoever asks
+        map_all(source, '/proc/maps_of_land')  # a file system that refuses every user
 
 
 def test_an_output_inside_the_input_folder_is_refused(make_raster, tmp_path):
@@ -185,7 +185,7 @@ def test_options_out_of_range(make_raster, tmp_path, options, message):
         map_all(source, tmp_path / 'out', **options)
 
 
-def test_inputs_that_are_none(tmp_path):
+def test_unusable_inputs(tmp_path):
     (tmp_path / 'empty').mkdir()
     (tmp_path / 'cut.jpg').write_bytes(cv2.imencode('.jpg', checkerboard(90, 90)[0])[1].tobytes()[:-300])
     (tmp_path / 'notes.txt').write_text('x')

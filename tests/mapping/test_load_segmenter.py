@@ -1,4 +1,4 @@
-"""A loaded segmenter gives the answers of its model, with everything that makes it faster."""
+"""A loaded segmenter gives the answers of its model, although it is faster."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def smooth_noise(height, width):
     )
 
 
-def test_what_it_knows(fine_tuned):
+def test_facts_of_the_model(fine_tuned):
     segmenter = load_segmenter(*map(str, fine_tuned))
     assert segmenter.palette.classes == ('building', 'land', 'road', 'vegetation', 'water')
     assert segmenter.palette.colors[0] == (60, 16, 152)
@@ -70,14 +70,14 @@ def test_uniform_blend_is_slide_mode(fine_tuned, make_raster, tmp_path):
     assert len(np.unique(classes)) > 2
 
 
-def test_threads_do_not_change_the_map_and_the_batch_size_hardly(fine_tuned, make_raster, tmp_path):
+def test_threads_do_not_change_the_map_and_the_batch_size_hardly_does(fine_tuned, make_raster, tmp_path):
     segmenter, source, maps = load_segmenter(*map(str, fine_tuned)), make_raster(smooth_noise(110, 130)), {}
     for batch_size, threads in ((1, 1), (3, 1), (3, 2), (64, 4)):
         options = MapOptions(batch_size=batch_size, threads=threads)
         (mapped,) = map_rasters(segmenter, [source], tmp_path / f'{batch_size}_{threads}', options)
         maps[batch_size, threads] = mapped.path
     assert maps[3, 1].read_bytes() == maps[3, 2].read_bytes()
-    # A processor may round otherwise in a batch of another size: that decides between classes that are all but equal.
+    # Rounding may depend on the size of a batch, and decides between classes that are almost equal.
     first, *others = (rasterio.open(path).read(1) for path in maps.values())
     assert all((other == first).mean() > 0.9995 for other in others)
 

@@ -119,19 +119,19 @@ def test_nodata_stays_nodata_and_costs_nothing(make_raster, tmp_path):
     pixels = checkerboard(200, 200) // 2 + 100
     pixels[:, 64:150] = 0
     pixels[:, :, 190:] = 0
-    pixels[1, 5, 5] = 0  # in one band is data, as in training
+    pixels[1, 5, 5] = 0  # nodata in one band is data, as in training
     segmenter = ColourThreshold()
     mapped, classes = map_one(make_raster(pixels, nodata=0), tmp_path / 'out', segmenter, confidence=True)
     expected = np.where((pixels == 0).all(axis=0), 255, expected_classes(pixels[0]))
     assert (classes == expected).all()
-    assert mapped.skipped == 4 * 12  # of windows from rows 64, 80, 96 and 112 on, which end by row 144
+    assert mapped.skipped == 4 * 12  # the rows of windows at 64, 80, 96 and 112, which end by row 144
     assert mapped.windows == 12 * 12 - mapped.skipped == sum(segmenter.batches)
     with rasterio.open(tmp_path / 'out' / 'scene_confidence.tif') as raster:
         confidence = raster.read(1)
     assert ((confidence == 255) == (expected == 255)).all()
 
 
-def test_nothing_but_nodata(make_raster, tmp_path):
+def test_an_image_without_data(make_raster, tmp_path):
     segmenter = ColourThreshold()
     mapped, classes = map_one(make_raster(np.zeros((3, 70, 90), np.uint8), nodata=0), tmp_path / 'out', segmenter)
     assert (classes == 255).all()
@@ -187,7 +187,7 @@ def test_bands(make_raster, tmp_path):
         map_one(source, tmp_path / 'none', bands=[1, 2])
 
 
-def test_an_alpha_band_says_where_there_is_no_data(make_raster, tmp_path):
+def test_an_alpha_band_marks_nodata(make_raster, tmp_path):
     pixels = np.concatenate([checkerboard(40, 40), np.full((1, 40, 40), 255, np.uint8)])
     pixels[3, :9] = 0
     _, classes = map_one(make_raster(pixels, photometric='rgb', alpha='yes'), tmp_path / 'out')

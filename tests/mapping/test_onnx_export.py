@@ -42,7 +42,7 @@ def test_the_file_agrees_with_the_model_at_other_numbers_of_windows(exported):
         torch.testing.assert_close(torch.from_numpy(file(windows)), segmenter(windows), atol=1e-4, rtol=1e-4)
 
 
-def test_the_file_knows_what_mapping_needs(exported):
+def test_the_file_holds_what_mapping_needs(exported):
     segmenter, path, _ = exported
     file = OnnxSegmenter(path)
     assert (file.palette, file.bands, file.window) == (segmenter.palette, 4, 70)
@@ -74,7 +74,7 @@ def test_a_file_that_disagrees_is_not_kept(exported, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_that_are_none(exported, tmp_path):
+def test_unusable_files_and_devices(exported, tmp_path):
     _, path, _ = exported
     (tmp_path / 'text.onnx').write_text('text')
     plain = onnx.load(path)
@@ -89,7 +89,7 @@ def test_files_that_are_none(exported, tmp_path):
 
 @pytest.mark.parametrize('bins', [1, 2, 3, 6, (2, 5)])
 @pytest.mark.parametrize('size', [(1, 1), (2, 3), (4, 4), (7, 12), (16, 5)])
-def test_it_is_adaptive_average_pooling(size, bins):
+def test_averaging_pool_is_adaptive_average_pooling(size, bins):
     features = torch.randn(2, 3, *size, dtype=torch.float64)
     pair = bins if isinstance(bins, tuple) else (bins, bins)
     torch.testing.assert_close(AveragingPool(pair)(features), nn.AdaptiveAvgPool2d(bins)(features))

@@ -1,4 +1,4 @@
-"""The rooms of projects/false import one way, and their modules are few and deep."""
+"""The packages of projects/false import one way, and their modules are few and deep."""
 
 import ast
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ import pytest
 from tests.helpers.tools import REPOSITORY
 
 PACKAGE = 'projects.false'
-# From the bottom up: a room imports from itself and from lower levels. The tools stand above all of them.
+# From the bottom up: a package imports from itself and from lower levels. The tools stand above all of them.
 LEVELS = [
     {'common'},
     {'imagery', 'losses'},
@@ -21,7 +21,7 @@ LEVELS = [
     {'engine', 'label_audit'},
     {'evaluation', 'mapping', 'pair_audit', 'experiments'},
 ]
-LEVEL_OF = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 ALONE = {'doctor'}  # runs where nothing else can be imported
 FRAMEWORKS = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'mmseg'}
 WITHOUT_FRAMEWORKS = {'common', 'imagery', 'patch_folder', 'converters'}
@@ -52,7 +52,7 @@ ONE_IMPORTER = {
 
 @cache
 def modules():
-    """Name below the package -> path; ``''`` is the package itself."""
+    """Name below projects.false -> path; ``''`` is projects.false itself."""
     root = REPOSITORY / 'projects' / 'false'
     found = {}
     for path in sorted(root.rglob('*.py')):
@@ -86,14 +86,14 @@ def _imported(tree, name, path):
 
 
 def own_imports():
-    """Pairs of modules of the package, importer first."""
+    """Pairs of modules of projects.false, importer first."""
     for name, found in imports().items():
         for full in found:
             if full == PACKAGE or full.startswith(f'{PACKAGE}.'):
                 yield name, full.removeprefix(PACKAGE).removeprefix('.')
 
 
-def room_of(name):
+def package_of(name):
     return name.split('.')[0]
 
 
@@ -102,28 +102,28 @@ def real_modules():
     return {name: path for name, path in modules().items() if path.name != '__init__.py'}
 
 
-def test_every_room_has_its_level():
-    rooms = {path.parent.name for path in (REPOSITORY / 'projects' / 'false').glob('*/__init__.py')}
-    assert rooms == LEVEL_OF.keys() | ALONE
+def test_every_package_has_its_level():
+    packages = {path.parent.name for path in (REPOSITORY / 'projects' / 'false').glob('*/__init__.py')}
+    assert packages == LEVEL_OF.keys() | ALONE
 
 
-def test_rooms_import_downwards_only():
+def test_packages_import_downwards_only():
     wrong = [
         f'{name} imports {other}'
         for name, other in own_imports()
-        if room_of(name) in LEVEL_OF
-        and room_of(other) != room_of(name)
-        and LEVEL_OF.get(room_of(other), len(LEVELS)) >= LEVEL_OF[room_of(name)]
+        if package_of(name) in LEVEL_OF
+        and package_of(other) != package_of(name)
+        and LEVEL_OF.get(package_of(other), len(LEVELS)) >= LEVEL_OF[package_of(name)]
         and other not in MOVED
     ]
     assert wrong == []
 
 
 def test_the_doctor_stands_alone():
-    assert [pair for pair in own_imports() if (room_of(pair[0]) in ALONE) != (room_of(pair[1]) in ALONE)] == []
+    assert [pair for pair in own_imports() if (package_of(pair[0]) in ALONE) != (package_of(pair[1]) in ALONE)] == []
 
 
-def test_no_module_imports_itself_by_a_detour():
+def test_no_module_imports_itself_indirectly():
     graph = defaultdict(set)
     for name, other in own_imports():
         graph[name].add(other)
@@ -133,11 +133,11 @@ def test_no_module_imports_itself_by_a_detour():
         pytest.fail(' -> '.join(error.args[1]))
 
 
-def test_rooms_for_data_need_no_framework():
+def test_packages_for_data_need_no_framework():
     wrong = {
         name: sorted(used)
         for name, found in imports().items()
-        if room_of(name) in WITHOUT_FRAMEWORKS | ALONE and name not in FRAMEWORK_ALLOWED
+        if package_of(name) in WITHOUT_FRAMEWORKS | ALONE and name not in FRAMEWORK_ALLOWED
         and (used := {full.split('.')[0] for full in found} & FRAMEWORKS)
     }  # fmt: skip
     assert wrong == {}
@@ -164,7 +164,7 @@ def test_modules_are_few_and_deep():
     assert max(lines) <= 350
 
 
-def test_a_module_with_one_importer_has_a_reason_to_be_one():
+def test_a_module_with_one_importer_has_a_reason_to_be_separate():
     importers = defaultdict(set)
     for name, other in own_imports():
         importers[other].add(name)

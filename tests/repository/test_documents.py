@@ -1,4 +1,4 @@
-"""What the documents point at is there: links, headings, files, modules, packages."""
+"""Links, headings, files, modules and packages that the documents name exist."""
 
 import re
 
@@ -51,7 +51,7 @@ def test_files_named_in_text_and_commands_exist(document):
     assert [file for file in sorted(files) if not (ROOT / file).exists()] == []
 
 
-def test_the_readme_lists_the_packages_that_there_are():
+def test_the_readme_lists_the_existing_packages():
     readme = (ROOT / 'README.md').read_text()
     listed = re.findall(r'^ {6}(\w+)/ ', readme.split('## Where things are')[1], re.MULTILINE)
     there = [path.parent.name for path in (ROOT / 'projects' / 'false').glob('*/__init__.py')]

@@ -119,7 +119,7 @@ def files_of(folder):
 
 @pytest.mark.slow
 def test_mim_finds_recipes_and_tools_in_a_wheel(tmp_path):
-    """Built from a copy, unpacked beside this environment: what a plain `pip install` of the project leaves."""
+    """Built from a copy and unpacked beside this environment, as a plain `pip install` would do."""
     source, site = tmp_path / 'source', tmp_path / 'site'
     source.mkdir()
     for folder in ('configs', 'projects', 'tools'):

@@ -1,4 +1,4 @@
-"""Modules under their old names: for one release they warn and give what they gave."""
+"""Modules under their old names: for one release they warn and work as before."""
 
 import subprocess
 import sys

@@ -102,7 +102,7 @@ def test_pre_commit_uses_the_pinned_ruff():
 
 
 def make(*arguments):
-    # without the variables by which an outer make would talk to this one, such as that of `make test`
+    # without the variables that an outer make, such as that of `make test`, passes to this one
     kept = {key: value for key, value in os.environ.items() if not key.startswith('MAKE') and key != 'MFLAGS'}
     return subprocess.run(['make', *arguments], cwd=ROOT, env=kept, capture_output=True, text=True, timeout=600)
 
@@ -117,8 +117,8 @@ def test_make_knows_its_targets(target, tmp_path):
     assert f'make {target} ' in make('help').stdout
 
 
-def test_setup_does_nothing_when_it_was_done(tmp_path):
-    """A stamp of these requirements that names this clone, and an interpreter that tells when it is called."""
+def test_setup_does_nothing_if_it_is_up_to_date(tmp_path):
+    """With a stamp of these requirements and this clone, and an interpreter that reports its calls."""
     python = tmp_path / 'bin' / 'python'
     python.parent.mkdir()
     python.write_text('#!/bin/sh\n[ "$*" = "-m pip --version" ] || { echo "called: $*"; exit 1; }\n')

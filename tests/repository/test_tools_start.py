@@ -108,7 +108,7 @@ def test_converters_that_run_are_all_of_them():
 
 
 def test_choices_are_those_of_the_modules_behind(capsys):
-    """Parsers list choices themselves, as the modules that know them are heavy."""
+    """Parsers list choices themselves, since the modules that define them are heavy."""
 
     def help_of(tool):
         with pytest.raises(SystemExit):

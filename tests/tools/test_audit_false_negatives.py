@@ -39,7 +39,7 @@ def checkpoint(tmp_path):
 
 
 def arguments(data, *checkpoints, recipe=RECIPE, options=(), **others):
-    """The command line, with ``--name value`` of others."""
+    """The command line, with ``--name value`` for others."""
     extra = [text for name, value in others.items() for text in (f'--{name}', str(value))]
     given = ['--batches', '3', *extra, '--cfg-options', *SMALL, *options]
     return list(map(str, [recipe, *checkpoints, '--data', data, *given]))

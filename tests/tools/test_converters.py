@@ -1,4 +1,4 @@
-"""The converters by their command lines: what they say about bad input, and that nothing half made is left."""
+"""The converters by their command lines: bad input is one line, and nothing half made is left."""
 
 import errno
 import os
@@ -92,7 +92,7 @@ def cut_off(path, make):
     return spoil
 
 
-POTSDAM_LABEL = 'in/top_potsdam_2_10_label.tif'  # unpacked beside its zip: it is taken instead of the member
+POTSDAM_LABEL = 'in/top_potsdam_2_10_label.tif'  # unpacked beside its zip, so that it is taken instead of the member
 BAD = {
     'no such source': ('potsdam', lambda d: None, [], r'in: no such folder or zip'),
     'no tiles': ('potsdam', rasters, [], r'no tile has both .*2_Ortho_RGB\.zip and 5_Labels_all\.zip'),

@@ -68,7 +68,7 @@ def children(pid):
 
 
 def ended(pid):
-    """Gone, or dead and not yet collected by the first process of this machine."""
+    """Gone, or dead and not yet collected by init."""
     try:
         return Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()[0] == 'Z'
     except OSError:
@@ -77,9 +77,9 @@ def ended(pid):
 
 @pytest.mark.slow
 def test_a_run_survives_the_death_of_its_processes_and_of_torchrun(patches, tmp_path):
-    """A process dies before the first checkpoint, one dies later, then torchrun itself; --resume goes on at once."""
+    """A process dies before the first checkpoint and one later, then torchrun; --resume goes on at once."""
     run, log = tmp_path / 'run', tmp_path / 'log.txt'
-    write_checkpoint(OLD, run / 'epoch_400.pth')  # an earlier run was here, longer than this one
+    write_checkpoint(OLD, run / 'epoch_400.pth')  # of an earlier run, longer than this one
     (run / 'last_checkpoint').write_text(f'{run}/epoch_400.pth')
     kept = {key: value for key, value in os.environ.items() if key not in FREE}
     command = [

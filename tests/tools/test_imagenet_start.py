@@ -1,4 +1,4 @@
-"""A row from ImageNet: a local file with weights of torchvision or timm starts a fine-tuning, or ends in one line."""
+"""Fine-tuning starts from a local ImageNet file of torchvision or timm, or ends with one line."""
 
 import pytest
 import timm

@@ -1,4 +1,4 @@
-"""tools/dist_*.sh with torchrun and tools/slurm_*.sh with a made srun: what reaches the tool, and how errors end."""
+"""tools/dist_*.sh with torchrun and tools/slurm_*.sh with a made srun: what reaches the tool, and the errors."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def shell(cwd, *command, **environment):
 
 @pytest.fixture
 def told(tmp_path):
-    """A tool that prints its arguments and surroundings as a line of JSON; fails at first if it is told to."""
+    """A tool that prints arguments and environment as a line of JSON; with --fail its first start fails."""
     path = tmp_path / 'told.py'
     path.write_text(
         'import json, os, sys\n'
@@ -100,7 +100,7 @@ def test_a_run_that_died_starts_again(told, tmp_path):
     first, second = sorted(lines(done), key=lambda line: line['TORCHELASTIC_RESTART_COUNT'])
     assert (first['TORCHELASTIC_RESTART_COUNT'], second['TORCHELASTIC_RESTART_COUNT']) == ('0', '1')
     assert first['OMP_NUM_THREADS'] == second['OMP_NUM_THREADS'] == '3'
-    # a store of its own: in the agent's the new processes would find the addresses of the dead ones
+    # not the store of the agent, in which the new processes would find the addresses of the dead ones
     assert first['TORCHELASTIC_USE_AGENT_STORE'] == second['TORCHELASTIC_USE_AGENT_STORE'] == 'False'
     assert first['MASTER_PORT'] != second['MASTER_PORT']
 
@@ -130,7 +130,7 @@ def test_two_machines(told, tmp_path, restarts):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(('script', 'more'), [('dist_train', []), ('dist_test', ['c.pth'])])
-def test_bad_input_is_said_once_and_at_the_end(script, more, tmp_path):
+def test_bad_input_is_reported_once_and_at_the_end(script, more, tmp_path):
     done = shell(tmp_path, TOOLS / f'{script}.sh', 'gone.py', *more, 2)
     assert done.returncode != 0
     assert [line for line in done.stderr.splitlines() if line.startswith('error: ')] == [

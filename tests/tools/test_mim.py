@@ -1,4 +1,4 @@
-"""The recipes through mim, which runs the train.py and test.py of mmpretrain and mmseg, and ours."""
+"""The recipes through mim, which runs train.py and test.py of mmpretrain, of mmseg and of this project."""
 
 import importlib.metadata
 import json

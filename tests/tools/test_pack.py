@@ -49,7 +49,7 @@ def test_a_folder_of_patches(root, capsys):
 @pytest.mark.slow
 def test_a_recipe_trains_on_it(root, tmp_path):
     assert main_of('pack')([str(root)]) == 0
-    shutil.rmtree(root / 'images')  # the packed form is enough
+    shutil.rmtree(root / 'images')  # packed patches need no image files
     options = {'data_root': root, 'packed': True}
     command = [sys.executable, str(REPOSITORY / 'tools' / 'train.py')]
     command += [str(REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py'), '--work-dir', 'work', '--cfg-options']

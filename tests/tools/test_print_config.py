@@ -1,4 +1,4 @@
-"""tools/misc/print_config.py: what it prints is the recipe, in one file."""
+"""tools/misc/print_config.py: the whole recipe in one file."""
 
 from mmengine.config import Config
 
@@ -6,7 +6,7 @@ from projects.false.engine.config import load_config
 from tests.helpers.tools import REPOSITORY, main_of
 
 
-def test_what_is_printed_is_the_same_recipe_without_bases(capsys, tmp_path):
+def test_the_output_is_the_same_recipe_without_bases(capsys, tmp_path):
     path = REPOSITORY / 'configs' / 'upernet_r18_synthetic.py'
     assert main_of('misc/print_config')([str(path), '--cfg-options', 'train_cfg.max_iters=7']) == 0
     printed = tmp_path / 'printed.py'

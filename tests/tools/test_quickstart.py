@@ -1,4 +1,4 @@
-"""tools/quickstart.py, small, killed on its way and called again."""
+"""tools/quickstart.py, small, killed midway and called again."""
 
 import json
 import os
@@ -19,7 +19,7 @@ def command(*arguments):
 
 @pytest.mark.slow
 def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
-    # A group of its own, so that the step that runs dies with it, as in a power cut.
+    # A process group of its own, so that the running step dies with it, as in a power cut.
     first = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
     for line in first.stdout:
         if line.startswith('[4/10]'):

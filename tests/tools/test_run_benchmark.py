@@ -1,4 +1,4 @@
-"""tools/run_benchmark.py by its command line; tests/experiments/test_killed_benchmarks.py runs it to the end."""
+"""tools/run_benchmark.py by its command line; tests/end_to_end/test_killed_benchmarks.py runs it to the end."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.helpers.tools import REPOSITORY, main_of
 
 @pytest.fixture
 def call(patches, tmp_path, monkeypatch, capsys):
-    """``call(*arguments)``: exit status, output and errors of the tiny benchmark, in a work folder of its own."""
+    """``call(*arguments)`` runs the tiny benchmark in a new work folder; returns exit status, output and errors."""
     monkeypatch.chdir(tmp_path)
     spec = write_spec(tmp_path / 'tiny.py', patches('synthetic', 64, 16))
 
@@ -21,7 +21,7 @@ def call(patches, tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_a_dry_run_says_what_there_is_to_do(call, tmp_path):
+def test_a_dry_run_lists_what_would_run(call, tmp_path):
     status, out, _ = call('--dry-run', '--cfg-options', 'seeds=[1,2]', 'draws=[1,2,3]', '--jobs', '3')
     assert status == 0
     assert (

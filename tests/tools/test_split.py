@@ -58,7 +58,7 @@ def test_missing_classes_are_named(data, split):
     description = json.loads(path.read_text())
     for number, patch in enumerate(p for p in description['patches'] if p['split'] == 'train'):
         patch['pixels'] = [0] * 6
-        patch['pixels'][number % 4] = 7  # class 4 is nowhere, no patch shows two classes
+        patch['pixels'][number % 4] = 7  # class 4 occurs nowhere, and no patch shows two classes
     path.write_text(json.dumps(description))
     result = split(data, '--fractions', '0.25', '1', '--seeds', '3')
     assert result.returncode == 0, result.err

@@ -45,7 +45,7 @@ def checkpoint(tmp_path_factory):
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, patches):
-    """``run(checkpoint, *arguments, data=..., options=...)``: the tool in an empty folder."""
+    """``run(checkpoint, *arguments, data=..., options=...)`` calls the tool in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def test(checkpoint, *arguments, data=None, options=()):
@@ -156,7 +156,7 @@ def test_label_that_is_no_class(run, checkpoint, copied, capsys):
     one_line(capsys, f'{name}.png: values [9] are neither classes (0 to 6) nor the ignore index 255')
 
 
-def test_places_are_checked_before_the_test(run, checkpoint, capsys, tmp_path):
+def test_outputs_are_checked_before_the_test(run, checkpoint, capsys, tmp_path):
     (tmp_path / 'file').touch()
     assert run(checkpoint, '--out', 'file/out') == 2
     one_line(capsys, '--out file/out: file is a file; choose another --out')

@@ -33,7 +33,7 @@ def call(monkeypatch, name, *arguments):
 
 @pytest.fixture
 def small(tmp_path, monkeypatch):
-    """In an empty folder; ``small(name, config, *options)`` calls a tool with few workers."""
+    """``small(name, config, *options)`` calls a tool with few workers, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
     def run(name, config, *options, data=None):

@@ -1,4 +1,4 @@
-"""Steps on the training device do what the loader does."""
+"""Steps on the training device give what the loader gives."""
 
 import cv2
 import numpy as np
@@ -42,7 +42,7 @@ def test_device_and_loader_differ_by_rounding(image, bands):
         assert difference.mean() < 1
         assert difference.max() < 3
         assert (one - without).abs().mean() > 10
-    if bands == 4:  # no colour, so blur alone touches it
+    if bands == 4:  # no colour, so that only the blur changes it
         steps = batch(image, 'device')[2]
         assert torch.equal((device[0] != plain[0])[:, 3].any((1, 2)), steps[:, 0, 9] > 0.2)
 

@@ -1,7 +1,7 @@
-"""2,000 views a side have the distributions of mmpretrain's stock transforms, whoever does the colours.
+"""2,000 views per side have the distributions of mmpretrain's stock transforms, whoever does the colours.
 
-Compared by the two-sample Kolmogorov-Smirnov distance: with 2,000 a side and no difference, it exceeds 0.0616 once in a
-thousand times.
+Compared by the two-sample Kolmogorov-Smirnov distance: with 2,000 per side and no difference, it exceeds 0.0616 once
+in a thousand times.
 """
 
 import cv2
@@ -29,13 +29,13 @@ def image():
 
 @pytest.fixture(scope='module')
 def places():
-    """An image whose pixels say where they are."""
+    """An image whose pixels encode their position."""
     row, column = np.mgrid[:96, :96].astype(np.uint8)
     return np.dstack([2 * row, 2 * column, 0 * row])
 
 
 def statistics(views, crops):
-    """One row a view; ``crops`` are views of the image of places."""
+    """One row per view; ``crops`` are views of the image of places."""
     rows = []
     for view, crop in zip(views, crops, strict=True):
         mean, spread = cv2.meanStdDev(view)
