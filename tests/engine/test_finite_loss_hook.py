@@ -62,7 +62,7 @@ def test_run_ends_with_one_line_that_says_all(tmp_path: Path, tiny_runner) -> No
     listing = folder / 'non_finite_loss_iter_4_rank_0.txt'
     assert str(caught.value) == (
         'the loss is not finite at iteration 4 (learning rate 0.025, temperature 0.2); lower the learning rate or '
-        f'raise model.head.loss.temperature, look at the images that {listing} lists, and go on from '
+        f'raise model.head.loss.temperature, look at the images that {listing} lists, and continue from '
         f'{folder}/iter_3.pth with --resume'
     )
     assert listing.read_text().splitlines() == ['# loss is nan', *(f'images/{number}.png' for number in range(12, 16))]
@@ -90,7 +90,7 @@ def test_full_disk_does_not_hide_the_loss(tiny_runner, monkeypatch) -> None:
         raise OSError('no space')
 
     monkeypatch.setattr('projects.false.engine.finite_loss_hook.write_text', full)
-    with pytest.raises(InputError, match=r'the loss is not finite .*temperature, and go on from'):
+    with pytest.raises(InputError, match=r'the loss is not finite .*temperature, and continue from'):
         tiny_runner('run', **settings()).train()
 
 
@@ -163,6 +163,6 @@ def test_all_processes_say_the_same(tiny_runner, tmp_path, monkeypatch, capsys) 
 
 def test_without_details() -> None:
     assert message(7, [0.1, 0.5], None, None, 'iter_6.pth') == (
-        'the loss is not finite at iteration 7 (learning rate 0.1, 0.5); lower the learning rate, and go on from '
+        'the loss is not finite at iteration 7 (learning rate 0.1, 0.5); lower the learning rate, and continue from '
         'iter_6.pth with --resume'
     )

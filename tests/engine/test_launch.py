@@ -57,7 +57,7 @@ def test_resume_without_a_checkpoint_begins_with_the_weights_of_the_config(tmp_p
     config = load_config(RECIPE, {'load_from': 'weights.pth'}, work_dir=str(tmp_path / 'new'))
     set_resume(config, 'auto')
     assert (config.resume, config.load_from) == (False, 'weights.pth')
-    assert said == [f'{tmp_path / "new"}: no checkpoint to resume from yet, the run begins']
+    assert said == [f'{tmp_path / "new"}: no checkpoint to resume from yet, starting from the beginning']
 
 
 def started(config, monkeypatch, runs, resumed=None):
@@ -73,7 +73,7 @@ def test_a_run_that_begins_beside_checkpoints_says_so(resumable, said):
     assert (config.resume, config.load_from) == (False, None)
     assert len(said) == 1
     assert said[0].startswith(
-        f'{config.work_dir} has checkpoints of an earlier run (epoch_2.pth): this run begins anew'
+        f'{config.work_dir} has checkpoints of an earlier run (epoch_2.pth): this run starts again'
     )
 
 

@@ -77,6 +77,6 @@ class ConfidenceScheduleHook(Hook):
         runner.message_hub.update_scalar('train/confidence_weight', share * self._full[0][1])
 
     def after_train(self, runner) -> None:
-        """Restore the configured alpha, for another run of the same model."""
+        """Restore the configured alpha, since the model may be used for another run."""
         for module, full in self._full:
             module.confidence_weight = full

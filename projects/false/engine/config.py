@@ -14,7 +14,7 @@ from projects.false.common.errors import InputError
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
-    """List the keys of ``--cfg-options`` that a config does not have yet: additions, or typing errors."""
+    """List the keys of ``--cfg-options`` that a config does not have yet: additions, or typos."""
 
     def present(place, parts: list[str]) -> bool:
         if not parts:
@@ -36,7 +36,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
         launcher: MMEngine's launcher, ``none``, ``pytorch``, ``slurm`` or ``mpi``.
 
     Raises:
-        InputError: The file is missing or is no config, or an option does not fit it.
+        InputError: The file is missing or not a config, or an option does not fit it.
     """
     check_config(path)
     try:
@@ -80,7 +80,7 @@ def enable_auto_scale_lr(config: Config) -> None:
 
 
 def allow_other_batch(config: Config) -> None:
-    """Let a resumed run use another global batch than it started with.
+    """Allow a resumed run to use a different global batch.
 
     Raises:
         InputError: The config has no hook that checks the global batch.

@@ -15,7 +15,7 @@ from projects.false.common.files import write_text
 
 
 def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
-    """Pick the losses that are NaN or infinite."""
+    """Return the losses that are NaN or infinite."""
     return {name: value for name, value in losses.items() if 'loss' in name and not math.isfinite(value)}
 
 
@@ -45,7 +45,7 @@ def message(
         facts += f', temperature {temperature:g}'
     ways = 'lower the learning rate' + (' or raise model.head.loss.temperature' if temperature is not None else '')
     ways += f', look at the images that {details} lists' if details else ''
-    ways += f', and go on from {last} with --resume' if last else ', and start again: there is no checkpoint yet'
+    ways += f', and continue from {last} with --resume' if last else ', and start again: there is no checkpoint yet'
     return f'the loss is not finite at iteration {iteration} ({facts}); {ways}'
 
 
@@ -53,8 +53,8 @@ def message(
 class FiniteLossHook(Hook):
     """Stop a run whose loss is not finite, before a checkpoint or a backbone is written.
 
-    Every process checks the values of its own loss that MMEngine already recorded for the log, which costs no further
-    wait for the GPU. Each process that finds such a loss lists its losses and the images of its batch in
+    Every process checks its own loss values, which MMEngine has already recorded for the log, so there is no extra wait
+    for the GPU. Each process that finds such a loss lists its losses and the images of its batch in
     ``WORK_DIR/non_finite_loss_iter_<n>_rank_<r>.txt``.
 
     Raises:
@@ -64,7 +64,7 @@ class FiniteLossHook(Hook):
         >>> custom_hooks = [dict(type='FiniteLossHook')]
     """
 
-    priority = 'HIGH'  # after MMEngine recorded the values, before weight averages, schedules and checkpoints
+    priority = 'HIGH'  # after MMEngine records the values, before weight averages, schedules and checkpoints
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Check the losses of the step."""

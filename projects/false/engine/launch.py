@@ -33,12 +33,12 @@ def alone_in_work_dir(config: Config) -> Iterator[None]:
 
 
 def set_resume(config: Config, resume: str | None) -> None:
-    """Enter into a config what the run resumes from, as :func:`~.checkpoints.latest.resolve_resume` decides.
+    """Set in a config what the run resumes from, as decided by :func:`~.checkpoints.latest.resolve_resume`.
 
     Only the first process decides; :func:`train` tells the others.
 
     Args:
-        config: Gets ``resume`` and ``load_from``. Without a checkpoint the run starts, with its own ``load_from``.
+        config: Gets ``resume`` and ``load_from``. Without a checkpoint the run starts with its own ``load_from``.
         resume: ``--resume``: ``'auto'`` for the last complete checkpoint of the work folder, or a file; None leaves
             the choice to the config.
 
@@ -58,7 +58,7 @@ def set_resume(config: Config, resume: str | None) -> None:
 
 
 def build_runner(config: Config) -> Runner:
-    """Build the runner that the config asks for, after checking that its work folder can be made."""
+    """Build the runner of a config, after checking that its work folder can be created."""
     make_work_dir(config.work_dir)
     check_tensorboard(config)
     if config.get('runner_type') is None:
@@ -70,7 +70,7 @@ def train(config: Config) -> None:
     """Train as the config says.
 
     Raises:
-        InputError: The config or the data has a fault that the user can mend.
+        InputError: The config or the data has an error that the user can fix.
     """
     runner = build_runner(config)
     agree_on_checkpoint(runner)

@@ -1,4 +1,4 @@
-"""What torchrun, Slurm and MPI tell a process about itself, and how processes without a GPU meet."""
+"""Read what torchrun, Slurm and MPI tell a process about its rank, and connect processes that have no GPU."""
 
 import os
 from datetime import timedelta
@@ -20,7 +20,7 @@ LAUNCHER_VARIABLES = {
 
 
 def is_first_process(launcher: str) -> bool:
-    """Tell whether this is the process that decides and writes, before the processes have met.
+    """Return True in the process that decides and writes, before the processes are connected.
 
     Args:
         launcher: ``none``, ``pytorch``, ``slurm`` or ``mpi``; with ``none`` every process is the first.
@@ -31,7 +31,7 @@ def is_first_process(launcher: str) -> bool:
 
 
 def init_gloo(launcher: str, timeout: float | None = None) -> None:
-    """Join the other processes without a GPU, which MMEngine's own initialisation requires.
+    """Connect the processes without a GPU, which MMEngine's own initialisation requires.
 
     Args:
         launcher: ``pytorch``, ``slurm`` or ``mpi``.

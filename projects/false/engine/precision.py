@@ -21,11 +21,11 @@ class AutocastOptimWrapper(OptimWrapper):
     is needed.
 
     Args:
-        dtype: ``'bfloat16'``, the only type that needs no loss scaling. Default: ``'bfloat16'``.
+        dtype: ``'bfloat16'``, the only supported type, since it needs no loss scaling. Default: ``'bfloat16'``.
         **kwargs: Arguments of :class:`mmengine.optim.OptimWrapper`: ``optimizer``, ``clip_grad``, ...
 
     Raises:
-        InputError: ``dtype`` is another type, or the GPU does not support bfloat16.
+        InputError: ``dtype`` is not ``'bfloat16'``, or the GPU does not support it.
 
     Example:
         >>> optim_wrapper = dict(type='AutocastOptimWrapper', optimizer=dict(type='SGD', lr=0.01))
@@ -62,7 +62,7 @@ def to_channels_last(model: nn.Module) -> None:
 
 
 def in_channels_last(model: nn.Module) -> bool:
-    """Tell whether :func:`to_channels_last` was applied."""
+    """Return True if :func:`to_channels_last` was applied."""
     return _convert in getattr(model, 'backbone', model)._forward_pre_hooks.values()
 
 
@@ -75,14 +75,14 @@ def _convert(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...
 class ChannelsLastHook(Hook):
     """Convert the runner's model to channels-last memory before anything runs.
 
-    Both weights and input are converted; with only one of them, every convolution would convert back and forth. With
+    Both weights and input are converted; if only one of them were, every convolution would convert back and forth. With
     several processes :class:`~projects.false.engine.runner.FALSERunner` converts the model before it wraps it, since
-    DistributedDataParallel lays out its gradient buckets on wrapping. Weights that change their layout afterwards give
-    wrong gradients.
+    DistributedDataParallel lays out its gradient buckets when it wraps the model. Weights whose layout changes
+    afterwards get wrong gradients.
     """
 
     def before_run(self, runner) -> None:
-        """Convert the model unless it is wrapped already, when its gradients would no longer fit their buckets."""
+        """Convert the model unless it is already wrapped, since its gradients would not fit their buckets then."""
         if not is_model_wrapper(runner.model):
             to_channels_last(runner.model)
         elif not in_channels_last(runner.model.module):

@@ -62,7 +62,7 @@ class LARC(Optimizer):
 
     Example:
         >>> optim_wrapper = dict(
-        ...     optimizer=dict(type='LARC', lr=4.8, weight_decay=1e-6),  # given, as MMEngine multiplies it
+        ...     optimizer=dict(type='LARC', lr=4.8, weight_decay=1e-6),  # explicit, as MMEngine multiplies it
         ...     paramwise_cfg=dict(norm_decay_mult=0.0))
     """
 
@@ -113,7 +113,7 @@ class LARC(Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        # MMEngine's paramwise_cfg puts every parameter into a group of its own; those with equal settings go together.
+        # MMEngine's paramwise_cfg puts every parameter into its own group; merge groups with equal settings.
         batches: dict[tuple, list[Tensor]] = defaultdict(list)
         for group in self.param_groups:
             settings = tuple(group[name] for name in ('lr', 'momentum', 'weight_decay', 'trust_coefficient', 'eps'))

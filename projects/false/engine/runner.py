@@ -15,7 +15,7 @@ from .precision import to_channels_last
 
 
 def fit_schedules(config: Config) -> None:
-    """Drop schedules that would begin after the end of a shortened run, at which MMEngine fails with an assertion.
+    """Drop schedules that would begin after the end of a shortened run; MMEngine would fail with an assertion.
 
     A schedule is compared with the end of the run only if both are counted in epochs, or both in iterations.
     """
@@ -34,7 +34,7 @@ def fit_schedules(config: Config) -> None:
 
 @RUNNERS.register_module()
 class FALSERunner(Runner):
-    """Runner of the recipes: ``runner_type = 'FALSERunner'``, which OpenMMLab's own ``train.py`` honours.
+    """Runner of the recipes: ``runner_type = 'FALSERunner'``, which OpenMMLab's own ``train.py`` respects.
 
     It resumes from the last complete checkpoint and drops schedules that begin after the end of a shortened run.
     Without a GPU, several processes communicate by gloo, and SyncBN, which has no CPU form, becomes BN.
@@ -50,7 +50,7 @@ class FALSERunner(Runner):
         return super().from_cfg(cfg)
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Initialise gloo first where there is no GPU; MMEngine then leaves it as it is."""
+        """Initialise gloo first if there is no GPU; MMEngine then keeps it."""
         if self.distributed and not is_distributed() and not torch.cuda.is_available():
             init_gloo(self.launcher, env_cfg.get('dist_cfg', {}).get('timeout'))
         super().setup_env(env_cfg)
@@ -58,8 +58,8 @@ class FALSERunner(Runner):
     def load_or_resume(self) -> None:
         """Resume from the last complete checkpoint, not only from the one that ``last_checkpoint`` names.
 
-        ``tools/train.py`` has resolved this in the config already. OpenMMLab's own ``train.py`` (``mim train``) knows
-        nothing but the runner, so the same function is called here, after SafeCheckpointHook locked the work folder.
+        ``tools/train.py`` has already resolved this in the config. OpenMMLab's own ``train.py`` (``mim train``) only
+        builds the runner, so the same function is called here, after SafeCheckpointHook locked the work folder.
         """
         if self._resume and self._load_from is None and not self._has_loaded:
             found = resolve_resume('auto', self.work_dir)

@@ -1,4 +1,4 @@
-"""Check before the first step that data, model and batch fit together, and log what the run amounts to."""
+"""Check before the first step that data, model and batch fit together, and log the size of the run."""
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
@@ -12,7 +12,7 @@ from .resume.global_batch import GlobalBatch, accumulation_of
 
 
 def check_batches(images: int, batch_size: int, batches: int) -> None:
-    """Refuse a data loader without a single batch, at which MMEngine would fail with an assertion.
+    """Refuse a data loader without a single batch; MMEngine would fail with an assertion.
 
     Raises:
         InputError: The images do not fill one batch.
@@ -43,7 +43,7 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
 
 
 def check_queue(queue_len: int, images: int, global_batch: int) -> None:
-    """Refuse a queue that would fill up with old keys of the queries' own images, or that the batch does not divide.
+    """Refuse a queue that would fill up with old keys of the queries' own images, or is no multiple of the batch.
 
     Args:
         queue_len: Length K of the queue.
@@ -67,7 +67,7 @@ def check_queue(queue_len: int, images: int, global_batch: int) -> None:
 
 
 def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool) -> str | None:
-    """Word the warning that the learning rate is meant for another global batch; None where it fits or is scaled."""
+    """Return the warning that the learning rate is meant for another global batch; None if it fits or is scaled."""
     if base_batch is None or scaled or global_batch == base_batch:
         return None
     return (
@@ -77,7 +77,7 @@ def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool
 
 
 def shuffling_advice(backbone: nn.Module, processes: int) -> str | None:
-    """Word the warning that SyncBN undoes the shuffling of keys (MoCo, section 3.3); None where it does not."""
+    """Return the warning that SyncBN undoes the shuffling of keys (MoCo, section 3.3); None if it does not."""
     if processes == 1 or not any(isinstance(module, nn.SyncBatchNorm) for module in backbone.modules()):
         return None
     return (

@@ -141,7 +141,7 @@ def test_remote_files_are_refused(scheme: str) -> None:
 
 @pytest.mark.parametrize('name', ['torchvision://no_such_net', 'open-mmlab://no_such_net'])
 def test_unknown_published_weights(name: str) -> None:
-    with pytest.raises(InputError, match='check its spelling'):
+    with pytest.raises(InputError, match=r'are called .no_such_net.; check the spelling'):
         CheckpointLoader.load_checkpoint(name)
 
 

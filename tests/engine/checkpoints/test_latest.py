@@ -102,7 +102,7 @@ def test_last_checkpoint_that_names_weights_alone(folder: Path) -> None:
     point(folder, f'{folder}/backbone.pth')
     path, skipped = find_latest_checkpoint(folder)
     assert path == f'{folder}/iter_11.pth'
-    assert skipped == [f'last_checkpoint names {folder}/backbone.pth, which training cannot go on from']
+    assert skipped == [f'last_checkpoint names {folder}/backbone.pth, from which training cannot resume']
 
 
 def test_moved_folder(folder: Path, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_folder_without_checkpoints(tmp_path: Path) -> None:
 def test_only_damaged_checkpoints_are_an_error(folder: Path) -> None:
     for iteration in (9, 10, 11):
         cut(f'{folder}/iter_{iteration}.pth')
-    with pytest.raises(InputError, match=r'no complete checkpoint .*iter_11\.pth is damaged.* to begin anew'):
+    with pytest.raises(InputError, match=r'no complete checkpoint .*iter_11\.pth is damaged.* to start again'):
         choose_resumed('auto', folder)
 
 
@@ -162,7 +162,7 @@ def test_weights_alone_cannot_be_resumed_from(tmp_path, name):
         write_checkpoint({'state_dict': state, 'meta': {'iter': 9}}, tmp_path / name)
     else:
         write_safetensors(state, tmp_path / name, {'iter': 9})
-    with pytest.raises(InputError, match=rf'{name}: holds weights alone, training cannot go on from it; give an'):
+    with pytest.raises(InputError, match=rf'{name}: holds weights alone, training cannot resume from it; give an'):
         choose_resumed(str(tmp_path / name), tmp_path)
 
 
@@ -171,7 +171,7 @@ def test_after_a_restart_only_its_own_checkpoints_count(folder: Path, tmp_path: 
     point(folder, f'{folder}/iter_11.pth')
     given = save(tmp_path / 'given.pth', 4)
     begun, resumed = LaunchRecord([], ['mine_1', 'mine_2'], None), LaunchRecord([], ['mine_1', 'mine_2'], given)
-    skipped = [f'last_checkpoint names {folder}/iter_11.pth, which is of an earlier run']
+    skipped = [f'last_checkpoint names {folder}/iter_11.pth, which belongs to an earlier run']
     assert choose_after_restart(folder, begun) == Found(None, skipped)
     assert choose_after_restart(folder, resumed) == Found(given, skipped)
     for run in ('mine_1', 'mine_2'):

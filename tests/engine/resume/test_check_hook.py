@@ -1,4 +1,4 @@
-"""A changed batch is logged, refused or allowed, and an allowed one goes on at the right position."""
+"""A changed batch is logged, refused or allowed, and an allowed one continues at the right position."""
 
 from pathlib import Path
 
@@ -68,7 +68,7 @@ def test_checkpoints_record_their_batch(tmp_path: Path, train) -> None:
 def test_same_batch_logs_nothing(tmp_path: Path, train) -> None:
     train('whole', 4)
     runner, _ = train('resumed', 4, load_from=str(tmp_path / 'whole' / 'epoch_3.pth'), resume=True)
-    assert said(runner, 'global batch') == said(runner, 'goes on') == []
+    assert said(runner, 'global batch') == said(runner, 'continues after') == []
 
 
 def test_other_batch_is_refused(tmp_path: Path, train) -> None:
@@ -95,8 +95,8 @@ def test_allowed_other_batch_goes_on_after_the_same_epoch(tmp_path: Path, train,
     assert sorted(rates) == list(range(3 * length, 6 * length))
     assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
     assert (runner.epoch, runner.iter) == (6, 6 * length)
-    assert len(said(runner, 'resumed with another global batch, as asked for')) == 1
-    place = f'goes on after epoch 3 (of {length} iterations, before 4), iteration {3 * length} of {6 * length}'
+    assert len(said(runner, 'resumed with another global batch, as requested')) == 1
+    place = f'continues after epoch 3 (of {length} iterations, previously 4), iteration {3 * length} of {6 * length}'
     assert len(said(runner, place)) == 1
     last = read_checkpoint(tmp_path / 'resumed' / 'epoch_6.pth')
     assert (last['meta']['iter'], last['meta']['global_batch']['per_process']) == (6 * length, batch_size)
@@ -157,7 +157,7 @@ def test_allowed_other_batch_of_iterations_goes_on_after_the_same_iteration(tmp_
     runner, rates = train('resumed', 8, allow=True, load_from=path, resume=True, **settings)
     assert sorted(rates) == list(range(8, 24))
     assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
-    assert len(said(runner, 'goes on after iteration 8 of 24')) == 1
+    assert len(said(runner, 'continues after iteration 8 of 24')) == 1
 
 
 def test_more_images_need_no_permission(tmp_path: Path, train) -> None:
@@ -173,7 +173,7 @@ def test_more_images_need_no_permission(tmp_path: Path, train) -> None:
     path = str(tmp_path / 'whole' / 'epoch_3.pth')
     runner, rates = train('resumed', 4, load_from=path, resume=True, train_dataloader=loader)
     assert sorted(rates) == list(range(24, 48))
-    assert len(said(runner, 'epoch 3 (of 8 iterations, before 4)')) == 1
+    assert len(said(runner, 'epoch 3 (of 8 iterations, previously 4)')) == 1
 
 
 def test_checkpoint_without_a_note_goes_on_as_before(tmp_path: Path, train) -> None:
@@ -184,7 +184,7 @@ def test_checkpoint_without_a_note_goes_on_as_before(tmp_path: Path, train) -> N
     write_checkpoint(checkpoint, path)
     runner, rates = train('resumed', 8, load_from=str(path), resume=True)
     assert min(rates) == 12
-    assert len(said(runner, 'the checkpoint does not say its global batch; this run has 8')) == 1
+    assert len(said(runner, 'the checkpoint does not record its global batch; this run has 8')) == 1
 
 
 def test_accumulated_gradients_count(tmp_path: Path, train) -> None:
@@ -193,7 +193,7 @@ def test_accumulated_gradients_count(tmp_path: Path, train) -> None:
     path = str(tmp_path / 'whole' / 'epoch_3.pth')
     twice = {'optimizer': {'type': 'SGD', 'lr': 0.01}, 'accumulative_counts': 2}
     runner, rates = train('half', 2, load_from=path, resume=True, optim_wrapper=twice)
-    assert len(said(runner, '4 = 1 process(es) x 2 x 2 accumulated, before 4 = 1 process(es) x 4')) == 1
+    assert len(said(runner, '4 = 1 process(es) x 2 x 2 accumulated, previously 4 = 1 process(es) x 4')) == 1
     assert min(rates) == 24
     with pytest.raises(InputError, match=r'this run has 8 = 1 process\(es\) x 4 x 2 accumulated'):
         train('same', 4, load_from=path, resume=True, optim_wrapper=twice)
@@ -243,7 +243,7 @@ def run_in_a_process(rank: int, folder: str) -> None:
     runner.logger.info = lines.append
     runner.train()
     assert runner.iter == 24
-    words = 'global batch 4 = 2 process(es) x 2, before 4 = 1 process(es) x 4; the global batch stays'
+    words = '4 = 2 process(es) x 2, previously 4 = 1 process(es) x 4; the global batch is unchanged'
     assert sum(words in line for line in lines) == 1
     torch.distributed.destroy_process_group()
 

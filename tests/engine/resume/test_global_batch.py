@@ -22,7 +22,7 @@ def test_nothing_changed() -> None:
 
 def test_same_global_batch_on_other_processes_is_said() -> None:
     said = compare_batches(BEFORE, GlobalBatch(4, 64, 10), allowed=False)
-    assert 'global batch 256 = 4 process(es) x 64, before 256 = 2 process(es) x 128; the global batch stays' in said
+    assert '256 = 4 process(es) x 64, previously 256 = 2 process(es) x 128; the global batch is unchanged' in said
 
 
 def test_other_global_batch_is_an_error_unless_asked_for() -> None:
@@ -31,7 +31,7 @@ def test_other_global_batch_is_an_error_unless_asked_for() -> None:
         compare_batches(BEFORE, now, allowed=False)
     for words in ('256 = 2 process(es) x 128', '128 = 1 process(es) x 128', 'is 256 over all', '--allow-other-batch'):
         assert words in str(caught.value)
-    assert 'as asked for: 128 = 1 process(es) x 128, before 256' in compare_batches(BEFORE, now, allowed=True)
+    assert 'as requested: 128 = 1 process(es) x 128, previously 256' in compare_batches(BEFORE, now, allowed=True)
 
 
 def test_images_per_step_of_the_optimizer() -> None:
@@ -50,7 +50,7 @@ def test_accumulation() -> None:
 
 
 def test_checkpoint_without_a_note() -> None:
-    assert 'does not say its global batch; this run has 256' in compare_batches(None, BEFORE, allowed=False)
+    assert 'does not record its global batch; this run has 256' in compare_batches(None, BEFORE, allowed=False)
 
 
 @pytest.mark.parametrize(

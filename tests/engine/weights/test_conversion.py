@@ -196,7 +196,7 @@ BROKEN = {
     ),
     'no standard depth': (
         lambda s: {name: value for name, value in s.items() if not name.startswith('layer1.1.')},
-        r"ResNet \(1-2-2-2 basic blocks\) under '' is no standard one, 0 matched",
+        r"ResNet \(1-2-2-2 basic blocks\) under '' is not a standard one, 0 matched",
     ),
     'two encoders': (
         lambda s: {f'{part}.{name}': value for part in ('a', 'b') for name, value in s.items()},

@@ -28,7 +28,7 @@ _META = 'facts'  # key of a safetensors header under which ``meta`` is kept, as 
 
 
 class DamagedCheckpoint(InputError):
-    """A file is incomplete or no checkpoint. The caller may try an earlier one."""
+    """A file that is incomplete or not a checkpoint. The caller may try an earlier one."""
 
 
 class _History(HistoryBuffer):
@@ -74,10 +74,10 @@ def read_safetensors(path: str | os.PathLike) -> dict[str, Any]:
         ``state_dict``, CPU tensors by name, and ``meta``, as :func:`write_safetensors` stored it, or an empty dict.
 
     Raises:
-        DamagedCheckpoint: The file is incomplete or no safetensors file.
+        DamagedCheckpoint: The file is incomplete or not a safetensors file.
         InputError: The file cannot be read.
     """
-    from safetensors import SafetensorError, safe_open  # here, as an environment made for mmselfsup may lack it
+    from safetensors import SafetensorError, safe_open  # imported here, since an environment for mmselfsup may lack it
 
     try:
         with safe_open(os.fspath(path), framework='pt', device='cpu') as file:
@@ -100,7 +100,7 @@ def write_safetensors(state: Mapping[str, Tensor], path: str | os.PathLike, meta
     """Write weights to a safetensors file, completely or not at all.
 
     Args:
-        state: Tensors by name, each with memory of its own.
+        state: Tensors by name, none of which share memory.
         path: The file to write; folders are made as needed.
         meta: Plain values to store in the header.
 
@@ -131,7 +131,7 @@ def read_checkpoint(
         The object in the file; for a safetensors file a dict of ``state_dict`` and ``meta``.
 
     Raises:
-        DamagedCheckpoint: The file is damaged or no PyTorch checkpoint.
+        DamagedCheckpoint: The file is damaged or not a PyTorch checkpoint.
         InputError: The file is missing, asks for code to run, or contains a config that MMEngine would execute.
     """
     path = Path(path).expanduser()
@@ -175,7 +175,7 @@ def verify_checkpoint(path: str | os.PathLike) -> Any:
 
     Raises:
         DamagedCheckpoint: A checksum does not match, or the file is truncated.
-        InputError: As :func:`read_checkpoint`.
+        InputError: The same errors as in :func:`read_checkpoint`.
     """
     if not Path(path).is_file() or not zipfile.is_zipfile(path):
         return read_checkpoint(path)  # legacy checkpoints have no checksums
@@ -205,7 +205,7 @@ def write_checkpoint(obj: Any, path: str | os.PathLike) -> None:
     Raises:
         InputError: The file cannot be written, or does not read back.
     """
-    buffer = io.BytesIO()  # writing to the disk directly, PyTorch hides a full disk behind an error of its own
+    buffer = io.BytesIO()  # if PyTorch writes to the disk itself, its own error hides a full disk
     torch.save(obj, buffer)
     write_checkpoint_bytes(buffer.getbuffer(), path)
 

@@ -1,7 +1,7 @@
 """Choose the checkpoint that a run resumes from.
 
-Usually that is the last complete one of its work folder. A run that torchrun restarts goes on from what it saved
-itself: the launch record, ``.launch.json`` in the work folder, tells its checkpoints from those of earlier runs.
+Usually that is the last complete one in its work folder. A run that torchrun restarts resumes from its own checkpoints:
+the launch record, ``.launch.json`` in the work folder, distinguishes them from those of earlier runs.
 """
 
 import json
@@ -24,11 +24,11 @@ _RECORD = '.launch.json'
 
 
 class Found(NamedTuple):
-    """A checkpoint to go on from.
+    """A checkpoint to resume from.
 
     Attributes:
         path: The file; None if there is no complete checkpoint.
-        skipped: What was passed over, and why.
+        skipped: Checkpoints that were passed over, each with the reason.
     """
 
     path: str | None
@@ -36,12 +36,13 @@ class Found(NamedTuple):
 
 
 class LaunchRecord(NamedTuple):
-    """What the processes of one torchrun did in a work folder.
+    """The starts of a run under one torchrun in a work folder.
 
     Attributes:
         launchers: The torchruns that started them, one per machine.
-        runs: ``experiment_name`` of every start; MMEngine writes it, with the time in it, into each checkpoint.
-        resumed: Checkpoint that the first start resumed from; None if it started from nothing.
+        runs: ``experiment_name`` of every start; MMEngine writes this name, which includes the time, into each
+            checkpoint.
+        resumed: Checkpoint that the first start resumed from; None if it started from the beginning.
     """
 
     launchers: list[str]
@@ -50,21 +51,21 @@ class LaunchRecord(NamedTuple):
 
 
 def resolve_resume(resume: str | None, folder: str | os.PathLike) -> Found | None:
-    """Decide what a run goes on from, and log the decision: the one place that does.
+    """Decide which checkpoint a run resumes from, and log the decision.
 
-    Two entries call it, since a run can start in two ways. ``tools/train.py`` does so before it builds the runner
+    Both ways to start a run call this function. ``tools/train.py`` does so before it builds the runner
     (:func:`~projects.false.engine.launch.set_resume`). OpenMMLab's own ``train.py`` only builds a runner, whose
-    :meth:`~projects.false.engine.runner.FALSERunner.load_or_resume` calls it then.
+    :meth:`~projects.false.engine.runner.FALSERunner.load_or_resume` then calls it.
 
-    A run that torchrun restarted goes on from what it saved itself, whatever else is in the work folder; if it saved
-    nothing, it does what its first start did.
+    A run that torchrun restarted resumes from its own latest checkpoint and ignores all others in the work folder. If
+    it has saved none, it repeats its first start.
 
     Args:
         resume: ``'auto'`` for the latest checkpoint of the work folder, or a file; None if nobody asked to resume.
         folder: The work folder.
 
     Returns:
-        The checkpoint, with ``path`` None where the run has to start from the beginning; None if nobody asked.
+        The checkpoint, whose ``path`` is None if the run has to start from the beginning; None if nobody asked.
 
     Raises:
         InputError: The file does not exist, or all checkpoints of the work folder are damaged.
@@ -80,10 +81,10 @@ def resolve_resume(resume: str | None, folder: str | os.PathLike) -> Found | Non
     for text in found.skipped:
         print_log(f'passed over on resuming: {text}', 'current', WARNING)
     if record is not None:
-        place = found.path or 'the beginning: there is no checkpoint of this run yet'
-        print_log(f'restart {len(record.runs)} by torchrun goes on from {place}', 'current')
+        origin = found.path or 'the beginning: there is no checkpoint of this run yet'
+        print_log(f'restart {len(record.runs)} by torchrun goes on from {origin}', 'current')
     elif found.path is None:
-        print_log(f'{folder}: no checkpoint to resume from yet, the run begins', 'current')
+        print_log(f'{folder}: no checkpoint to resume from yet, starting from the beginning', 'current')
     return found
 
 
@@ -98,29 +99,29 @@ def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
         The checkpoint; without one the run starts from the beginning.
 
     Raises:
-        InputError: The file does not exist, is damaged, asks for code to run or holds weights only; or the work folder
-            has checkpoints and all are damaged.
+        InputError: The file does not exist, is damaged, would run code or holds weights only; or all checkpoints of
+            the work folder are damaged.
     """
     if given != 'auto':
         if not os.path.isfile(given):
             raise InputError(f'{given}: no such checkpoint to resume from')
         if iteration_of(read_checkpoint(given, mmap=True)) is None:
             raise InputError(
-                f'{given}: holds weights alone, training cannot go on from it; give an epoch_N.pth or iter_N.pth, or '
+                f'{given}: holds weights alone, training cannot resume from it; give an epoch_N.pth or iter_N.pth, or '
                 'start a new run from the weights: model.backbone.init_cfg.checkpoint or load_from in --cfg-options'
             )
         return Found(given, [])
     latest = find_latest_checkpoint(folder)
     if latest.path is None and latest.skipped:
         raise InputError(
-            f'{folder}: no complete checkpoint to go on from ({"; ".join(latest.skipped)}); give one with --resume '
-            'FILE, or remove last_checkpoint and the damaged files to begin anew'
+            f'{folder}: no complete checkpoint to resume from ({"; ".join(latest.skipped)}); give one with --resume '
+            'FILE, or remove last_checkpoint and the damaged files to start again'
         )
     return latest
 
 
 def choose_after_restart(folder: str | os.PathLike, record: LaunchRecord) -> Found:
-    """Choose the checkpoint of a run that torchrun restarted: what it saved itself, or else what it resumed from.
+    """Choose the checkpoint of a run that torchrun restarted: its own latest, or else the one it first resumed from.
 
     Args:
         folder: The work folder, perhaps with checkpoints of earlier runs.
@@ -150,8 +151,8 @@ def _warn_of_checkpoints(folder: str | os.PathLike) -> None:
     if names:
         shown = f'{", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
         print_log(
-            f'{folder} has checkpoints of an earlier run ({shown}): this run begins anew and replaces those of '
-            'the same name; to go on from them add --resume, to keep them choose another --work-dir',
+            f'{folder} has checkpoints of an earlier run ({shown}): this run starts again and replaces those of '
+            'the same name; add --resume to continue from them, or choose another --work-dir to keep them',
             'current',
             WARNING,
         )
@@ -177,17 +178,17 @@ def find_latest_checkpoint(folder: str | os.PathLike, runs: Collection[str] | No
             try:
                 checkpoint = verify_checkpoint(named)
                 if iteration_of(checkpoint) is None:
-                    skipped.append(f'last_checkpoint names {named}, which training cannot go on from')
+                    skipped.append(f'last_checkpoint names {named}, from which training cannot resume')
                 elif _belongs_to(checkpoint, runs):
                     return Found(named, [])
                 else:
-                    skipped.append(f'last_checkpoint names {named}, which is of an earlier run')
+                    skipped.append(f'last_checkpoint names {named}, which belongs to an earlier run')
             except DamagedCheckpoint:
                 skipped.append(f'{named} is damaged')
-    places = {os.path.abspath(folder): Path(folder)}
-    if named and os.path.dirname(named):  # checkpoints may lie in an out_dir of their own
-        places.setdefault(os.path.abspath(os.path.dirname(named)), Path(named).parent)
-    files = [path for place in places.values() for path in sorted(place.glob('*.pth')) if path.is_file()]
+    folders = {os.path.abspath(folder): Path(folder)}
+    if named and os.path.dirname(named):  # checkpoints may lie in a separate out_dir
+        folders.setdefault(os.path.abspath(os.path.dirname(named)), Path(named).parent)
+    files = [path for each in folders.values() for path in sorted(each.glob('*.pth')) if path.is_file()]
     checked = named and os.path.abspath(named)
     candidates = []
     for path in files:
@@ -227,7 +228,7 @@ def pointed_to(folder: str | os.PathLike) -> str | None:
 
 
 def iteration_of(checkpoint: object) -> int | None:
-    """Return the iteration of a checkpoint; None if training cannot go on from it, as from weights alone."""
+    """Return the iteration of a checkpoint; None if training cannot resume from it, for example from weights alone."""
     if not isinstance(checkpoint, dict) or not {'meta', 'state_dict', 'message_hub'} <= checkpoint.keys():
         return None
     meta = checkpoint['meta']
@@ -240,9 +241,9 @@ def _belongs_to(checkpoint: dict, runs: Collection[str] | None) -> bool:
 
 
 def torchrun_name() -> str | None:
-    """Name the torchrun that started this process, the same after each of its restarts; None without one.
+    """Return a name for the torchrun that started this process, unchanged by its restarts; None without torchrun.
 
-    The run id alone does not do, since several launches may share one. The folder of the error files is new for each.
+    The run id alone is not enough, since several launches may share it. Each launch has a new folder of error files.
     """
     file = os.environ.get('TORCHELASTIC_ERROR_FILE')
     if not file:
@@ -251,10 +252,10 @@ def torchrun_name() -> str | None:
 
 
 def read_record(folder: str | os.PathLike) -> LaunchRecord | None:
-    """Read what this torchrun did in a work folder; None if this is its first start there."""
+    """Read the record of this torchrun in a work folder; None if this is its first start there."""
     try:
-        noted = json.loads(Path(folder, _RECORD).read_text(encoding='utf-8'))
-        record = LaunchRecord(list(noted['launchers']), list(noted['runs']), noted['resumed'])
+        stored = json.loads(Path(folder, _RECORD).read_text(encoding='utf-8'))
+        record = LaunchRecord(list(stored['launchers']), list(stored['runs']), stored['resumed'])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     name = torchrun_name()

@@ -21,7 +21,7 @@ _MODEL_ZOOS = ['torchvision://', 'modelzoo://', 'open-mmlab://', 'openmmlab://']
 
 
 def register_safe_loaders() -> None:
-    """Replace MMEngine's checkpoint loaders, for every scheme that it knows, in this process.
+    """Replace MMEngine's checkpoint loaders in this process, for every URL scheme that it knows.
 
     Local files go through :func:`~projects.false.engine.checkpoints.files.read_checkpoint`, and so do published weights
     that are downloaded by name. Every other remote file is refused.
@@ -32,7 +32,7 @@ def register_safe_loaders() -> None:
 
 
 def load_from_local(filename: str, map_location=None) -> Any:
-    """Read a local file. MMEngine logs the name of this function from its eleventh letter on, hence the name."""
+    """Read a local file. MMEngine logs this function's name from the eleventh letter on ("local"), hence the name."""
     return read_checkpoint(filename, map_location)
 
 
@@ -46,7 +46,7 @@ def load_from_model_zoo(filename: str, map_location=None) -> Any:
     scheme, name = filename.split('://', 1)
     urls = get_torchvision_models() if scheme in ('torchvision', 'modelzoo') else get_external_models()
     if name not in urls:
-        raise InputError(f'checkpoint {filename}: no published weights have the name {name!r}; check its spelling')
+        raise InputError(f'checkpoint {filename}: no published weights are called {name!r}; check the spelling')
     cached = Path(torch.hub.get_dir(), 'checkpoints', urls[name].rsplit('/', 1)[-1])
     if not cached.is_file():
         cached.parent.mkdir(parents=True, exist_ok=True)

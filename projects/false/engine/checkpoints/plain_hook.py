@@ -45,7 +45,7 @@ def to_plain(value: Any, name: str = '') -> Any:
     for kind in (int, float, str):
         if isinstance(value, kind):
             return kind(value)
-    print_log(f'{name} is not saved: a {type(value).__name__} is no plain value', 'current', logging.WARNING)
+    print_log(f'{name} is not saved: {type(value).__name__} is not a plain type', 'current', logging.WARNING)
     return _DROPPED
 
 
@@ -109,7 +109,7 @@ class PlainCheckpointHook(Hook):
     priority = 'LOWEST'  # after every hook that adds to the checkpoint
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Replace everything but the weights by plain values; weights are tensors and keep their own kind of dict."""
+        """Replace everything but the weights by plain values; weights are tensors and keep their type of dict."""
         hub, histories = pack_log(checkpoint['message_hub'])
         others = {key: value for key, value in checkpoint.items() if key not in ('state_dict', 'message_hub')}
         checkpoint.update(to_plain(others, 'checkpoint'), message_hub=hub, log_history=histories)

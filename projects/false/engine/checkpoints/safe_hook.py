@@ -40,26 +40,26 @@ class VerifiedBackend(LocalBackend):
         self.outdated.append(str(filepath))
 
 
-def split_kept(steps: Sequence[int], new: int, most: int) -> tuple[list[int], list[int]]:
-    """Decide which checkpoints are kept beside a new one.
+def split_kept(steps: Sequence[int], new: int, limit: int) -> tuple[list[int], list[int]]:
+    """Decide which checkpoints to keep beside a new one.
 
     Args:
         steps: Steps (epochs or iterations) of the existing checkpoints, oldest first.
         new: Step of the new checkpoint, which may exist already.
-        most: Number of checkpoints to keep, the new one included.
+        limit: Number of checkpoints to keep, the new one included.
 
     Returns:
         Steps to keep, oldest first, and steps to remove.
     """
-    every = [step for step in steps if step != new] + [new]
-    return every[-most:], every[:-most]
+    all_steps = [step for step in steps if step != new] + [new]
+    return all_steps[-limit:], all_steps[:-limit]
 
 
 def not_finite(state: Any, name: str = '') -> list[str]:
     """Name the tensors in nested dictionaries (weights, buffers, momenta) that hold a NaN or an infinity."""
     if isinstance(state, Mapping):
-        places = ((f'{name}.{key}' if name else str(key), value) for key, value in state.items())
-        return [broken for place, value in places for broken in not_finite(value, place)]
+        named = ((f'{name}.{key}' if name else str(key), value) for key, value in state.items())
+        return [broken for path, value in named for broken in not_finite(value, path)]
     broken = isinstance(state, torch.Tensor) and state.is_floating_point() and not torch.isfinite(state).all()
     return [name] if broken else []
 
@@ -102,7 +102,7 @@ class SafeCheckpointHook(CheckpointHook):
         taking it again does nothing. A run of OpenMMLab's own ``train.py`` takes it here, at the first opportunity.
         """
         super().before_run(runner)
-        if is_main_process() and isinstance(runner._train_loop, BaseLoop):  # not built where a run only tests
+        if is_main_process() and isinstance(runner._train_loop, BaseLoop):  # not built if a run only tests
             lock_work_dir(runner.work_dir)
 
     def after_run(self, runner) -> None:
@@ -119,9 +119,9 @@ class SafeCheckpointHook(CheckpointHook):
             self.file_backend.outdated.clear()
             return
         for path in [stale for folder in {self.out_dir, runner.work_dir} for stale in remove_stale(folder)]:
-            runner.logger.info(f'removed {path}: an earlier run was killed while it wrote that')
+            runner.logger.info(f'removed {path}: an earlier run was killed while writing it')
         noted = runner.message_hub.runtime_info.get('outdated_ckpts', [])
-        # Only from this folder: the run may have been resumed from a checkpoint of another one.
+        # Only from this folder: the run may have been resumed from a checkpoint in another folder.
         self.file_backend.outdated.extend(path for path in noted if Path(path).parent == Path(self.out_dir).absolute())
         self._remove_outdated(runner)
 
@@ -134,7 +134,7 @@ class SafeCheckpointHook(CheckpointHook):
                 f'{len(weights)} weights and {len(optimizer)} values of the optimizer are not finite after iteration '
                 f'{checkpoint["meta"]["iter"]} (first: '
                 f'{broken[0]}), so no checkpoint was saved and the one before stays in {self.out_dir}; lower the '
-                'learning rate and go on from it with --resume'
+                'learning rate and continue from it with --resume'
             )
 
     def _path(self, step: int) -> str:
@@ -173,7 +173,7 @@ class SafeCheckpointHook(CheckpointHook):
             write_text(pointer, checkpoint)
         except OSError as error:
             raise InputError(
-                f'cannot write {pointer}: {error.strerror}; free space, then go on with --resume {checkpoint}'
+                f'cannot write {pointer}: {error.strerror}; free space, then continue with --resume {checkpoint}'
             ) from error
 
     def _remove_outdated(self, runner) -> None:
@@ -184,5 +184,5 @@ class SafeCheckpointHook(CheckpointHook):
         kept = [self._path(step) for step in getattr(self, 'keep_ckpt_ids', [])]
         needed = {os.path.abspath(path) for path in (*bests, *kept, pointed_to(runner.work_dir)) if path}
         for path in outdated:
-            if os.path.abspath(path) not in needed:  # not if it was written again under the same name
+            if os.path.abspath(path) not in needed:  # it may have been written again under the same name
                 Path(path).unlink(missing_ok=True)

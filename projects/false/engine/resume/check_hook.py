@@ -20,7 +20,7 @@ _NOTE = 'global_batch'  # key in the meta of a checkpoint
 
 
 class FreshSchedules:
-    """The schedules of a run as its config builds them, for use in place of those of a checkpoint.
+    """The schedules of a run as built from its config, which replace those of a checkpoint.
 
     A checkpoint restores the length and the learning rate of its own schedules. MMEngine's schedules compute each value
     from the previous one, so they are replayed step by step up to the new position.
@@ -51,8 +51,8 @@ class FreshSchedules:
         for schedule in schedules:
             if getattr(schedule, 'need_val_args', False):
                 raise InputError(
-                    f'{type(schedule).__name__} follows a validation metric and cannot go on with epochs of another '
-                    'length; resume with the global batch that the run began with'
+                    f'{type(schedule).__name__} follows a validation metric and cannot continue with epochs of another '
+                    'length; resume with the global batch that the run started with'
                 )
         for group, values in zip(runner.optim_wrapper.param_groups, self._values, strict=True):
             group.update(values)
@@ -72,7 +72,7 @@ class FreshSchedules:
 
 
 def begin_within_epoch(loop: EpochBasedTrainLoop, done: int, batch_size: int) -> None:
-    """Start the next epoch of a loop after its first batches, while the other batches keep their numbers.
+    """Start the next epoch of a loop after its first batches; the remaining batches keep their numbers.
 
     Args:
         loop: Training loop whose sampler has ``skip(samples)``, as
@@ -93,7 +93,7 @@ def begin_within_epoch(loop: EpochBasedTrainLoop, done: int, batch_size: int) ->
         )
     if not hasattr(sampler, 'skip'):
         raise InputError(
-            f'{where} and {type(sampler).__name__} cannot begin there; resume from a checkpoint of a whole epoch, '
+            f'{where} and {type(sampler).__name__} cannot start there; resume from a checkpoint of a whole epoch, '
             "or set train_dataloader.sampler.type='SeededSampler'"
         )
     sampler.skip(done * batch_size)
@@ -110,13 +110,13 @@ def end_epoch(loop: EpochBasedTrainLoop) -> None:
 class ResumeCheckHook(Hook):
     """Store processes and global batch in every checkpoint and compare them on resuming, but not on loading weights.
 
-    A run resumed from within an epoch goes on with the remaining batches of the epoch, or is refused. If the global
-    batch or the length of an epoch changed, training counted in epochs goes on after the same number of epochs, and
-    training counted in iterations after the same number of iterations. The schedules are then those of the present
+    A run resumed from within an epoch continues with the remaining batches of the epoch, or is refused. If the global
+    batch or the length of an epoch changed, training counted in epochs continues after the same number of epochs, and
+    training counted in iterations after the same number of iterations. The schedules are then those of the current
     config at that position.
 
     Args:
-        allow_other_batch: Accept another global batch (``--allow-other-batch``). Default: False.
+        allow_other_batch: Accept a different global batch (``--allow-other-batch``). Default: False.
 
     Raises:
         InputError: The global batch of a resumed run changed, and that is not allowed.
@@ -133,7 +133,7 @@ class ResumeCheckHook(Hook):
         self._fresh: FreshSchedules | None = None
 
     def before_run(self, runner) -> None:
-        """Save the schedules as the config builds them."""
+        """Keep the schedules as built from the config."""
         if is_list_of(runner.param_schedulers, _ParamScheduler):  # not built where a run only tests
             self._fresh = FreshSchedules(runner)
 
@@ -144,7 +144,7 @@ class ResumeCheckHook(Hook):
             checkpoint['meta'][_NOTE] = dict(now._asdict())
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the stored values until it is known whether this run continues that of the checkpoint."""
+        """Keep the stored values until it is clear whether this run resumes the checkpoint or only loads weights."""
         self._loaded = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
 
     def before_train(self, runner) -> None:
@@ -167,7 +167,7 @@ class ResumeCheckHook(Hook):
             begin_within_epoch(runner.train_loop, done, now.per_process)
 
     def after_train_epoch(self, runner) -> None:
-        """Run the next epochs completely."""
+        """Run all later epochs from their first batch."""
         end_epoch(runner.train_loop)
 
     def _move(self, runner, before: GlobalBatch, now: GlobalBatch) -> None:
@@ -178,11 +178,11 @@ class ResumeCheckHook(Hook):
         if self._fresh is not None:
             self._fresh.restore_at(runner, runner.epoch, runner.iter, now.epoch_length)
         elif runner.param_schedulers:
-            raise InputError('several optimizers cannot go on with another global batch; resume with the one before')
+            raise InputError('several optimizers cannot change the global batch; resume with the previous one')
         runner.optim_wrapper.initialize_count_status(runner.model, runner.iter, runner.max_iters)
-        epochs = f'epoch {runner.epoch} (of {now.epoch_length} iterations, before {before.epoch_length}), '
+        epochs = f'epoch {runner.epoch} (of {now.epoch_length} iterations, previously {before.epoch_length}), '
         position = f'{epochs if now.epoch_length else ""}iteration {runner.iter} of {runner.max_iters}'
-        runner.logger.info(f'goes on after {position}; learning rate and schedule are those of the present config')
+        runner.logger.info(f'continues after {position}; learning rate and schedule are those of the current config')
 
 
 def _global_batch(runner) -> GlobalBatch | None:

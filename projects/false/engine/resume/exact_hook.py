@@ -14,9 +14,9 @@ from projects.false.common.random_state import random_state, set_random_state
 class ExactResumeHook(Hook):
     """Save the random state of every process with each checkpoint and restore it on resuming.
 
-    Data loaders get generators of their own and validation restores the random state, so that nothing is drawn from the
+    Data loaders get their own generators and validation restores the random state, so that nothing is drawn from the
     global generators between two training iterations. The order of the samples and their augmentation come from
-    :class:`~projects.false.datasets.seeding.SeededSampler`. Loading weights with ``load_from`` starts another run and
+    :class:`~projects.false.datasets.seeding.SeededSampler`. Loading weights with ``load_from`` starts a new run and
     restores no random state.
 
     Example:
@@ -31,7 +31,7 @@ class ExactResumeHook(Hook):
         self._before_val: dict | None = None
 
     def before_train(self, runner) -> None:
-        """Give the loaders generators of their own; drop a loaded state unless this run continues its checkpoint."""
+        """Give each loader its own generator; drop a loaded state unless this run resumes its checkpoint."""
         for loop in (runner.train_loop, runner.val_loop):
             loader = getattr(loop, 'dataloader', None)
             if isinstance(loader, DataLoader):
@@ -50,7 +50,7 @@ class ExactResumeHook(Hook):
             return
         runner.logger.warning(
             f'the checkpoint has the random state of {len(states)} processes and this run has {get_world_size()}: '
-            'the generators are seeded anew, and the result differs from an uninterrupted run'
+            'the generators are reseeded, so the result differs from an uninterrupted run'
         )
         different = runner.cfg.get('randomness', {}).get('diff_rank_seed', False)
         set_random_seed((runner.seed + runner.iter) % 2**32, diff_rank_seed=different)
@@ -70,28 +70,28 @@ class ExactResumeHook(Hook):
         self._collect(runner)
 
     def before_val(self, runner) -> None:
-        """Remember the random state that training goes on with."""
+        """Remember the random state of training."""
         self._before_val = random_state()
 
     def after_val_epoch(self, runner, metrics=None) -> None:
-        """Restore it before CheckpointHook saves the best checkpoint."""
+        """Restore the random state before CheckpointHook saves the best checkpoint."""
         if self._before_val is not None:
             set_random_state(self._before_val)
             self._before_val = None
             self._collect(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Add the states, collected beforehand, since only the first process saves."""
+        """Add the states, which were collected beforehand because only the first process saves."""
         iteration, states = self._states or (None, [])
         checkpoint['rng'] = states if iteration == runner.iter else [random_state()]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Keep the states until it is known whether this run continues that of the checkpoint."""
+        """Keep the states until it is clear whether this run resumes the checkpoint or only loads weights."""
         states = checkpoint.get('rng')
         self._loaded = (checkpoint['meta'].get('iter'), states) if states else None
 
     def go_on_at(self, iteration: int) -> None:
-        """Tell the hook that the resumed run goes on at another iteration than that of its checkpoint."""
+        """Tell the hook that the resumed run continues at a different iteration from that of its checkpoint."""
         if self._loaded is not None:
             self._loaded = (iteration, self._loaded[1])
 

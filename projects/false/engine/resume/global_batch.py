@@ -1,4 +1,4 @@
-"""The global batch, images per optimizer step over all processes, and what its change means for a resumed run."""
+"""The global batch, images per optimizer step over all processes, and how a resumed run handles a change of it."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from projects.false.common.errors import InputError
 
 
 def global_batch(per_process: int, processes: int, accumulation: int = 1) -> int:
-    """Count the images per step of the optimizer, the batch that a learning rate is meant for.
+    """Count the images per optimizer step, the batch for which a learning rate is chosen.
 
     Args:
         per_process: Images per iteration and process.
@@ -45,7 +45,7 @@ class GlobalBatch(NamedTuple):
         return global_batch(self.per_process, self.processes, self.accumulation)
 
     def __str__(self) -> str:
-        """Write it out for the log, such as ``64 = 2 process(es) x 32``."""
+        """Format the batch for the log, such as ``64 = 2 process(es) x 32``."""
         accumulated = f' x {self.accumulation} accumulated' if self.accumulation > 1 else ''
         return f'{self.images} = {self.processes} process(es) x {self.per_process}{accumulated}'
 
@@ -65,18 +65,18 @@ def compare_batches(before: GlobalBatch | None, now: GlobalBatch, allowed: bool)
         InputError: The global batch changed, and that is not allowed.
     """
     if before is None:
-        return f'the checkpoint does not say its global batch; this run has {now}'
+        return f'the checkpoint does not record its global batch; this run has {now}'
     if before._replace(epoch_length=None) == now._replace(epoch_length=None):
         return None
     if before.images == now.images:
-        return f'resumed with other processes or batches: global batch {now}, before {before}; the global batch stays'
+        return f'resumed with other processes or batches: {now}, previously {before}; the global batch is unchanged'
     if not allowed:
         raise InputError(
             f'the checkpoint was trained with a global batch of {before} and this run has {now}: learning rate and '
             f'schedule would not fit; set train_dataloader.batch_size so that it is {before.images} over all '
             'processes, or add --allow-other-batch'
         )
-    return f'resumed with another global batch, as asked for: {now}, before {before}'
+    return f'resumed with another global batch, as requested: {now}, previously {before}'
 
 
 def equivalent_iteration(before: GlobalBatch, now: GlobalBatch, iteration: int) -> int:
@@ -88,10 +88,11 @@ def equivalent_iteration(before: GlobalBatch, now: GlobalBatch, iteration: int) 
         iteration: Iterations that the checkpoint has completed.
 
     Returns:
-        The iterations that this run would have needed for as many epochs; the same number if epochs do not count.
+        The iterations that this run would have needed for as many epochs; ``iteration`` itself if training is not
+        counted in epochs.
 
     Raises:
-        InputError: The checkpoint is from within an epoch of another length than those of this run.
+        InputError: The checkpoint is from within an epoch, and the epochs of this run have a different length.
     """
     if before.epoch_length is None or now.epoch_length is None or before.epoch_length == now.epoch_length:
         return iteration

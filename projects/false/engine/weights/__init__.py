@@ -1,1 +1,1 @@
-"""The weight bridge: ResNet weights of this project, of other libraries, and between them."""
+"""ResNet weights: export, strict loading, and conversion between this project and other libraries."""

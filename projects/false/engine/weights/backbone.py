@@ -43,7 +43,7 @@ def backbone_weights(checkpoint: Any) -> dict[str, torch.Tensor]:
 
 
 def method_name(model: str, loss: str | None) -> str:
-    """Name a pretraining method. FALSE and its baseline share an algorithm class and differ in the loss of the head."""
+    """Name a pretraining method. FALSE and its baseline share an algorithm class, but not the loss of the head."""
     return _BASELINES.get(model, model) if loss == 'NTXentLoss' else model
 
 
@@ -84,8 +84,8 @@ def backbone_meta(names: Iterable[str], meta: Mapping) -> dict[str, Any]:
         meta: ``meta`` of the checkpoint: MMEngine's, or that of an exported backbone, which is kept.
 
     Returns:
-        The known ones of ``method``, ``config_name``, ``epoch``, ``iter``, ``seed``, ``depth``, ``block`` and
-        ``blocks``.
+        Those of ``method``, ``config_name``, ``epoch``, ``iter``, ``seed``, ``depth``, ``block`` and ``blocks`` that
+        are known.
     """
     kind, blocks, depth = resnet_layout(names) or (None, None, None)
     entries = {

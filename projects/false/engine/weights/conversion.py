@@ -1,4 +1,4 @@
-"""Convert ResNet weights from the format of one library to that of another, every tensor or none."""
+"""Convert ResNet weights from the format of one library to that of another, either all tensors or none."""
 
 import os
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from .backbone import backbone_meta
 from .matching import KeyReport, compare_keys, shapes_of
 from .resnet import DEPTHS, FoundResNet, describe_backbone, find_resnet, resnet_layout, resnet_shapes, tensors_of
 
-FORMS = ('ours', 'mmseg', 'torchvision', 'timm')  # tools/model_converters/convert_weights.py tells what each one is
+FORMS = ('ours', 'mmseg', 'torchvision', 'timm')  # tools/model_converters/convert_weights.py explains each one
 _HEADS = ('decode_head.', 'auxiliary_head.')
 
 
@@ -26,7 +26,7 @@ class Conversion:
     Attributes:
         source: The ResNet that was found, and its prefix in the file.
         report: Its names compared with those of the target format.
-        heads: Number of tensors of segmentation heads that were copied, too.
+        heads: Number of tensors of segmentation heads that were also copied.
     """
 
     source: str
@@ -43,7 +43,7 @@ def convert_weights(
         path: Checkpoint of this project, OpenMMLab, torchvision, timm, MoCo or VISSL, ``.safetensors`` or PyTorch's.
         out: File to write: ``.safetensors``, ``.pth`` or ``.pt``.
         form: Target format, one of :data:`FORMS`.
-        prefix: Prefix of the names of the ResNet in the file; None looks for it.
+        prefix: Prefix of the ResNet's names in the file; None searches for it.
 
     Returns:
         The weights that were matched, missing and left out.
@@ -93,7 +93,7 @@ def _problem(found: FoundResNet, report: KeyReport, form: str) -> str | None:
     place = f'{describe_backbone(found.weights)} under {found.prefix!r}'
     if not report.matched and not report.reshaped:
         depths = ', -'.join(map(str, DEPTHS))
-        return f'{place} is no standard one, {report.text()}; {form} takes ResNet-{depths}'
+        return f'{place} is not a standard one, {report.text()}; {form} takes ResNet-{depths}'
     if report.reshaped:
         name, given, expected = report.reshaped[0]
         return (
@@ -102,7 +102,7 @@ def _problem(found: FoundResNet, report: KeyReport, form: str) -> str | None:
             f'{" and three bands" if form == "torchvision" else ""} ({report.text()})'
         )
     if report.needed():
-        return f'{place} is not whole or has another stem: {report.text()}; give the whole file of a plain ResNet'
+        return f'{place} is incomplete or has another stem: {report.text()}; give the complete file of a plain ResNet'
     return None
 
 

@@ -1,4 +1,4 @@
-"""Compare the weights of a file with those of a model: matched, missing, unexpected, of another shape."""
+"""Compare the weights of a file with those of a model: matched, missing, unexpected or reshaped."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -33,11 +33,11 @@ class KeyReport:
         return [name for name in self.missing if not name.endswith(_COUNTER)]
 
     def surplus(self) -> list[str]:
-        """List the unexpected weights, batch counters left out."""
+        """List the unexpected weights without the batch counters."""
         return [name for name in self.unexpected if not name.endswith(_COUNTER)]
 
     def text(self) -> str:
-        """Summarise in one line: the numbers, and the unexpected weights by the first part of their name."""
+        """Summarise the comparison in one line; unexpected weights are counted by the first part of their name."""
         parts = Counter(name.split('.')[0] for name in self.unexpected)
         left_out = f' (left out: {", ".join(f"{part} {count}" for part, count in parts.items())})' if parts else ''
         lacking = f' ({", ".join(self.missing[:3])}{", ..." if len(self.missing) > 3 else ""})' if self.missing else ''

@@ -1,4 +1,4 @@
-"""Initialize a backbone from pretrained weights, all of them or an error, never silently at random."""
+"""Initialize a backbone from pretrained weights: either all of them are loaded, or it is an error."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ from .resnet import describe_backbone, find_resnet, is_resnet, tensors_of
 class PretrainedBackbone:
     """Load the weights of a backbone strictly, as an initializer of MMEngine.
 
-    MMEngine's ``Pretrained`` only warns if names or shapes differ, and the random network is trained. This one stops.
+    MMEngine's ``Pretrained`` only warns if names or shapes differ, and then trains a random network. This one stops.
 
     Args:
         checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.weights.backbone.export_backbone`, or a whole
             checkpoint with weights under ``backbone.``, or the ResNet of torchvision, timm, MoCo or VISSL, whose
-            classifier is left out; also as ``.safetensors``. None, for configs that leave the file to the command line,
-            is an error on use.
+            classifier is left out; also as ``.safetensors``. None is for configs that leave the file to the command
+            line, and an error on use.
 
     Raises:
         InputError: On use, if the file is missing or unsafe, or holds no backbone of this depth and width.

@@ -28,7 +28,7 @@ def resnet_layout(names: Iterable[str]) -> tuple[str, tuple[int, ...], int | Non
 
     Returns:
         The kind of block (``'basic'`` or ``'bottleneck'``), the number of blocks of every stage, and the depth if it is
-        a standard ResNet, else None. None altogether if the names are not those of a ResNet.
+        a standard ResNet, else None. The result itself is None if the names are not a ResNet's.
     """
     names = set(names)
     found = [re.match(r'layer(\d+)\.(\d+)\.conv1\.', name) for name in names]
@@ -86,7 +86,7 @@ class FoundResNet:
 
     Attributes:
         prefix: Prefix of the names of its weights, such as ``module.encoder_q.``.
-        weights: All tensors under the prefix, without it. That includes others, such as ``fc.``.
+        weights: All tensors under the prefix, by their names without it. That includes others, such as ``fc.``.
         others: Names of the tensors outside the prefix.
     """
 
@@ -96,7 +96,7 @@ class FoundResNet:
 
 
 def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
-    """Return the tensors of a checkpoint by name, wherever its library keeps them; empty if there are none."""
+    """Return the tensors of a checkpoint by name, from the key where its library keeps them; empty without any."""
     for place in _PLACES:
         inner = checkpoint
         for key in place:
@@ -109,7 +109,7 @@ def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
 
 
 def is_resnet(name: str) -> bool:
-    """Tell whether a weight of this name belongs to a ResNet that starts there."""
+    """Return True if a name is that of the weight that marks a ResNet, under any prefix."""
     return re.search(rf'(^|\.){re.escape(_MARK)}$', name) is not None
 
 
@@ -119,7 +119,7 @@ def find_resnet(checkpoint: Any, name: str, prefix: str | None = None) -> FoundR
     Args:
         checkpoint: A checkpoint, as :func:`~projects.false.engine.checkpoints.files.read_checkpoint` returns it.
         name: The file, for messages.
-        prefix: Prefix of its weights; None looks for it.
+        prefix: Prefix of its weights; None searches for it.
 
     Raises:
         InputError: There is no ResNet, or there are several and none under a usual prefix.
