@@ -17,13 +17,29 @@ PRECISIONS = {'float32': None, 'bfloat16': torch.bfloat16, 'float16': torch.floa
 class TorchSegmenter:
     """A model of MMSegmentation behind its own preprocessor, as in fine-tuning and testing.
 
+    The windows are normalised by the model's data preprocessor, so a map needs no mean and standard deviation of its
+    own. The model computes on the device of its parameters, without gradient.
+
     Args:
-        model: An EncoderDecoder in evaluation mode, on the device where it computes.
-        palette: Its classes and their colours.
-        bands: Number of bands that it takes.
-        window: Side of the windows it was trained on, in pixels.
+        model: An EncoderDecoder in evaluation mode, on the device where it is to compute.
+        palette: Its classes and their colours; one class per output of the model.
+        bands: Number of bands that the model takes, at least 1.
+        window: Side of the windows that it was trained on, in pixels.
         precision: ``'float32'``, or ``'bfloat16'`` or ``'float16'`` for autocast.
-        identity, recorded: See :class:`.segmenter.Segmenter`.
+        identity: Text that changes with the model, such as the name and digest of its checkpoint. The precision is
+            added, because it changes the logits too.
+        recorded: The rule by which the training data was made; None if it is unknown.
+
+    Shape:
+        - pixels: (n, side, side, bands), uint8, red first
+        - result: (n, classes, side, side), floating point, on the model's device
+
+    Example:
+        >>> import numpy as np
+        >>> from projects.false.mapping.load_segmenter import load_segmenter
+        >>> segmenter = load_segmenter('configs/upernet_r18_mbrsc.py', 'iter_200.pth')  # doctest: +SKIP
+        >>> window = np.zeros((1, segmenter.window, segmenter.window, segmenter.bands), np.uint8)  # doctest: +SKIP
+        >>> classes = segmenter(window).argmax(1)  # doctest: +SKIP
     """
 
     def __init__(
@@ -43,11 +59,11 @@ class TorchSegmenter:
         self._order = band_order(bands)
 
     def check_window(self, window: int) -> None:
-        """Accept any window: the model is fully convolutional."""
+        """Accept windows of any side, because the model is fully convolutional."""
 
     @torch.inference_mode()
     def __call__(self, pixels: np.ndarray) -> Tensor:
-        """Compute the logits of windows, see :class:`.segmenter.Segmenter`."""
+        """Return the logits of windows; shapes as in the class."""
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2)[:, self._order]
         if self.device.type == 'cuda':
             images = images.pin_memory().to(self.device, non_blocking=True)

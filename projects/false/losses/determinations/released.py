@@ -15,19 +15,41 @@ RELEASED_SENTINEL = 3.0
 
 @DETERMINATIONS.register_module(name='released')
 class Released(Determination):
-    r"""Determine what the released code determines, which depends on the order of the rows.
+    r"""Determine the pairs that the released code determines, in its nearest and in its sentinel regime.
 
-    .. math:: F(i) = \{ j \in Neg(i) : d_{ij} = \min d \}, \quad
-        d_{ij} = \lvert e_{ij} - e_{ip} \rvert \text{ for } j > i,\; j \ne p(i), \quad 3 \text{ elsewhere}
+    The released code compares every row with the later rows of the batch only. It writes the constant 3 everywhere
+    else, and determines all negatives at the minimum of the whole matrix:
 
-    Two regimes follow. Usually a single pair of the batch is determined, in one direction. If every candidate is
-    farther than 3 from its positive, the constant itself is the minimum, and the whole lower triangle is determined.
+    .. math:: d_{ij} = \begin{cases} \lvert e_{ij} - e_{ip} \rvert & j > i,\; j \ne p(i) \\
+        3 & \text{elsewhere} \end{cases}, \quad
+        F(i) = \{ j \in Neg(i) : d_{ij} = \min_{k,\, l} d_{kl} \}
+
+    Two regimes follow:
+
+    - *nearest*: some later negative is closer than 3. F holds the pairs at the smallest distance, usually a single one
+      in the batch and in one direction only: the anchor is the earlier row.
+    - *sentinel*: all later negatives of all rows are farther than 3, so that the constant is the minimum. Then
+      :math:`F(i) = \{ j \in Neg(i) : j < i \}`, which makes 2N(N - 1) pairs of N images, half of all. If both views of
+      every image coincide, this happens when no negative exceeds the cosine tau * log(exp(1 / tau) - 3): 0.74 at
+      temperature 0.5, 0.996 at 0.2. It is a side effect of the constant, but the released loss computes it.
+
+    The gate c_ip >= T comes last: an anchor below T can hold the minimum, and then nothing is determined in the nearest
+    regime. The result depends on the order of the rows, so it changes if images are permuted or views are swapped.
 
     Cost: the logits after every anchor are computed once more, for the minimum. Each step waits for the device once,
     and several processes exchange one number.
 
     Raises:
         InputError: The rule is used with a queue.
+
+    Example:
+        Two orthogonal images with equal views are in the sentinel regime: three of the four rows get pairs.
+
+        >>> import torch
+        >>> from projects.false import FALSELoss
+        >>> loss = FALSELoss(temperature=0.5, determination='released')
+        >>> round(loss(torch.eye(2), torch.eye(2)).item(), 4)
+        0.1162
     """
 
     in_batch_only = True
