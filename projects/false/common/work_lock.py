@@ -1,4 +1,4 @@
-"""One run at a time writes to a work folder."""
+"""Lock a work folder, so that only one run at a time writes to it."""
 
 import errno
 import logging
@@ -19,25 +19,25 @@ if sys.platform != 'win32':
 
 _NAME = '.lock'
 _TAKEN = (errno.EACCES, errno.EAGAIN)
-# Python prints warnings of a logger without handlers to stderr. MMEngine's own logger is no parent of this one, and
-# there is none yet when a run takes its folder.
+# Python prints the warnings of a logger without handlers to stderr. MMEngine's own logger would not get them: it is no
+# parent of this one, and does not exist yet when a run takes its folder.
 _log = logging.getLogger(__name__)
-_held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: what is forked from a holder holds nothing
+_held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: a process forked from the holder holds nothing
 
 
 def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None:
-    """Take a work folder for this process, until :func:`unlock_work_dir` or its end, whatever ends it.
+    """Lock a work folder for this process until :func:`unlock_work_dir` or the end of the process.
 
-    A POSIX record lock on ``WORK_DIR/.lock``: the kernel frees it when the process is killed, and data loader workers,
-    which are forked, do not hold it on. To take it twice is to have it. Where the file system has no locks the run goes
-    on with a line in the log.
+    The lock is a POSIX record lock on ``WORK_DIR/.lock``. The kernel frees it however the process ends, and forked data
+    loader workers do not hold it. Locking a folder twice is the same as once. If the file system has no locks, the run
+    goes on with a warning; on Windows nothing is locked.
 
     Args:
-        folder: The work folder; made as needed.
-        patience: Seconds to wait for a run that is just ending.
+        folder: The work folder, made if it is missing.
+        patience: Seconds to wait for another run that is just ending.
 
     Raises:
-        InputError: Another process has it, or the folder cannot be written.
+        InputError: Another process holds the lock, or the folder cannot be written.
     """
     key = (os.getpid(), os.path.realpath(folder))
     if key in _held or sys.platform == 'win32':
@@ -66,7 +66,7 @@ def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None
 
 
 def unlock_work_dir(folder: str | os.PathLike[str]) -> None:
-    """Give back what :func:`lock_work_dir` took; nothing happens if it is not held."""
+    """Free the lock of :func:`lock_work_dir`; nothing happens if this process does not hold it."""
     file = _held.pop((os.getpid(), os.path.realpath(folder)), None)
     if file is not None:
         file.truncate(0)
@@ -75,7 +75,7 @@ def unlock_work_dir(folder: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def work_dir_locked(folder: str | os.PathLike[str], patience: float = 5.0) -> Iterator[None]:
-    """Hold a work folder inside the block."""
+    """Lock a work folder inside the block; see :func:`lock_work_dir`."""
     lock_work_dir(folder, patience)
     try:
         yield
@@ -84,7 +84,7 @@ def work_dir_locked(folder: str | os.PathLike[str], patience: float = 5.0) -> It
 
 
 def make_work_dir(folder: str | os.PathLike[str]) -> None:
-    """Make a work folder if it is not there.
+    """Make a work folder if it is missing.
 
     Raises:
         InputError: It cannot be made.
@@ -96,6 +96,7 @@ def make_work_dir(folder: str | os.PathLike[str]) -> None:
 
 
 def _whose(folder: str | os.PathLike[str], file: BinaryIO) -> str:
+    """Return the message that names the process in a lock file."""
     number, _, host = file.read().decode(errors='replace').strip().partition(' ')
     holder, way = ('another process', 'end it')
     if number.isdigit():
