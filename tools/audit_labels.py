@@ -1,4 +1,4 @@
-"""Audit a converted data set before training on it: files, labels, and what its splits share.
+"""Audit a converted data set before training on it: files, labels, and overlap between its splits.
 
 The exit status is 1 if something would stop a training or spoil it silently: files that cannot be read, masks
 that are missing or differ in size from their image, label values that are no class.

@@ -1,4 +1,4 @@
-"""Say what is installed, what is wrong with it and how to mend it: python tools/doctor.py
+"""Report what is installed, what is wrong with it and how to fix it: python tools/doctor.py
 
 Exit status 1 if training would fail, otherwise 0. Needs nothing but Python 3.8 or later.
 """

@@ -1,8 +1,8 @@
 """Export a fine-tuned model to ONNX: python tools/export.py CONFIG CHECKPOINT OUT.onnx.
 
-The file takes windows (n, bands, H, W) of 8-bit pixels, red first, any number at a time, and gives logits of shape
-(n, classes, H, W). Before it takes its name it is compared with the model, on patches of the test data of the config
-where they are here.
+The file takes windows (n, bands, H, W) of 8-bit pixels, red first, any number at a time, and returns logits of shape
+(n, classes, H, W). It is only kept if it agrees with the model on patches of the config's test data, or on
+generated patches if there is no such data.
 
 Example:
     python tools/export.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth model.onnx
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     found = export_onnx(segmenter, options.out, window, patches)
     print(
         f'wrote {options.out}: {Path(options.out).stat().st_size / 1e6:.1f} MB, windows of {window} pixels; on '
-        f'{found.patches} {"" if images else "made "}patches logits differ by {found.difference:.1g} of the largest, '
+        f'{found.patches} {"" if images else "generated "}patches logits differ by {found.difference:.1g} of the largest, '
         f'{found.same:.4%} of pixels have the same class'
     )
 

@@ -1,4 +1,4 @@
-"""Cut the backbone out of a pretraining checkpoint: python tools/export_backbone.py CKPT OUT."""
+"""Export the backbone of a pretraining checkpoint: python tools/export_backbone.py CKPT OUT."""
 
 import argparse
 import sys

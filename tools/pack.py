@@ -29,7 +29,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 @report_input_errors
 def main(arguments: list[str] | None = None) -> None:
-    """Pack, or say that there is nothing to do."""
+    """Pack, or print that the pack is up to date."""
     options = parse_arguments(arguments)
 
     from rasterio.errors import NotGeoreferencedWarning

@@ -1,4 +1,4 @@
-"""From made scenes to mIoU and a report: python tools/quickstart.py [--seed K] [--work-dir DIR]."""
+"""Go all the way from synthetic scenes to a report: python tools/quickstart.py [--seed K] [--work-dir DIR]."""
 
 import argparse
 import sys
@@ -33,7 +33,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 @report_input_errors
 def main(arguments: list[str] | None = None) -> None:
-    """Run the quickstart, or what is left of an interrupted one."""
+    """Run the quickstart, or resume an interrupted one."""
     options = vars(parse_arguments(arguments))
     folder, settings = options.pop('work_dir'), Settings(**options)
 

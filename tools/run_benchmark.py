@@ -1,7 +1,7 @@
 """Compare methods over seeds, label draws, fractions and protocols: python tools/run_benchmark.py SPEC.
 
-Every finished run is a line of WORK_DIR/results.jsonl; the same command goes on where it was interrupted. At the end,
-and after every call, WORK_DIR/PART has table.md, table.csv, table.json and report.html. docs/experiments.md tells more.
+Every finished run is a line of WORK_DIR/results.jsonl; the same command resumes where it was interrupted. At the end of
+every call, WORK_DIR/PART has table.md, table.csv, table.json and report.html. See docs/experiments.md for more.
 
 Example:
     python tools/run_benchmark.py configs/benchmarks/quickstart.py
@@ -28,7 +28,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--protocols', nargs='+', default=[], metavar='NAME', help='protocols of the spec (all)')
     parser.add_argument('--jobs', type=int, help='trainings at a time (one per GPU, or one per core)')
     parser.add_argument('--dry-run', action='store_true', help='check everything, say what would run, and stop')
-    parser.add_argument('--report-only', action='store_true', help='tables and report of what is finished')
+    parser.add_argument('--report-only', action='store_true', help='only write tables and report of the finished runs')
     parser.add_argument('--audit', type=Path, help='folder of an audit of false negatives, for the report')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override values of the spec, KEY=VALUE')
     return parser.parse_args(arguments)
@@ -36,7 +36,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 
 @report_input_errors
 def main(arguments: list[str] | None = None) -> None:
-    """Run what is left and write tables and report."""
+    """Run or resume the benchmark, and write tables and report."""
     options = parse_arguments(arguments)
     check_config(options.spec)
     if options.jobs is not None and options.jobs < 1:

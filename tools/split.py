@@ -1,6 +1,6 @@
 """Draw lists of labelled training patches: by share and seed, or as published.
 
-A list holds every class where possible, and of one seed 1 % lies inside 5 % inside 10 %.
+A list holds every class where possible. For one seed, the 1 % list is part of the 5 % list, and that of the 10 % list.
 
 Example:
     python tools/split.py data/potsdam --fractions 0.01 0.05 0.1 --seeds 0 1 2

@@ -22,9 +22,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         '--resume', nargs='?', const='auto', help='continue from the last checkpoint of the work folder, or from a file'
     )
-    parser.add_argument(
-        '--allow-other-batch', action='store_true', help='resume although the global batch is another one than before'
-    )
+    parser.add_argument('--allow-other-batch', action='store_true', help='resume although the global batch has changed')
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on a CPU)')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the global batch')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')

@@ -117,7 +117,7 @@ def test_nodata_is_left_out(tmp_path, pixels):
     assert len(windows(tmp_path, max_nodata=0.0)) == 12
     pixels[:, :, 64:] = 0
     write(tmp_path / 'a.tif', pixels, nodata=0)
-    with pytest.raises(InputError, match=r'every one of 20 windows has more than 50% nodata; raise max_nodata'):
+    with pytest.raises(InputError, match=r'all 20 windows have more than 50% nodata; raise max_nodata'):
         windows(tmp_path)
 
 

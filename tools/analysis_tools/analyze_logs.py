@@ -1,4 +1,4 @@
-"""Curves and times of training, from the logs of runs.
+"""Plot training curves, or print times, from the logs of runs.
 
 A run is its work folder, resumed or not, or one scalars.json of it.
 

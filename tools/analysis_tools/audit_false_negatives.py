@@ -1,4 +1,4 @@
-"""Do the pairs that a determination picks really show the same land cover? Checked with labels, along a run.
+"""Check with labels, along a run, whether the pairs that a determination picks show the same land cover.
 
 Every checkpoint sees the batches and views that training makes. Every determination picks on the same projections,
 beside `random` and two oracles; precision, recall and lift over chance go to audit.json, audit.csv and audit.html.
@@ -29,18 +29,20 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('config', help='pretraining recipe of the run')
-    parser.add_argument('checkpoints', nargs='+', metavar='CKPT', help='checkpoints of the run; `untrained` for none')
+    parser.add_argument(
+        'checkpoints', nargs='+', metavar='CKPT', help='checkpoints, or `untrained` for initial weights'
+    )
     parser.add_argument('--data', required=True, metavar='DATA', help='labelled data as a converter leaves it')
     parser.add_argument('--split', default='pretrain', help='list of patches, DATA/splits/SPLIT.txt (pretrain)')
-    parser.add_argument('--batches', type=int, default=20, help='batches to judge, at every checkpoint the same (20)')
+    parser.add_argument('--batches', type=int, default=20, help='batches to judge, the same at every checkpoint (20)')
     parser.add_argument(
         '--labels', choices=['view', 'patch'], default='view', help='label of a view: its window or its patch (view)'
     )
     parser.add_argument('--overlap', type=float, default=0.8, help='label overlap above which a pair is right (0.8)')
     parser.add_argument('--gate', type=float, help='T of the gate (that of the config; -1 where it has none)')
-    parser.add_argument('--determinations', nargs='+', metavar='NAME', help='only these (all)')
+    parser.add_argument('--determinations', nargs='+', metavar='NAME', help='rules to audit (all)')
     parser.add_argument('--examples', type=int, default=4, help='right and wrong pairs shown of each (4)')
-    parser.add_argument('--seed', type=int, help='of order, views and draws (that of the config)')
+    parser.add_argument('--seed', type=int, help='seed of order, views and draws (that of the config)')
     parser.add_argument('--out', type=Path, help='folder of the results (work_dirs/<config>_false_negatives)')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     return parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """Cut the DeepGlobe Land Cover download (DGLC) into patches: 730 images to train, 73 to test.
 
-SRC is the download, zipped or unpacked, with its folder train (ID_sat.jpg, ID_mask.png). Nobody published which 73:
-they are drawn by seed, and the output tells which. --test-list takes another choice.
+SRC is the download, zipped or unpacked, with its folder train (ID_sat.jpg, ID_mask.png). No list of the 73
+was published: they are drawn by seed and listed in the output. --test-list takes another choice.
 
 Example:
     python tools/dataset_converters/dglc.py DOWNLOAD data/dglc

@@ -24,7 +24,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         '--stride', type=int, help='distance between neighbouring patches in pixels (default: patch size)'
     )
-    parser.add_argument('--max-nodata', type=float, default=0.1, metavar='SHARE', help='of a patch (default: 0.1)')
+    parser.add_argument(
+        '--max-nodata', type=float, default=0.1, metavar='SHARE', help='largest share per patch (default: 0.1)'
+    )
     scale = parser.add_mutually_exclusive_group()
     percentiles = 'percentages of the pixels that become 0 and 255 (default: 2 98 for 16 bit, none for 8 bit)'
     scale.add_argument('--stretch', type=float, nargs=2, metavar=('LOW', 'HIGH'), help=percentiles)

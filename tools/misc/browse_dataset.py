@@ -1,4 +1,4 @@
-"""Show what a recipe's data pipeline makes of the data, as pictures.
+"""Draw samples from a recipe's data pipeline as pictures.
 
 Pretraining: each patch and its views. Segmentation: image, label in the colours of its classes, and both together.
 
@@ -27,8 +27,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         '--output-dir', type=Path, default=Path('work_dirs/browse'), help='folder for the pictures (work_dirs/browse)'
     )
     parser.add_argument('--number', type=int, default=12, help='samples, spread over the data set (12)')
-    parser.add_argument('--split', choices=['train', 'val', 'test'], default='train', help='whose data loader (train)')
-    parser.add_argument('--seed', type=int, default=0, help='of the augmentation (0)')
+    parser.add_argument(
+        '--split', choices=['train', 'val', 'test'], default='train', help='data loader to show (train)'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='seed of the augmentation (0)')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     return parser.parse_args(arguments)
 

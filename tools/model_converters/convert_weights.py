@@ -25,7 +25,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument('out', help='file to write: .pth, .pt or .safetensors')
     parser.add_argument('--to', required=True, choices=FORMS, help='form of the new file')
-    parser.add_argument('--prefix', help="before the ResNet's names, such as module.encoder_k.; looked for if left out")
+    parser.add_argument(
+        '--prefix', help="before the ResNet's names, such as module.encoder_k.; searched for if left out"
+    )
     return parser.parse_args(arguments)
 
 

@@ -35,7 +35,7 @@ def convert_color_masks(
         masks: Folder of masks with the same stems: RGB or palette PNG, RGB TIFF; index masks if the palette says so.
         out: Output folder.
         palette: Classes and their colours.
-        options: How to cut.
+        options: Options for cutting.
         val_list: Text file with stems or glob patterns of the validation images.
         test_list: The same for the test images.
         bands: Number of bands of every image, red, green and blue first.

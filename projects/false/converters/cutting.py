@@ -24,7 +24,7 @@ Window = tuple[int, int]  # row and column of the first pixel
 
 
 class Pair(NamedTuple):
-    """An image, its mask, and the stem that both are known by."""
+    """An image, its mask, and the stem that identifies both."""
 
     stem: str
     image: SourceFile

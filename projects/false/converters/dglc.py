@@ -35,7 +35,7 @@ def convert_dglc(
     Args:
         source: Folder or zip of the download; images without labels (its valid and test folders) are ignored.
         out: Output folder.
-        options: How to cut; 512 pixels give 25 patches per image.
+        options: Options for cutting; 512 pixels give 25 patches per image.
         test_list: Text file with the IDs to test on.
         val_list: Text file with the IDs to validate on.
         exclude: IDs to leave out.

@@ -69,13 +69,13 @@ def convert_labelled(
 
     Args:
         converter: Name of the converter.
-        inputs: Given the image stems, returns where the data comes from and which images are used, as plain values.
-            Together with ``options``, palette and bands these are the arguments that ``dataset.json`` records.
+        inputs: Function that takes the image stems and returns the source of the data and the images used, as plain
+            values. Together with ``options``, palette and bands these are the arguments that ``dataset.json`` records.
         find: Finds the pairs and assigns their splits; called only if there is something to do.
         out: Output folder.
         palette: Classes and their colours.
         bands: Names of the bands of every image, in the order of the files.
-        options: How to cut.
+        options: Options for cutting.
 
     Returns:
         The content of ``dataset.json``, and whether it was there before.

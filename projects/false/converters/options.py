@@ -19,7 +19,7 @@ RGB = ('red', 'green', 'blue')
 
 @dataclass(frozen=True)
 class CutOptions:
-    """How to cut a labelled data set into patches.
+    """Options for cutting a labelled data set into patches.
 
     Args:
         patch_size: Side of the patches in pixels, at least 1.
@@ -54,7 +54,7 @@ class CutOptions:
         return self.patch_size if self.stride is None else self.stride
 
     def arguments(self, palette: Palette, bands: Sequence[str]) -> dict[str, object]:
-        """Return what the output depends on, as plain values for ``dataset.json``."""
+        """Return the options that the output depends on, as plain values for ``dataset.json``."""
         return {
             'palette': palette.name,
             'classes': list(palette.classes),
@@ -111,7 +111,7 @@ def print_conversion(conversion: Conversion, out: str, notes: Sequence[str] = ()
     Args:
         conversion: A labelled data set.
         out: Output folder as the user gave it.
-        notes: What the user should know about this data set.
+        notes: Remarks on this data set for the user.
     """
     console = Console()
     description = conversion.description

@@ -51,7 +51,7 @@ def convert_potsdam(
     Args:
         source: Folder with the zips or their content, at any depth; or one zip with everything.
         out: Output folder.
-        options: How to cut; 256 pixels give the paper's 576 patches per tile.
+        options: Options for cutting; 256 pixels give the paper's 576 patches per tile.
         bands: A key of :data:`BANDS`.
         labels: ``'all'``, or ``'no-boundary'`` for the labels in which borders between objects are black and ignored.
         exclude: Tiles to leave out, such as ``'7_10'``.

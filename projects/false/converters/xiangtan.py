@@ -1,4 +1,4 @@
-"""Xiangtan: GF-2 images and index masks. The data set is not public, so folders and classes can be named."""
+"""Xiangtan: GF-2 images and index masks. The data set is not public, so folder and class names are options."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -36,7 +36,7 @@ def convert_xiangtan(
     Args:
         source: Folder or zip with a folder of images and one of index masks with the same stems, at any depth.
         out: Output folder.
-        options: How to cut.
+        options: Options for cutting.
         bands: Number of bands of the images.
         classes: Names of the classes 0, 1, ...; None takes the nine names of the paper, in its order.
         image_folder, mask_folder: Names of the two folders.

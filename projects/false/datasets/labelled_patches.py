@@ -1,4 +1,4 @@
-"""Labelled patches for probes and audits, under a pipeline of their own."""
+"""Labelled patches for probes and audits, with their own pipeline."""
 
 from pathlib import Path
 
@@ -43,26 +43,26 @@ class ProbePatches:
         )
         count = len(self.dataset)
         chosen = np.linspace(0, count - 1, min(most, count)).round().astype(int).tolist()
-        labels = {place: self._label(place) for place in chosen}
-        self.places = [place for place in chosen if labels[place] is not None]
-        if not self.places:
+        labels = {index: self._label(index) for index in chosen}
+        self.indices = [index for index in chosen if labels[index] is not None]
+        if not self.indices:
             raise InputError(f'{path}: no patch with a labelled pixel; give another list')
-        self.labels = torch.tensor([labels[place] for place in self.places])
+        self.labels = torch.tensor([labels[index] for index in self.indices])
 
-    def _label(self, place: int) -> int | None:
-        counts = class_counts(self.dataset[place]['gt_seg_map'], self.classes)
+    def _label(self, index: int) -> int | None:
+        counts = class_counts(self.dataset[index]['gt_seg_map'], self.classes)
         return int(counts.argmax()) if counts.any() else None
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     def names(self) -> list[str]:
         """Return the names of the patches, without suffix."""
-        return [Path(self.dataset.get_data_info(place)['img_path']).stem for place in self.places]
+        return [Path(self.dataset.get_data_info(index)['img_path']).stem for index in self.indices]
 
     def image(self, number: int) -> Tensor:
         """Return one patch, (C, H, W), uint8, as :class:`~projects.false.models.ViewPreprocessor` takes it."""
-        pixels = self.dataset[self.places[number]]['img']
+        pixels = self.dataset[self.indices[number]]['img']
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
 
 
@@ -76,7 +76,7 @@ def labelled_dataset(description: dict, data_root: str, list_name: str, pipeline
         pipeline: Steps, which receive ``img_path`` and ``seg_map_path``.
 
     Raises:
-        InputError: The list is missing, or one of its patches or masks is.
+        InputError: The list, or one of its patches or masks, is missing.
     """
     from mmengine.registry import DATASETS
 

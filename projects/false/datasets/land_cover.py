@@ -67,7 +67,7 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
 
     @classmethod
     def get_label_map(cls, new_classes: object = None) -> None:
-        """Return no map: other class names rename the same indices and never select some of them."""
+        """Return None: new class names rename the classes, and never select a subset of them."""
 
     def load_data_list(self) -> list[dict]:
         """Return one entry per patch, with the path of its mask."""
@@ -100,11 +100,11 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
             raise InputError(f'{patches.folder}: no mask for {name}; add it and {way_out(patches.folder)}')
         return size
 
-    def entry(self, place: int, seed: tuple[int, ...] = ()) -> dict:
+    def entry(self, position: int, seed: tuple[int, ...] = ()) -> dict:
         """Return the entry of a packed patch."""
-        row, patches = self.row(place), self._patches
+        row, patches = self.row(position), self._patches
         return {
-            **super().entry(place),
+            **super().entry(position),
             'seg_map_path': f'{patches.folder}/masks.npy/{patches.name(row)}',
             'read_mask': partial(patches.mask, row),
             **self._label_facts(),

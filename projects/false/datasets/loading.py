@@ -31,7 +31,7 @@ class LoadPatch(BaseTransform):
         if image.shape[2] != self.bands:
             raise InputError(
                 f'{results["img_path"]}: has {image.shape[2]} band(s), {self.bands} are needed; '
-                f'set LoadPatch(bands={image.shape[2]}) in the pipeline, and a model that takes as many'
+                f'set LoadPatch(bands={image.shape[2]}) in the pipeline, and choose a model that takes as many'
             )
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]

@@ -23,27 +23,27 @@ from .seeding import DatasetMixin, SampleIndex
 
 
 class ComputedSamples(DatasetMixin):
-    """Mixin for MMEngine data sets: compute the entry of an index when it is asked for, instead of keeping a list.
+    """Mixin for MMEngine data sets: compute the entry of an index when it is requested, instead of keeping a list.
 
     A subclass defines :meth:`open_entries` and :meth:`entry`. Where :attr:`computed` is false, MMEngine's own list of
     entries is used.
     """
 
     _fully_initialized: bool  # MMEngine's
-    _chosen: np.ndarray | None = None  # places of a subset; None for all
+    _chosen: np.ndarray | None = None  # positions of a subset; None for all
     _size = 0
 
     @property
     def computed(self) -> bool:
-        """Whether entries are computed."""
+        """True if entries are computed on request."""
         return True
 
     def open_entries(self) -> int:
         """Open the source of the entries, once, and return their number."""
         raise NotImplementedError
 
-    def entry(self, place: int, seed: tuple[int, ...]) -> dict:
-        """Return the entry at a place of the data; ``seed`` is that of the visit, empty if there is none."""
+    def entry(self, position: int, seed: tuple[int, ...]) -> dict:
+        """Return the entry at a position of the data; ``seed`` is the seed of the visit, or empty."""
         raise NotImplementedError
 
     def full_init(self) -> None:
@@ -67,23 +67,23 @@ class ComputedSamples(DatasetMixin):
         """Return the entry of an index with its ``sample_idx``; negative indices count from the end."""
         if not self.computed:
             return super().get_data_info(idx)
-        place = int(idx) + (len(self) if idx < 0 else 0)
-        if not 0 <= place < len(self):
+        position = int(idx) + (len(self) if idx < 0 else 0)
+        if not 0 <= position < len(self):
             raise IndexError(f'index {int(idx)} is out of range for a data set of {len(self)} samples')
-        chosen = place if self._chosen is None else int(self._chosen[place])
-        return {'sample_idx': place, **self.entry(chosen, getattr(idx, 'seed', ()))}
+        chosen = position if self._chosen is None else int(self._chosen[position])
+        return {'sample_idx': position, **self.entry(chosen, getattr(idx, 'seed', ()))}
 
     def get_subset_(self, indices: int | Sequence[int]) -> None:
-        """Keep some of the entries; see :func:`subset`."""
+        """Keep a subset of the entries; see :func:`subset`."""
         if not self.computed:
             super().get_subset_(indices)
             return
-        places = np.arange(len(self)) if self._chosen is None else self._chosen
-        self._chosen = subset(places, indices)
+        positions = np.arange(len(self)) if self._chosen is None else self._chosen
+        self._chosen = subset(positions, indices)
         self._size = len(self._chosen)
 
     def get_subset(self, indices: int | Sequence[int]) -> 'ComputedSamples':
-        """Return a data set of some of the entries; see :func:`subset`."""
+        """Return a data set with a subset of the entries; see :func:`subset`."""
         if not self.computed:
             return super().get_subset(indices)
         other = copy.copy(self)
@@ -91,11 +91,11 @@ class ComputedSamples(DatasetMixin):
         return other
 
 
-def subset(places: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
-    """Choose places by MMEngine's ``indices``: the first few, the last few if negative, or those listed."""
+def subset(positions: np.ndarray, indices: int | Sequence[int]) -> np.ndarray:
+    """Select positions by MMEngine's ``indices``: the first few, the last few if negative, or those listed."""
     if isinstance(indices, int):
-        return places[:indices] if indices >= 0 else places[indices:]
-    return places[np.asarray(indices, int)]
+        return positions[:indices] if indices >= 0 else positions[indices:]
+    return positions[np.asarray(indices, int)]
 
 
 class PackedSamples(ComputedSamples):
@@ -121,7 +121,7 @@ class PackedSamples(ComputedSamples):
 
     @property
     def computed(self) -> bool:
-        """Whether pixels come from packed patches."""
+        """True if pixels come from packed patches."""
         return bool(self.packed)
 
     def open_entries(self) -> int:
@@ -144,17 +144,17 @@ class PackedSamples(ComputedSamples):
         if self.ann_file:
             self._rows = self._patches.rows(Path(self.ann_file))
 
-    def row(self, place: int) -> int:
-        """Return the row of the packed array for a place of the list."""
+    def row(self, position: int) -> int:
+        """Return the row of the packed array for a position in the list."""
         if self.ann_file and self._rows is None:  # this process received the data set as a pickle
             self._find_rows()
             if self._rows is not None and len(self._rows) != self._rows_count:
                 raise InputError(f'{self.ann_file}: changed while it was in use; start the run again')
-        return place if self._rows is None else int(self._rows[place])
+        return position if self._rows is None else int(self._rows[position])
 
-    def entry(self, place: int, seed: tuple[int, ...] = ()) -> dict:
+    def entry(self, position: int, seed: tuple[int, ...] = ()) -> dict:
         """Return the entry of a patch: a path for messages, and a function that reads its pixels."""
-        row = self.row(place)
+        row = self.row(position)
         name = self._patches.name(row)
         return {
             # The form of a file path, so that its stem and name are those of the patch.
@@ -174,9 +174,9 @@ def _same_folder(prefix: str, folder: Path) -> bool:
 class SkipUnreadable(DatasetMixin):
     """Mixin for MMEngine data sets: replace samples that cannot be loaded, up to a limit.
 
-    The next readable sample of the data set takes the place of an unreadable image, or of one whose mask does not fit
-    it. Its views are the same for any number of workers. The path is reported once. Each image counts once, over all
-    worker processes of the data set and all epochs; every process of a distributed run counts its own.
+    The next readable sample of the data set replaces an unreadable image, or one whose mask does not fit. Its
+    views are the same for any number of workers. The path is reported once. Each image counts once, over all worker
+    processes of the data set and all epochs; every process of a distributed run counts its own.
 
     Args:
         max_unreadable: Number of images that may be skipped; one more stops the run. 0 stops at the first. Must be 0 in

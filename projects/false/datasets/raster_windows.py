@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 _SHIFT_TRIES = 8  # shifted windows to try before the cell itself is read
-_POINTS = 8  # nodata is looked for at this many points along each side of a window
+_POINTS = 8  # points along each side of a window at which nodata is looked up
 _MAX_OPEN = 64  # open rasters per process
 
 
@@ -64,7 +64,7 @@ class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset)
         InputError: An argument is out of range, or a raster is unusable.
 
     Example:
-        Any pretraining recipe takes it, without a config of its own::
+        Any pretraining recipe can use it without a separate config::
 
             python tools/train.py configs/false_simclr_r18_synthetic.py --cfg-options \\
                 train_dataloader.dataset.type=RasterWindows train_dataloader.dataset.size=128 \\
@@ -120,7 +120,7 @@ class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset)
         self.reader.close()
         if not len(self.cells):
             raise InputError(
-                f'{self.data_root}: every one of {dropped} windows has more than {self.max_nodata:.0%} nodata; '
+                f'{self.data_root}: all {dropped} windows have more than {self.max_nodata:.0%} nodata; '
                 'raise max_nodata, or give other rasters'
             )
         print_log(
@@ -130,9 +130,9 @@ class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset)
         )
         return self.samples_per_epoch or len(self.cells)
 
-    def entry(self, place: int, seed: tuple[int, ...]) -> dict:
+    def entry(self, position: int, seed: tuple[int, ...]) -> dict:
         """Return the entry of a visit: its cell, and a function that reads a window near it."""
-        cell = self._cell(place, seed)
+        cell = self._cell(position, seed)
         path, row, col = self._locate(cell)
         return {
             'sample_idx': cell,
@@ -140,13 +140,13 @@ class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset)
             'read_image': partial(self._read_near, cell, seed),
         }
 
-    def _cell(self, place: int, seed: tuple[int, ...]) -> int:
-        """Return the number of the cell that a place of the epoch visits."""
+    def _cell(self, position: int, seed: tuple[int, ...]) -> int:
+        """Return the number of the cell that a position in the epoch visits."""
         if self.samples_per_epoch is None or not seed:
-            return place % len(self.cells)
+            return position % len(self.cells)
         run_seed, epoch = seed[:2]
-        passes, place = divmod(epoch * self.samples_per_epoch + place, len(self.cells))
-        return int(_permutation(run_seed, passes, len(self.cells))[place])
+        passes, rest = divmod(epoch * self.samples_per_epoch + position, len(self.cells))
+        return int(_permutation(run_seed, passes, len(self.cells))[rest])
 
     def _locate(self, cell: int) -> tuple[Path, int, int]:
         """Return raster, first row and first column of a cell."""
@@ -175,7 +175,7 @@ def _permutation(seed: int, passes: int, count: int) -> np.ndarray:
 
 
 class RasterReader:
-    """Open rasters, of which every process keeps its own, and the windows read from them.
+    """Keep rasters open, separately in every process, and read windows from them.
 
     Args:
         bands: Bands to read, counted from 1; red, green and blue first if there are three or more.
@@ -283,8 +283,7 @@ def find_cells(
 ) -> tuple[np.ndarray, int]:
     """Lay a grid of windows over the rasters, and leave out those with too much nodata.
 
-    Nodata is looked for at one point per ``size / 8`` pixels along rows and columns, and only in files that can have
-    any.
+    Nodata is looked up at one point per ``size / 8`` pixels along rows and columns, and only in files that can have it.
 
     Args:
         reader: Reads the rasters.
@@ -306,27 +305,27 @@ def find_cells(
     for number, path in enumerate(paths):
         raster = reader.raster(path)
         try:
-            places = np.array(grid(raster.height, raster.width, size, stride), np.int32)
+            corners = np.array(grid(raster.height, raster.width, size, stride), np.int32)
         except InputError as error:
             raise InputError(f'{path}: {error}') from error
-        nodata = _nodata_shares(reader, path, places, size)
+        nodata = _nodata_shares(reader, path, corners, size)
         enough = nodata <= max_nodata
         dropped += int(np.count_nonzero(~enough))
-        kept.append(np.column_stack([np.full(len(places), number, np.int32), places])[enough])
+        kept.append(np.column_stack([np.full(len(corners), number, np.int32), corners])[enough])
     return np.concatenate(kept), dropped
 
 
-def _nodata_shares(reader: RasterReader, path: Path, places: np.ndarray, size: int) -> np.ndarray:
+def _nodata_shares(reader: RasterReader, path: Path, corners: np.ndarray, size: int) -> np.ndarray:
     """Return the share of nodata in each window, (n,), from a coarse look at the raster."""
     raster = reader.raster(path)
     step = max(1, size // _POINTS)
     valid = reader.coarse_valid(path, (-(-raster.height // step), -(-raster.width // step)))
     if valid is None:
-        return np.zeros(len(places))
+        return np.zeros(len(corners))
     # A summed-area table gives the sum over any rectangle from its four corners.
     total = np.pad((~valid).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    first = places // step
-    last = np.minimum(-(-(places + size) // step), valid.shape)
+    first = corners // step
+    last = np.minimum(-(-(corners + size) // step), valid.shape)
     missing = total[last[:, 0], last[:, 1]] - total[first[:, 0], last[:, 1]]
     missing += total[first[:, 0], first[:, 1]] - total[last[:, 0], first[:, 1]]
     return missing / np.prod(last - first, axis=1)

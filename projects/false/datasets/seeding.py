@@ -95,13 +95,13 @@ class SeededSampler(Sampler):
             return
         position = self.start * self.world_size + self.rank
         while True:
-            epoch, place = divmod(position, self.size)
-            yield self._at(epoch, place)
+            epoch, within = divmod(position, self.size)
+            yield self._at(epoch, within)
             position += self.world_size
 
-    def _at(self, epoch: int, place: int) -> SampleIndex:
-        """Return the index at a place of an epoch, with its seed."""
+    def _at(self, epoch: int, position: int) -> SampleIndex:
+        """Return the index at a position of an epoch, with its seed."""
         if self.shuffle and self._ordered_epoch != epoch:
             self._order = np.random.default_rng((self.seed, epoch)).permutation(self.size)
             self._ordered_epoch = epoch
-        return SampleIndex(int(self._order[place]), (self.seed, epoch, place))
+        return SampleIndex(int(self._order[position]), (self.seed, epoch, position))

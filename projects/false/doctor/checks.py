@@ -27,12 +27,12 @@ GIB = 1 << 30
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, or will be.
+    """A problem, present or expected.
 
     Args:
         level: ``'error'``: training will fail; ``'warning'``: training may fail or be slow; ``'info'``: worth knowing.
         what: What is wrong.
-        remedy: The command or setting that mends it.
+        remedy: The command or setting that fixes it.
     """
 
     level: str
@@ -177,7 +177,7 @@ def _is_installed(facts: Facts, label: str) -> bool:
 
 
 def check_project(facts: Facts) -> list[Problem]:
-    """Check that this clone is installed: `mim` and scripts elsewhere need that, while its own tools do not."""
+    """Check that this clone is installed, which `mim` and scripts elsewhere need but its own tools do not."""
     installed, here = facts.outcomes.get('projects.false'), facts.outcomes.get('projects.false here')
     remedy = pip(facts, f'install --no-deps -e {shlex.quote(facts.root)} --config-settings editable_mode=compat')
     if here is not None and not here.ok:

@@ -1,4 +1,4 @@
-"""Collect what the checks look at: installed versions, requirements, the machine.
+"""Collect the facts that the checks need: installed versions, requirements and the machine.
 
 Requirements and versions are parsed here, since the package ``packaging`` may be missing.
 """
@@ -42,7 +42,7 @@ class Facts(NamedTuple):
         providers: Top-level module -> distributions that provide it.
         outcomes: Label -> :class:`Outcome` of its import.
         requirements: Content of ``requirements.txt``.
-        has_driver: Whether NVIDIA's tools are on the path.
+        has_driver: True if NVIDIA's tools are on the path.
         unwritable: Folder that a run must write to but cannot -> reason.
         free_disk: Free bytes where a run writes.
         shared_memory: Free bytes in ``/dev/shm``; None where there is no such folder.
@@ -89,7 +89,7 @@ def collect(timeout: float = 300.0) -> Facts:
 
 
 def installed_distributions() -> dict[str, str]:
-    """Return name and version of every installed distribution; the first on the path counts, as it does for imports."""
+    """Return name and version of every installed distribution; as for imports, the first one on the path counts."""
     found: dict[str, str] = {}
     for distribution in metadata.distributions():
         name, version = distribution.metadata['Name'], distribution.version

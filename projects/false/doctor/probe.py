@@ -1,4 +1,4 @@
-"""Import every package once, in a separate process: one that crashes or hangs must not end the doctor."""
+"""Import every package once in a separate process, since one that crashes or hangs must not end the doctor."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Outcome(NamedTuple):
     """Result of one step of the probe.
 
     Args:
-        ok: Whether it worked.
+        ok: True if it worked.
         value: Version, path or list of GPUs; the text of the error if it failed.
     """
 

@@ -25,7 +25,7 @@ from projects.false.reports.samples import image_of
 
 from .scores import class_scores, matrix_csv, scores
 
-MOST_EXAMPLES = 50  # rows of 290 pixels; no viewer opens a longer picture
+MOST_EXAMPLES = 50  # rows of 290 pixels; viewers do not open longer pictures
 _MOST_NUMBERS = 24  # classes; with more, the numbers in the cells of the matrix would overlap
 _FILES = {'scores.json', 'confusion.csv', 'confusion.png', 'examples.png'}
 
@@ -47,8 +47,8 @@ def evaluate_checkpoint(runner: Runner, checkpoint: str) -> dict:
     Returns:
         ``checkpoint``, ``scores`` in percent by name, ``classes``, ``per_class``
         (:func:`~projects.false.evaluation.scores.class_scores`) and ``confusion_matrix`` (rows are labels). The last
-        two are None outside the first process and for a metric without a confusion matrix. Scores that a class does
-        not have are NaN.
+        two are None outside the first process and for a metric without a confusion matrix. Undefined scores of a
+        class are NaN.
     """
     load_weights(runner, checkpoint)
     named = runner.test()
@@ -64,7 +64,7 @@ def evaluate_checkpoint(runner: Runner, checkpoint: str) -> dict:
 
 
 def example_sheet(runner: Runner, number: int, title: str) -> np.ndarray:
-    """Predict patches spread evenly over the test list, whatever their result, and lay them out in rows.
+    """Predict patches spread evenly over the test list, regardless of their results, and lay them out in rows.
 
     Args:
         runner: Runner with the trained model; one process of several may call this alone.
@@ -156,12 +156,12 @@ def confusion_picture(matrix: np.ndarray, classes: Sequence[str], title: str) ->
 
 
 def is_folder(out: str) -> bool:
-    """Tell whether ``--out`` means a folder: an existing one, or a new name that does not end in ``.json``."""
+    """Return True if ``--out`` means a folder: an existing one, or a new name that does not end in ``.json``."""
     return Path(out).is_dir() or (Path(out).suffix.lower() != '.json' and not Path(out).is_file())
 
 
 def check_outputs(out: str | None, predictions: str | None, examples: int = 0) -> None:
-    """Check before a long test that its results can be written.
+    """Check, before a long test, that its results can be written.
 
     Args:
         out: Folder or file for the results; a folder is made as needed.

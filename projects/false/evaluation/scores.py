@@ -73,7 +73,7 @@ class Scores:
         mean_precision: Mean of ``precision``.
         mean_recall: Mean of ``recall``.
         overall_accuracy: Share of the labelled pixels that are predicted correctly (OA).
-        kappa: Cohen's kappa; 1 where labels and predictions are one and the same class.
+        kappa: Cohen's kappa; 1 if all labels and predictions are of the same single class.
     """
 
     iou: np.ndarray
@@ -99,7 +99,7 @@ def scores(matrix: np.ndarray) -> Scores:
         matrix: Shape (C, C), rows are labels.
 
     Raises:
-        InputError: The matrix is all zero, as there was no labelled pixel.
+        InputError: The matrix is all zero, because there was no labelled pixel.
     """
     total = float(matrix.sum())  # a float, as the square of 3e9 pixels would overflow an integer
     if total == 0:
@@ -127,7 +127,7 @@ def scores(matrix: np.ndarray) -> Scores:
 
 
 def score_table(found: Scores, classes: Sequence[str]) -> str:
-    """Format the scores per class with their means below, in percent; '-' where a class has no such score.
+    """Format the scores per class with their means below, in percent; '-' where a score is undefined.
 
     Classes without a labelled or predicted pixel, which no mean counts, are named below the table.
     """
@@ -147,7 +147,7 @@ def score_table(found: Scores, classes: Sequence[str]) -> str:
 
 
 def class_scores(found: Scores, matrix: np.ndarray, classes: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the scores of every class in percent, NaN where it has none, and its numbers of pixels.
+    """Return the scores of every class in percent, NaN where undefined, and its pixel counts.
 
     Returns:
         ``{class: {'IoU', 'F1', 'precision', 'recall', 'labelled pixels', 'predicted pixels'}}``.

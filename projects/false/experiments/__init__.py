@@ -1,1 +1,1 @@
-"""Experiments of several commands: resumable steps, and the quickstart and benchmarks made of them."""
+"""Experiments that run several commands: resumable steps, and the quickstart and benchmarks built on them."""

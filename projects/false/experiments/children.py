@@ -33,7 +33,7 @@ def preload() -> bool:
     """Import once what every training imports, so that later Python children are forked within milliseconds.
 
     Nothing is imported where forking is unsafe: with a GPU, whose driver does not survive a fork, with threads, or on
-    other systems than Linux. There, children start as programs that do their own imports.
+    systems other than Linux. There, children start as programs that do their own imports.
 
     Returns:
         True if children will be forked.
@@ -100,7 +100,7 @@ class Child:
         return self.status
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """Send a signal that ends the command; does nothing if it has ended."""
+        """Send a signal that ends the command; do nothing if it has already ended."""
         if self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, how)

@@ -84,7 +84,7 @@ def plan(folder: Path, settings: Settings) -> list[Step]:
 
 
 def quickstart(folder: Path, settings: Settings) -> dict[str, float]:
-    """Run the whole path, or what is left of it, and write ``folder/report.html``.
+    """Run or resume the whole path, and write ``folder/report.html``.
 
     Args:
         folder: Folder for data, runs and report.

@@ -35,7 +35,7 @@ class Settings:
 
 
 def claim(folder: Path, settings: Settings) -> None:
-    """Reserve a folder for these settings: an interrupted run goes on there, and no other is mixed in.
+    """Reserve a folder for these settings, so that an interrupted run resumes there and no other is mixed in.
 
     Raises:
         InputError: The folder holds a run with other settings or other files, or cannot be written.

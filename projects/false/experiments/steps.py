@@ -1,4 +1,4 @@
-"""Run commands that depend on each other: logged to files, shown live, skipped once they are done.
+"""Run commands that depend on each other, log them to files, show their progress, and skip those already done.
 
 A step that is done leaves a record, ``logs/<name>.done``, beside its log. The next run skips every step that has one.
 """
@@ -26,9 +26,9 @@ from .children import Child
 _REPOSITORY = Path(__file__).resolve().parents[3]
 _EPOCH = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]')
 _ITERATION = re.compile(r'Iter\((?:train|val|test)\)\s+\[\s*(\d+)/(\d+)\]|Epoch\(test\)\s+\[\s*(\d+)/(\d+)\]')
-_POLL_INTERVAL = 0.1  # seconds between two looks at the running commands
-_STOP_TIMEOUT = 10.0  # seconds for commands to end on request, before they are killed
-_MOST_NAMED = 10  # steps done before that are listed one by one
+_POLL_INTERVAL = 0.1  # seconds between two checks of the running commands
+_STOP_TIMEOUT = 10.0  # seconds that commands have to end on request before they are killed
+_MOST_NAMED = 10  # up to this many steps done before are listed one by one
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Step:
     Attributes:
         name: Shown to the user, and the name of log and record; ``/`` makes folders.
         command: Program and arguments.
-        resume: Returns the arguments to add if an earlier try left something to go on from.
+        resume: Returns the arguments to add if an earlier attempt can be resumed.
         epochs: Length of a pretraining, to show its progress; None for other commands.
         needs: Names of the steps that must be done before.
     """
@@ -75,7 +75,7 @@ def run_steps(
         on_done: Called after every step that ends well in this run.
 
     Returns:
-        Duration of every step in seconds, also of those done in an earlier run.
+        Duration of every step in seconds, including those done in an earlier run.
 
     Raises:
         InputError: A command failed; the message quotes the end of its log. The other running commands are stopped.
@@ -169,7 +169,7 @@ class _RunningStep:
         self.task = progress.add_task(title, total=1.0)
 
     def ended(self) -> bool:
-        """Update the progress from the log, and tell whether the command has ended.
+        """Update the progress from the log, and return True once the command has ended.
 
         Raises:
             InputError: The command failed.
@@ -214,7 +214,7 @@ def record_path(folder: Path, name: str) -> Path:
 
 
 def is_done(folder: Path, name: str) -> bool:
-    """Tell whether a step is done."""
+    """Return True if a step is done."""
     return record_path(folder, name).is_file()
 
 
@@ -224,7 +224,7 @@ def read_record(folder: Path, name: str) -> dict:
 
 
 def job_slots(jobs: int | None = None) -> list[dict[str, str]]:
-    """Return the environment variables for every job that may run at a time on this machine; see :func:`share_out`."""
+    """Return the environment variables of every job that may run in parallel here; see :func:`share_out`."""
     given = os.environ.get('CUDA_VISIBLE_DEVICES')
     gpus = given.split(',') if given else [str(number) for number in range(torch.cuda.device_count())]
     return share_out(jobs, gpus[: torch.cuda.device_count()], count_cores())

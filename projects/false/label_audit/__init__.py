@@ -1,1 +1,1 @@
-"""Audit a converted data set before training: its files, its labels, and what its splits share."""
+"""Audit a converted data set before training: its files, its labels, and overlap between its splits."""

@@ -17,11 +17,11 @@ from projects.false.imagery.images import read_image, read_index_mask
 from .findings import Finding
 from .similar_pictures import grey_of_bands, nearest_codes, orientation_codes
 
-SAME_PLACE = 0.6  # shared detail from which two pictures count as the same place
+SAME_PLACE = 0.6  # two pictures with at least this shared detail count as the same place
 
 
 class PatchFacts(NamedTuple):
-    """What is kept of a patch.
+    """The facts that are kept about a patch.
 
     Args:
         counts: Pixels per class, then ignored pixels and pixels out of range; None without a readable mask.

@@ -32,7 +32,7 @@ def audit_picture(audit: Audit) -> bytes:
     Returns:
         A PNG file.
     """
-    # Without colours of ignored pixels: masks hold indices, so these colours play no part here.
+    # Leave out the colours of ignored pixels: masks hold indices, so these colours do not matter here.
     palette = Palette.from_description({**audit.description, 'ignore_colors': []})
     lists = [entry.name for entry in audit.lists if entry.labelled][: len(_COLORS)]
     shown = chosen_findings(audit.findings, _MOST, most_notes=_ACROSS)

@@ -30,7 +30,7 @@ def print_audit(audit: Audit, console: Console) -> None:
 
 
 def verdict(audit: Audit) -> str:
-    """Say in one line whether the data is fit for training."""
+    """Return one line that says whether the data is fit for training."""
     count = {severity: len({f.patch for f in audit.findings if f.severity == severity}) for severity in _STYLES}
     if not audit.passed:
         patches = f'{count["error"]:,} {"patch has" if count["error"] == 1 else "patches have"} errors'

@@ -26,9 +26,9 @@ class Strip(NamedTuple):
 
 
 class Blender:
-    """Weighted sums of logits: from one row of windows to the next, and from left to right within a row.
+    """Weighted sums of logits, built from left to right within a row of windows and carried on to the next row.
 
-    Between two rows, only the sums of the pixels that both touch are kept: classes x overlap x width float32 numbers.
+    Between two rows, only the sums of pixels in both rows are kept: classes x overlap x width float32 numbers.
 
     Args:
         plan: The windows.
@@ -45,7 +45,7 @@ class Blender:
         common = max((plan.window - (b - a) for a, b in zip(plan.rows, plan.rows[1:], strict=False)), default=0)
         self._width = max(plan.width, plan.window)
         self._carried = torch.zeros((classes, common, self._width), device=device)
-        self._carried_rows = 0  # how many of them hold sums for the current row of windows
+        self._carried_rows = 0  # number of them that hold sums for the current row of windows
         self._classes = torch.empty((plan.window, self._width), dtype=torch.uint8, device=device)
         self._confidence = torch.empty_like(self._classes) if confidence else None
         self._row = 0
@@ -69,7 +69,7 @@ class Blender:
             - logits: (n, classes, window, window)
 
         Yields:
-            Strips of the earlier rows of windows, as far as they were not yet finished.
+            Strips of earlier rows of windows that were not finished before.
         """
         yield from self.finish(row)
         starts, window = self._plan.columns, self._plan.window

@@ -1,4 +1,4 @@
-"""The arguments of tools/infer.py, turned into a model, its images and the options of the mapping."""
+"""Turn the arguments of tools/infer.py into a model, its images and the options of the mapping."""
 
 from __future__ import annotations
 

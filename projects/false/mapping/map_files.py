@@ -41,7 +41,7 @@ _COLUMNS = (('Value', 0, 5), ('Class', 2, 2), ('Red', 0, 6), ('Green', 0, 7), ('
 
 
 class MapFiles:
-    """The files that one image becomes.
+    """The files made from one image.
 
     Args:
         raster: The image.
@@ -107,7 +107,7 @@ class MapFiles:
         return [self._named(ending) for ending, chosen in wanted.items() if chosen]
 
     def write(self, mapping: ImageMapping) -> np.ndarray:
-        """Map the image and write all files, in a background thread while the model goes on.
+        """Map the image and write all files, in a background thread while the model continues.
 
         Returns:
             Number of pixels per value of the map, shape (256,).
@@ -167,7 +167,7 @@ class MapFiles:
 
 
 def _progress() -> Progress:
-    """Return a progress bar, which only a terminal shows."""
+    """Return a progress bar, which is only shown in a terminal."""
     console = Console(stderr=True)
     return Progress(console=console, transient=True, disable=not console.is_terminal)
 

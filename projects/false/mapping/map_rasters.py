@@ -47,7 +47,7 @@ def map_rasters(
         segmenter: The model.
         sources: GeoTIFF, VRT, JPEG or PNG files, and folders, which are searched recursively.
         out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
-        options: How to map, and which files to write.
+        options: Options of the mapping, and the files to write.
 
     Yields:
         One record per image, as soon as its map is complete.

@@ -46,7 +46,7 @@ class Agreement(NamedTuple):
 def export_onnx(segmenter: TorchSegmenter, out: str | Path, window: int, patches: Sequence[np.ndarray]) -> Agreement:
     """Write an ONNX file, and keep it only if it agrees with the model.
 
-    The number of windows per call is free, their side is fixed. The file also holds the names and colours of the
+    The number of windows per call is variable; their size is fixed. The file also holds the names and colours of the
     classes, and the rule by which values become pixels.
 
     Args:
@@ -146,7 +146,7 @@ class _Network(nn.Module):
 
 
 def _band_order(preprocessor: nn.Module, bands: int, device: torch.device) -> list[int]:
-    """Find which band of a file, red first, each input of the network is, by lighting up one band after the other."""
+    """Find the band of a file, red first, that each network input receives, by lighting up one band at a time."""
     lit = (torch.eye(bands, device=device) * 255).to(torch.uint8)[:, :, None, None]
     outputs = preprocessor({'inputs': list(lit[:, band_order(bands)])})['inputs']
     dark = preprocessor({'inputs': [torch.zeros_like(lit[0])]})['inputs']
@@ -228,7 +228,7 @@ def sample_windows(
         InputError: An image is unusable.
     """
     found: list[np.ndarray] = []
-    for raster in find_sources(sources, most=count):
+    for raster in find_sources(sources, limit=count):
         rule = choose_rule(raster, segmenter.bands, recorded=segmenter.recorded)
         plan = MapOptions(window=window, overlap=0).plan(segmenter, raster.height, raster.width)
         with closing(read_rows(raster, rule, threads=1)) as rows:
@@ -239,7 +239,7 @@ def sample_windows(
 
 
 def made_windows(bands: int, window: int, count: int = 8) -> list[np.ndarray]:
-    """Draw windows of random squares of several sizes, for want of images; shapes as in :func:`sample_windows`."""
+    """Draw windows of random squares of several sizes, to replace images; shapes as in :func:`sample_windows`."""
     generator, windows = np.random.default_rng(0), []
     for _ in range(count):
         side = int(generator.integers(2, 17))

@@ -13,7 +13,7 @@ from .windows import WindowPlan
 
 @dataclass(frozen=True)
 class MapOptions:
-    """How to map images, and which files to write.
+    """Options for mapping images and for the files to write.
 
     Args:
         window: Side of the windows in pixels; None takes that of the model's training.

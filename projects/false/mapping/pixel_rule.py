@@ -1,4 +1,4 @@
-"""How the values of a raster become the 8-bit pixels that the model was fine-tuned on."""
+"""The rule that turns raster values into the 8-bit pixels that the model was fine-tuned on."""
 
 from collections.abc import Sequence
 from pathlib import Path

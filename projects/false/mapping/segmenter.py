@@ -1,4 +1,4 @@
-"""A fine-tuned model as a function from pixels to logits, whatever library runs it.
+"""A fine-tuned model as a function from pixels to logits, independent of the library that runs it.
 
 Needs no PyTorch itself: :mod:`.torch_segmenter` and :mod:`.onnx_segmenter` run the models.
 """
@@ -27,7 +27,7 @@ class Segmenter(Protocol):
         bands: Number of bands that it takes.
         window: Side of the windows it was trained on, in pixels.
         device: Device of its logits.
-        identity: Text that changes whenever its answers may change.
+        identity: Text that changes whenever its logits may change.
         recorded: The rule by which its training data was made; None if that is unknown.
     """
 

@@ -24,21 +24,21 @@ from .windows import Pixels, all_valid
 MAP_DRIVERS = {**DRIVERS, '.vrt': 'VRT'}
 # Little cache, since every block is read once; a broken JPEG block is an error, not grey pixels.
 GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
-_PIECE_WIDTH = 2048  # about how many pixels of a row are read at once
-_LEAST_ROWS, _MOST_ROWS = 64, 1024  # height of a piece; a file with higher blocks is read in pieces of the former
+_PIECE_WIDTH = 2048  # approximate number of pixels of a row that are read at once
+_LEAST_ROWS, _MOST_ROWS = 64, 1024  # height of a piece; the former for files with higher blocks
 
 
-def find_sources(sources: Sequence[str | Path], most: int | None = None) -> list[Raster]:
+def find_sources(sources: Sequence[str | Path], limit: int | None = None) -> list[Raster]:
     """Find and inspect the given files, and the images in the given folders and below them.
 
     Args:
         sources: Files and folders.
-        most: Number of images to take, the first ones; None takes all.
+        limit: Number of images to take, from the first on; None takes all.
 
     Raises:
         InputError: Something is missing, damaged or unusable.
     """
-    paths = find_rasters(sources, MAP_DRIVERS)[:most]
+    paths = find_rasters(sources, MAP_DRIVERS)[:limit]
     for path in paths:
         files_behind(path)
     return inspect_rasters(paths, MAP_DRIVERS)

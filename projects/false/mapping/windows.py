@@ -181,7 +181,7 @@ class WindowBatches:
     Args:
         rows: The image from the top down, see :func:`.sources.read_rows`.
         plan: The windows.
-        batch_size: Windows per batch; a batch may go on from one row of windows to the next.
+        batch_size: Windows per batch; a batch may continue from one row of windows to the next.
     """
 
     def __init__(self, rows: Iterable[list[Pixels]], plan: WindowPlan, batch_size: int) -> None:
@@ -228,7 +228,7 @@ class WindowBatches:
             yield Batch(places, np.stack(pixels))
 
     def _read_until(self, first: int) -> None:
-        """Read on until the windows from row ``first`` on can be cut, and drop what lies above."""
+        """Read until the windows from row ``first`` on can be cut, and drop the pixels above them."""
         self._held.drop_above(first)
         while self._held.stop < min(first + self._plan.window, self._plan.height):
             self._held.append(next(self._rows))

@@ -1,1 +1,1 @@
-"""Audit of false negatives: check by labels if the pairs that a determination picks show the same land cover."""
+"""Audit of false negatives: check by labels whether the pairs that a determination picks show the same land cover."""

@@ -36,8 +36,8 @@ class PairCounts(NamedTuple):
         pairs: All pairs.
         true: Pairs that share their land cover.
         picked: Pairs that the rule picks.
-        right: Pairs that it picks and that share their land cover.
-        unlabelled: Pairs that it picks of which a view has no label; they are in none of the other counts.
+        right: Picked pairs that share their land cover.
+        unlabelled: Picked pairs in which a view has no label; no other count includes them.
         anchors: Anchors of the batch.
     """
 
@@ -154,7 +154,7 @@ class Judge:
 
 
 def forward_precision(config: Config, model: nn.Module) -> Callable[[], AbstractContextManager[Any]]:
-    """Return the function that opens the precision of the recipe's forward pass; float16 needs a GPU."""
+    """Return a function that opens a context with the precision of the recipe's forward pass; float16 needs a GPU."""
     settings = config.get('optim_wrapper')
     if not settings or (settings.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available()):
         return nullcontext
@@ -179,7 +179,7 @@ class Example(NamedTuple):
 
 
 class Examples:
-    """A fair sample of the pairs of one rule: every pair has the same chance, whatever its batch.
+    """A uniform sample of the pairs that one rule picks in all batches.
 
     Args:
         most: Number of right pairs, and of wrong pairs, to keep.
@@ -191,7 +191,7 @@ class Examples:
         self._kept: dict[bool, dict[frozenset[View], tuple[float, Example]]] = {True: {}, False: {}}
 
     def add(self, audited: AuditedComparison, picks: Tensor, same: Tensor, cosines: Tensor, overlaps: Tensor) -> None:
-        """Give the picked pairs of a batch their chance.
+        """Sample from the picked pairs of a batch.
 
         Shape:
             - picks, same, cosines, overlaps: (R, C); pairs without a label are not among ``picks``

@@ -32,7 +32,7 @@ def audited_rules(
         names: The rules to keep; None keeps all.
 
     Returns:
-        Rules by name; None for ``oracle_overlap``, whose picks :func:`pick_pairs` is given.
+        Rules by name; None for ``oracle_overlap``, whose picks are an argument of :func:`pick_pairs`.
 
     Raises:
         InputError: A name is unknown, or belongs to a rule that has no meaning with a queue.
@@ -150,12 +150,12 @@ def true_pairs(row_classes: Tensor, column_classes: Tensor, level: float) -> dic
 
 
 def both_labelled(row_classes: Tensor, column_classes: Tensor) -> Tensor:
-    """Find the pairs of which both views have labelled pixels; others are not counted. Bool, shape (R, C)."""
+    """Find the pairs in which both views have labelled pixels; others are not counted. Bool, shape (R, C)."""
     return (row_classes.sum(1) > 0)[:, None] & (column_classes.sum(1) > 0)
 
 
 def dominant_class(classes: Tensor) -> Tensor:
-    """Return the class with most labelled pixels, the lowest of equal ones, or -1 without a labelled pixel, (N,)."""
+    """Return the class with the most labelled pixels, the lowest on a tie, or -1 without a labelled pixel, (N,)."""
     return torch.where(classes.sum(1) > 0, classes.argmax(1), UNLABELLED)
 
 

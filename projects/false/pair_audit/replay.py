@@ -1,4 +1,4 @@
-"""Replay training steps: their batches and views, the weights of a checkpoint, and the comparison that the loss makes.
+"""Replay training steps: their batches and views, the weights of a checkpoint, and the comparisons of the loss.
 
 The steps of an audit are, in this order, the loader, the model, a stage of training, its batches and its comparisons.
 """

@@ -74,7 +74,7 @@ def plot_curves(curves: Sequence[Sequence[LoggedCurve]], names: Sequence[str], k
     panels = FigureCanvasAgg(figure).figure.subplots(len(keys), sharex=True, squeeze=False)[:, 0]
     for number, (key, axes) in enumerate(zip(keys, panels, strict=True)):
         for name, of_run in zip(names, curves, strict=True):
-            alone = len(of_run[number].steps) == 1  # such as a single validation, which makes no line
+            alone = len(of_run[number].steps) == 1  # such as a single validation, which has no line to draw
             look = dict(marker='o', linestyle='none') if alone else dict(linewidth=1.4)
             axes.plot(of_run[number].steps, of_run[number].values, label=name, markersize=5, **look)
         axes.set_ylabel(key)

@@ -21,7 +21,7 @@ from .score_tables import Run
 def choose_patches(data_root: str | Path, count: int, part: str = 'test') -> list[str]:
     """Choose the patches of a list that show the most classes.
 
-    Of equal ones, those whose largest class takes the least space come first, then the order is by name.
+    Ties go to the patch whose largest class takes the least space, then to the first name.
 
     Args:
         data_root: Folder with ``splits/<part>.txt`` and ``dataset.json``.

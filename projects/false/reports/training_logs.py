@@ -28,8 +28,8 @@ class TrainingLog(NamedTuple):
 def read_training_log(path: str | Path) -> TrainingLog:
     """Gather the scalars of a run.
 
-    Every start of a run logs into a folder of its own, named after the time. From the first step of a later start on,
-    the entries of earlier ones are dropped, since these steps were computed again from a checkpoint.
+    Every start of a run logs into its own folder, named after the time. From the first step of a later start on, the
+    entries of earlier starts are dropped, since these steps were computed again from a checkpoint.
 
     Args:
         path: Work folder with ``<time>/vis_data/scalars.json``, or one such file.

@@ -87,7 +87,7 @@ class ColorSteps:
 
 
 def uniform(low: float, high: float) -> float:
-    """Draw the number that ``np.random.uniform`` would, in a third of its time: a view takes up to seven."""
+    """Draw the number that ``np.random.uniform`` would, in a third of its time; a view draws up to seven."""
     return low + (high - low) * np.random.random_sample()
 
 

@@ -16,7 +16,7 @@ def audit_section(folder: Path) -> str:
         folder: ``--out`` of the audit.
 
     Raises:
-        InputError: The file cannot be read, or is no page of this project.
+        InputError: The file cannot be read, or is not a page of this project.
     """
     path = folder / 'audit.html'
     try:

@@ -29,7 +29,7 @@ def run_benchmark(
     audit: Path | None = None,
     cfg_options: dict | None = None,
 ) -> list[MethodComparison]:
-    """Run a benchmark, or what is left of it, and write tables and report, as ``tools/run_benchmark.py`` does.
+    """Run or resume a benchmark, and write tables and report, as ``tools/run_benchmark.py`` does.
 
     Args:
         spec: Config of the benchmark.
@@ -37,9 +37,9 @@ def run_benchmark(
         part: Part of the data to test on, ``val`` or ``test``; None takes that of the spec.
         methods: Methods or tiers of the spec; none means all.
         protocols: Protocols of the spec; none means all.
-        jobs: Number of trainings at a time; None takes one per GPU, or one per core.
+        jobs: Number of parallel trainings; None takes one per GPU, or one per core.
         dry_run: Check everything, print what would run, and stop.
-        report_only: Run nothing; write tables and report of what is finished.
+        report_only: Run nothing; write tables and report of the finished runs.
         audit: Folder of a false-negative audit, for the report.
         cfg_options: Changes to the spec, by dotted key.
 

@@ -1,4 +1,4 @@
-"""Plan a benchmark: all of its runs, as steps that a user could type."""
+"""Plan a benchmark: all of its runs, as commands that a user could type."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

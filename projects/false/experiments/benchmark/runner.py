@@ -1,4 +1,4 @@
-"""Run a benchmark, or the rest of it; every finished run adds one line to ``results.jsonl``."""
+"""Run or resume a benchmark; every finished run adds one line to ``results.jsonl``."""
 
 import json
 import os
@@ -77,7 +77,7 @@ class Benchmark:
         folder: Work folder, which gets recipes, logs, checkpoints and results.
         part: ``val`` or ``test``; None takes that of the spec.
         methods: Names of methods or tiers; none means all.
-        jobs: Number of jobs at a time; None is chosen by :func:`~projects.false.experiments.steps.share_out`.
+        jobs: Number of parallel jobs; for None it is chosen by :func:`~projects.false.experiments.steps.share_out`.
 
     Attributes:
         data: The data, after a check.
@@ -117,7 +117,7 @@ class Benchmark:
         self._lock.__exit__(None, None, None)
 
     def run(self) -> None:
-        """Run what is left.
+        """Run the steps that are not done yet.
 
         Raises:
             InputError: A step failed.
@@ -224,7 +224,7 @@ class Benchmark:
         run_steps(steps, self.folder, self.slots[:1])
 
     def write_settings(self) -> None:
-        """Store the fingerprint of every step, so that none done with other settings is taken for done."""
+        """Store the fingerprint of every step, so that a step run with other settings is not taken for done."""
         fingerprints = self._check_settings() | self.plan.fingerprints
         write_text(self.folder / 'settings.json', json.dumps(fingerprints, indent=1))
         for name, config in self.plan.recipes.items():

@@ -85,7 +85,7 @@ def choose_methods(spec: Spec, chosen: Sequence[str]) -> tuple[str, ...]:
     No name means all. The baseline is always included.
 
     Raises:
-        InputError: A name is neither that of a method nor that of a tier.
+        InputError: A name belongs to neither a method nor a tier.
     """
     wanted = {spec.baseline}
     for name in chosen or spec.methods:
@@ -100,7 +100,7 @@ def choose_protocols(spec: Spec, chosen: Sequence[str]) -> Spec:
     """Return the spec with only the protocols that the command line names; no name means all.
 
     Raises:
-        InputError: A name is not that of a protocol.
+        InputError: There is no protocol of this name.
     """
     for name in chosen:
         if name not in spec.protocols:
@@ -118,7 +118,7 @@ def read_spec(path: str, options: dict | None = None) -> Spec:
         options: ``--cfg-options``.
 
     Raises:
-        InputError: The file is missing or is no spec, or a value in it is invalid; the message names it.
+        InputError: The file is missing or not a spec, or a value in it is invalid; the message names it.
     """
     config = load_config(path, options)
     given = {key: value for key, value in config.to_dict().items() if key not in ('launcher', 'work_dir')}

@@ -26,12 +26,12 @@ class MethodSummary:
     Attributes:
         method: Name of the method.
         runs: Number of finished runs.
-        planned: Number of runs that there will be.
+        planned: Number of planned runs.
         means: Mean of every score over the finished runs, in percent; NaN where no run has it.
         draw_spread: Standard deviation of the mIoU over label draws, after averaging over seeds, in points; None with
             one draw or while runs are missing.
         seed_spread: The same over pretraining seeds, after averaging over draws.
-        difference: Difference of its mIoU to that of the baseline; None for the baseline and while runs of either are
+        difference: Its mIoU minus that of the baseline; None for the baseline and while runs of either are
             missing.
         matrix: Sum of the confusion matrices, (C, C).
     """
