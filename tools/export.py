@@ -47,8 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     found = export_onnx(segmenter, options.out, window, patches)
     print(
         f'wrote {options.out}: {Path(options.out).stat().st_size / 1e6:.1f} MB, windows of {window} pixels; on '
-        f'{found.patches} {"" if images else "generated "}patches logits differ by {found.difference:.1g} of the largest, '
-        f'{found.same:.4%} of pixels have the same class'
+        f'{found.patches} {"" if images else "generated "}patches logits differ by {found.difference:.1g} of the '
+        f'largest, {found.same:.4%} of pixels have the same class'
     )
 
 

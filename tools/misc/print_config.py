@@ -1,4 +1,4 @@
-"""Print a recipe with the settings of its bases: python tools/misc/print_config.py CONFIG [--cfg-options KEY=VALUE ...]"""
+"""Print a recipe merged with its bases: python tools/misc/print_config.py CONFIG [--cfg-options KEY=VALUE ...]"""
 
 import argparse
 import contextlib
