@@ -52,7 +52,7 @@ class SourceFile:
         return PurePosixPath(self.name).stem
 
     def folders_below(self, source: str | Path) -> tuple[str, ...]:
-        """Return the names of the folders between ``source`` and the file; a zip counts as a folder of its name."""
+        """Return the names of the folders between ``source`` and the file; a zip counts as a folder of its stem."""
         inner = PurePosixPath(self.inner.removesuffix(PurePosixPath(self.inner).suffix)).parts
         inside = (*inner, *PurePosixPath(self.member).parts[:-1])
         if self.path == Path(source):

@@ -79,7 +79,7 @@ def choose_ranges(
     if other:
         raise InputError(
             f'{other[0].path}: pixels are {other[0].dtype}, but those of {rasters[0].path} are {rasters[0].dtype}; '
-            'convert each type in a call of its own'
+            'convert each type in a separate call'
         )
     if value_range is not None:
         if stretch is not None:
