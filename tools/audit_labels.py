@@ -1,7 +1,7 @@
 """Audit a converted data set before training on it: files, labels, and overlap between its splits.
 
 The exit status is 1 if something would stop a training or spoil it silently: files that cannot be read, masks
-that are missing or differ in size from their image, label values that are no class.
+that are missing or differ in size from their image, label values that are not a class.
 
 Example:
     python tools/audit_labels.py data/potsdam --out work_dirs/audit_potsdam
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
                 file.writelines(piece.encode() for piece in audit_json(audit))
             with atomic_write(options.out / 'audit.png') as file:
                 file.write(audit_picture(audit))
-    # in a pipe or file nothing says how wide a line may be
+    # a pipe or file does not tell how wide a line may be
     console = Console(width=None if sys.stdout.isatty() else 160)
     print_audit(audit, console)
     if options.out:

@@ -16,7 +16,7 @@ def test_errors_are_counted(capsys, monkeypatch, with_rich):
     environment = facts(remove=['regex'], add={'torch': '2.5.0', 'torchvision': '0.20.0'}, cores=1, free_disk=0)
     show(environment, check_all(environment))
     printed = capsys.readouterr().out
-    assert '3 to mend' in printed
+    assert '3 to fix' in printed
     assert 'onedl-mmengine' in printed
 
 

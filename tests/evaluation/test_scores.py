@@ -134,7 +134,7 @@ def test_table():
     assert lines[3].split() == ['car', '-', '-', '-', '-']
     assert lines[4].split() == ['rail', '0.00', '0.00', '0.00', '-']
     assert lines[5].split() == ['mean', '44.05', '52.81', '60.00', '70.83']
-    assert lines[-1] == 'not a pixel labelled or predicted, left out of the means: car'
+    assert lines[-1] == 'no labelled or predicted pixel, left out of the means: car'
     assert 'left out' not in score_table(scores(MATRIX[:2, :2]), CLASSES[:2])
 
 

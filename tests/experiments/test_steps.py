@@ -84,5 +84,5 @@ def test_a_job_gets_its_share(tmp_path):
 
 
 def test_a_need_that_nobody_meets(tmp_path):
-    with pytest.raises(ValueError, match=r'needs .*none.*which no step gives'):
+    with pytest.raises(ValueError, match=r'needs .*none.*which no step provides'):
         run_steps([Step('a', (sys.executable, '-c', ''), needs=('none',))], tmp_path)

@@ -203,10 +203,13 @@ def test_unusable_inputs(tmp_path):
     ('text', 'message'),
     [
         ('<VRTDataset', 'cannot be read as a VRT'),
-        ('<VRTDataset subClass="VRTWarpedDataset"></VRTDataset>', 'no plain mosaic'),
-        ('<VRTDataset><SourceFilename>/vsicurl/http://x/a.tif</SourceFilename></VRTDataset>', 'no image file here'),
-        ('<VRTDataset><SourceFilename>WMS:http://x/a.tif</SourceFilename></VRTDataset>', 'no image file here'),
-        ('<VRTDataset><SourceFilename relativeToVRT="1">gone.tif</SourceFilename></VRTDataset>', 'no image file here'),
+        ('<VRTDataset subClass="VRTWarpedDataset"></VRTDataset>', 'not a plain mosaic'),
+        ('<VRTDataset><SourceFilename>/vsicurl/http://x/a.tif</SourceFilename></VRTDataset>', 'not an image file here'),
+        ('<VRTDataset><SourceFilename>WMS:http://x/a.tif</SourceFilename></VRTDataset>', 'not an image file here'),
+        (
+            '<VRTDataset><SourceFilename relativeToVRT="1">gone.tif</SourceFilename></VRTDataset>',
+            'not an image file here',
+        ),
         ('<VRTDataset><SourceFilename relativeToVRT="1">a.vrt</SourceFilename></VRTDataset>', 'contains itself'),
     ],
 )

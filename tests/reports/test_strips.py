@@ -22,7 +22,7 @@ def test_a_strip(finished):
     label = cv2.imread(str(finished.data_root / 'masks' / 'tile_4.png'), -1)
     for run in finished.runs:
         prediction = cv2.imread(str(run.predictions / 'tile_4.png'), -1)
-        assert f'start from {run.name}: {100 * (prediction == label).mean():.0f} % right' in text
+        assert f'start from {run.name}: {100 * (prediction == label).mean():.0f} % correct' in text
 
 
 def test_ignored_pixels_do_not_count(finished):

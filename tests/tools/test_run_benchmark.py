@@ -37,7 +37,7 @@ def test_a_dry_run_lists_what_would_run(call, tmp_path):
     [
         (('--methods', 'false'), '--methods false: no method and no tier of tiny; choose from random, simclr'),
         (('--jobs', '0'), '--jobs is 0; give 1 or more'),
-        (('--cfg-options', 'baseline=none'), "baseline 'none' is no method; choose from random, simclr"),
+        (('--cfg-options', 'baseline=none'), "baseline 'none' is not a method; choose from random, simclr"),
         (('--part', 'val'), 'val.txt: no such list'),
         (('--report-only',), 'out: no run on the test part is finished; call without --report-only'),
         (('--cfg-options', 'data.root=gone'), 'gone: no such folder; give a folder made by tools/dataset_converters'),

@@ -21,7 +21,7 @@ def plot_curve(options: argparse.Namespace) -> None:
     """Draw logged values over the iterations."""
     names = options.legend or [str(run) for run in options.runs]
     if len(names) != len(options.runs):
-        raise InputError(f'--legend has {len(names)} names for {len(options.runs)} runs; give one a run')
+        raise InputError(f'--legend has {len(names)} names for {len(options.runs)} runs; give one per run')
 
     from projects.false.reports.curves import plot_curves
     from projects.false.reports.training_logs import logged_curve, read_training_log
@@ -57,7 +57,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     plot.add_argument('--out', type=Path, default=Path('work_dirs/curves.png'), help='picture to write')
     plot.set_defaults(task=plot_curve)
     time = tasks.add_parser('cal_train_time', help='print seconds per iteration')
-    time.add_argument('--include-outliers', action='store_true', help='count the first log entry of a start, too')
+    time.add_argument('--include-outliers', action='store_true', help='also count the first log entry of a start')
     time.set_defaults(task=cal_train_time)
     for task in (plot, time):
         task.add_argument('runs', nargs='+', type=Path, metavar='LOG_OR_WORKDIR', help='work folder or scalars.json')

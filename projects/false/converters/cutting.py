@@ -82,7 +82,7 @@ def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int,
     """
     with pair.image.local(scratch) as path:
         image = read_image(path, bands)
-        place = _georeference(path)
+        georeference = _georeference(path)
     height, width = image.shape[:2]
     try:
         windows = grid(height, width, size, stride)
@@ -105,7 +105,7 @@ def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int,
         counts = np.bincount(index[window].ravel(), minlength=IGNORE_INDEX + 1)
         pixels = [*counts[: len(palette.classes)].tolist(), int(counts[IGNORE_INDEX])]
         patches.append(LabelledPatch(name, pair.stem, row, column, pixels))
-    source = {'image': str(pair.image), 'mask': str(pair.mask), **place, 'height': height, 'width': width}
+    source = {'image': str(pair.image), 'mask': str(pair.mask), **georeference, 'height': height, 'width': width}
     return CutPair(patches, levels[band_order(bands)], source)
 
 

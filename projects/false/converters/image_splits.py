@@ -65,7 +65,7 @@ def list_arguments(
 
     Args:
         val_list, test_list: As for :func:`assign_splits`.
-        stems: Image stems, by which names with ``#`` are told from comments.
+        stems: Image stems, which distinguish names with ``#`` from comments.
 
     Raises:
         InputError: A list cannot be read or is empty.

@@ -164,7 +164,7 @@ def check_imports(facts: Facts) -> list[Problem]:
         problems.append(Problem('error', f'import {", ".join(MODULES[label] for label in labels)}: {error}', remedy))
     untried = [label for label in MODULES if label not in facts.outcomes]
     if untried:
-        problems.append(Problem('error', f'not reached: {", ".join(untried)}', 'mend the rest, then run this again'))
+        problems.append(Problem('error', f'not reached: {", ".join(untried)}', 'fix the rest, then run this again'))
     return problems
 
 

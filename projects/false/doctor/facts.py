@@ -102,10 +102,10 @@ def module_providers() -> dict[str, list[str]]:
     """Return the distributions that provide each module of :data:`.probe.MODULES`."""
     modules = {module.split('.')[0] for module in MODULES.values()}
     try:
-        every = metadata.packages_distributions()
+        providers = metadata.packages_distributions()
     except AttributeError:  # Python 3.9 and before
         return {}
-    return {module: sorted({normalise(name) for name in every.get(module, ())}) for module in modules}
+    return {module: sorted({normalise(name) for name in providers.get(module, ())}) for module in modules}
 
 
 def read_requirements() -> list[Requirement]:

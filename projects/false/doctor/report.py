@@ -29,7 +29,7 @@ def show(facts: Facts, problems: list[Problem]) -> None:
         if problem.remedy:
             print(f'    {problem.remedy}')
     errors = sum(problem.level == 'error' for problem in problems)
-    print(f'{errors} to mend before training can work' if errors else 'ready to train')
+    print(f'{errors} to fix before training can work' if errors else 'ready to train')
 
 
 def rows(facts: Facts) -> list[tuple]:

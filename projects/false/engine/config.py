@@ -16,12 +16,12 @@ from projects.false.common.errors import InputError
 def new_keys(config: Config, options: dict) -> list[str]:
     """List the keys of ``--cfg-options`` that a config does not have yet: additions, or typos."""
 
-    def present(place, parts: list[str]) -> bool:
+    def present(node, parts: list[str]) -> bool:
         if not parts:
             return True
-        if isinstance(place, list | tuple):
-            return parts[0].isdigit() and int(parts[0]) < len(place) and present(place[int(parts[0])], parts[1:])
-        return isinstance(place, dict) and parts[0] in place and present(place[parts[0]], parts[1:])
+        if isinstance(node, list | tuple):
+            return parts[0].isdigit() and int(parts[0]) < len(node) and present(node[int(parts[0])], parts[1:])
+        return isinstance(node, dict) and parts[0] in node and present(node[parts[0]], parts[1:])
 
     return [key for key in options if not present(config._cfg_dict, key.split('.'))]
 

@@ -86,7 +86,7 @@ def example_sheet(runner: Runner, number: int, title: str) -> np.ndarray:
         label = found.gt_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         prediction = found.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         counted = label != IGNORE_INDEX
-        right = f'{100 * (label == prediction)[counted].mean():.0f} % right' if counted.any() else 'no label'
+        right = f'{100 * (label == prediction)[counted].mean():.0f} % correct' if counted.any() else 'no label'
         pictures = [
             enlarged(image_of(sample['inputs'])),
             mask_picture(label, palette),
@@ -96,8 +96,8 @@ def example_sheet(runner: Runner, number: int, title: str) -> np.ndarray:
     return contact_sheet(title, ('image', 'label', 'prediction'), rows, palette)
 
 
-def _short(text: str, most: int = 100) -> str:
-    return text if len(text) <= most else f'…{text[1 - most :]}'
+def _short(text: str, limit: int = 100) -> str:
+    return text if len(text) <= limit else f'…{text[1 - limit :]}'
 
 
 def confusion_picture(matrix: np.ndarray, classes: Sequence[str], title: str) -> bytes:
@@ -231,7 +231,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def _check_folder(option: str, given: str, folder: Path) -> None:
-    file = next((place for place in (folder, *folder.parents) if place.is_file()), None)
+    file = next((path for path in (folder, *folder.parents) if path.is_file()), None)
     if file is not None:
         raise InputError(f'{option} {given}: {file} is a file; choose another {option}')
     with writable(f'{option} {given}', f'choose another {option}'):

@@ -30,7 +30,7 @@ def confusion_matrix(
         Shape (C, C), int64: rows are labels, columns predictions.
 
     Raises:
-        InputError: The shapes differ, or a value is no class index.
+        InputError: The shapes differ, or a value is not a class index.
     """
     if label.shape != prediction.shape:
         raise InputError(
@@ -142,7 +142,7 @@ def score_table(found: Scores, classes: Sequence[str]) -> str:
     lines.append(f'{"kappa":{width}}  {_percent(found.kappa)}')
     absent = [classes[index] for index in found.absent()]
     if absent:
-        lines.append(f'not a pixel labelled or predicted, left out of the means: {", ".join(absent)}')
+        lines.append(f'no labelled or predicted pixel, left out of the means: {", ".join(absent)}')
     return '\n'.join(lines)
 
 

@@ -79,7 +79,7 @@ def testing_step(
         out: Folder for the results.
         data: Folder of the patches.
         part: Part of the data to test on, ``val`` or ``test``.
-        predictions: Write the predicted masks to ``out/predictions/``, too.
+        predictions: Also write the predicted masks to ``out/predictions/``.
         needs: Names of the steps that must be done before.
     """
     command = tool_command(

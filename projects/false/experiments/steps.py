@@ -144,7 +144,7 @@ class _StepQueue:
     def _start_ready(self) -> None:
         ready = [step for step in self.waiting if self.done.issuperset(step.needs)]
         if not ready and not self.running and self.waiting:
-            raise ValueError(f'step {self.waiting[0].name!r} needs {self.waiting[0].needs}, which no step gives')
+            raise ValueError(f'step {self.waiting[0].name!r} needs {self.waiting[0].needs}, which no step provides')
         for step in ready[: len(self.free_slots)]:
             self.waiting.remove(step)
             title = self.titles[step.name]

@@ -77,12 +77,12 @@ def _draw_bars(part: SubFigure, height: float, audit: Audit, lists: list[str], p
         loc='upper left', bbox_to_anchor=(0.008, 1 - 0.3 / height), ncols=len(lists), frameon=False, fontsize=8,
         handlelength=1, handleheight=1, columnspacing=1.2,
     )  # fmt: skip
-    every = len(audit.pixels)
-    some = f', {len(lists)} of {every} lists' if every > len(lists) else ''
+    total = len(audit.pixels)
+    shown = f', {len(lists)} of {total} lists' if total > len(lists) else ''
     part.text(
         0.015,
         1 - 0.12 / height,
-        f'{audit.data_root.resolve().name}: labelled pixels, %{some}',
+        f'{audit.data_root.resolve().name}: labelled pixels, %{shown}',
         weight='bold',
         va='top',
         size=11,
@@ -126,9 +126,9 @@ def _draw_findings(
         part.text(x, y - 0.145 / height, '\n'.join(caption), va='top', size=7, color=_MUTED, linespacing=1.25)
 
 
-def _middle(text: str, most: int = 46) -> str:
+def _middle(text: str, limit: int = 46) -> str:
     """Shorten a long text in its middle, since names differ at their ends."""
-    return text if len(text) <= most else f'{text[: most // 2 - 1]}…{text[len(text) - most // 2 :]}'
+    return text if len(text) <= limit else f'{text[: limit // 2 - 1]}…{text[len(text) - limit // 2 :]}'
 
 
 def _plain(axes: Axes) -> None:

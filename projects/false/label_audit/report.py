@@ -34,7 +34,7 @@ def verdict(audit: Audit) -> str:
     count = {severity: len({f.patch for f in audit.findings if f.severity == severity}) for severity in _STYLES}
     if not audit.passed:
         patches = f'{count["error"]:,} {"patch has" if count["error"] == 1 else "patches have"} errors'
-        return f'not fit to train on: {patches}; mend or convert them again, or take them off the lists'
+        return f'not fit to train on: {patches}; fix or convert them again, or remove them from the lists'
     return f'no errors; warnings for {count["warning"]:,} patches, notes for {count["note"]:,}'
 
 
@@ -54,9 +54,9 @@ def _shares(audit: Audit) -> Table:
         if not entry.labelled:
             continue
         *pixels, ignored, wrong = audit.pixels[entry.name].tolist()
-        labelled, every = sum(pixels), sum(pixels) + ignored + wrong
+        labelled, total = sum(pixels), sum(pixels) + ignored + wrong
         shares = [f'{count / labelled:.1%}' if labelled else '-' for count in pixels]
-        rest = [f'{count / every:.1%}' if every else '-' for count in (ignored, wrong)[: 1 + wrongs]]
+        rest = [f'{count / total:.1%}' if total else '-' for count in (ignored, wrong)[: 1 + wrongs]]
         table.add_row(escape(entry.name), f'{len(entry.patches):,}', *shares, *rest)
     return table
 
@@ -82,7 +82,7 @@ def audit_json(audit: Audit) -> Iterator[str]:
     separator = '\n  '
     for findings in groups.values():
         for finding in findings:
-            told = {'severity': finding.severity, **finding._asdict()}
-            yield separator + json.dumps(told, ensure_ascii=False)
+            line = {'severity': finding.severity, **finding._asdict()}
+            yield separator + json.dumps(line, ensure_ascii=False)
             separator = ',\n  '
     yield '\n ]\n}\n'

@@ -15,7 +15,7 @@ class Strip(NamedTuple):
 
     Args:
         classes: The class of the largest weighted mean of the logits.
-        confidence: Probability of that class in per cent, or None.
+        confidence: Probability of that class in percent, or None.
 
     Shape:
         - classes, confidence: (rows, width of the image), uint8

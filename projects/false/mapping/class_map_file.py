@@ -92,7 +92,7 @@ def map_file(
     out: Path,
     height: int,
     width: int,
-    place: Mapping[str, object],
+    georeference: Mapping[str, object],
     tags: Mapping[str, str],
     palette: Palette | None = None,
 ) -> Iterator[MapFile]:
@@ -101,7 +101,7 @@ def map_file(
     Args:
         out: The file; it appears at the end of the block, which must seal it.
         height, width: Size in pixels.
-        place: ``crs``, ``transform``, ``gcps`` as rasterio takes them, each only where there is one.
+        georeference: ``crs``, ``transform``, ``gcps`` as rasterio takes them, each only if there is one.
         tags: Texts to store in the file.
         palette: Colours of the classes; None writes a grey map.
 
@@ -120,7 +120,7 @@ def map_file(
         'blockysize': TILE,
         'compress': 'deflate',
         'bigtiff': 'if_safer',
-        **place,
+        **georeference,
     }
     try:
         with atomic_path(out) as temporary:

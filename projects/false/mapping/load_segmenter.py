@@ -49,8 +49,8 @@ def load_segmenter(
         raise InputError(
             f'{config}: has no segmentation model to test; give a fine-tuning recipe, such as upernet_r18_*'
         )
-    place = _device(device)
-    precision = precision or ('float16' if place.type == 'cuda' else 'float32')
+    target = _device(device)
+    precision = precision or ('float16' if target.type == 'cuda' else 'float32')
     if precision not in PRECISIONS:
         raise InputError(f'precision is {precision!r}; give one of {", ".join(PRECISIONS)}')
     import_modules_from_strings(**cfg.get('custom_imports', {'imports': []}))
@@ -62,7 +62,7 @@ def load_segmenter(
     check_classes(palette, _outputs(model), checkpoint)
     model.register_module('auxiliary_head', None)  # only used in training
     model = fuse_conv_bn(model.eval()) if fused else model.eval()
-    model = model.to(place).to(memory_format=torch.channels_last)
+    model = model.to(target).to(memory_format=torch.channels_last)
     root = Path(cfg.test_dataloader.dataset.get('data_root') or '.')
     recorded = recorded_rule(root) if (root / 'dataset.json').is_file() else None
     digest = hashlib.sha256(Path(checkpoint).expanduser().read_bytes()).hexdigest()[:16]
@@ -72,13 +72,13 @@ def load_segmenter(
 
 def _device(name: str | None) -> torch.device:
     try:
-        place = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        torch.empty(1, device=place)
+        target = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        torch.empty(1, device=target)
     except (RuntimeError, AssertionError) as error:
         raise InputError(
             f'--device {name}: not available ({str(error).splitlines()[0]}); give cpu, or leave it out'
         ) from error
-    return place
+    return target
 
 
 def _build(cfg: Config, path: str) -> torch.nn.Module:

@@ -117,14 +117,14 @@ class MapFiles:
         """
         counts = np.zeros(256, np.int64)
         with ExitStack() as stack:
-            place = self._place()
+            georeference = self._georeference()
             size = self._raster.height, self._raster.width
             tags = {**self._tags, **class_tags(self._palette)}
-            classes = stack.enter_context(map_file(self.path, *size, place, tags, self._palette))
+            classes = stack.enter_context(map_file(self.path, *size, georeference, tags, self._palette))
             confidence = None
             if self._options.confidence:
                 out = self._named('_confidence.tif')
-                confidence = stack.enter_context(map_file(out, *size, place, {**self._tags, 'UNIT': 'per cent'}))
+                confidence = stack.enter_context(map_file(out, *size, georeference, {**self._tags, 'UNIT': 'per cent'}))
 
             def write(strip: MappedStrip) -> None:
                 rows = strip.classes()
@@ -141,26 +141,26 @@ class MapFiles:
             classes.seal()
             if confidence is not None:
                 confidence.seal()
-            self._write_companions(classes.temporary, counts, place)
+            self._write_companions(classes.temporary, counts, georeference)
         return counts
 
-    def _place(self) -> dict:
+    def _georeference(self) -> dict:
         """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
         with open_raster(self._raster.path, MAP_DRIVERS) as opened:
-            place: dict = {}
+            georeference: dict = {}
             points, system = opened.gcps
             if opened.crs:
-                place['crs'] = opened.crs
+                georeference['crs'] = opened.crs
             if not opened.transform.is_identity:
-                place['transform'] = opened.transform
+                georeference['transform'] = opened.transform
             elif points:
-                place.update(gcps=points, crs=system)
-            return place
+                georeference.update(gcps=points, crs=system)
+            return georeference
 
-    def _write_companions(self, temporary: Path, counts: np.ndarray, place: dict) -> None:
+    def _write_companions(self, temporary: Path, counts: np.ndarray, georeference: dict) -> None:
         _write(self._named('_classes.tif.aux.xml'), class_names_xml(self._palette).encode())
         if self._options.areas:
-            hectares = pixel_hectares(place.get('crs'), place.get('transform'))
+            hectares = pixel_hectares(georeference.get('crs'), georeference.get('transform'))
             _write(self._named('_areas.csv'), area_table(counts, self._palette.classes, hectares).encode())
         if self._options.preview:
             _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))

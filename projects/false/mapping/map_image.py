@@ -40,7 +40,7 @@ class MappedStrip(NamedTuple):
         return self._with_nodata(self.strip.classes)
 
     def confidence(self) -> np.ndarray:
-        """Return the confidence in per cent, 255 where there is no data; only if it was computed."""
+        """Return the confidence in percent, 255 where there is no data; only if it was computed."""
         assert self.strip.confidence is not None
         return self._with_nodata(self.strip.confidence)
 
@@ -107,8 +107,8 @@ class ImageMapping:
             logits = self._segmenter(batch.pixels)
             self.windows += len(logits)
             first = 0
-            for row, places in groupby(batch.places, key=itemgetter(0)):
-                columns = [column for _, column in places]
+            for row, positions in groupby(batch.positions, key=itemgetter(0)):
+                columns = [column for _, column in positions]
                 yield from self._blender.add(row, columns, logits[first : first + len(columns)])
                 first += len(columns)
         yield from self._blender.finish()

@@ -25,7 +25,7 @@ class MapOptions:
         bands: Bands to take, counted from 1, red first.
         value_range: Values that become 0 and 255, in every band.
         recorded: The rule by which the training data was made.
-        confidence: Write ``NAME_confidence.tif``, in per cent.
+        confidence: Write ``NAME_confidence.tif``, in percent.
         preview: Write ``NAME_preview.png``.
         areas: Write ``NAME_areas.csv``.
         overwrite: Replace maps that were made from another image, model or window.

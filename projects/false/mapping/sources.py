@@ -59,7 +59,7 @@ def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
         raise InputError(f'{path}: cannot be read as a VRT ({error}); make it again with gdalbuildvrt') from error
     if root.tag != 'VRTDataset' or root.get('subClass') or root.find('.//PixelFunctionType') is not None:
         raise InputError(
-            f'{path}: is no plain mosaic; convert it to a TIFF: gdal_translate {path.name} {path.stem}.tif'
+            f'{path}: is not a plain mosaic; convert it to a TIFF: gdal_translate {path.name} {path.stem}.tif'
         )
     files = [path]
     for element in root.iter('SourceFilename'):
@@ -67,7 +67,7 @@ def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
         source = path.parent / name if element.get('relativeToVRT') == '1' else Path(name)
         if re.match(r'/vsi|\w\w+:', name) or source.suffix.lower() not in MAP_DRIVERS or not source.is_file():
             raise InputError(
-                f'{path}: names {name!r}, which is no image file here ({", ".join(MAP_DRIVERS)}); '
+                f'{path}: names {name!r}, which is not an image file here ({", ".join(MAP_DRIVERS)}); '
                 'copy its images beside it and make it again with gdalbuildvrt'
             )
         if source.resolve() in (path.resolve(), *seen):
@@ -187,7 +187,7 @@ def _unreadable(handle: DatasetReader, piece: _Piece, rule: PixelRule, error: Ra
         else:
             continue
         break
-    place = f'row {row}, column {column}' + (f', byte {offset} of the file' if offset else '')
+    where = f'row {row}, column {column}' + (f', byte {offset} of the file' if offset else '')
     return InputError(
-        f'{handle.name}: cannot be read at {place} ({error.__cause__ or error}); it is damaged: copy it again'
+        f'{handle.name}: cannot be read at {where} ({error.__cause__ or error}); it is damaged: copy it again'
     )

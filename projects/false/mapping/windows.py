@@ -162,14 +162,14 @@ class Batch(NamedTuple):
     """Windows for one call of the model.
 
     Args:
-        places: Number of the row of windows and of the window within it, per window.
+        positions: Number of the row of windows and of the window within it, per window.
         pixels: The model's input.
 
     Shape:
         - pixels: (n, window, window, bands), uint8
     """
 
-    places: list[tuple[int, int]]
+    positions: list[tuple[int, int]]
     pixels: np.ndarray
 
 
@@ -206,7 +206,7 @@ class WindowBatches:
         return self._valid.popleft()
 
     def __iter__(self) -> Iterator[Batch]:
-        places: list[tuple[int, int]] = []
+        positions: list[tuple[int, int]] = []
         pixels: list[np.ndarray] = []
         size = self._plan.window
         for number, first in enumerate(self._plan.rows):
@@ -219,13 +219,13 @@ class WindowBatches:
                 if not window.valid.any():
                     self._skipped += 1
                     continue
-                places.append((number, column))
+                positions.append((number, column))
                 pixels.append(self._filled(window.values))
-                if len(places) == self._batch_size:
-                    yield Batch(places, np.stack(pixels))
-                    places, pixels = [], []
-        if places:
-            yield Batch(places, np.stack(pixels))
+                if len(positions) == self._batch_size:
+                    yield Batch(positions, np.stack(pixels))
+                    positions, pixels = [], []
+        if positions:
+            yield Batch(positions, np.stack(pixels))
 
     def _read_until(self, first: int) -> None:
         """Read until the windows from row ``first`` on can be cut, and drop the pixels above them."""

@@ -39,8 +39,8 @@ class FALSEMoCo(ContrastiveAlgorithm):
 
     Shape:
         See :class:`.false.ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``. In
-        a ConcatDataset the index counts within a part, so that a few keys of other images with the same index are left
-        out, too.
+        a ConcatDataset the index counts within a part, so that a few keys of other images with the same index are also
+        left out.
 
     Raises:
         InputError: An argument is out of range, the determination has no meaning with a queue, or the data samples

@@ -32,10 +32,10 @@ def knn_predict(
     cosines = normalize(features.float(), dim=1) @ normalize(known.float(), dim=1).T
     if leave_one_out:
         cosines.fill_diagonal_(-torch.inf)
-    values, places = cosines.topk(min(neighbours, len(known) - leave_one_out), dim=1)
+    values, indices = cosines.topk(min(neighbours, len(known) - leave_one_out), dim=1)
     votes = torch.zeros(len(features), classes, device=features.device)
     # Relative to the nearest neighbour, since exp(1 / temperature) itself is large.
-    votes.scatter_add_(1, labels[places], ((values - values[:, :1]) / temperature).exp())
+    votes.scatter_add_(1, labels[indices], ((values - values[:, :1]) / temperature).exp())
     return votes.argmax(1)
 
 

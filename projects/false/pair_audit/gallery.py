@@ -79,8 +79,8 @@ class Gallery:
         loaded = steps['LoadIndexMask'](steps['LoadPatch'](entry))
         windows = self.dataset[visit]['data_samples'].view_windows
         top, left, height, width = windows[min(number, len(windows) - 1)]
-        place = slice(top, top + height), slice(left, left + width)
-        return loaded['img'][place], loaded['gt_seg_map'][place]
+        window = slice(top, top + height), slice(left, left + width)
+        return loaded['img'][window], loaded['gt_seg_map'][window]
 
     def _dominant(self, view: View) -> int:
         counts = class_counts(self._patch(view)[1], len(self.palette.classes))

@@ -182,12 +182,12 @@ class Examples:
     """A uniform sample of the pairs that one rule picks in all batches.
 
     Args:
-        most: Number of right pairs, and of wrong pairs, to keep.
+        limit: Number of right pairs, and of wrong pairs, to keep.
         generator: Source of the draws.
     """
 
-    def __init__(self, most: int, generator: torch.Generator) -> None:
-        self.most, self.generator = most, generator
+    def __init__(self, limit: int, generator: torch.Generator) -> None:
+        self.limit, self.generator = limit, generator
         self._kept: dict[bool, dict[frozenset[View], tuple[float, Example]]] = {True: {}, False: {}}
 
     def add(self, audited: AuditedComparison, picks: Tensor, same: Tensor, cosines: Tensor, overlaps: Tensor) -> None:
@@ -198,16 +198,16 @@ class Examples:
         """
         positive = audited.comparison.positive_logits[:, 0].cpu() * audited.comparison.temperature
         for right, kept in self._kept.items():
-            places = (picks & (same == right)).nonzero()
-            lots = torch.rand(len(places), generator=self.generator)
+            pairs = (picks & (same == right)).nonzero()
+            lots = torch.rand(len(pairs), generator=self.generator)
             # Twice as many as are kept, since a pair may be picked both ways.
-            for lot, place in zip(*lots.topk(min(2 * self.most, len(lots)), largest=False), strict=True):
-                row, column = places[place].tolist()
+            for lot, index in zip(*lots.topk(min(2 * self.limit, len(lots)), largest=False), strict=True):
+                row, column = pairs[index].tolist()
                 key = frozenset((audited.rows[row], audited.columns[column]))
                 if key not in kept:
                     values = (float(values) for values in (cosines[row, column], positive[row], overlaps[row, column]))
                     kept[key] = float(lot), Example(audited.rows[row], audited.columns[column], *values)
-            self._kept[right] = dict(sorted(kept.items(), key=lambda item: item[1][0])[: self.most])
+            self._kept[right] = dict(sorted(kept.items(), key=lambda item: item[1][0])[: self.limit])
 
     def kept(self, right: bool) -> list[Example]:
         """Return the kept pairs that share their land cover, or those that do not."""

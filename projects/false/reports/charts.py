@@ -9,7 +9,7 @@ import numpy as np
 
 from projects.false.imagery.palettes import Palette, to_hex
 
-MOST_POINTS = 400  # of a curve: more cannot be told apart at its width, but make the page large
+MOST_POINTS = 400  # per curve; more are not visible at its width, but make the page large
 # Sizes in pixels of the view box, and the longest name in characters; a longer one is whole in its tooltip only.
 BARS_WIDTH, BARS_RIGHT, BARS_TOP, BARS_LONGEST = 440, 34, 22, 20
 BAR, GAP = 11, 10  # height of a bar, and distance between groups
@@ -229,19 +229,19 @@ def run_legend(runs: Sequence[tuple[int, str]], kind: str) -> str:
     return f'<ul class="legend">{"".join(items)}</ul>'
 
 
-def axis_ticks(low: float, high: float, most: int = 6) -> list[float]:
+def axis_ticks(low: float, high: float, max_ticks: int = 6) -> list[float]:
     """Choose ticks for an axis: multiples of 1, 2 or 5 times a power of ten within ``[low, high]``.
 
     Args:
         low: Lower end of the axis.
         high: Upper end, above ``low``.
-        most: Largest number of ticks, at least 2.
+        max_ticks: Largest number of ticks, at least 2.
 
     Example:
         >>> axis_ticks(0, 10)
         [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
     """
-    raw = (high - low) / (most - 1)
+    raw = (high - low) / (max_ticks - 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

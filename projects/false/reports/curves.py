@@ -44,13 +44,13 @@ def loss_curves(runs: Sequence[Run]) -> str:
 
 
 def _chart(title: str, curves: Sequence[tuple[int, str, LoggedCurve]], legend: str = '') -> str:
-    told = '; '.join(
+    summary = '; '.join(
         f'{name} from {found.values[0]:.3g} at step {found.steps[0]} '
         f'to {found.values[-1]:.3g} at step {found.steps[-1]}'
         for _, name, found in curves
     )
     lines = [Curve(style, found.steps, found.values) for style, _, found in curves]
-    chart = line_chart(lines, 'iteration', 'loss', f'{title}, loss by iteration: {told}')
+    chart = line_chart(lines, 'iteration', 'loss', f'{title}, loss by iteration: {summary}')
     return f'<figure><h3>{html.escape(title)}</h3>{legend}{chart}</figure>'
 
 

@@ -27,7 +27,7 @@ class Run:
 
     Args:
         name: Start of its training, such as ``'FALSE'``, ``'SimCLR'`` or :data:`BASELINE`.
-        scores: Content that ``tools/test.py --out`` writes: ``scores`` in per cent, ``classes`` and
+        scores: Content that ``tools/test.py --out`` writes: ``scores`` in percent, ``classes`` and
             ``confusion_matrix``.
         predictions: Folder of predicted index masks, ``<patch>.png``, as ``tools/test.py --predictions`` writes them.
         training_log: Work folder of the fine-tuning, or one ``scalars.json``; None leaves its curve out.
@@ -41,11 +41,11 @@ class Run:
     pretraining_log: Path | None = None
 
     def mean(self, key: str) -> float:
-        """Return a mean score in per cent, one of :data:`MEANS`."""
+        """Return a mean score in percent, one of :data:`MEANS`."""
         return float(self.scores['scores'][key])
 
     def iou(self, label: str) -> float:
-        """Return the IoU of a class in per cent; NaN if it is neither labelled nor predicted."""
+        """Return the IoU of a class in percent; NaN if it is neither labelled nor predicted."""
         value = self.scores['scores'].get(f'IoU.{label}')
         return float('nan') if value is None else float(value)
 
@@ -95,7 +95,7 @@ def signed(value: float) -> str:
 
 
 def means_table(runs: Sequence[Run]) -> str:
-    """Return a table of mIoU, OA, mF1 and kappa per run, each with its difference to :data:`BASELINE`."""
+    """Return a table of mIoU, OA, mF1 and kappa per run, each with its difference from :data:`BASELINE`."""
     baseline = next((run for run in runs if run.name == BASELINE), None)
     rows = []
     for run in runs:
@@ -109,7 +109,7 @@ def means_table(runs: Sequence[Run]) -> str:
         rows.append(f'<tr><th scope="row">{html.escape(run.name)}</th>{"".join(cells)}</tr>')
     space = '' if baseline is None else ' <small></small>'
     head = ''.join(f'<th scope="col">{key}{space}</th>' for key in MEANS)
-    small = '' if baseline is None else '; small: difference to random weights, in points'
+    small = '' if baseline is None else '; small: difference from random weights, in points'
     caption = f'Scores on the test patches in percent, best in bold{small}'
     return _table('means', caption, f'<th scope="col">start of training</th>{head}', rows)
 

@@ -66,10 +66,10 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
     for run in runs:
         prediction = _prediction(run, name, label.shape, len(palette.classes))
         counted = label != IGNORE_INDEX
-        right = 'no label' if not counted.any() else f'{100 * (prediction == label)[counted].mean():.0f} % right'
-        who = html.escape(run.name)
-        alt = f'prediction for patch {title}, start from {who}: {right}'
-        note = f'{who} <span class="right">{right}</span>'
+        right = 'no label' if not counted.any() else f'{100 * (prediction == label)[counted].mean():.0f} % correct'
+        run_name = html.escape(run.name)
+        alt = f'prediction for patch {title}, start from {run_name}: {right}'
+        note = f'{run_name} <span class="right">{right}</span>'
         cells.append(_figure(embedded(mask_picture(prediction, palette), alt), note))
     return f'<div class="strip long">{heading}<div class="cells">{"".join(cells)}</div></div>'
 

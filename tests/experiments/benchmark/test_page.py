@@ -64,7 +64,7 @@ def test_more_methods_than_can_be_told_apart_come_in_groups(finished, tmp_path):
 def test_what_is_not_there_is_left_out(finished, tmp_path):
     one = compare_methods(all_results(('SimCLR',)), ('SimCLR',), 'SimCLR', (1, 2), (1, 2, 3))
     text = written(tmp_path, content(finished, comparisons=one, files={}))
-    assert 'No difference to SimCLR yet' in text
+    assert 'No difference from SimCLR yet' in text
     assert not {'Patches', 'Training'} & set(re.findall('<h2>(.*?)</h2>', text))
     assert 'class="intervals"' not in text
 
@@ -88,6 +88,6 @@ def test_an_audit_is_taken_in_whole(finished, tmp_path):
 def test_something_else_is_no_audit(finished, tmp_path, found):
     if found:
         (tmp_path / 'audit.html').write_text(found)
-    with pytest.raises(InputError, match=r'audit\.html.* (make the audit again|give the --out of an audit)'):
+    with pytest.raises(InputError, match=r'audit\.html.* (run the audit again|give the --out of an audit)'):
         written(tmp_path, content(finished, audit=tmp_path))
     assert not (tmp_path / 'out' / 'report.html').exists()

@@ -204,8 +204,8 @@ def test_other_lists_are_other_runs(opened, data):
         (None, methods(pretrained(64)), r'methods\.simclr .*8 images do not fill one batch of 64'),
         (None, methods(other=pretrained(3)), 'methods see different numbers of images'),
         (None, methods(other=pretrained(2, queue_len=640)), r'methods\.other .*queue_len 640 is more than a quarter'),
-        (None, "dict(methods=dict(random=None, a=dict(config='configs/upernet_r18_mbrsc.py')))", 'is no pretraining'),
-        (None, "dict(protocols=dict(a=dict(config='configs/simclr_r18_mbrsc.py')))", 'is no fine-tuning'),
+        (None, "dict(methods=dict(random=None, a=dict(config='configs/upernet_r18_mbrsc.py')))", 'does not pretrain'),
+        (None, "dict(protocols=dict(a=dict(config='configs/simclr_r18_mbrsc.py')))", 'does not fine-tune'),
     ],
 )  # fmt: skip
 def test_nothing_starts_on_what_cannot_end_well(opened, data, tmp_path, damage, changes, text):

@@ -61,8 +61,8 @@ def test_values_and_places(tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'text'),
     [
-        ("dict(baseline='false')", "baseline 'false' is no method; choose from random, simclr"),
-        ("dict(baseline=None)", 'baseline None is no method'),
+        ("dict(baseline='false')", "baseline 'false' is not a method; choose from random, simclr"),
+        ("dict(baseline=None)", 'baseline None is not a method'),
         ("dict(method=dict(a=None))", "unknown key 'method'; a benchmark has"),
         ("dict(methods=dict())", 'methods is {}'),
         ("dict(methods=dict(random=None, a=dict(config='configs/none.py')))", 'methods.a: no such config: configs'),
@@ -92,7 +92,7 @@ def test_values_and_places(tmp_path):
         ("dict(data=dict())", 'data.root is None'),
         ("dict(data=dict(root='x', prepare='make'))", "data.prepare is 'make'"),
         ("dict(part='train')", "part is 'train'; choose val or test"),
-        ("dict(tiers=dict(A=['none']))", "tiers.A names 'none', which is no method"),
+        ("dict(tiers=dict(A=['none']))", "tiers.A names 'none', which is not a method"),
         ("dict(tiers=dict(random=['random']))", 'tiers.random has the name of a method'),
     ],
 )  # fmt: skip

@@ -56,7 +56,7 @@ def test_while_runs_are_missing_there_is_no_difference():
     assert f'| FALSE | {mean:.2f} | – | – |  |' in markdown_table([found], 'SimCLR')
     (without,) = compared([line for line in all_results() if line['run']['method'] != 'SimCLR'])
     assert all(row.difference is None for row in without.rows)
-    assert coverage_note([without], 'SimCLR') == 'No difference to SimCLR yet: no other method has all its runs.'
+    assert coverage_note([without], 'SimCLR') == 'No difference from SimCLR yet: no other method has all its runs.'
 
 
 def test_protocols_and_fractions_are_apart():

@@ -14,11 +14,11 @@ def draw_cars(canvas: Canvas, roads: list[Road]) -> None:
     rng = canvas.rng
     for road in roads:
         for _ in range(rng.poisson(len(road.points) / 45)):
-            place = rng.integers(len(road.points) - 2)
-            ahead = road.points[place + 2] - road.points[place]
+            index = rng.integers(len(road.points) - 2)
+            ahead = road.points[index + 2] - road.points[index]
             angle = np.arctan2(ahead[1], ahead[0])
             offset = rng.choice([-1, 1]) * road.width * (0.25 if rng.random() < 0.6 else 0.38)
-            x, y = road.points[place] + offset * np.array([-np.sin(angle), np.cos(angle)])
+            x, y = road.points[index] + offset * np.array([-np.sin(angle), np.cos(angle)])
             _put_car(canvas, x, y, angle + rng.normal(0, 0.04))
 
 
@@ -28,9 +28,9 @@ def draw_car_parks(canvas: Canvas, grids: list[StreetGrid]) -> None:
     for grid in grids:
         rows, columns = np.nonzero(grid.district.mask)
         for _ in range(3 if grid.district.kind == 'town' else 1):
-            place = rng.integers(len(rows))
-            row = float(rows[place] + grid.district.window[0].start)
-            column = float(columns[place] + grid.district.window[1].start)
+            index = rng.integers(len(rows))
+            row = float(rows[index] + grid.district.window[0].start)
+            column = float(columns[index] + grid.district.window[1].start)
             _car_park(canvas, column, row, grid.district.angle)
 
 

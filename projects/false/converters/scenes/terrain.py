@@ -82,8 +82,8 @@ def _districts(canvas: Canvas) -> list[District]:
     """Divide the scene into cells around jittered centres, with wavy borders, and draw the use of each."""
     rng, size = canvas.rng, canvas.shape[0]
     count = int(np.ceil(size / DISTRICT_SPACING)) + 1
-    places = np.moveaxis(np.mgrid[:count, :count], 0, -1).reshape(-1, 2) + rng.uniform(-0.15, 0.65, (count**2, 2))
-    centres = np.unique(np.clip(places * DISTRICT_SPACING, 0, size - 1).astype(int), axis=0)
+    jittered = np.moveaxis(np.mgrid[:count, :count], 0, -1).reshape(-1, 2) + rng.uniform(-0.15, 0.65, (count**2, 2))
+    centres = np.unique(np.clip(jittered * DISTRICT_SPACING, 0, size - 1).astype(int), axis=0)
     seeds = np.ones((size, size), np.uint8)
     seeds[centres[:, 0], centres[:, 1]] = 0
     _, cells = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
@@ -106,9 +106,9 @@ def _districts(canvas: Canvas) -> list[District]:
 def _bounding_windows(cells: np.ndarray, count: int) -> list[tuple[slice, slice] | None]:
     """Return the rectangle around each of the cells 1 to ``count``; None for a cell without pixels."""
     first, last = np.full((2, count + 1), len(cells)), np.full((2, count + 1), -1)
-    for axis, places in enumerate(np.indices(cells.shape)):
-        np.minimum.at(first[axis], cells, places)
-        np.maximum.at(last[axis], cells, places)
+    for axis, coordinates in enumerate(np.indices(cells.shape)):
+        np.minimum.at(first[axis], cells, coordinates)
+        np.maximum.at(last[axis], cells, coordinates)
     windows: list[tuple[slice, slice] | None] = []
     for cell in range(1, count + 1):
         (top, left), (bottom, right) = first[:, cell], last[:, cell]

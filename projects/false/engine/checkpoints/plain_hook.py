@@ -99,8 +99,8 @@ def unpack_log(hub: dict, histories: dict) -> dict:
 class PlainCheckpointHook(Hook):
     """Save checkpoints that load with ``torch.load(weights_only=True)`` and no allowlist, and resume them completely.
 
-    The histories of the log move from ``message_hub`` to ``log_history``. A runner without this hook can resume such a
-    checkpoint, too; only the smoothed values in its log start afresh.
+    The histories of the log move from ``message_hub`` to ``log_history``. A runner without this hook can also resume
+    such a checkpoint; only the smoothed values in its log start afresh.
 
     Example:
         >>> custom_hooks = [dict(type='PlainCheckpointHook')]

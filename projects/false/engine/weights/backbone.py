@@ -121,9 +121,9 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
     checkpoint = source if isinstance(source, Mapping) else read_checkpoint(source)
     weights = backbone_weights(checkpoint)
     if not weights:
-        place = 'the model' if isinstance(source, Mapping) else f'checkpoint {os.fspath(source)}'
+        origin = 'the model' if isinstance(source, Mapping) else f'checkpoint {os.fspath(source)}'
         raise InputError(
-            f"{place} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
+            f"{origin} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
         )
     known = checkpoint.get('meta')
     found = backbone_meta(weights, known if isinstance(known, Mapping) else {})

@@ -90,19 +90,19 @@ def _compare(found: FoundResNet, form: str, heads: Mapping[str, Tensor]) -> KeyR
 
 
 def _problem(found: FoundResNet, report: KeyReport, form: str) -> str | None:
-    place = f'{describe_backbone(found.weights)} under {found.prefix!r}'
+    resnet = f'{describe_backbone(found.weights)} under {found.prefix!r}'
     if not report.matched and not report.reshaped:
         depths = ', -'.join(map(str, DEPTHS))
-        return f'{place} is not a standard one, {report.text()}; {form} takes ResNet-{depths}'
+        return f'{resnet} is not a standard one, {report.text()}; {form} takes ResNet-{depths}'
     if report.reshaped:
         name, given, expected = report.reshaped[0]
         return (
-            f'{len(report.reshaped)} weights of {place} have a shape that {form} does not take, the first is {name}: '
+            f'{len(report.reshaped)} weights of {resnet} have a shape that {form} does not take, the first is {name}: '
             f'{given} instead of {expected}; give a ResNet of standard width'
             f'{" and three bands" if form == "torchvision" else ""} ({report.text()})'
         )
     if report.needed():
-        return f'{place} is incomplete or has another stem: {report.text()}; give the complete file of a plain ResNet'
+        return f'{resnet} is incomplete or has another stem: {report.text()}; give the complete file of a plain ResNet'
     return None
 
 

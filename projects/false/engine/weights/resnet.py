@@ -67,7 +67,7 @@ def resnet_shapes(depth: int, bands: int = 3) -> dict[str, tuple[int, ...]]:
 
 # Keys that lead to the weights of a checkpoint, tried in this order: OpenMMLab, MoCo and most others; then VISSL; then
 # files of weights alone.
-_PLACES = (
+_KEY_PATHS = (
     ('state_dict',),
     ('model_state_dict',),
     ('classy_state_dict', 'base_model', 'model', 'trunk'),
@@ -97,9 +97,9 @@ class FoundResNet:
 
 def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, from the key where its library keeps them; empty without any."""
-    for place in _PLACES:
+    for path in _KEY_PATHS:
         inner = checkpoint
-        for key in place:
+        for key in path:
             inner = inner.get(key) if isinstance(inner, Mapping) else None
         if isinstance(inner, Mapping):
             tensors = {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}

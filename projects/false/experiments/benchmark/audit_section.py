@@ -27,7 +27,7 @@ def audit_section(folder: Path) -> str:
     parser.feed(text)
     parser.close()
     if parser.policy != POLICY or not parser.complete:
-        raise InputError(f'{path}: is no page of this project; make the audit again')
+        raise InputError(f'{path}: is not a page of this project; run the audit again')
     return f'<p>{"".join(parser.title)}</p>{"".join(parser.body).lstrip()}'
 
 

@@ -91,14 +91,14 @@ def write_outputs(
     Raises:
         InputError: A file cannot be written, or predictions or logs are missing.
     """
-    place, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
+    target, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
     text = markdown_table(found, baseline)
     files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
     for name, content in files.items():
-        with writable(place / name, 'free space'):
-            write_text(place / name, content)
+        with writable(target / name, 'free space'):
+            write_text(target / name, content)
     write_benchmark_page(
-        place / 'report.html',
+        target / 'report.html',
         BenchmarkPage(
             title=benchmark.spec.title,
             lead=benchmark_lead(benchmark),
@@ -165,9 +165,9 @@ def _time(benchmark: Benchmark, results: Sequence[dict]) -> str:
 
 
 def _recipe(recipe: Recipe) -> str:
-    place = recipe.config.rsplit('/configs/', 1)
+    parts = recipe.config.rsplit('/configs/', 1)
     options = ' '.join(f'{key}={value}' for key, value in recipe.options.items())
-    return f'{"configs/" + place[1] if len(place) == 2 else recipe.config} {options}'.strip()
+    return f'{"configs/" + parts[1] if len(parts) == 2 else recipe.config} {options}'.strip()
 
 
 def _count(number: int, noun: str) -> str:

@@ -111,7 +111,7 @@ def _results(comparison: MethodComparison, baseline: str) -> str:
         cells.append(str(row.runs) if row.runs == row.planned else f'{row.runs} of {row.planned}')
         texts = ''.join(f'<td>{cell}</td>' for cell in cells)
         rows.append(f'<tr><th scope="row">{html.escape(row.method)}</th>{texts}</tr>')
-    names = [HEADLINE, 'sd over draws', 'sd over seeds', f'difference to {baseline}', *MEANS[1:], 'runs']
+    names = [HEADLINE, 'sd over draws', 'sd over seeds', f'difference from {baseline}', *MEANS[1:], 'runs']
     head = ''.join(f'<th scope="col">{html.escape(name)}</th>' for name in ['method', *names])
     table = (
         '<div class="scroll"><table class="compared"><caption>Means over all runs in percent</caption>'

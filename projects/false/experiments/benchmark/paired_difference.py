@@ -37,7 +37,7 @@ class Difference:
     covers: tuple[str, ...]
 
     def clear(self) -> bool:
-        """Tell whether the interval excludes 0; False without an interval."""
+        """Return True if the interval excludes 0, and False without an interval."""
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
 
 

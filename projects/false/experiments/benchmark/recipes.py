@@ -24,7 +24,7 @@ def pretraining_recipe(recipe: Recipe, epochs: int | None) -> Config:
     loop = config.get('train_cfg') or {}
     if loop.get('max_epochs') is None or 'export_backbone' not in config.get('default_hooks', {}):
         raise InputError(
-            f'{recipe.config}: is no pretraining: it needs train_cfg.max_epochs and the hook export_backbone; '
+            f'{recipe.config}: does not pretrain: it needs train_cfg.max_epochs and the hook export_backbone; '
             'give one of the recipes whose names begin with simclr, mocov2 or false'
         )
     if epochs is not None:
@@ -43,7 +43,7 @@ def fine_tuning_recipe(recipe: Recipe, iterations: int | None) -> Config:
     loop = config.get('train_cfg') or {}
     if loop.get('max_iters') is None or not config.get('test_dataloader'):
         raise InputError(
-            f'{recipe.config}: is no fine-tuning: it needs train_cfg.max_iters and test_dataloader; give one of the '
+            f'{recipe.config}: does not fine-tune: it needs train_cfg.max_iters and test_dataloader; give one of the '
             'recipes whose names begin with upernet'
         )
     if not (config.model.get('backbone') or {}).get('init_cfg'):

@@ -23,7 +23,7 @@ class Recipe:
 
     Attributes:
         config: Path of the file.
-        options: Changes by dotted key, as ``--cfg-options`` has them; values may be dicts, too.
+        options: Changes by dotted key, as in ``--cfg-options``; values may also be dicts.
     """
 
     config: str
@@ -71,9 +71,9 @@ class Spec:
     def with_paths(self, folder: Path) -> 'Spec':
         """Return the spec with the paths ``{work}`` and ``{data}`` filled in."""
         root = self.data_root.replace('{work}', str(folder))
-        places = {'{work}': str(folder), '{data}': root}
+        values = {'{work}': str(folder), '{data}': root}
         commands = [
-            tuple(re.sub(r'\{work\}|\{data\}', lambda mark: places[mark[0]], part) for part in command)
+            tuple(re.sub(r'\{work\}|\{data\}', lambda mark: values[mark[0]], part) for part in command)
             for command in self.prepare
         ]
         return replace(self, data_root=root, prepare=tuple(commands))
@@ -179,7 +179,7 @@ class _Reader:
     def baseline(self, methods: Mapping[str, object]) -> str:
         value = self.given.get('baseline')
         if not isinstance(value, str) or value not in methods:
-            raise InputError(f'{self.path}: baseline {value!r} is no method; choose from {", ".join(methods)}')
+            raise InputError(f'{self.path}: baseline {value!r} is not a method; choose from {", ".join(methods)}')
         return value
 
     def data_root(self, value: object) -> str:
@@ -215,7 +215,7 @@ class _Reader:
         options = value.get('options') or {}
         if not isinstance(options, dict):
             raise InputError(f'{self.path}: {key}.options is {options!r}; give a dict with dotted keys')
-        found = [place for place in (Path(value['config']), _REPOSITORY / value['config']) if place.is_file()]
+        found = [path for path in (Path(value['config']), _REPOSITORY / value['config']) if path.is_file()]
         if not found:
             raise InputError(f'{self.path}: {key}: no such config: {value["config"]}; the recipes are in configs/')
         return Recipe(str(found[0].resolve()), options)
@@ -242,6 +242,6 @@ def _check(path: str, spec: Spec) -> None:
     for tier, members in spec.tiers.items():
         unknown = [name for name in members if name not in spec.methods]
         if unknown:
-            raise InputError(f'{path}: tiers.{tier} names {unknown[0]!r}, which is no method')
+            raise InputError(f'{path}: tiers.{tier} names {unknown[0]!r}, which is not a method')
         if tier in spec.methods:
             raise InputError(f'{path}: tiers.{tier} has the name of a method; give it another')

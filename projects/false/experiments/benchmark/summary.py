@@ -163,8 +163,8 @@ def coverage_note(comparisons: Sequence[MethodComparison], baseline: str) -> str
     """Explain the differences and what their intervals cover, as plain text."""
     found = [row.difference for comparison in comparisons for row in comparison.rows if row.difference is not None]
     if not found:
-        return f'No difference to {baseline} yet: no other method has all its runs.'
-    text = f'Differences to {baseline} are paired on the label draw, in points of {HEADLINE}. '
+        return f'No difference from {baseline} yet: no other method has all its runs.'
+    text = f'Differences from {baseline} are paired on the label draw, in points of {HEADLINE}. '
     if found[0].low is None:
         return text + 'With one pretraining seed and one label draw there is no interval, and chance is not ruled out.'
     text += f'In brackets the {100 * found[0].level:g} % confidence interval, for one comparison at a time. '
