@@ -61,7 +61,7 @@ def test_no_log(tmp_path):
 def test_a_damaged_line(tmp_path, line):
     file = tmp_path / 'scalars.json'
     file.write_text(f'{{"loss": 2.0, "step": 1}}\n{line}\n')
-    with pytest.raises(InputError, match='line 2: no log entry'):
+    with pytest.raises(InputError, match='line 2: not a log entry'):
         read_loss_curve(file)
 
 

@@ -1,6 +1,6 @@
 """Cut the ISPRS Potsdam download into patches: 24 tiles to train, 14 to test.
 
-SRC is the folder with 2_Ortho_RGB.zip and 5_Labels_all.zip, or with what is in them; nothing has to be unpacked.
+SRC is the folder with 2_Ortho_RGB.zip and 5_Labels_all.zip, or with their content; nothing needs to be unpacked.
 
 Example:
     python tools/dataset_converters/potsdam.py DOWNLOAD data/potsdam

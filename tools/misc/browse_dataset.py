@@ -1,6 +1,6 @@
 """Draw samples from a recipe's data pipeline as pictures.
 
-Pretraining: each patch and its views. Segmentation: image, label in the colours of its classes, and both together.
+Pretraining: each patch and its views. Segmentation: the image, its label in class colours, and both overlaid.
 
 Example:
     python tools/misc/browse_dataset.py configs/false_simclr_r18_synthetic.py --number 12

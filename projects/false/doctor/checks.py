@@ -129,7 +129,7 @@ def check_torch_pair(facts: Facts) -> list[Problem]:
     torch, vision = facts.distributions.get('torch'), facts.distributions.get('torchvision')
     loaded = facts.outcomes.get('torch')
     if torch is None or vision is None or loaded is None or not loaded.ok:
-        return []  # other checks report a package that is missing or broken by itself
+        return []  # other checks report a package that is missing or broken
     operator = facts.outcomes.get('torchvision operator') or facts.outcomes.get('torchvision')
     works = operator is not None and operator.ok
     if works and _built_together(torch, vision):

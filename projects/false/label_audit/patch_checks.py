@@ -1,4 +1,4 @@
-"""Check every patch by itself, then look for patches that training and testing share.
+"""Check every patch on its own, then look for patches that training and testing share.
 
 Only a few numbers are kept per patch, never its pixels.
 """
@@ -27,7 +27,7 @@ class PatchFacts(NamedTuple):
         counts: Pixels per class, then ignored pixels and pixels out of range; None without a readable mask.
         digest: Digest of the image's pixels; None without a readable image, or for a blank one.
         codes: Codes of the image in eight orientations; None as for ``digest``.
-        findings: Findings about the patch by itself.
+        findings: Findings about this patch alone.
     """
 
     counts: np.ndarray | None

@@ -44,7 +44,7 @@ def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions
         if recorded is None:
             raise InputError(
                 f'{Path(options.data, "dataset.json")}: has no bands and ranges; give a data set of rasters.py, or '
-                '--bands and --range themselves'
+                '--bands and --range'
             )
     names = ('window', 'overlap', 'blend', 'flip', 'bands', 'confidence', 'preview', 'areas', 'overwrite')
     chosen = {name: getattr(options, name) for name in (*names, 'batch_size', 'threads')}

@@ -152,7 +152,7 @@ class _Handles:
             with rasterio.Env(**GDAL_OPTIONS):
                 handle = open_handle(self.raster.path, MAP_DRIVERS)
             with self._lock:
-                self._open.callback(handle.close)  # not its context, which would keep an Env of its own open
+                self._open.callback(handle.close)  # not its context, which would keep its own Env open
             self._local.handle = handle
         return self._local.handle
 

@@ -132,5 +132,5 @@ class CollapseHook(Hook):
         checkpoint['collapsed_in_a_row'] = self._in_a_row
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
-        """Read the count; it is used only if the run resumes, not if it starts anew from these weights."""
+        """Read the count; it is used only if the run resumes, not if a new run starts from these weights."""
         self._in_a_row_of_checkpoint = checkpoint.get('collapsed_in_a_row', 0)

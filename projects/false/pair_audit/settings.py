@@ -6,7 +6,7 @@ from projects.false.common.errors import check_count, check_range
 
 
 class Settings(NamedTuple):
-    """The choices of a user who audits a run.
+    """The settings that a user chooses for an audit.
 
     Attributes:
         data_root: Labelled data as a converter leaves it.

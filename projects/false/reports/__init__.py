@@ -1,1 +1,1 @@
-"""A drawing kit for pages about runs: charts, tables, pictures and the page itself. It knows no experiment."""
+"""A drawing kit for pages about runs: charts, tables, pictures and the page itself. It depends on no experiment."""

@@ -12,7 +12,7 @@ from .training_logs import LoggedCurve, read_loss_curve
 
 
 def loss_curves(runs: Sequence[Run]) -> str:
-    """Draw the losses of each pretraining in a chart of its own, and those of all fine-tunings in one.
+    """Draw the losses of each pretraining in its own chart, and those of all fine-tunings in a single one.
 
     Returns:
         HTML; empty if no run has a log.

@@ -77,7 +77,7 @@ def _read(file: Path) -> tuple[Entries, Entries]:
             values = {key: float(value) for key, value in entry.items()}
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(
-                f'{file}, line {number}: no log entry ({error!r}); remove the line, or train again'
+                f'{file}, line {number}: not a log entry ({error!r}); remove the line, or train again'
             ) from error
         # MMEngine only writes `iter` into entries of training.
         (training if 'iter' in entry or 'loss' in entry else evaluation).setdefault(step, {}).update(values)

@@ -40,7 +40,7 @@ def test_nothing_there(tmp_path):
 def test_a_damaged_line_is_named(tmp_path, line):
     path = tmp_path / 'results.jsonl'
     path.write_text(json.dumps({'run': {'method': 'a'}}) + f'\n{line}\n')
-    with pytest.raises(InputError, match=r'results\.jsonl, line 2: no result .*; remove the line'):
+    with pytest.raises(InputError, match=r'results\.jsonl, line 2: not a result .*; remove the line'):
         read_results(path)
 
 

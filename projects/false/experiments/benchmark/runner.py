@@ -47,7 +47,7 @@ def read_results(path: Path) -> list[dict]:
             results[-1]['run']['method']
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f'{path}, line {number}: no result ({error!r}); remove the line, its run is tested again'
+                f'{path}, line {number}: not a result ({error!r}); remove the line to test its run again'
             ) from error
     return results
 
