@@ -141,7 +141,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, tiny_runner, 
     runner = tiny_runner('run', default_hooks=safe(max_keep_ckpts=1))
     runner.register_hook(At(3, lambda runner: runner.model.neck.bias.data.fill_(value)))
     with pytest.raises(
-        InputError, match=r'1 weights and 0 values of the optimizer are not finite .* 12 \(first: neck\.bias\)'
+        InputError, match=r'1 weights and 0 optimizer values are not finite .* 12 \(first: neck\.bias\)'
     ):
         runner.train()
     assert checkpoints(tmp_path / 'run') == ['epoch_2.pth']
@@ -154,7 +154,9 @@ def test_momenta_that_are_not_finite_are_not_saved(tmp_path: Path, tiny_runner) 
 
     runner = tiny_runner('run', default_hooks=safe(max_keep_ckpts=1))
     runner.register_hook(At(3, spoil))
-    with pytest.raises(InputError, match=r'0 weights and 1 values .* \(first: optimizer\.state\.0\.momentum_buffer\)'):
+    with pytest.raises(
+        InputError, match=r'0 weights and 1 optimizer values .* \(first: optimizer\.state\.0\.momentum_buffer\)'
+    ):
         runner.train()
     assert checkpoints(tmp_path / 'run') == ['epoch_2.pth']
 

@@ -220,7 +220,7 @@ def write_checkpoint_bytes(data: bytes | memoryview, path: str | os.PathLike) ->
         except InputError as error:
             reason = str(error).replace(str(temporary), str(path)).split(';')[0]
             raise InputError(
-                f'{reason}: it did not read back after writing and was not kept, what was there before stays; '
+                f'{reason}: it did not read back after writing and was discarded, any previous file stays; '
                 'check the disk, or leave out what a hook or model adds beside tensors and plain values'
             ) from error
 
@@ -229,6 +229,6 @@ def write_checkpoint_bytes(data: bytes | memoryview, path: str | os.PathLike) ->
             file.write(data)
     except OSError as error:
         raise InputError(
-            f'cannot write checkpoint {path}: {error.strerror or error}; free space or choose another folder, then go '
-            'on from the checkpoint before (--resume)'
+            f'cannot write checkpoint {path}: {error.strerror or error}; free space or choose another folder, then '
+            'continue from the previous checkpoint (--resume)'
         ) from error

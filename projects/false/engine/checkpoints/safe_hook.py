@@ -131,10 +131,9 @@ class SafeCheckpointHook(CheckpointHook):
         broken = [*weights, *optimizer]
         if broken:
             raise InputError(
-                f'{len(weights)} weights and {len(optimizer)} values of the optimizer are not finite after iteration '
-                f'{checkpoint["meta"]["iter"]} (first: '
-                f'{broken[0]}), so no checkpoint was saved and the one before stays in {self.out_dir}; lower the '
-                'learning rate and continue from it with --resume'
+                f'{len(weights)} weights and {len(optimizer)} optimizer values are not finite after iteration '
+                f'{checkpoint["meta"]["iter"]} (first: {broken[0]}), so nothing was saved and the previous checkpoint '
+                f'stays in {self.out_dir}; lower the learning rate and continue from it with --resume'
             )
 
     def _path(self, step: int) -> str:
