@@ -8,7 +8,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false.converters.scenes import draw_scene
-from projects.false.engine.precision import to_channels_last
+from projects.false.engine.precision import cpu_has_bfloat16, to_channels_last
 from projects.false.evaluation.scores import confusion_matrix, scores
 from tests.helpers.tools import REPOSITORY
 
@@ -46,7 +46,7 @@ def supervised(train, test):
         return torch.from_numpy(np.moveaxis((pictures - mean) / std, -1, 1)).float()
 
     def logits(images):
-        with torch.autocast('cpu', torch.bfloat16):
+        with torch.autocast('cpu', torch.bfloat16, enabled=cpu_has_bfloat16()):
             low = model.decode_head(model.backbone(images)).float()
         return torch.nn.functional.interpolate(low, size=images.shape[-2:], mode='bilinear')
 

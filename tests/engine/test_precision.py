@@ -72,7 +72,8 @@ def build(model: nn.Module, **changes):
 
 
 @pytest.mark.parametrize('scope', ['mmengine', 'mmpretrain', 'mmseg'])
-def test_forward_is_bfloat16_and_update_float32(scope: str) -> None:
+def test_forward_is_bfloat16_and_update_float32(scope: str, monkeypatch) -> None:
+    monkeypatch.setattr('projects.false.engine.precision.cpu_has_bfloat16', lambda: True)
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = nn.Linear(3, 2).to(device)
     with DefaultScope.overwrite_default_scope(scope):
@@ -85,6 +86,17 @@ def test_forward_is_bfloat16_and_update_float32(scope: str) -> None:
     wrapper.update_params(out.float().square().mean())
     assert model.weight.dtype == torch.float32
     assert not torch.equal(before, model.weight)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU without bfloat16 is an error')
+def test_a_cpu_without_bfloat16_trains_in_float32(monkeypatch) -> None:
+    monkeypatch.setattr('projects.false.engine.precision.cpu_has_bfloat16', lambda: False)
+    messages = []
+    monkeypatch.setattr('projects.false.engine.precision.print_log', lambda text, logger: messages.append(text))
+    model = nn.Linear(3, 2)
+    with build(model).optim_context(model):
+        assert model(torch.ones(4, 3)).dtype == torch.float32
+    assert messages == ['this CPU has no bfloat16 arithmetic: training in float32, which is faster here']
 
 
 def test_accumulates_gradients() -> None:
