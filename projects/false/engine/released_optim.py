@@ -114,7 +114,7 @@ class LARC(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         # MMEngine's paramwise_cfg puts every parameter into its own group; merge groups with equal settings.
-        batches: dict[tuple, list[Tensor]] = defaultdict(list)
+        batches = defaultdict(list)  # settings -> parameters
         for group in self.param_groups:
             settings = tuple(group[name] for name in ('lr', 'momentum', 'weight_decay', 'trust_coefficient', 'eps'))
             for param in group['params']:
