@@ -43,7 +43,7 @@ quickstart: setup ## make images, pretrain, fine-tune and report, all small; ARG
 	$(RUN) tools/quickstart.py $(ARGS)
 
 test: setup ## every test, two files at a time
-	$(RUN) -m pytest -q -n 2 --dist loadfile $(ARGS)
+	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: setup ## the tests that take less than about five seconds each
 	$(RUN) -m pytest -q -m 'not slow' $(ARGS)

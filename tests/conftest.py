@@ -17,6 +17,23 @@ if find_spec('rasterio') is None:  # as in the environment of mmselfsup, which t
 pytest_plugins = [f'tests.helpers.{name}' for name in FIXTURES]
 
 
+# Files that take minutes start first, so that the last worker does not run one of them alone.
+LONGEST = [
+    'end_to_end/test_synthetic_context.py',
+    'end_to_end/test_resume.py',
+    'tools/test_dist.py',
+    'end_to_end/test_configs.py',
+    'end_to_end/test_killed_benchmarks.py',
+    'tools/test_quickstart.py',
+]
+
+
+def pytest_collection_modifyitems(items):
+    """Run the longest files first; the order within a file stays."""
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.nodeid.split('::')[0].removeprefix('tests/'), len(rank)))
+
+
 @pytest.fixture(autouse=True)
 def _fresh_process():
     """Remove loggers, visualizers and scopes of a test's runs, which would write to its folder or captured stream."""

@@ -187,7 +187,7 @@ def test_arguments_and_data_are_checked(patches, tmp_path):
         RUNNERS.build(config).train()
     both = {**PROBE, 'tested': 'splits/train.txt'}
     config = prepared(RECIPES[0], patches('synthetic', 64, 16), tmp_path / 'both', both)
-    with pytest.raises(InputError, match=r'splits/train\.txt: 8 patches, such as .*, are in splits/train\.txt, too'):
+    with pytest.raises(InputError, match=r'splits/train\.txt: 8 patches, such as .*, are also in splits/train\.txt'):
         RUNNERS.build(config).train()
 
 
