@@ -1,7 +1,7 @@
 """End a process when its parent dies, so that training does not outlive the torchrun that started it.
 
-torchrun starts each training process in a session of its own. A signal to torchrun's process group, from a batch system
-or ``kill -9 -PID``, therefore does not reach them, and they would go on training and writing with nobody to watch them.
+torchrun puts each training process into a process group of its own. A signal to torchrun's group, from a batch system
+or ``kill -9 -PID``, therefore does not reach them, and they would keep training and writing unwatched.
 """
 
 import ctypes
