@@ -17,7 +17,7 @@ from projects.false.reports.score_tables import (
     Run,
     check_runs,
     class_table,
-    confusion_table,
+    confusion_section,
     facts_table,
     means_table,
     percent,
@@ -57,7 +57,7 @@ def write_quickstart_page(
         ('Scores', means_table(runs) + scores_note() + _REMARK),
         ('Classes', _classes(runs, palette)),
         ('Test patches', _strips(runs, Path(data_root), palette)),
-        ('Confusion', _confusion(runs, palette)),
+        ('Confusion', confusion_section(runs, palette, 'network')),
     ]
     curves = loss_curves(runs)
     if curves:
@@ -112,12 +112,4 @@ def _strips(runs: Sequence[Run], data_root: Path, palette: Palette) -> str:
     return (
         '<p>The test patches with the most classes: image, label, and the prediction of each network. They were '
         f'chosen by their labels alone, not by the result.</p>{class_legend(palette)}{rows}'
-    )
-
-
-def _confusion(runs: Sequence[Run], palette: Palette) -> str:
-    return (
-        '<p>Of the pixels labelled as a class (row), the share in percent that each network predicted as each class '
-        '(column, numbered as the rows). Rows sum to 100 before rounding.</p>'
-        f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
     )

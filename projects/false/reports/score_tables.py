@@ -149,6 +149,21 @@ def confusion_table(run: Run, palette: Palette) -> str:
     return _table('confusion', html.escape(run.name), f'<th scope="col">label</th>{head}', rows)
 
 
+def confusion_section(runs: Sequence[Run], palette: Palette, predictor: str) -> str:
+    """Return the confusion matrices of all runs side by side, under a paragraph that says how to read them.
+
+    Args:
+        runs: The runs, one table each.
+        palette: Classes and colours.
+        predictor: Name for what predicted, such as ``'network'``.
+    """
+    tables = ''.join(confusion_table(run, palette) for run in runs)
+    return (
+        f'<p>Of the pixels labelled as a class (row), the share in percent that each {predictor} predicted as each '
+        f'class (column, numbered as the rows). Rows sum to 100 before rounding.</p><div class="pair">{tables}</div>'
+    )
+
+
 def scores_note() -> str:
     """Return a paragraph that explains the scores."""
     return _SCORES

@@ -17,7 +17,7 @@ from projects.false.reports.score_tables import (
     MOST_RUNS,
     Run,
     class_table,
-    confusion_table,
+    confusion_section,
     facts_table,
     scores_note,
 )
@@ -88,7 +88,7 @@ def write_benchmark_page(path: Path, content: BenchmarkPage) -> None:
         strips = _strips(runs, content)
         if strips:
             sections.append((f'Patches{name}', strips))
-        sections.append((f'Confusion{name}', _confusion(runs, content.palette)))
+        sections.append((f'Confusion{name}', confusion_section(runs, content.palette, 'method, over all its runs,')))
         curves = ''.join(loss_curves(group) for group in _groups(runs, content.baseline, once=True))
         if curves:
             sections.append(
@@ -187,14 +187,6 @@ def _strips(runs: Sequence[Run], content: BenchmarkPage) -> str:
     return (
         '<p>The patches with the most classes: image, label, and the prediction of one run of every method. They were '
         f'chosen by their labels alone, not by the result.</p>{class_legend(content.palette)}{rows}'
-    )
-
-
-def _confusion(runs: Sequence[Run], palette: Palette) -> str:
-    return (
-        '<p>Of the pixels labelled as a class (row), the share in percent that each method predicted as each class '
-        '(column, numbered as the rows), over all its runs. Rows sum to 100 before rounding.</p>'
-        f'<div class="pair">{"".join(confusion_table(run, palette) for run in runs)}</div>'
     )
 
 
