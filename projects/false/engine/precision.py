@@ -17,8 +17,7 @@ from projects.false.common.errors import InputError
 def cpu_has_bfloat16() -> bool:
     """Return True if oneDNN computes bfloat16 on this CPU with its own kernels: from AVX-512 on, or on Arm with BF16.
 
-    Elsewhere it takes reference kernels: a training step of ResNet-18 on 64 images of 64 x 64 pixels took 15 times as
-    long as in float32 (AMD EPYC with AVX2, two cores, torch 2.14.1, 2026-11-28).
+    Elsewhere it takes reference kernels, which make a training step many times slower than float32.
     """
     return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
