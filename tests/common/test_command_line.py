@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,7 +11,14 @@ from hypothesis import strategies as st
 from mmengine.config import DictAction
 
 from projects.false import InputError
-from projects.false.common.command_line import ConfigOptions, as_option, parse_value, report_input_errors, user_message
+from projects.false.common.command_line import (
+    ConfigOptions,
+    as_option,
+    parse_value,
+    report,
+    report_input_errors,
+    user_message,
+)
 
 scalars = st.one_of(
     st.integers().map(str),
@@ -159,3 +168,21 @@ def test_an_error_file_that_cannot_be_written_hides_nothing(monkeypatch, capsys,
     monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(tmp_path / 'gone' / '0' / 'error.json'))
     assert report_input_errors(bad)() == 2
     assert capsys.readouterr().err == 'error: no data\n'
+    assert not (tmp_path / 'gone').exists()
+
+
+def test_torchrun_never_reads_half_an_error_file(monkeypatch, tmp_path):
+    """torchrun reads the files of all processes as soon as one of them ends."""
+    file, seen = tmp_path / '0' / 'error.json', []
+    file.parent.mkdir()
+    replace = os.replace
+
+    def watched(source, target):
+        assert not file.exists()
+        seen.append(json.loads(Path(source).read_text())['message']['message'])
+        replace(source, target)
+
+    monkeypatch.setattr('projects.false.common.files.os.replace', watched)
+    monkeypatch.setenv('TORCHELASTIC_ERROR_FILE', str(file))
+    report('no data')
+    assert seen == ['error: no data']

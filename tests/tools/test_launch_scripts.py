@@ -33,7 +33,8 @@ def told(tmp_path):
         'import json, os, sys\n'
         'keys = ["RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "OMP_NUM_THREADS"]\n'
         'keys += ["TORCHELASTIC_RESTART_COUNT", "TORCHELASTIC_USE_AGENT_STORE"]\n'
-        'print(json.dumps({"arguments": sys.argv[1:]} | {key: os.environ.get(key) for key in keys}), flush=True)\n'
+        'line = json.dumps({"arguments": sys.argv[1:]} | {key: os.environ.get(key) for key in keys}) + "\\n"\n'
+        'os.write(1, line.encode())  # in one piece: two processes share the pipe\n'
         'sys.exit("--fail" in sys.argv and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0")\n'
     )
     return path

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError
+from .files import write_text
 
 
 def user_message(error: BaseException) -> str | None:
@@ -50,10 +51,10 @@ def report(message: str) -> None:
     the very end, below its own traceback.
     """
     line, file = f'error: {message}', os.environ.get('TORCHELASTIC_ERROR_FILE')
-    if file:
+    if file and Path(file).parent.is_dir():  # torchrun removes its folder when it ends
         try:
             said = {'message': line, 'extraInfo': {'py_callstack': line, 'timestamp': str(int(time.time()))}}
-            Path(file).write_text(json.dumps({'message': said}), encoding='utf-8')
+            write_text(file, json.dumps({'message': said}))  # whole or absent: torchrun may read it at any moment
             mark = hashlib.sha256(message.encode(errors='replace')).hexdigest()
             Path(file).parents[1].joinpath(f'said_{mark}').touch(exist_ok=False)
         except FileExistsError:
