@@ -37,6 +37,7 @@ methods = dict(
     released=determined(type='released'),
     anchor_nearest=dict(config='configs/false_simclr_r18_mbrsc.py'),
     topk=determined(type='topk'),
+    appearance=dict(config='configs/false_simclr_r18_mbrsc_appearance.py'),
     oracle=dict(config='configs/false_simclr_r18_mbrsc_oracle.py'),
     batch_nearest=determined(type='batch_nearest'),
     margin=determined(type='margin'),
@@ -64,7 +65,7 @@ methods = dict(
     ),
 )
 tiers = dict(
-    A=['random', 'simclr', 'mocov2', 'released', 'anchor_nearest', 'topk', 'oracle'],
+    A=['random', 'simclr', 'mocov2', 'released', 'anchor_nearest', 'topk', 'appearance', 'oracle'],
     B=[
         'batch_nearest', 'margin', 'mutual', 'false_mocov2', 'fnc_elimination', 'fnc_attraction', 'eliminate30',
         'debiased', 'hard',

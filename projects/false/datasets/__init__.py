@@ -7,6 +7,7 @@ from .loading import LoadIndexMask, LoadPatch
 from .patches import UnlabelledPatches
 from .raster_windows import RasterWindows
 from .seeding import SeededSampler
+from .view_evidence import ViewAppearance
 from .view_labels import DominantClass, ViewLandCover
 from .views.views import ContrastiveViews
 
@@ -18,5 +19,6 @@ __all__ = [
     'RasterWindows',
     'SeededSampler',
     'UnlabelledPatches',
+    'ViewAppearance',
     'ViewLandCover',
 ]

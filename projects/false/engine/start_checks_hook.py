@@ -1,11 +1,12 @@
 """Check before the first step that data, model and batch fit together, and log the size of the run."""
 
-from mmengine.dist import get_world_size
+from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
 from projects.false.common.errors import InputError
+from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.models.false_moco import KeyQueue
 
 from .resume.global_batch import GlobalBatch, accumulation_of
@@ -88,7 +89,10 @@ def shuffling_advice(backbone: nn.Module, processes: int) -> str | None:
 
 @HOOKS.register_module()
 class StartChecksHook(Hook):
-    """Check the data against the model before training and testing; log global batch and learning rate."""
+    """Check the data against the model before training and testing; log global batch and learning rate.
+
+    Before pretraining it also fits ``appearance.json`` where the pipeline needs it and the data lacks it.
+    """
 
     priority = 'VERY_HIGH'
 
@@ -96,6 +100,11 @@ class StartChecksHook(Hook):
         """Check classes, batch and queue, then log the number of images, the global batch and the learning rate."""
         loader = runner.train_dataloader
         images = len(loader.dataset)
+        if is_main_process():
+            made = fit_missing_appearance(loader.dataset)
+            if made:
+                runner.logger.info(f'fitted the appearance of the data: {made}')
+        barrier()
         check_classes(_head_classes(runner.model), _data_classes(loader))
         batch = GlobalBatch(get_world_size(), loader.batch_size, None, accumulation_of(runner.optim_wrapper))
         model = getattr(runner.model, 'module', runner.model)

@@ -34,8 +34,11 @@ class ContrastiveLoss(nn.Module):
           queries and keys
         - queue: (K, D), past keys
         - excluded: (N, K) or (K,), bool, True at queue slots that are not negatives
-        - labels: (N,), or (2N, classes) for the shares of classes of each view; only for determination ``oracle``
-        - queue_labels: (K,); only for determination ``oracle``
+        - labels: (N,), or shares of classes, (2N, classes) of all views or (N, classes) of the queries; only for
+          determination ``oracle``
+        - queue_labels: (K,) or (K, classes); only for determination ``oracle``
+        - evidence: what each view shows, (2N, kinds), or (N, kinds) of the queries; only for determination ``evidence``
+        - queue_evidence: (K, kinds); only for determination ``evidence``
         - output: scalar, float32 (float64 for float64 input), differentiable once
 
     Raises:
@@ -60,9 +63,11 @@ class ContrastiveLoss(nn.Module):
         excluded: Tensor | None = None,
         labels: Tensor | None = None,
         queue_labels: Tensor | None = None,
+        evidence: Tensor | None = None,
+        queue_evidence: Tensor | None = None,
     ) -> Tensor:
         """Return the mean of L_i over this process's anchors: 2N rows, or N queries with a queue."""
-        comparison = self.compare(view1, view2, queue, excluded, labels, queue_labels)
+        comparison = self.compare(view1, view2, queue, excluded, labels, queue_labels, evidence, queue_evidence)
         observation = Observation(comparison)
         mean = mean_over_anchors(comparison, self.cost(comparison, observation))
         self.seen = observation.summary()
@@ -76,14 +81,26 @@ class ContrastiveLoss(nn.Module):
         excluded: Tensor | None = None,
         labels: Tensor | None = None,
         queue_labels: Tensor | None = None,
+        evidence: Tensor | None = None,
+        queue_evidence: Tensor | None = None,
     ) -> Comparison:
         """Arrange the inputs of the loss as anchors, columns and positives; see :meth:`forward` for the arguments."""
         if queue is None:
             if excluded is not None:
                 raise InputError('excluded marks queue slots, but there is no queue; leave it out or give queue=')
-            return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, labels)
+            return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, labels, evidence)
         return queue_comparison(
-            view1, view2, queue, self.temperature, excluded, self.gather, self.chunk_size, labels, queue_labels
+            view1,
+            view2,
+            queue,
+            self.temperature,
+            excluded,
+            self.gather,
+            self.chunk_size,
+            labels,
+            queue_labels,
+            evidence,
+            queue_evidence,
         )
 
     def cost(self, comparison: Comparison, observation: 'Observation') -> Callable[[Block], Tensor]:

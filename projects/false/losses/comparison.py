@@ -53,6 +53,8 @@ class Comparison:
         excluded: True where a queue slot is not a negative, shape (R, C) or (C,); None excludes nothing.
         labels: Labels of the rows, shape (R,), and of the columns, shape (C,), or shares of classes, shapes
             (R, classes) and (C, classes); None without labels.
+        evidence: Evidence of the rows, shape (R, kinds), and of the columns, shape (C, kinds): what each view shows,
+            found without the network; None without evidence.
         distributed: True if the anchors of the batch are distributed over several processes.
         chunk_size: Anchors per block; None chooses.
     """
@@ -65,6 +67,7 @@ class Comparison:
     runs: tuple[tuple[int, int, int], ...] = ()
     excluded: Tensor | None = None
     labels: tuple[Tensor, Tensor] | None = None
+    evidence: tuple[Tensor, Tensor] | None = None
     distributed: bool = False
     chunk_size: int | None = None
 
@@ -127,6 +130,7 @@ def in_batch_comparison(
     gather: bool = True,
     chunk_size: int | None = None,
     labels: Tensor | None = None,
+    evidence: Tensor | None = None,
 ) -> Comparison:
     """Compare all rows of a batch with each other.
 
@@ -137,12 +141,13 @@ def in_batch_comparison(
         gather: Compare with the rows of all processes; False compares with those of this process alone.
         chunk_size: Anchors per block; None chooses.
         labels: Labels of the images, shape (N,), or shares of classes of the views, view 1 first, shape (2N, classes).
+        evidence: Evidence of the views, view 1 first, shape (2N, kinds).
 
     Returns:
         Comparison of 2N rows with 2NW columns. Half precision is raised to float32 first; float64 is kept.
 
     Raises:
-        InputError: The views differ in shape, are not (N, D), N is 0, or the labels do not fit.
+        InputError: The views differ in shape, are not (N, D), N is 0, or labels or evidence do not fit.
     """
     _check_views(view1, view2)
     n = len(view1)
@@ -153,22 +158,25 @@ def in_batch_comparison(
         positive_logits = torch.cat([agreement, agreement])
     total = n * processes
     runs = ((0, rank * n, n), (n, total + rank * n, n)) if processes > 1 else ((0, 0, 2 * n),)
-    columns, pair_labels = rows, None
-    if labels is not None:
-        row_labels = _labels_of_views(labels, n)
-        pair_labels = row_labels, gather_views(row_labels) if processes > 1 else row_labels
-    if processes > 1:
-        columns = gather_views(rows)
+
+    def of_all(own: Tensor) -> Tensor:
+        return gather_views(own) if processes > 1 else own
+
+    def known(values: Tensor | None, name: str) -> tuple[Tensor, Tensor] | None:
+        own = None if values is None else _of_views(values, n, name)
+        return None if own is None else (own, of_all(own))
+
     return Comparison(
         rows,
-        columns,
+        of_all(rows),
         positive_logits,
         temperature,
         images=total,
         runs=runs,
-        labels=pair_labels,
         distributed=processes > 1,
         chunk_size=chunk_size,
+        labels=known(labels, 'labels'),
+        evidence=known(evidence, 'evidence'),
     )
 
 
@@ -182,6 +190,8 @@ def queue_comparison(
     chunk_size: int | None = None,
     labels: Tensor | None = None,
     queue_labels: Tensor | None = None,
+    evidence: Tensor | None = None,
+    queue_evidence: Tensor | None = None,
 ) -> Comparison:
     """Compare queries with their own keys and with a queue of past keys.
 
@@ -195,8 +205,10 @@ def queue_comparison(
         gather: A determination that looks at the whole batch sees the queries of all processes; False shows it those
             of this process alone.
         chunk_size: Anchors per block; None chooses.
-        labels: Labels of the queries' images, shape (N,).
-        queue_labels: Labels of the queue's images, shape (K,).
+        labels: Labels of the queries, shape (N,), or their shares of classes, shape (N, classes).
+        queue_labels: The same of the queue, shape (K,) or (K, classes).
+        evidence: Evidence of the queries, shape (N, kinds).
+        queue_evidence: Evidence of the queue, shape (K, kinds).
 
     Returns:
         Comparison of N rows with K columns.
@@ -215,9 +227,14 @@ def queue_comparison(
             f'excluded is bool of shape {(n, slots)} or {(slots,)}; '
             f'got {excluded.dtype} of shape {tuple(excluded.shape)}'
         )
-    pair_labels = None
-    if labels is not None and queue_labels is not None:
-        pair_labels = _checked_labels(labels, n, 'labels'), _checked_labels(queue_labels, slots, 'queue_labels')
+    known: dict[str, tuple[Tensor, Tensor]] = {}
+    for name, own, others in (('labels', labels, queue_labels), ('evidence', evidence, queue_evidence)):
+        if own is not None and others is not None:
+            known[name] = _of_rows(own, n, name), _of_rows(others, slots, f'queue_{name}')
+            if own.shape[1:] != others.shape[1:]:
+                raise InputError(
+                    f'{name} and queue_{name} have the same form; got {tuple(own.shape)} and {tuple(others.shape)}'
+                )
     with torch.autocast(query.device.type, enabled=False):
         rows = _unit(query)
         return Comparison(
@@ -227,9 +244,10 @@ def queue_comparison(
             temperature,
             runs=((0, 0, n),),
             excluded=excluded,
-            labels=pair_labels,
             distributed=gather and process_count() > 1,
             chunk_size=chunk_size,
+            labels=known.get('labels'),
+            evidence=known.get('evidence'),
         )
 
 
@@ -245,17 +263,19 @@ def _check_views(view1: Tensor, view2: Tensor) -> None:
         )
 
 
-def _labels_of_views(labels: Tensor, images: int) -> Tensor:
-    if labels.ndim == 2:
-        if len(labels) != 2 * images:
-            raise InputError(
-                f'labels of views are shares of classes, shape {(2 * images, "classes")}; got {tuple(labels.shape)}'
-            )
-        return labels
-    return _checked_labels(labels, images, 'labels').repeat(2)
+def _of_views(values: Tensor, images: int, name: str) -> Tensor:
+    """Return labels of images, or shares of views, for the 2N rows of a batch."""
+    if values.ndim == 2:
+        if len(values) != 2 * images:
+            raise InputError(f'{name} of views are shares, shape {(2 * images, "kinds")}; got {tuple(values.shape)}')
+        return values
+    return _of_rows(values, images, name).repeat(2)
 
 
-def _checked_labels(labels: Tensor, count: int, name: str) -> Tensor:
-    if labels.shape != (count,):
-        raise InputError(f'{name} holds one label per image, shape {(count,)}; got {tuple(labels.shape)}')
-    return labels
+def _of_rows(values: Tensor, count: int, name: str) -> Tensor:
+    if values.ndim not in (1, 2) or len(values) != count:
+        raise InputError(
+            f'{name} holds one label per image, shape {(count,)}, or its shares of kinds, shape {(count, "kinds")}; '
+            f'got {tuple(values.shape)}'
+        )
+    return values

@@ -29,7 +29,8 @@ class FALSELoss(DeterminedLoss):
             views is at least T.
         determination: The rule that picks false negatives: a name, or ``dict(type=name, ...)`` with its arguments.
             ``anchor_nearest``, ``margin``, ``topk`` and ``mutual`` look at every anchor, ``batch_nearest`` and
-            ``released`` (the rule of the released code) at the batch, ``oracle`` at labels.
+            ``released`` (the rule of the released code) at the batch, ``evidence`` at what the views show, and
+            ``oracle`` at labels.
         gather, chunk_size: See :class:`.base.ContrastiveLoss`.
         confidence_floor: Cosine in [-1, 1] above which the confidence in a pair grows, up to alpha for a pair as
             similar as the anchor's two views (:func:`pair_confidence`). None gives every pair the full alpha.
@@ -101,6 +102,8 @@ def calibrated_cross_entropy(
     else:
         negatives, candidates = logsumexp_and_picked(block.logits, pairs.columns)
         moved = pairs.among(candidates, 2 / block.temperature)
+        if pairs.confidence is not None:
+            moved = moved + pairs.confidence.clamp(min=torch.finfo(moved.dtype).tiny).log()
         if confidence_floor is not None:
             moved = moved + pair_confidence(block, pairs, confidence_floor).log()
         numerator = torch.logaddexp(positive, logsumexp(moved) + math.log(confidence_weight))

@@ -68,29 +68,33 @@ class FALSE(ContrastiveAlgorithm):
         backbone, neck, head, data_preprocessor, init_cfg: See :class:`ContrastiveAlgorithm`.
 
     Shape:
-        See :class:`ContrastiveAlgorithm`. If all ``data_samples`` have a ``land_cover``, the loss gets it as labels: a
-        number labels the image, and shares of classes, shape (2, classes), label its two views. Only determination
-        ``oracle`` reads them.
+        See :class:`ContrastiveAlgorithm`. The loss gets what all ``data_samples`` have of these: ``land_cover`` as
+        labels, a number for the image or shares of classes for its two views, (2, classes), which determination
+        ``oracle`` reads; and ``evidence``, (2, kinds), which determination ``evidence`` reads.
     """
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
         """Encode both views in one pass, so that they share their batch statistics, and compare them."""
         first, second = views
+        # Copy from host to device first: once the network runs, copies would have to wait for it.
+        known = {name: known_of_views(data_samples, name, first.device) for name in SAMPLE_FIELDS}
         projections = self.neck(self.backbone(torch.cat([first, second])))
-        labels = land_cover(data_samples)
-        labels = None if labels is None else labels.to(first.device)
-        return self.head.loss(*projections.split(len(first)), labels=labels)
+        return self.head.loss(*projections.split(len(first)), **known)
 
 
-def land_cover(data_samples: list[Any] | None) -> Tensor | None:
-    """Collect the ``land_cover`` of the data samples; return None if any of them lacks it.
+SAMPLE_FIELDS = {'labels': 'land_cover', 'evidence': 'evidence'}
+"""What the loss may know of its views, and the field of a data sample that holds it."""
+
+
+def known_of_views(data_samples: list[Any] | None, name: str, device: torch.device) -> Tensor | None:
+    """Collect ``labels`` or ``evidence`` from the data samples; return None if any of them lacks it.
 
     Returns:
-        One label per image, shape (N,), or the shares of classes of all first views, then of all second ones, shape
-        (2N, classes).
+        One label per image, shape (N,), or the shares of kinds of all first views, then of all second ones, shape
+        (2N, kinds).
     """
-    found = [getattr(sample, 'land_cover', None) for sample in data_samples or ()]
-    if not found or any(label is None for label in found):
+    found = [getattr(sample, SAMPLE_FIELDS[name], None) for sample in data_samples or ()]
+    if not found or any(known is None for known in found):
         return None
-    labels = torch.stack([torch.as_tensor(label) for label in found])
-    return labels if labels.ndim == 1 else labels.transpose(0, 1).flatten(0, 1)
+    values = torch.stack([torch.as_tensor(known) for known in found]).to(device)
+    return values if values.ndim == 1 else values.transpose(0, 1).flatten(0, 1)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from projects.false.common.errors import InputError
 from projects.false.losses.determinations import Determination
 
-from .false import ContrastiveAlgorithm
+from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views
 
 
 @MODELS.register_module()
@@ -36,6 +36,8 @@ class FALSEMoCo(ContrastiveAlgorithm):
             m = 0.999.
         key_splits: Number of shuffled sub-batches in which a single process encodes the keys; several processes
             shuffle them across processes instead.
+        queue_kinds: Kinds of evidence, or classes, that the queue remembers of every key; determinations ``evidence``
+            and ``oracle`` need it.
 
     Shape:
         See :class:`.false.ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``. In
@@ -56,6 +58,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
         feat_dim: int = 128,
         momentum: float = 0.001,
         key_splits: int = 8,
+        queue_kinds: int = 0,
         data_preprocessor: dict | None = None,
         init_cfg: dict | None = None,
     ) -> None:
@@ -67,8 +70,14 @@ class FALSEMoCo(ContrastiveAlgorithm):
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
         if isinstance(determination, Determination):
             determination.check_queue()
+        self.reads = getattr(determination, 'reads', None)
+        if self.reads and queue_kinds == 0:
+            raise InputError(
+                f'the determination reads {self.reads}, which the queue has to remember of its keys; set '
+                'model.queue_kinds to the number of its kinds (of the clusters in appearance.json, or of the classes)'
+            )
         self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
-        self.queue = KeyQueue(queue_len, feat_dim)
+        self.queue = KeyQueue(queue_len, feat_dim, queue_kinds)
         self.key_splits = key_splits
 
     def _query_encoder(self) -> nn.Sequential:
@@ -79,13 +88,36 @@ class FALSEMoCo(ContrastiveAlgorithm):
         first, second = views
         # Copy from host to device first: once the network runs, copies would have to wait for it.
         images = image_indices(data_samples, len(first)).to(first.device)
+        known = self._known(data_samples, first.device)
         order = draw_order(len(second), second.device)
         self.key_encoder.update(self._query_encoder())
         query = self.neck(self.backbone(first))
         key, all_keys = encode_shuffled(self.key_encoder, second, order, self.key_splits)
-        losses = self.head.loss(query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images))
-        self.queue.enqueue(all_keys, torch.cat(all_gather(images)))
+        others, keys_known = {}, None
+        if self.reads and known is not None:
+            of_queries, of_keys = known.split(len(first))
+            others = {self.reads: of_queries, f'queue_{self.reads}': self.queue.known.clone()}
+            keys_known = torch.cat(all_gather(of_keys.contiguous()))
+        losses = self.head.loss(
+            query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images), **others
+        )
+        self.queue.enqueue(all_keys, torch.cat(all_gather(images)), keys_known)
         return losses
+
+    def _known(self, data_samples: list[Any] | None, device: torch.device) -> Tensor | None:
+        """Return what the determination reads of both views, shape (2N, kinds); None if it reads nothing."""
+        if not self.reads:
+            return None
+        known = known_of_views(data_samples, self.reads, device)
+        kinds = self.queue.known.shape[1]
+        if known is None or known.ndim != 2 or known.shape[1] != kinds:
+            got = 'nothing' if known is None else f'shape {tuple(known.shape[1:])}'
+            raise InputError(
+                f'the determination reads {self.reads} of both views, {kinds} shares of each (model.queue_kinds), from '
+                f"the data samples' {SAMPLE_FIELDS[self.reads]}, and got {got}; put the step that finds them into the "
+                'pipeline, or set model.queue_kinds to their number'
+            )
+        return known
 
 
 def image_indices(data_samples: list[Any] | None, count: int) -> Tensor:
@@ -199,21 +231,27 @@ class KeyQueue(nn.Module):
     Args:
         length: K, at least 1.
         dim: D, length of a key, at least 1.
+        kinds: Length of what is known of a key, such as its evidence; 0 remembers nothing.
 
     Raises:
         InputError: ``length`` or ``dim`` is not a positive integer.
     """
 
     keys: Tensor
+    known: Tensor
     image_indices: Tensor
     pointer: Tensor
 
-    def __init__(self, length: int, dim: int) -> None:
+    def __init__(self, length: int, dim: int, kinds: int = 0) -> None:
         super().__init__()
+        if not isinstance(kinds, int) or kinds < 0:
+            raise InputError(f'queue_kinds of FALSEMoCo must be an integer of at least 0, got {kinds!r}')
         for name, value in (('queue_len (K)', length), ('feat_dim (D)', dim)):
             if not isinstance(value, int) or value < 1:
                 raise InputError(f'{name} of FALSEMoCo must be a positive integer, got {value!r}')
         self.register_buffer('keys', torch.zeros(length, dim))
+        if kinds:
+            self.register_buffer('known', torch.zeros(length, kinds))
         self.register_buffer('image_indices', torch.full((length,), -1))
         self.register_buffer('pointer', torch.zeros(1, dtype=torch.long))
 
@@ -232,12 +270,13 @@ class KeyQueue(nn.Module):
         return (self.image_indices == image_indices[:, None]) | (self.image_indices < 0)
 
     @torch.no_grad()
-    def enqueue(self, keys: Tensor, image_indices: Tensor) -> None:
+    def enqueue(self, keys: Tensor, image_indices: Tensor, known: Tensor | None = None) -> None:
         """Replace the oldest keys.
 
         Args:
             keys: Projections, not normalised, shape (B, D) with B at most K.
             image_indices: Index of every key's image, shape (B,).
+            known: What is known of every key, shape (B, kinds); None without kinds.
 
         Raises:
             InputError: There are more keys than slots.
@@ -249,5 +288,7 @@ class KeyQueue(nn.Module):
             )
         slots = (self.pointer + torch.arange(len(keys), device=self.pointer.device)) % len(self)
         self.keys[slots] = F.normalize(keys.float(), dim=1)
+        if known is not None:
+            self.known[slots] = known.to(self.known.dtype)
         self.image_indices[slots] = image_indices
         self.pointer.copy_((self.pointer + len(keys)) % len(self))

@@ -106,7 +106,9 @@ class Judge:
         """Judge the picks in all batches with the model as it is."""
         queue, settings = getattr(self.model, 'queue', None), self.settings
         filling = 0 if queue is None else -(-len(queue) // (self.loader.batch_size or 1))
-        rules = audited_rules(self.model.get_submodule('head.loss_module'), queue is None, self.seed, settings.names)
+        rules = audited_rules(
+            self.model.get_submodule('head.loss_module'), queue is None, self.seed, settings.names, self._evidence()
+        )
         generator = torch.Generator().manual_seed(self.seed)
         torch.manual_seed(self.seed)
         kinds = [(name, gated) for name in rules for gated in (False, True)]
@@ -121,6 +123,10 @@ class Judge:
         self.past_gate[stage] = sum(shares) / len(shares)
         self.examples[stage] = examples
         self.judgements += [Judgement(stage, *kind, batch_counts) for kind, batch_counts in counts.items()]
+
+    def _evidence(self) -> bool:
+        """Return True if the recipe's pipeline finds evidence."""
+        return 'evidence' in self.config.train_dataloader.dataset.pipeline[-1].get('algorithm_keys', ())
 
     def _count(
         self,

@@ -11,7 +11,7 @@ from projects.false.common.errors import InputError
 from projects.false.losses.comparison import Block, Comparison
 from projects.false.losses.determinations import DETERMINATIONS, Determination, build_determination
 from projects.false.losses.determinations.base import Pairs
-from projects.false.losses.determinations.oracle import share_overlap
+from projects.false.losses.determinations.evidence import share_overlap
 
 from .replay import AuditedComparison
 
@@ -21,7 +21,7 @@ RECIPE, RANDOM, ORACLE, ORACLE_OVERLAP = 'recipe', 'random', 'oracle', 'oracle_o
 
 
 def audited_rules(
-    loss: Any, in_batch: bool, seed: int, names: list[str] | None = None
+    loss: Any, in_batch: bool, seed: int, names: list[str] | None = None, evidence: bool = False
 ) -> dict[str, Determination | None]:
     """Collect the rules to audit, by name: the recipe's own, every known one with its defaults, and the controls.
 
@@ -30,6 +30,7 @@ def audited_rules(
         in_batch: Negatives come from the batch; False leaves out the rules that need that.
         seed: Seed of ``random``.
         names: The rules to keep; None keeps all.
+        evidence: The views come with evidence; False leaves out the rule that needs it.
 
     Returns:
         Rules by name; None for ``oracle_overlap``, whose picks are an argument of :func:`pick_pairs`.
@@ -39,7 +40,7 @@ def audited_rules(
     """
     rules: dict[str, Determination | None] = {RECIPE: loss.determination} if hasattr(loss, 'determination') else {}
     for name, kind in sorted(DETERMINATIONS.module_dict.items()):
-        if name != ORACLE and (in_batch or not kind.in_batch_only):
+        if name != ORACLE and (in_batch or not kind.in_batch_only) and (evidence or kind.reads is None):
             rules[name] = build_determination(name)
     rules |= {RANDOM: RandomPicks(seed=seed), ORACLE: build_determination(ORACLE), ORACLE_OVERLAP: None}
     if names is None:

@@ -83,8 +83,9 @@ class ContrastiveViews(BaseTransform):
         """Draw the views.
 
         ``results['view_windows']`` holds the part of the image that each view shows: top, left, height and width in
-        pixels, before mirroring and resizing, shape (num_views, 4).
+        pixels, before mirroring and resizing, shape (num_views, 4). ``results['views_of']`` is the untouched image.
         """
+        results['views_of'] = results['img']
         height, width = results['img'].shape[:2]
         top, left, height, width = square_window(height, width, self.window)
         image = results['img'][top : top + height, left : left + width]

@@ -3,9 +3,9 @@
 from .anchor_nearest import AnchorNearest
 from .base import DETERMINATIONS, Determination, build_determination
 from .batch_nearest import BatchNearest
+from .evidence import Evidence, Oracle
 from .margin import Margin
 from .mutual import Mutual
-from .oracle import Oracle
 from .released import Released
 from .topk import TopK
 
@@ -14,6 +14,7 @@ __all__ = [
     'AnchorNearest',
     'BatchNearest',
     'Determination',
+    'Evidence',
     'Margin',
     'Mutual',
     'Oracle',

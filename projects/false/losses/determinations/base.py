@@ -21,10 +21,13 @@ class Pairs(NamedTuple):
         chosen: True where the pair is determined, bool, shape (B, k), or (B, C) if ``columns`` is None.
         columns: The k candidate columns of every anchor, shape (B, k). Those that are chosen differ from one another.
             None for all columns in order.
+        confidence: alpha_ij / alpha of every chosen pair, in (0, 1], shape of ``chosen``. None gives every pair the
+            full alpha.
     """
 
     chosen: Tensor
     columns: Tensor | None = None
+    confidence: Tensor | None = None
 
     def gated(self, gate: Tensor) -> 'Pairs':
         """Keep the pairs of anchors whose ``gate``, bool, shape (B, 1), is True."""
@@ -78,9 +81,11 @@ class Determination:
 
     Attributes:
         in_batch_only: True if the rule has no meaning with a queue; :meth:`check_queue` then refuses one.
+        reads: What the rule reads beside projections: ``'labels'``, ``'evidence'``, or None.
     """
 
     in_batch_only = False
+    reads: str | None = None
 
     def check_queue(self) -> None:
         """Refuse to work with a queue if the rule has no meaning there.

@@ -1,0 +1,101 @@
+"""Evidence of what a view shows, found without the network and without labels, for determination ``evidence``."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+from projects.false.common.errors import InputError
+from projects.false.patch_folder.appearance import FILE, Appearance, fit_appearance
+
+from .loading import LoadPatch
+
+
+@TRANSFORMS.register_module()
+class ViewAppearance(BaseTransform):
+    """Store what each view looks like, before any colour jitter, as ``results['evidence']``.
+
+    Place it after :class:`ContrastiveViews`. The clusters come from ``appearance.json``, in the folder of the image or
+    in one above it. Training makes that file if it is missing, ``tools/fit_appearance.py`` with other settings.
+
+    Args:
+        file: Another file of clusters; None looks for ``appearance.json``.
+
+    Shape:
+        - ``evidence``: (views, K), float32, the share of every cluster in the window of each view
+
+    Example:
+        ``pipeline=[..., dict(type='ContrastiveViews', ...), dict(type='ViewAppearance'),
+        dict(type='PackInputs', algorithm_keys=['evidence'])]``
+    """
+
+    def __init__(self, file: str | None = None) -> None:
+        self.file = file
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Find the clusters of both views.
+
+        Raises:
+            InputError: There is no file of clusters, it is damaged, or made for another number of bands, or no earlier
+                step stored the windows of the views.
+        """
+        if 'view_windows' not in results:
+            raise InputError('ViewAppearance needs to know what each view shows; put it after ContrastiveViews')
+        path = Path(self.file) if self.file else appearance_file(Path(results['img_path']).parent)
+        results['evidence'] = _read_once(path).shares(results['views_of'], results['view_windows'])
+        return results
+
+
+@lru_cache(maxsize=4096)
+def appearance_file(folder: Path) -> Path:
+    """Find ``appearance.json`` in a folder or in one of those above it.
+
+    Raises:
+        InputError: There is none.
+    """
+    for above in (folder, *folder.parents):
+        if (above / FILE).is_file():
+            return above / FILE
+    raise InputError(f'{folder}: no {FILE} here or above; make it with tools/fit_appearance.py DATA')
+
+
+@lru_cache(maxsize=16)
+def _read_once(path: Path) -> Appearance:
+    return Appearance.read(path)
+
+
+def fit_missing_appearance(dataset: Any) -> Path | None:
+    """Fit the clusters that the pipeline of a data set needs and its folder lacks.
+
+    Args:
+        dataset: The data set of a training.
+
+    Returns:
+        The file, if it was made.
+
+    Raises:
+        InputError: The folder of the data cannot be written to, an image is unusable, or several data sets are joined,
+            whose clusters would differ.
+    """
+    parts = getattr(dataset, 'datasets', [dataset])
+    pipelines = [getattr(getattr(part, 'pipeline', None), 'transforms', ()) for part in parts]
+    if not any(isinstance(step, ViewAppearance) and step.file is None for steps in pipelines for step in steps):
+        return None
+    if len(parts) > 1:
+        raise InputError(
+            'data sets that are joined need clusters in common: make them with tools/fit_appearance.py, and give that '
+            'file as ViewAppearance(file=...) of all pipelines'
+        )
+    steps = pipelines[0]
+    root = Path(dataset.data_root)
+    folder = root if root.is_dir() else root.parent
+    try:
+        appearance_file(folder.absolute())
+    except InputError:
+        load = next(step for step in steps if isinstance(step, LoadPatch))
+        appearance = fit_appearance(lambda number: load(dataset.get_data_info(number))['img'], len(dataset))
+        appearance.write(folder / FILE)
+        return folder / FILE
+    return None

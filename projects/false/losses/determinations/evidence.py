@@ -1,0 +1,131 @@
+"""evidence and oracle: false negatives by what the views show, instead of by what the network makes of them."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from projects.false.common.errors import InputError, check_count, check_range
+
+from ..comparison import Block, Comparison
+from .base import DETERMINATIONS, Determination, Pairs
+from .search import largest
+
+
+@DETERMINATIONS.register_module(name='evidence')
+class Evidence(Determination):
+    r"""Determine the negatives whose evidence overlaps that of their anchor.
+
+    The evidence of a view is a distribution h over some kinds of ground, which the data loader finds without the
+    network, for example shares of colours and textures (:class:`~projects.false.datasets.ViewAppearance`):
+
+    .. math:: F(i) = \{ j \in Neg(i) : o_{ij} > overlap \}, \quad o_{ij} = \sum_c \min(h_{ic}, h_{jc})
+
+    The rules that compare projections find what the network knows already. Independent evidence also finds pairs that
+    the network still holds apart. This is our addition to FALSE.
+
+    Cost: one pass over the block per kind; with ``most``, a partial sort of every row.
+
+    Args:
+        overlap: In [0, 1].
+        most: Largest number of pairs per anchor, at least 1, the most similar projections first. None takes all pairs.
+        graded: Weigh every pair by its overlap, so that alpha_ij = alpha * o_ij. False moves every pair by the full
+            alpha.
+
+    Raises:
+        InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no evidence.
+    """
+
+    reads = 'evidence'
+
+    def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
+        check_range(f'overlap of determination {self._name}', overlap, 0, 1)
+        if most is not None:
+            check_count(f'most of determination {self._name}', most)
+        self.overlap, self.most, self.graded = overlap, most, graded
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__.lower()
+
+    def known(self, comparison: Comparison) -> tuple[Tensor, Tensor]:
+        """Return what is known of the rows and of the columns.
+
+        Raises:
+            InputError: Nothing is known.
+        """
+        if comparison.evidence is None:
+            needed = 'evidence' if comparison.images is not None else 'evidence and queue_evidence'
+            raise InputError(
+                f'determination evidence needs {needed}: call the loss with them, or put a step that finds it, such as '
+                "ViewAppearance, and algorithm_keys=['evidence'] of PackInputs into the pipeline"
+            )
+        return comparison.evidence
+
+    def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
+        """Return the function from a block to F(i), shape (B, C) or (B, most)."""
+        rows, columns = self.known(comparison)
+
+        def pairs(block: Block) -> Pairs:
+            if rows.ndim == 1:
+                overlaps = None
+                shared = rows[block.anchors, None] == columns
+            else:
+                overlaps = share_overlap(rows[block.anchors], columns)
+                shared = overlaps > self.overlap
+            if self.most is None:
+                found = Pairs(shared & (block.logits > -torch.inf))
+            else:
+                logits, picked = largest(block.logits.masked_fill(~shared, -torch.inf), self.most)
+                found = Pairs(logits > -torch.inf, picked)
+            return found._replace(confidence=found.of(overlaps)) if self.graded and overlaps is not None else found
+
+        return pairs
+
+
+@DETERMINATIONS.register_module(name='oracle')
+class Oracle(Evidence):
+    r"""Determine the negatives that share the land cover of their anchor by the labels: for upper bounds only.
+
+    Rows with a single label share their land cover if the labels are equal. Rows with shares of classes share it as
+    those of :class:`Evidence` share their evidence.
+
+    Args:
+        overlap, most, graded: See :class:`Evidence`. With ``most``, a rule that looks at similarities and makes no
+            mistake finds the same pairs.
+
+    Raises:
+        InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no labels.
+    """
+
+    reads = 'labels'
+
+    def known(self, comparison: Comparison) -> tuple[Tensor, Tensor]:
+        """Return the labels of the rows and of the columns.
+
+        Raises:
+            InputError: There are none.
+        """
+        if comparison.labels is None:
+            needed = 'labels' if comparison.images is not None else 'labels and queue_labels'
+            raise InputError(
+                f'determination oracle needs {needed}: call the loss with them, or give every data sample its '
+                'land_cover'
+            )
+        return comparison.labels
+
+
+def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
+    r"""Return the overlap of every two distributions, :math:`\sum_c \min(h_{ic}, h_{jc})`.
+
+    Args:
+        rows: Shares of kinds, shape (R, kinds), each row sums to 1, or to 0 where nothing is known.
+        columns: Shares of kinds as in ``rows``, shape (C, kinds).
+
+    Returns:
+        Shape (R, C), in [0, 1].
+    """
+    overlap = rows.new_zeros(len(rows), len(columns))
+    for row_share, column_share in zip(rows.T, columns.T, strict=True):  # avoids an array of rows x columns x kinds
+        overlap += torch.minimum(row_share[:, None], column_share)
+    return overlap

@@ -1,0 +1,199 @@
+"""Appearance: what a piece of imagery looks like, as shares of a few clusters of colour and texture.
+
+The clusters are fitted once per data set, without labels, and kept in ``appearance.json`` beside the images. Views with
+the same shares probably show the same land cover (determination ``evidence``).
+"""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from projects.false.common.errors import InputError, check_count
+from projects.false.common.files import writable, write_text
+
+FILE = 'appearance.json'
+SIDE = 5  # pixels whose colour is averaged, along rows and columns
+POINTS = 8  # described points of a window, along rows and columns
+_AROUND = np.arange(SIDE) - SIDE // 2
+_TO_LIGHTNESS = 100 / 255  # grey levels in units of lightness
+_FORMAT = 1
+_REMEDY = 'fit it again with tools/fit_appearance.py DATA --overwrite'
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """Clusters of the appearance of pixels.
+
+    Attributes:
+        centres: Centres of K clusters, shape (K, bands + 1), float32, in units of CIELAB; columns as in
+            :func:`describe_windows`.
+        fitted: How they were fitted: numbers of patches and pixels, and the seed.
+    """
+
+    centres: np.ndarray
+    fitted: dict[str, Any]
+
+    @property
+    def bands(self) -> int:
+        """Number of bands of the imagery."""
+        return int(self.centres.shape[1]) - 1
+
+    def __len__(self) -> int:
+        return len(self.centres)
+
+    def shares(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """Return the share of every cluster in windows of an image.
+
+        Args:
+            image: (H, W, bands), uint8, blue, green and red first.
+            windows: Top, left, height and width in pixels, shape (V, 4).
+
+        Returns:
+            Shape (V, K), float32; every row sums to 1.
+
+        Raises:
+            InputError: The image has another number of bands.
+        """
+        if image.shape[2] != self.bands:
+            raise InputError(
+                f'the appearance was fitted on images of {self.bands} bands, these have {image.shape[2]}; {_REMEDY}'
+            )
+        distances = describe_windows(image, windows) @ (-2 * self.centres.T) + (self.centres**2).sum(1)
+        nearest = distances.argmin(1).reshape(len(windows), -1) + len(self) * np.arange(len(windows))[:, None]
+        counts = np.bincount(nearest.ravel(), minlength=len(windows) * len(self))
+        shares: np.ndarray = counts.reshape(len(windows), -1).astype(np.float32) / nearest.shape[1]
+        return shares
+
+    def write(self, path: Path) -> None:
+        """Write ``appearance.json``.
+
+        Raises:
+            InputError: The folder cannot be written to.
+        """
+        content = {'format': _FORMAT, 'fitted': self.fitted, 'centres': self.centres.round(4).tolist()}
+        with writable(path, 'fit the appearance on a copy that can be written to'):
+            write_text(path, json.dumps(content, indent=1) + '\n')
+
+    @classmethod
+    def read(cls, path: Path) -> 'Appearance':
+        """Read ``appearance.json``.
+
+        Raises:
+            InputError: The file is missing or damaged.
+        """
+        try:
+            content = json.loads(path.read_text(encoding='utf-8'))
+            if content['format'] != _FORMAT:
+                raise InputError(f'{path}: has format {content["format"]}, this version reads {_FORMAT}; {_REMEDY}')
+            centres = np.array(content['centres'], np.float32)
+            if centres.ndim != 2 or centres.shape[1] < 2 or not np.isfinite(centres).all():
+                raise ValueError(f'centres of shape {centres.shape}')
+        except FileNotFoundError:
+            raise InputError(f'{path}: no such file; make it with tools/fit_appearance.py DATA') from None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f'{path}: no readable appearance ({error!r}); {_REMEDY}') from error
+        return cls(centres, dict(content.get('fitted', {})))
+
+
+def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINTS) -> np.ndarray:
+    """Describe the appearance at a grid of points in windows of an image.
+
+    A point is described by the colour of the mean of 5 x 5 pixels around it, as L, a and b of CIELAB, by the mean of
+    every band beyond the third there, and by twice the standard deviation of the grey level there. Bands and grey
+    level are brought to the range of L, 0 to 100. The cost does not depend on the size of the windows.
+
+    Args:
+        image: (H, W, bands), uint8, blue, green and red first; three bands at least.
+        windows: Top, left, height and width in pixels, shape (V, 4).
+        points: Points along rows and columns of every window.
+
+    Returns:
+        Shape (V * points * points, bands + 1), float32: window by window, row by row.
+    """
+    height, width, bands = image.shape
+    along = (np.arange(points) + 0.5) / points
+    # Pixels along rows and columns of every window, (V, points * SIDE); the image's edge repeats beyond the image.
+    rows, columns = (
+        ((windows[:, axis, None] + windows[:, axis + 2, None] * along).astype(int)[..., None] + _AROUND)
+        .reshape(len(windows), -1)
+        .clip(0, end - 1)
+        for axis, end in ((0, height), (1, width))
+    )
+    pixels = np.ascontiguousarray(image).reshape(-1, bands).view(f'V{bands}')[:, 0]
+    taken = pixels[rows[:, :, None] * width + columns[:, None, :]]
+    blocks = taken.reshape(-1, points * SIDE).view(np.uint8).reshape(-1, points * SIDE, bands)
+    grey = cv2.cvtColor(np.ascontiguousarray(blocks[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
+    means, grey_mean, squares = (_block_means(values) for values in (blocks.astype(np.float32), grey, grey * grey))
+    means = means.reshape(-1, points, bands)
+    described = np.empty((*means.shape[:2], bands + 1), np.float32)
+    described[..., :3] = cv2.cvtColor(np.ascontiguousarray(means[..., :3]) / np.float32(255), cv2.COLOR_BGR2LAB)
+    described[..., 3:bands] = means[..., 3:] * _TO_LIGHTNESS
+    described[..., bands] = np.sqrt(np.maximum(squares - grey_mean * grey_mean, 0)) * (2 * _TO_LIGHTNESS)
+    return described.reshape(-1, bands + 1)
+
+
+def _block_means(values: np.ndarray) -> np.ndarray:
+    """Average blocks of SIDE x SIDE pixels."""
+    size = values.shape[1] // SIDE, values.shape[0] // SIDE
+    if values.ndim == 2 or values.shape[2] <= 4:
+        return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return np.dstack([cv2.resize(band, size, interpolation=cv2.INTER_AREA) for band in cv2.split(values)])
+
+
+def fit_appearance(
+    read: Callable[[int], np.ndarray],
+    count: int,
+    clusters: int = 6,
+    patches: int = 300,
+    pixels: int = 200,
+    seed: int = 0,
+    progress: Callable[[], None] = lambda: None,
+) -> Appearance:
+    """Fit clusters to points of some patches by k-means (k-means++ start, the best of five).
+
+    The time does not depend on the number of patches of the data set, only on those that are read.
+
+    Args:
+        read: Returns a patch by its number, (H, W, bands), uint8, blue, green and red first.
+        count: Number of patches that there are, at least 1.
+        clusters: K, at least 2.
+        patches: Patches to read at most, drawn without replacement, at least 1.
+        pixels: Points to describe in each, on a square grid, at least 1.
+        seed: Seed of the draws and of k-means.
+        progress: Called after every patch.
+
+    Raises:
+        InputError: A number is out of range, or the points have fewer than K different appearances.
+    """
+    for name, value in (('clusters', clusters), ('patches', patches), ('pixels', pixels), ('count', count)):
+        check_count(name, value)
+    if clusters < 2:
+        raise InputError(f'clusters is {clusters}; one cluster tells nothing apart, give at least 2')
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.choice(count, min(patches, count), replace=False))
+    points = []
+    for number in chosen:
+        image = read(int(number))
+        whole = np.array([[0, 0, *image.shape[:2]]])
+        points.append(describe_windows(image, whole, round(math.sqrt(pixels))))
+        progress()
+    sample = np.concatenate(points)
+    if len(np.unique(sample, axis=0)) < clusters:
+        raise InputError(
+            f'the {len(chosen)} patches show fewer than {clusters} different appearances; give more patches, or fewer '
+            'clusters'
+        )
+    cv2.setRNGSeed(seed)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-3)
+    best: Any = None  # without labels to start from
+    centres = cv2.kmeans(sample, clusters, best, criteria, 5, cv2.KMEANS_PP_CENTERS)[2]
+    order = np.argsort(centres[:, 0])  # from dark to bright
+    return Appearance(
+        centres[order].astype(np.float32), {'patches': len(chosen), 'of': count, 'pixels': pixels, 'seed': seed}
+    )
