@@ -18,11 +18,13 @@ class Embeddings(NamedTuple):
     Attributes:
         rows: Projections [view 1; view 2], not normalised, shape (2N, D), a leaf that requires its gradient.
         labels: Class of every image, shape (N,).
+        evidence: Shares of six kinds in every view, mostly that of its class, shape (2N, 6).
         pairs: Pairs that the released determination picks, the gate included.
     """
 
     rows: Tensor
     labels: Tensor
+    evidence: Tensor
     pairs: int
 
 
@@ -52,7 +54,8 @@ def make_embeddings(
     everything = rows * (rows - 1) // 2 - rows // 2
     if closed or not (pairs == everything if regime == 'sentinel' else 0 < pairs <= rows):
         raise RuntimeError(f'{regime} is not hit at {rows} rows: {pairs} pairs, the gate closed for {closed} rows')
-    return Embeddings(values.requires_grad_(), labels.to(device), pairs)
+    evidence = 0.7 * F.one_hot(labels.repeat(2) % 6, 6) + 0.3 * torch.rand(rows, 6, generator=generator).softmax(1)
+    return Embeddings(values.requires_grad_(), labels.to(device), evidence.to(device, dtype), pairs)
 
 
 @torch.no_grad()

@@ -85,8 +85,8 @@ def _others() -> list[Side]:
 
 def _two_views(loss: nn.Module, batch: Embeddings, name: str = '') -> Callable[[], Tensor]:
     half = len(batch.rows) // 2
-    labels = {'labels': batch.labels} if name == 'oracle' else {}
-    return lambda: loss(batch.rows[:half], batch.rows[half:], **labels)
+    known = {'oracle': {'labels': batch.labels}, 'evidence': {'evidence': batch.evidence}}.get(name, {})
+    return lambda: loss(batch.rows[:half], batch.rows[half:], **known)
 
 
 def _too_many_pairs(batch: Embeddings) -> str | None:

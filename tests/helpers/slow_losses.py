@@ -86,16 +86,33 @@ def oracle(anchors, row_labels, column_labels):
     return [{j for j in a.negatives if column_labels[j] == row_labels[i]} for i, a in enumerate(anchors)]
 
 
+def overlap(a, b):
+    return sum(min(x, y) for x, y in zip(a, b, strict=True))
+
+
+def evidence(anchors, row_shares, column_shares, level, most=None):
+    return [
+        set(
+            sorted((j for j in a.negatives if overlap(row, column_shares[j]) > level), key=lambda j: -a.negatives[j])[
+                :most
+            ]
+        )
+        for a, row in zip(anchors, row_shares, strict=True)
+    ]
+
+
 def gated(found, anchors, threshold):
     return [f if anchor.positive >= threshold else set() for f, anchor in zip(found, anchors, strict=True)]
 
 
-def false_loss(anchors, found, tau, alpha, floor=None):
-    """Section 2 of the method; with a floor the confidence grows with the pair's cosine."""
+def false_loss(anchors, found, tau, alpha, floor=None, graded=None):
+    """Section 2 of the method; with a floor the confidence grows with the pair's cosine, or it is graded[i][j]."""
     losses = []
-    for a, f in zip(anchors, found, strict=True):
+    for i, (a, f) in enumerate(zip(anchors, found, strict=True)):
         e = {j: math.exp(c / tau) for j, c in a.negatives.items()}
         share = dict.fromkeys(e, alpha)
+        if graded is not None:
+            share = {j: alpha * graded[i][j] for j in e}
         if floor is not None:
             for j, c in a.negatives.items():
                 grown = (c - floor) / (a.positive - floor) if a.positive > floor else float(c > floor)

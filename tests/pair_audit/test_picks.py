@@ -93,7 +93,9 @@ def test_a_recipe_that_reads_labels_keeps_its_own():
 
 def test_every_rule_is_there_side_by_side():
     in_batch = audited_rules(FALSELoss(), True, 0)
-    assert set(in_batch) == {'recipe', *DETERMINATIONS.module_dict, 'random', 'oracle', 'oracle_overlap'}
+    every = {'recipe', *DETERMINATIONS.module_dict, 'random', 'oracle', 'oracle_overlap'}
+    assert set(in_batch) == every - {'evidence'}
+    assert set(audited_rules(FALSELoss(), True, 0, evidence=True)) == every
     with_queue = audited_rules(NTXentLoss(), False, 0)
     assert set(in_batch) - set(with_queue) == {'recipe', 'released', 'mutual'}
     for rules, queue in ((in_batch, 0), (with_queue, 48)):

@@ -274,8 +274,10 @@ def _of_views(values: Tensor, images: int, name: str) -> Tensor:
 
 def _of_rows(values: Tensor, count: int, name: str) -> Tensor:
     if values.ndim not in (1, 2) or len(values) != count:
-        raise InputError(
-            f'{name} holds one label per image, shape {(count,)}, or its shares of kinds, shape {(count, "kinds")}; '
-            f'got {tuple(values.shape)}'
+        form = (
+            f'shares of kinds, shape {(count, "kinds")}'
+            if values.ndim == 2
+            else f'one label per image, shape {(count,)}'
         )
+        raise InputError(f'{name} holds {form}; got {tuple(values.shape)}')
     return values

@@ -16,6 +16,11 @@ import numpy as np
 
 from projects.false.common.errors import InputError, check_count
 from projects.false.common.files import writable, write_text
+from projects.false.imagery.images import read_image
+
+from .description import read_description
+from .lists import list_images
+from .packed import PackedPatches
 
 FILE = 'appearance.json'
 SIDE = 5  # pixels whose colour is averaged, along rows and columns
@@ -76,7 +81,7 @@ class Appearance:
         Raises:
             InputError: The folder cannot be written to.
         """
-        content = {'format': _FORMAT, 'fitted': self.fitted, 'centres': self.centres.round(4).tolist()}
+        content = {'format': _FORMAT, 'fitted': self.fitted, 'centres': self.centres.astype(float).round(4).tolist()}
         with writable(path, 'fit the appearance on a copy that can be written to'):
             write_text(path, json.dumps(content, indent=1) + '\n')
 
@@ -153,7 +158,7 @@ def fit_appearance(
     patches: int = 300,
     pixels: int = 200,
     seed: int = 0,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Appearance:
     """Fit clusters to points of some patches by k-means (k-means++ start, the best of five).
 
@@ -164,9 +169,9 @@ def fit_appearance(
         count: Number of patches that there are, at least 1.
         clusters: K, at least 2.
         patches: Patches to read at most, drawn without replacement, at least 1.
-        pixels: Points to describe in each, on a square grid, at least 1.
+        pixels: Points to describe in each at most, on a square grid, at least 1.
         seed: Seed of the draws and of k-means.
-        progress: Called after every patch.
+        progress: Called after every patch with the number of patches read and to read.
 
     Raises:
         InputError: A number is out of range, or the points have fewer than K different appearances.
@@ -177,12 +182,12 @@ def fit_appearance(
         raise InputError(f'clusters is {clusters}; one cluster tells nothing apart, give at least 2')
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(count, min(patches, count), replace=False))
-    points = []
-    for number in chosen:
+    points, side = [], math.isqrt(pixels)
+    for done, number in enumerate(chosen, 1):
         image = read(int(number))
         whole = np.array([[0, 0, *image.shape[:2]]])
-        points.append(describe_windows(image, whole, round(math.sqrt(pixels))))
-        progress()
+        points.append(describe_windows(image, whole, side))
+        progress(done, len(chosen))
     sample = np.concatenate(points)
     if len(np.unique(sample, axis=0)) < clusters:
         raise InputError(
@@ -195,5 +200,32 @@ def fit_appearance(
     centres = cv2.kmeans(sample, clusters, best, criteria, 5, cv2.KMEANS_PP_CENTERS)[2]
     order = np.argsort(centres[:, 0])  # from dark to bright
     return Appearance(
-        centres[order].astype(np.float32), {'patches': len(chosen), 'of': count, 'pixels': pixels, 'seed': seed}
+        centres[order].astype(np.float32), {'patches': len(chosen), 'of': count, 'pixels': side * side, 'seed': seed}
     )
+
+
+def fit_folder(root: str | Path, images: str = 'images', names: str | None = None, **settings: Any) -> Appearance:
+    """Fit clusters to the patches of a folder, or to its packed patches where there are no image files.
+
+    Args:
+        root: Folder as a converter leaves it, or any folder of images.
+        images: Its folder of images, '' for ``root`` itself.
+        names: List of the patches to draw from, relative to ``root``; None takes ``splits/pretrain.txt`` if there is
+            one, and all patches if not.
+        settings: Further arguments of :func:`fit_appearance`.
+
+    Raises:
+        InputError: There are no images, the list does not fit, an image is unusable, or a number is out of range.
+    """
+    root = Path(root)
+    if names is None and (root / 'splits' / 'pretrain.txt').is_file():
+        names = 'splits/pretrain.txt'
+    chosen = None if names is None else root / names
+    if (root / 'packed').is_dir() and not (root / images).is_dir():
+        packed = PackedPatches(root / 'packed')
+        rows = np.arange(len(packed)) if chosen is None else packed.rows(chosen)
+        return fit_appearance(lambda number: packed.image(int(rows[number])), len(rows), **settings)
+    paths = list_images(root / images, chosen)
+    described = (root / 'dataset.json').is_file()
+    bands = int(read_description(root).get('bands', {}).get('count', 3)) if described else 3
+    return fit_appearance(lambda number: read_image(paths[number], bands), len(paths), **settings)

@@ -86,6 +86,97 @@ def test_oracle_of_the_most_similar(queued):
         assert chosen == set(sorted(shared, key=lambda j: -anchor.negatives[j])[:3])
 
 
+def shares_of(count, kinds=3, seed=0):
+    """Shares of a few kinds, some of them equal and one unknown."""
+    counts = torch.randint(0, 3, (count, kinds), generator=torch.Generator().manual_seed(seed)).double()
+    counts[1] = 0
+    return counts / counts.sum(1, keepdim=True).clamp(min=1)
+
+
+def slow_evidence(form, level, most):
+    """A comparison by evidence: inputs of the loss, the anchors, F(i), and the overlap of every pair."""
+    first, second = views(6)
+    if form == 'in batch':
+        rows = columns = shares_of(12)
+        anchors, given = slow.in_batch(first, second), dict(evidence=rows)
+    else:
+        rows, columns = shares_of(6), shares_of(8, seed=1)
+        anchors = slow.with_queue(first, second, queue_of(8))
+        given = dict(evidence=rows, queue=queue_of(8), queue_evidence=columns)
+    found = slow.evidence(anchors, rows.tolist(), columns.tolist(), level, most)
+    overlaps = [[slow.overlap(row, column) for column in columns.tolist()] for row in rows.tolist()]
+    return (first, second, given), anchors, found, overlaps
+
+
+@pytest.mark.parametrize('form', ['in batch', 'queue'])
+@pytest.mark.parametrize('level', [0.0, 0.45, 0.8])
+@pytest.mark.parametrize('most', [None, 1, 3])
+def test_evidence(form, level, most):
+    (first, second, given), _, expected, _ = slow_evidence(form, level, most)
+    loss = FALSELoss(0.5, 1.0, -1.0, dict(type='evidence', overlap=level, most=most))
+    assert as_sets(loss.determined(first, second, **given)) == expected
+    assert any(expected)
+
+
+@pytest.mark.parametrize('form', ['in batch', 'queue'])
+@pytest.mark.parametrize('most', [None, 2])
+@pytest.mark.parametrize('chunk_size', [None, 5])
+def test_graded_evidence_weighs_every_pair_by_its_overlap(form, most, chunk_size):
+    (first, second, given), anchors, found, overlaps = slow_evidence(form, 0.3, most)
+    rule = dict(type='evidence', overlap=0.3, most=most, graded=True)
+    loss = FALSELoss(0.5, 0.8, -1.0, rule, chunk_size=chunk_size)
+    expected = slow.false_loss(anchors, found, 0.5, 0.8, graded=overlaps)
+    assert loss(first, second, **given).item() == pytest.approx(expected, abs=1e-9)
+    plain = slow.false_loss(anchors, found, 0.5, 0.8)
+    assert expected != pytest.approx(plain, abs=1e-6)
+
+
+@pytest.mark.parametrize('graded', [False, True])
+@pytest.mark.parametrize('most', [None, 3])
+def test_evidence_in_blocks(graded, most):
+    first, second = views(9)
+    value, gradients = [], []
+    for chunk_size in (None, 1, 4):
+        leaf = first.clone().requires_grad_()
+        rule = dict(type='evidence', overlap=0.4, most=most, graded=graded)
+        loss = FALSELoss(0.5, 0.9, -1.0, rule, chunk_size=chunk_size)(leaf, second, evidence=shares_of(18))
+        loss.backward()
+        value.append(loss.detach())
+        gradients.append(leaf.grad)
+    for other, gradient in zip(value[1:], gradients[1:], strict=True):
+        torch.testing.assert_close(other, value[0])
+        torch.testing.assert_close(gradient, gradients[0])
+
+
+def test_evidence_and_the_oracle_read_their_own():
+    first, second = views(6)
+    shares, labels = shares_of(12), torch.tensor([0, 1, 0, 2, 1, 0])
+    by = {
+        name: FALSELoss(0.5, 1.0, -1.0, name).determined(first, second, labels=labels, evidence=shares)
+        for name in ('evidence', 'oracle')
+    }
+    assert (by['evidence'] == FALSELoss(0.5, 1.0, -1.0, 'evidence').determined(first, second, evidence=shares)).all()
+    assert (by['oracle'] == FALSELoss(0.5, 1.0, -1.0, 'oracle').determined(first, second, labels=labels)).all()
+    assert (by['evidence'] != by['oracle']).any()
+
+
+def test_evidence_that_is_missing_or_does_not_fit():
+    first, second = views(5)
+    loss = FALSELoss(determination='evidence')
+    with pytest.raises(InputError, match=r'determination evidence needs evidence: .*ViewAppearance'):
+        loss(first, second)
+    with pytest.raises(InputError, match='needs evidence and queue_evidence'):
+        loss(first, second, queue=queue_of(8), evidence=shares_of(5))
+    with pytest.raises(InputError, match=r'evidence of views .*\(5, 3\)'):
+        loss(first, second, evidence=shares_of(5))
+    with pytest.raises(InputError, match=r'queue_evidence holds .*\(7, 3\)'):
+        loss(first, second, queue=queue_of(8), evidence=shares_of(5), queue_evidence=shares_of(7))
+    with pytest.raises(InputError, match='evidence and queue_evidence have the same form'):
+        loss(first, second, queue=queue_of(8), evidence=shares_of(5), queue_evidence=shares_of(8, kinds=4))
+    with pytest.raises(InputError, match='overlap of determination evidence'):
+        build_determination(dict(type='evidence', overlap=-0.1))
+
+
 def test_oracle_refuses_labels_that_do_not_fit():
     first, second = views(5)
     with pytest.raises(InputError, match=r'labels of views .*\(5, 3\)'):
@@ -166,7 +257,7 @@ def test_oracle_needs_labels():
 @pytest.mark.parametrize(
     ('config', 'text'),
     [
-        ('nearest', 'choose one of anchor_nearest, batch_nearest, margin, mutual, oracle, released, topk'),
+        ('nearest', 'choose one of anchor_nearest, batch_nearest, evidence, margin, mutual, oracle, released, topk'),
         (None, 'a name or a dict'),
         ({'k': 3}, 'unknown determination None'),
         ({'type': 'anchor_nearest', 'n': 2}, 'does not take these arguments'),

@@ -1,0 +1,95 @@
+"""Evidence of views: taken from the untouched pixels of the right window, and its clusters found, made or refused."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from projects.false import InputError
+from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance
+from projects.false.datasets.view_evidence import fit_missing_appearance
+from projects.false.imagery.images import write_patch
+from projects.false.patch_folder.appearance import FILE, Appearance, fit_folder
+from projects.false.patch_folder.packing import pack
+
+PIPELINE = [
+    dict(type='LoadPatch'),
+    dict(type='ContrastiveViews', size=16, crop_scale=(0.2, 0.4), jitter=(0.8, 0.8, 0.8, 0.2), jitter_prob=1.0),
+    dict(type='ViewAppearance'),
+]
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """Patches whose left half is dark and whose right half is bright."""
+    (tmp_path / 'images').mkdir()
+    for number in range(6):
+        image = np.random.default_rng(number).integers(0, 40, (48, 48, 3), np.uint8)
+        image[:, 24:] += 180
+        write_patch(tmp_path / 'images' / f'p{number}', image)
+    return tmp_path
+
+
+def test_shares_of_every_view_before_its_colours_change(data):
+    fit_folder(data, clusters=2).write(data / FILE)
+    for result in UnlabelledPatches(str(data), pipeline=PIPELINE):
+        evidence, windows = result['evidence'], result['view_windows']
+        assert evidence.dtype == np.float32
+        for (dark, bright), (_, left, _, width) in zip(evidence, windows, strict=True):
+            assert dark + bright == pytest.approx(1)
+            expected = min(max(24 - left, 0), width) / width
+            assert dark == pytest.approx(expected, abs=0.13)  # eight columns of points
+
+
+def test_views_do_not_depend_on_the_evidence(data):
+    fit_folder(data, clusters=2).write(data / FILE)
+    with_it, without = (UnlabelledPatches(str(data), pipeline=steps) for steps in (PIPELINE, PIPELINE[:2]))
+    for one, other in zip(with_it, without, strict=True):
+        assert one['view_windows'].shape == other['view_windows'].shape
+    np.random.seed(3)
+    one = with_it[0]
+    np.random.seed(3)
+    other = without[0]
+    assert all((a == b).all() for a, b in zip(one['img'], other['img'], strict=True))
+
+
+def test_packed_patches_and_a_file_elsewhere(data, tmp_path_factory):
+    appearance = fit_folder(data, clusters=2)
+    pack(data)
+    with pytest.raises(InputError, match=r'no appearance.json here or above'):
+        UnlabelledPatches(str(data), packed=True, pipeline=PIPELINE)[0]
+    elsewhere = tmp_path_factory.mktemp('elsewhere') / 'clusters.json'
+    appearance.write(elsewhere)
+    steps = [*PIPELINE[:2], dict(type='ViewAppearance', file=str(elsewhere))]
+    assert UnlabelledPatches(str(data), packed=True, pipeline=steps)[0]['evidence'].shape == (2, 2)
+
+
+def test_clusters_are_made_once_where_a_pipeline_needs_them(data):
+    dataset = UnlabelledPatches(str(data), pipeline=PIPELINE)
+    assert fit_missing_appearance(dataset) == data / FILE
+    made = (data / FILE).read_bytes()
+    assert len(Appearance.read(data / FILE)) == 6
+    assert dataset[0]['evidence'].shape == (2, 6)
+    assert fit_missing_appearance(dataset) is None
+    assert (data / FILE).read_bytes() == made
+
+
+def test_no_clusters_are_made_where_none_are_needed(data):
+    assert fit_missing_appearance(UnlabelledPatches(str(data), pipeline=PIPELINE[:2])) is None
+    assert fit_missing_appearance(SimpleNamespace()) is None
+    given = [*PIPELINE[:2], dict(type='ViewAppearance', file='clusters.json')]
+    assert fit_missing_appearance(UnlabelledPatches(str(data), pipeline=given)) is None
+    assert not (data / FILE).exists()
+
+
+def test_joined_data_sets_need_one_file(data):
+    joined = SimpleNamespace(datasets=[UnlabelledPatches(str(data), pipeline=PIPELINE) for _ in range(2)])
+    with pytest.raises(InputError, match=r'joined need clusters in common'):
+        fit_missing_appearance(joined)
+
+
+def test_it_comes_after_the_views(data):
+    with pytest.raises(InputError, match='put it after ContrastiveViews'):
+        ViewAppearance()(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
+    assert ContrastiveViews(size=8)  # the step that it needs
