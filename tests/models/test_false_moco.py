@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
@@ -116,6 +117,45 @@ def test_determination_that_has_no_meaning_with_a_queue(determination):
     made['head']['loss']['determination'] = determination
     with pytest.raises(InputError, match='choose anchor_nearest'):
         MODELS.build(made)
+
+
+def evident(rule, field, indices, shares):
+    """A model that reads shares of kinds, and the samples of a batch that have them."""
+    made = config('FALSELoss', queue_kinds=2)
+    made['head']['loss'].update(determination=dict(type=rule, overlap=0.5), positive_threshold=-1.0)
+    model = MODELS.build(made)
+    pairs = [SimpleNamespace(sample_idx=index, **{field: share}) for index, share in zip(indices, shares, strict=True)]
+    return model, pairs
+
+
+@pytest.mark.usefixtures('mmpretrain')
+@pytest.mark.parametrize(('rule', 'field'), [('evidence', 'evidence'), ('oracle', 'land_cover')])
+def test_queries_meet_the_keys_that_show_the_same(rule, field):
+    grass, sand = np.float32([1, 0]), np.float32([0, 1])
+    model, batch = evident(rule, field, range(4), [(grass, sand), (grass, sand), (sand, sand), (sand, grass)])
+    first = model(views(4), batch, mode='loss')
+    assert first['pairs_per_anchor'] == 0  # the queue is empty
+    assert model.queue.known[:4].tolist() == [[0, 1], [0, 1], [0, 1], [1, 0]]  # of the keys, second views
+    later = [SimpleNamespace(sample_idx=index, **{field: (grass, sand)}) for index in (3, 8, 9, 10)]
+    second = model(views(4, seed=1), later, mode='loss')
+    # Each query shows grass as the key of image 3 does; the query of image 3 itself must not meet it.
+    assert second['pairs_per_anchor'].item() == pytest.approx(3 / 4)
+
+
+@pytest.mark.usefixtures('mmpretrain')
+def test_evidence_that_is_absent_or_does_not_fit():
+    made = config('FALSELoss')
+    made['head']['loss']['determination'] = 'evidence'
+    with pytest.raises(InputError, match=r'reads evidence, .*set model.queue_kinds'):
+        MODELS.build(made)
+    with pytest.raises(InputError, match='queue_kinds of FALSEMoCo must be an integer'):
+        MODELS.build(config('FALSELoss', queue_kinds=-1))
+    model, _ = evident('evidence', 'evidence', [], [])
+    with pytest.raises(InputError, match=r'2 shares of each .* and got nothing'):
+        model(views(2), samples(0, 1), mode='loss')
+    _, wide = evident('evidence', 'evidence', [0, 1], [np.ones((2, 3), np.float32) / 3] * 2)
+    with pytest.raises(InputError, match=r'got shape \(3,\)'):
+        model(views(2), wide, mode='loss')
 
 
 @pytest.mark.usefixtures('mmpretrain')
@@ -256,6 +296,18 @@ def test_everything_is_in_the_state():
         one.enqueue(keys(3, 4), torch.tensor([7, 8]))
     assert all(torch.equal(a, b) for a, b in zip(queue.buffers(), copy.buffers(), strict=True))
     assert copy.image_indices.tolist() == [8, 6, 7]
+
+
+def test_what_is_known_of_keys_stays_beside_them():
+    queue = KeyQueue(3, 2, kinds=2)
+    queue.enqueue(keys(1, 2), torch.tensor([5, 6]), torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
+    queue.enqueue(keys(3, 4), torch.tensor([7, 8]), torch.tensor([[0.25, 0.75], [0.0, 1.0]]))
+    assert queue.image_indices.tolist() == [8, 6, 7]
+    assert queue.known.tolist() == [[0.0, 1.0], [0.5, 0.5], [0.25, 0.75]]
+    copy = KeyQueue(3, 2, kinds=2)
+    copy.load_state_dict(queue.state_dict())
+    assert torch.equal(copy.known, queue.known)
+    assert 'known' not in KeyQueue(3, 2).state_dict()
 
 
 def test_half_precision_keys_are_stored_in_full():
