@@ -154,7 +154,8 @@ def shrink_image(image: np.ndarray, side: int) -> np.ndarray:
         return image
     height, width = _block_counts(image, side)
     sums = image.reshape(height, side, width, side, -1).sum((1, 3), dtype=np.uint32)
-    return ((sums + side * side // 2) // (side * side)).astype(np.uint8)
+    average: np.ndarray = ((sums + side * side // 2) // (side * side)).astype(np.uint8)
+    return average
 
 
 def shrink_mask(index: np.ndarray, side: int) -> np.ndarray:
