@@ -22,6 +22,7 @@ def test_patches_lie_side_by_side_unless_a_stride_is_given():
         ({'label_fractions': (0,)}, 'label fraction is 0'),
         ({'seed': -1}, 'seed is -1'),
         ({'workers': 0}, 'workers is 0'),
+        ({'shrink': 0}, 'shrink is 0'),
     ],
 )
 def test_values_out_of_range(options, text):
@@ -32,8 +33,8 @@ def test_values_out_of_range(options, text):
 def test_the_command_line_gives_the_same_options():
     parser = argparse.ArgumentParser()
     add_cut_options(parser, patch_size=256)
-    options = {**vars(parser.parse_args(['--stride', '64', '--workers', '2'])), 'out': 'data'}
-    assert take_cut_options(options) == CutOptions(256, 64, [0.01], workers=2)
+    options = {**vars(parser.parse_args(['--stride', '64', '--workers', '2', '--shrink', '3'])), 'out': 'data'}
+    assert take_cut_options(options) == CutOptions(256, 64, [0.01], workers=2, shrink=3)
     assert options == {'out': 'data'}
 
 

@@ -12,7 +12,8 @@ PIPELINE = [{'type': 'LoadPatch'}, {'type': 'LoadIndexMask'}]
 
 @pytest.mark.parametrize('packed', [False, True])
 @pytest.mark.parametrize(
-    ('name', 'palette', 'classes'), [('Potsdam', 'potsdam', 6), ('DGLC', 'dglc', 6), ('Xiangtan', 'xiangtan', 9)]
+    ('name', 'palette', 'classes'),
+    [('Potsdam', 'potsdam', 6), ('DGLC', 'dglc', 6), ('Xiangtan', 'xiangtan', 9), ('FLAIR', 'flair', 9)],
 )
 def test_labels_as_they_are_on_disk(patches, name, palette, classes, packed):
     root = patches(palette, 64)

@@ -32,7 +32,7 @@ def on_small_data(path, patches, tmp_path):
     """The recipe with its own pipeline, in sizes that take two cores seconds."""
     config = Config.fromfile(path)
     data = data_of(config)
-    size = 128 if data in ('mbrsc', 'synthetic') else 64
+    size = 128 if data in ('mbrsc', 'synthetic', 'flair') else 64
     root = str(patches(data, size))
     for loader in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         if config.get(loader):

@@ -5,17 +5,18 @@ import sys
 
 import pytest
 
+from projects.false.converters.flair import BANDS as FLAIR_BANDS
 from projects.false.converters.potsdam import BANDS, LABELS
 from projects.false.engine.weights.conversion import FORMS
 from projects.false.imagery.palettes import PALETTES
 from tests.helpers.tools import REPOSITORY, main_of
-from tests.tools.test_converters import dglc, potsdam, rasters, xiangtan
+from tests.tools.test_converters import dglc, flair, potsdam, rasters, xiangtan
 
 TOOLS = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / 'tools').rglob('*.py'))
 FRAMEWORKS = {'torch', 'mmcv', 'mmengine', 'mmseg', 'mmpretrain'}
 HEAVY = FRAMEWORKS | {'rasterio', 'matplotlib', 'cv2', 'numpy', 'rich'}
 
-DOWNLOADS = {'potsdam': potsdam, 'dglc': dglc, 'xiangtan': xiangtan, 'rasters': rasters}
+DOWNLOADS = {'potsdam': potsdam, 'dglc': dglc, 'xiangtan': xiangtan, 'flair': flair, 'rasters': rasters}
 
 # Calls a tool several times in one interpreter and prints, per call, its exit status and the packages imported so far.
 CALL = """
@@ -118,6 +119,7 @@ def test_choices_are_those_of_the_modules_behind(capsys):
     text = help_of('dataset_converters/potsdam')
     assert f'--bands {{{",".join(BANDS)}}}' in text
     assert f'--labels {{{",".join(LABELS)}}}' in text
+    assert f'--bands {{{",".join(FLAIR_BANDS)}}}' in help_of('dataset_converters/flair')
     assert f'--to {{{",".join(FORMS)}}}' in help_of('model_converters/convert_weights')
     assert ' '.join(f'{", ".join(PALETTES)}, or a JSON file'.split()) in ' '.join(
         help_of('dataset_converters/color_masks').split()

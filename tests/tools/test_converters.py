@@ -51,6 +51,13 @@ def xiangtan(folder):
         write_files(folder, {f'in/images/{number}.tif': tiff(noise()), **masks})
 
 
+def flair(folder):
+    for number in range(3):
+        zone = f'in/D00{number}_2020/Z1_UU'
+        files = {f'{zone}/img/IMG_00000{number}.tif': tiff(noise(bands=5))}
+        write_files(folder, {**files, f'{zone}/msk/MSK_00000{number}.tif': tiff(blocks('flair', 24, number, 4) + 1)})
+
+
 def rasters(folder):
     write_files(folder, {'in/a.tif': tiff(noise()), 'in/b.png': png(noise())})
 
@@ -141,6 +148,19 @@ BAD = {
         *('xiangtan', put('in/images/1.tif', tiff(noise(dtype='uint16')), xiangtan), []),
         r'1\.tif: pixels are uint16, 8 bit \(uint8\) is needed; scale them',
     ),
+    'FLAIR mask missing': (
+        'flair',
+        remove('in/D001_2020/Z1_UU/msk/MSK_000001.tif', flair),
+        [],
+        r'missing: MSK_000001\.tif',
+    ),
+    'FLAIR zone': (
+        'flair',
+        flair,
+        ['--val-zones', 'D9'],
+        r'--val-zones D9: no such zone or domain; there are D000_2020_',
+    ),
+    'FLAIR blocks': ('flair', flair, ['--shrink', '5'], r'24 x 24 pixels do not split into blocks of --shrink 5'),
     'raster empty': ('rasters', put('in/c.tif', b'', rasters), [], r'c\.tif: file is empty'),
     'raster cut off': (
         *('rasters', cut_off('in/a.tif', put('in/a.tif', tiff(noise(64), compress='none'))), []),
@@ -186,7 +206,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path, case, capsys):
 
 
 @pytest.mark.parametrize(
-    ('tool', 'make'), [('potsdam', potsdam), ('dglc', dglc), ('xiangtan', xiangtan), ('rasters', rasters)]
+    ('tool', 'make'),
+    [('potsdam', potsdam), ('dglc', dglc), ('xiangtan', xiangtan), ('flair', flair), ('rasters', rasters)],
 )
 def test_the_same_call_again_is_done_before_and_another_is_refused(tmp_path, tool, make, capsys):
     make(tmp_path)
@@ -211,6 +232,15 @@ def test_incomplete_pairs_can_be_excluded_and_small_images_skipped(tmp_path, cap
     put('in/c.tif', tiff(noise(15)), rasters)(folder)
     assert call('rasters', folder, '--patch-size', 16, '--skip-small') == 0
     assert 'left out 1 images that are smaller than a patch' in capsys.readouterr().out
+
+
+def test_the_note_without_test_zones(tmp_path, capsys):
+    flair(tmp_path)
+    assert call('flair', tmp_path, '--patch-size', 12, '--shrink', 2, '--val-zones', 'D001*') == 0
+    assert 'no --test-zones; splits/test.txt, which the upernet recipes evaluate on, holds the val' in ' '.join(
+        capsys.readouterr().out.split()
+    )
+    assert (tmp_path / 'out/splits/test.txt').read_text() == 'D001_2020_Z1_UU_000001_0_0\n'
 
 
 def test_a_file_of_another_kind_is_refused_by_name(tmp_path, capsys):

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from
 from projects.false.common.command_line import report_input_errors
 from projects.false.converters.arguments import add_cut_options
 
-PALETTES = ('potsdam', 'dglc', 'xiangtan', 'mbrsc', 'synthetic')
+PALETTES = ('potsdam', 'dglc', 'xiangtan', 'mbrsc', 'synthetic', 'flair')
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -1,6 +1,6 @@
 """Cut images into patches: an image with its mask, or a raster without labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile
-from projects.false.imagery.images import band_order, read_image, read_mask, write_patch
+from projects.false.imagery.images import band_order, write_patch
 from projects.false.imagery.levels import count_levels, to_8_bit
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.rasters import Raster, georeference, open_raster, read_window
@@ -29,6 +29,21 @@ class Pair(NamedTuple):
     stem: str
     image: SourceFile
     mask: SourceFile
+
+
+class Readers(NamedTuple):
+    """Functions that read the files of a data set whose files hold other bands or classes than its patches.
+
+    Args:
+        image: Takes the path of an image; returns its pixels as :func:`read_image` does, blue first.
+        mask: Takes the path of a mask; returns class indices as :func:`read_mask` does, 255 ignored.
+
+    Shape:
+        - image: (H, W, bands), uint8; mask: (H, W), uint8
+    """
+
+    image: Callable[[Path], np.ndarray]
+    mask: Callable[[Path], np.ndarray]
 
 
 class LabelledPatch(NamedTuple):
@@ -65,36 +80,49 @@ class CutPair(NamedTuple):
     source: dict[str, object]
 
 
-def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int, size: int, stride: int) -> CutPair:
+def cut_pair(
+    pair: Pair,
+    out: Path,
+    scratch: Path,
+    readers: Readers,
+    palette: Palette,
+    bands: int,
+    size: int,
+    stride: int,
+    shrink: int = 1,
+) -> CutPair:
     """Write the patches of a pair to ``out/images`` and ``out/masks``.
 
     Args:
         pair: Image and mask.
         out: Folder with ``images/`` and ``masks/``.
         scratch: Folder for files that are unpacked from a zip.
+        readers: How to read image and mask.
         palette: Classes and colours.
-        bands: Number of bands of the image.
+        bands: Number of bands of the image as read.
         size: Side of the patches in pixels.
         stride: Distance between neighbouring patches in pixels.
+        shrink: Side in pixels of the blocks that become one pixel before cutting.
 
     Raises:
-        InputError: Image or mask is unusable, or their sizes differ.
+        InputError: Image or mask is unusable, their sizes differ, or blocks of ``shrink`` do not fill them.
     """
     with pair.image.local(scratch) as path:
-        image = read_image(path, bands)
-        georeference = _georeference(path)
-    height, width = image.shape[:2]
+        image = readers.image(path)
+        georeference = _georeference(path, shrink)
+    with pair.mask.local(scratch) as path:
+        index = readers.mask(path)
+    if index.shape != image.shape[:2]:
+        raise InputError(
+            f'{pair.mask}: mask of {index.shape[0]} x {index.shape[1]} pixels (height x width), but its image '
+            f'{pair.image} has {image.shape[0]} x {image.shape[1]}; give the mask of this image'
+        )
     try:
+        image, index = shrink_image(image, shrink), shrink_mask(index, shrink)
+        height, width = index.shape
         windows = grid(height, width, size, stride)
     except InputError as error:
         raise InputError(f'{pair.image}: {error}') from error
-    with pair.mask.local(scratch) as path:
-        index = read_mask(path, palette)
-    if index.shape != (height, width):
-        raise InputError(
-            f'{pair.mask}: mask of {index.shape[0]} x {index.shape[1]} pixels (height x width), but its image '
-            f'{pair.image} has {height} x {width}; give the mask of this image'
-        )
     patches, levels = [], np.zeros((bands, 256), np.int64)
     for row, column in windows:
         name = f'{pair.stem}_{row}_{column}'
@@ -109,10 +137,70 @@ def cut_pair(pair: Pair, out: Path, scratch: Path, palette: Palette, bands: int,
     return CutPair(patches, levels[band_order(bands)], source)
 
 
-def _georeference(path: Path) -> dict[str, object]:
+def shrink_image(image: np.ndarray, side: int) -> np.ndarray:
+    """Average blocks of pixels into one pixel each, rounding half up; the ground sample distance grows ``side`` times.
+
+    Args:
+        image: Any number of bands, uint8.
+        side: Side of the blocks in pixels, at least 1; 1 returns the image as it is.
+
+    Shape:
+        - image: (H, W, bands); result: (H / side, W / side, bands)
+
+    Raises:
+        InputError: ``side`` does not divide height and width.
+    """
+    if side == 1:
+        return image
+    height, width = _block_counts(image, side)
+    sums = image.reshape(height, side, width, side, -1).sum((1, 3), dtype=np.uint32)
+    average: np.ndarray = ((sums + side * side // 2) // (side * side)).astype(np.uint8)
+    return average
+
+
+def shrink_mask(index: np.ndarray, side: int) -> np.ndarray:
+    """Take the most common value of each block of pixels, 255 like any other; of equally common ones the lowest.
+
+    Args:
+        index: Class indices, uint8, 255 ignored.
+        side: Side of the blocks in pixels, at least 1; 1 returns the mask as it is.
+
+    Shape:
+        - index: (H, W); result: (H / side, W / side)
+
+    Raises:
+        InputError: ``side`` does not divide height and width.
+    """
+    if side == 1:
+        return index
+    height, width = _block_counts(index, side)
+    blocks = index.reshape(height, side, width, side)
+    result, most = np.zeros((height, width), np.uint8), np.zeros((height, width), np.int64)
+    for value in np.unique(index):
+        count = (blocks == value).sum((1, 3))
+        result[count > most] = value
+        most = np.maximum(most, count)
+    return result
+
+
+def _block_counts(pixels: np.ndarray, side: int) -> tuple[int, int]:
+    height, width = pixels.shape[:2]
+    if height % side or width % side:
+        raise InputError(
+            f'{height} x {width} pixels do not split into blocks of --shrink {side}; give a common divisor'
+        )
+    return height // side, width // side
+
+
+def _georeference(path: Path, shrink: int) -> dict[str, object]:
+    """Return the georeference of an image whose pixels are shrunk."""
     try:
         with open_raster(path) as raster:
-            return georeference(raster)
+            found = georeference(raster)
+            if 'transform' in found:
+                a, b, c, d, e, f = list(raster.transform)[:6]
+                found['transform'] = [a * shrink, b * shrink, c, d * shrink, e * shrink, f]
+            return found
     except InputError:
         return {}  # OpenCV read the pixels of a file that GDAL refuses
 

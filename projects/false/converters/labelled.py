@@ -14,6 +14,7 @@ import numpy as np
 from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.common.threads import count_workers, run_all
+from projects.false.imagery.images import read_image, read_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
 from projects.false.patch_folder.description import (
     Conversion,
@@ -25,7 +26,7 @@ from projects.false.patch_folder.description import (
 from projects.false.patch_folder.labelled_lists import label_subset
 from projects.false.patch_folder.lists import write_list
 
-from .cutting import CutPair, LabelledPatch, Pair, cut_pair
+from .cutting import CutPair, LabelledPatch, Pair, Readers, cut_pair
 from .options import CutOptions
 
 SPLITS = ('train', 'val', 'test')
@@ -62,6 +63,7 @@ def convert_labelled(
     palette: Palette,
     bands: Sequence[str],
     options: CutOptions,
+    readers: Readers | None = None,
 ) -> Conversion:
     """Make ``out`` with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``; it appears once it is complete.
 
@@ -76,6 +78,8 @@ def convert_labelled(
         palette: Classes and their colours.
         bands: Names of the bands of every image, in the order of the files.
         options: Options for cutting.
+        readers: How to read images and masks whose bands or classes are not those of ``bands`` and ``palette``; None
+            where they are.
 
     Returns:
         The content of ``dataset.json``, and whether it was there before.
@@ -97,7 +101,7 @@ def convert_labelled(
     with staged_folder(out, options.overwrite) as staged:
         for folder in ('images', 'masks', 'splits'):
             (staged / folder).mkdir()
-        results = _cut_all(pairs, staged, palette, len(bands), options)
+        results = _cut_all(pairs, staged, readers, palette, len(bands), options)
         patches: dict[str, list[LabelledPatch]] = {split: [] for split in SPLITS}
         for stem, result in results.items():
             patches[split_of[stem]] += result.patches
@@ -129,7 +133,9 @@ def convert_labelled(
     return Conversion(description)
 
 
-def _cut_all(pairs: Sequence[Pair], out: Path, palette: Palette, bands: int, options: CutOptions) -> dict[str, CutPair]:
+def _cut_all(
+    pairs: Sequence[Pair], out: Path, readers: Readers | None, palette: Palette, bands: int, options: CutOptions
+) -> dict[str, CutPair]:
     """Cut every pair; the result has the order of ``pairs``."""
     scratch = out / 'unpacked'
     scratch.mkdir()
@@ -137,10 +143,12 @@ def _cut_all(pairs: Sequence[Pair], out: Path, palette: Palette, bands: int, opt
         cut_pair,
         out=out,
         scratch=scratch,
+        readers=readers or Readers(partial(read_image, bands=bands), partial(read_mask, palette=palette)),
         palette=palette,
         bands=bands,
         size=options.patch_size,
         stride=options.step,
+        shrink=options.shrink,
     )
     tasks = {pair.stem: partial(cut, pair) for pair in pairs}
     results = run_all(tasks, count_workers(options.workers), 'cutting', 'pairs')

@@ -30,6 +30,8 @@ class CutOptions:
         workers: Number of images cut at the same time; None takes the number of CPU cores, at most 8. The output does
             not depend on it. Each worker holds an image and its mask in memory.
         overwrite: Replace an earlier output.
+        shrink: Side in pixels of the blocks that become one pixel before cutting, at least 1: images take the average,
+            masks the most common class. The other sizes count shrunk pixels.
 
     Raises:
         InputError: A value is out of range.
@@ -41,10 +43,13 @@ class CutOptions:
     seed: int = 0
     workers: int | None = None
     overwrite: bool = False
+    shrink: int = 1
 
     def __post_init__(self) -> None:
         count_workers(self.workers)
         check_window(self.patch_size, self.step)
+        if self.shrink < 1:
+            raise InputError(f'shrink is {self.shrink}; give 1 to keep the pixels as they are, or more')
         for fraction in self.label_fractions:
             label_subset(['any'], np.ones((1, 1)), fraction, self.seed)
 
@@ -62,6 +67,7 @@ class CutOptions:
             'bands': list(bands),
             'patch_size': self.patch_size,
             'stride': self.step,
+            **({'shrink': self.shrink} if self.shrink > 1 else {}),  # absent in data that were made without the option
             'label_fractions': sorted(set(self.label_fractions)),
             'seed': self.seed,
         }

@@ -1,4 +1,4 @@
-"""Labelled patches for segmentation, in general and for Potsdam, DGLC and Xiangtan by name.
+"""Labelled patches for segmentation, in general and for Potsdam, DGLC, Xiangtan and FLAIR by name.
 
 Needs mmseg, so only the segmentation configs import it.
 """
@@ -157,4 +157,19 @@ class XiangtanPatches(LandCoverPatches):
     METAINFO = PALETTES['xiangtan'].metainfo
 
     def __init__(self, data_root: str = 'data/xiangtan', palette: str = 'xiangtan', **kwargs) -> None:
+        super().__init__(palette=palette, data_root=data_root, **kwargs)
+
+
+@DATASETS.register_module()
+class FLAIRPatches(LandCoverPatches):
+    """FLAIR #1 of IGN as converted: 9 classes from 0, and 255 for ignored pixels (rare classes, other).
+
+    Args:
+        data_root: Folder of the data set.
+        kwargs: Other arguments of :class:`LandCoverPatches`; ``metainfo=dict(classes=[...])`` renames the classes.
+    """
+
+    METAINFO = PALETTES['flair'].metainfo
+
+    def __init__(self, data_root: str = 'data/flair', palette: str = 'flair', **kwargs) -> None:
         super().__init__(palette=palette, data_root=data_root, **kwargs)

@@ -179,6 +179,32 @@ PALETTES: dict[str, Palette] = {
             ),
             ignore_colors=((0, 0, 0),),
         ),
+        Palette(
+            name='flair',
+            classes=(
+                'building',
+                'open soil',
+                'impervious surface',
+                'water',
+                'trees',
+                'brushwood',
+                'vineyard',
+                'herbaceous vegetation',
+                'agricultural land',
+            ),
+            colors=(
+                (219, 14, 154),
+                (169, 113, 1),
+                (248, 12, 0),
+                (21, 83, 174),
+                (25, 74, 38),
+                (243, 166, 13),
+                (102, 0, 130),
+                (85, 255, 0),
+                (255, 243, 13),
+            ),
+            index_masks=True,
+        ),
     )
 }
 

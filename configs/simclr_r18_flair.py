@@ -1,0 +1,16 @@
+"""SimCLR pretraining of ResNet-18 on FLAIR #1, the baseline of false_simclr_r18_flair.py.
+
+Command: python tools/train.py configs/simclr_r18_flair.py
+Global batch: 128 images, two views of 32 x 32. Hardware: two CPU cores. 700 patches are 5 steps per epoch.
+Result: not yet measured.
+"""
+
+_base_ = [
+    '_base_/models/simclr_r18.py',
+    '_base_/datasets/unlabelled_flair.py',
+    '_base_/schedules/simclr_small.py',
+    '_base_/pretraining.py',
+]
+
+model = dict(head=dict(loss=dict(temperature=0.2)))
+train_cfg = dict(max_epochs=40)

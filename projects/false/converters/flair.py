@@ -1,0 +1,347 @@
+"""FLAIR #1 of IGN: aerial images of France with 19 classes, as published or as a reduced copy with an index.
+
+The published files are ``D034_2021/Z4_UU/img/IMG_025537.tif`` and ``.../msk/MSK_025537.tif``: domain (departement and
+year), zone, five bands, classes from 1. A reduced copy has ``images/NAME.jpg``, ``masks/NAME.png`` with classes from 0,
+and ``index.csv``. Nine groups of classes are kept; what is rare becomes 255.
+https://arxiv.org/abs/2211.12979
+"""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from projects.false.common.errors import InputError
+from projects.false.imagery.archives import SourceFile, by_name, list_files
+from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES
+from projects.false.imagery.rasters import open_raster
+from projects.false.patch_folder.description import Conversion
+
+from .cutting import Pair, Readers
+from .labelled import SplitPairs, convert_labelled
+from .options import RGB, CutOptions, first_few
+
+BANDS = {'rgb': RGB, 'rgbir': (*RGB, 'near infrared')}
+PUBLISHED_BANDS = 5  # red, green, blue, near infrared, elevation
+# Class of the palette for every published class from 1 on: building, pervious surface, impervious surface, bare soil,
+# water, coniferous, deciduous, brushwood, vineyard, herbaceous vegetation, agricultural land, plowed land. Then come
+# swimming pool, snow, clear cut, mixed, ligneous, greenhouse and other, which a reduced copy holds as one class, 12.
+KEPT = (0, 1, 2, 1, 3, 4, 4, 5, 6, 7, 8, 8)
+PUBLISHED_CLASSES = {value + 1: group for value, group in enumerate(KEPT)} | dict.fromkeys(range(13, 20), IGNORE_INDEX)
+REDUCED_CLASSES = dict(enumerate((*KEPT, IGNORE_INDEX)))
+SIDE = 102.4  # metres: 512 pixels of 0.2 m
+_TOUCH = SIDE + 1  # metres between the corners of images that touch, with room for rounded coordinates
+INDEX = 'index.csv'
+COLUMNS = ('name', 'zone', 'x0', 'y0', 'split')
+POOL, HELD_OUT = 'pool', 'val'  # what the column ``split`` holds
+
+
+Place = tuple[float, float]
+
+
+class Tile(NamedTuple):
+    """An image with its mask and where it lies.
+
+    Args:
+        pair: The files; the stem is domain, zone and number.
+        domain: Such as ``'D034_2021'``; empty if an index does not tell.
+        zone: Such as ``'Z4_UU'``.
+        place: Upper left corner in metres east and north; None in the published layout.
+        split: ``'pool'`` or ``'val'`` of the index; empty in the published layout.
+    """
+
+    pair: Pair
+    domain: str
+    zone: str
+    place: Place | None = None
+    split: str = ''
+
+    @property
+    def zones(self) -> tuple[str, str, str]:
+        """Names of where it lies: domain and zone such as ``'D034_2021_Z4_UU'``, then each."""
+        return f'{self.domain}_{self.zone}'.lstrip('_'), self.domain, self.zone
+
+
+class ZoneChoice(NamedTuple):
+    """Which zones go into which split.
+
+    Args:
+        train, val, test: Zones (``Z4_UU``), domains (``D034_2021``), both (``D034_2021_Z4_UU``), or glob patterns of
+            them. Without ``train``, whatever is left trains.
+        val_strip: Rows or columns of images to validate on in each zone, on the side opposite to its test images.
+    """
+
+    train: Sequence[str] = ()
+    val: Sequence[str] = ()
+    test: Sequence[str] = ()
+    val_strip: int = 0
+
+
+def convert_flair(
+    source: str | Path,
+    out: str | Path,
+    options: CutOptions,
+    bands: str = 'rgb',
+    train_zones: Sequence[str] = (),
+    val_zones: Sequence[str] = (),
+    test_zones: Sequence[str] = (),
+    val_strip: int = 0,
+) -> Conversion:
+    """Cut images of FLAIR #1 into patches of nine classes, split by zones or strips of ground.
+
+    With an index, its ``val`` images are for testing and its ``pool`` trains, without the images that touch one for
+    validation or testing. Unused images are listed in ``unused_images.txt``. See :func:`.labelled.convert_labelled` for
+    the rest of the output.
+
+    Args:
+        source: Folder with the published files at any depth, zipped or unpacked; or a folder with ``index.csv``.
+        out: Output folder.
+        options: Options for cutting.
+        bands: A key of :data:`BANDS`; near infrared is in the published files only.
+        train_zones, val_zones, test_zones, val_strip: See :class:`ZoneChoice`. Test zones are for the published files,
+            strips for an index.
+
+    Raises:
+        InputError: Files are missing or unusable, a zone is unknown or chosen twice, or an argument is out of range.
+    """
+    if bands not in BANDS:
+        raise InputError(f'bands is {bands!r}; give one of {", ".join(BANDS)}')
+    if val_strip < 0:
+        raise InputError(f'val strip is {val_strip}; give the rows or columns of images to validate on, 0 for none')
+    indexed = (Path(source) / INDEX).is_file()
+    if indexed and bands != 'rgb':
+        raise InputError(f'--bands {bands}: the JPEGs beside {INDEX} have red, green and blue only; give --bands rgb')
+    if indexed and test_zones:
+        raise InputError(f'--test-zones {test_zones[0]}: {INDEX} names the test images; leave --test-zones out')
+    if val_strip and not indexed:
+        raise InputError(f'--val-strip {val_strip}: strips need an {INDEX} with places; give --val-zones')
+    zones = ZoneChoice(train_zones, val_zones, test_zones, val_strip)
+
+    def inputs(_: Iterable[str]) -> dict[str, object]:
+        chosen = {f'{name}_zones': sorted(getattr(zones, name)) for name in ('train', 'val', 'test')}
+        return {'source': str(Path(source).resolve()), **chosen, 'val_strip': val_strip}
+
+    def find() -> SplitPairs:
+        tiles = indexed_tiles(Path(source)) if indexed else published_tiles(source)
+        split_of = split_indexed(tiles, zones) if indexed else split_zones(tiles, zones)
+        unused = [tile.pair.stem for tile in tiles if tile.pair.stem not in split_of]
+        pairs = [tile.pair for tile in tiles if tile.pair.stem in split_of]
+        return SplitPairs(pairs, split_of, {'unused_images.txt': unused} if unused else {})
+
+    reader = read_image if indexed else partial(read_published, bands=len(BANDS[bands]))
+    readers = Readers(reader, partial(read_classes, groups=REDUCED_CLASSES if indexed else PUBLISHED_CLASSES))
+    return convert_labelled('flair', inputs, find, out, PALETTES['flair'], BANDS[bands], options, readers)
+
+
+def read_published(path: Path, bands: int) -> np.ndarray:
+    """Read the first bands of a published image, blue first.
+
+    Shape:
+        - result: (H, W, bands), uint8
+
+    Raises:
+        InputError: The file is damaged or has other bands than the published ones.
+    """
+    with open_raster(path) as raster:
+        found = raster.count
+    if found != PUBLISHED_BANDS:
+        raise InputError(
+            f'{path}: has {found} band(s), images of FLAIR #1 have {PUBLISHED_BANDS} (red, green, blue, near infrared, '
+            'elevation); download it again'
+        )
+    return read_image(path, PUBLISHED_BANDS)[..., :bands]
+
+
+def read_classes(path: Path, groups: Mapping[int, int]) -> np.ndarray:
+    """Read a mask and turn its values into the classes of the palette.
+
+    Args:
+        path: Mask with one 8-bit band.
+        groups: Value -> class, or 255.
+
+    Shape:
+        - result: (H, W), uint8
+
+    Raises:
+        InputError: The file is damaged or holds a value that no group has.
+    """
+    mask = read_index_mask(path, IGNORE_INDEX)
+    wrong = sorted(set(np.unique(mask).tolist()) - set(groups))
+    if wrong:
+        raise InputError(
+            f'{path}: values {wrong} are no classes of FLAIR #1 here ({min(groups)} to {max(groups)}); '
+            f'give masks with 1 to 19 as published, or with 0 to 12 beside {INDEX}'
+        )
+    table = np.full(256, IGNORE_INDEX, np.uint8)
+    table[list(groups)] = list(groups.values())
+    classes: np.ndarray = table[mask]
+    return classes
+
+
+def published_tiles(source: str | Path) -> list[Tile]:
+    """Find the published images and masks; above the folders of the domains may lie others.
+
+    Raises:
+        InputError: There are none, an image lacks its mask or a mask its image, or folders are named otherwise.
+    """
+    files = list_files(source)
+    images, masks = (_by_number(files, pattern) for pattern in (r'IMG_(\d+)\.tif', r'MSK_(\d+)\.tif'))
+    if not images and not masks:
+        raise InputError(
+            f'{source}: no IMG_*.tif and no {INDEX} in it; give the folder with the domains (D034_2021/Z4_UU/img, msk) '
+            f'of FLAIR #1, or one with images, masks and {INDEX}'
+        )
+    gaps = [f'MSK_{n}.tif' for n in images if n not in masks] + [f'IMG_{n}.tif' for n in masks if n not in images]
+    if gaps:
+        raise InputError(
+            f'{source}: {len(gaps)} file(s) missing: {first_few(sorted(gaps))}; download again, or remove these pairs'
+        )
+    tiles = []
+    for number, image in images.items():
+        match = re.search(r'(?:^|/)(D\w+)/(Z\w+)/img/[^/]+$', str(image))
+        if not match:
+            raise InputError(f'{image}: is not in folders such as D034_2021/Z4_UU/img; restore the published folders')
+        domain, zone = match.groups()
+        tiles.append(Tile(Pair(f'{domain}_{zone}_{number}', image, masks[number]), domain, zone))
+    return sorted(tiles, key=lambda tile: tile.pair.stem)
+
+
+def _by_number(files: Sequence[SourceFile], pattern: str) -> dict[str, SourceFile]:
+    named = by_name(file for file in files if re.fullmatch(pattern, file.name))
+    return {name[4:-4]: file for name, file in named.items()}
+
+
+def indexed_tiles(source: Path) -> list[Tile]:
+    """Find the images and masks that ``index.csv`` names.
+
+    Raises:
+        InputError: The index is unusable, names a missing file, or leaves an image out.
+    """
+    path = source / INDEX
+    try:
+        with path.open(encoding='utf-8-sig', newline='') as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f'{path}: cannot be read as CSV ({error}); copy it again') from error
+    lacking = [column for column in COLUMNS if not rows or column not in rows[0]]
+    if lacking:
+        raise InputError(f'{path}: has no rows or no column {lacking[0]!r}; its columns are {", ".join(COLUMNS)}')
+    tiles = [_indexed_tile(source, row, f'{path}, line {number}') for number, row in enumerate(rows, start=2)]
+    names = [tile.pair.stem for tile in tiles]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InputError(f'{path}: {twice[0]} is in several rows; keep one')
+    missing = [file for tile in tiles for file in (tile.pair.image.path, tile.pair.mask.path) if not file.is_file()]
+    if missing:
+        raise InputError(f'{path}: {len(missing)} file(s) missing: {first_few(missing)}; copy them, or remove the rows')
+    more = sorted({file.stem for file in (source / 'images').glob('*.jpg')} - set(names))
+    if more:
+        raise InputError(f'{path}: no row for {len(more)} image(s): {first_few(more)}; add rows, or move them away')
+    return sorted(tiles, key=lambda tile: tile.pair.stem)
+
+
+def _indexed_tile(source: Path, row: Mapping[str, str | None], where: str) -> Tile:
+    name, zone, x, y, split = (row[column] or '' for column in COLUMNS)
+    if not name or not zone or split not in (POOL, HELD_OUT):
+        raise InputError(f'{where}: has name {name!r}, zone {zone!r}, split {split!r}; split is {POOL} or {HELD_OUT}')
+    try:
+        place = float(x), float(y)
+    except ValueError as error:
+        raise InputError(f'{where}: x0 {x!r} or y0 {y!r} is no number; give metres east and north') from error
+    domain = name.partition(f'_{zone}_')[0] if f'_{zone}_' in name else ''
+    files = SourceFile(source / 'images' / f'{name}.jpg'), SourceFile(source / 'masks' / f'{name}.png')
+    return Tile(Pair(name, *files), domain, zone, place, split)
+
+
+def split_indexed(tiles: Sequence[Tile], zones: ZoneChoice) -> dict[str, str]:
+    """Test on the images that the index holds out, validate on zones or strips, and train on what touches neither.
+
+    Returns:
+        Stem -> ``'train'``, ``'val'`` or ``'test'``; images that are not used are left out.
+
+    Raises:
+        InputError: A zone is unknown, chosen twice, or too small for the strip.
+    """
+    pool, test = ([tile for tile in tiles if tile.split == split] for split in (POOL, HELD_OUT))
+    split_of = split_zones(pool, zones)
+    if zones.val_strip:
+        split_of.update((stem, 'val') for stem in _strips(pool, test, zones.val_strip) if stem in split_of)
+    val = [tile for tile in pool if split_of.get(tile.pair.stem) == 'val']
+    too_near = {'val': _touching(pool, test), 'train': _touching(pool, [*val, *test])}
+    kept = {stem: split for stem, split in split_of.items() if stem not in too_near[split]}
+    return {**kept, **{tile.pair.stem: 'test' for tile in test}}
+
+
+def split_zones(tiles: Sequence[Tile], zones: ZoneChoice) -> dict[str, str]:
+    """Assign whole zones to splits.
+
+    Returns:
+        Stem -> ``'train'``, ``'val'`` or ``'test'``; images that are not used are left out.
+
+    Raises:
+        InputError: A zone is unknown or chosen twice.
+    """
+    split_of: dict[str, str] = {}
+    for split in ('val', 'test', 'train'):
+        for pattern in getattr(zones, split):
+            matches = [tile.pair.stem for tile in tiles if any(fnmatchcase(name, pattern) for name in tile.zones)]
+            if not matches:
+                known = sorted({tile.zones[0] for tile in tiles})
+                raise InputError(f'--{split}-zones {pattern}: no such zone or domain; there are {first_few(known)}')
+            other = next((split_of[stem] for stem in matches if split_of.get(stem, split) != split), None)
+            if other:
+                raise InputError(f'--{split}-zones {pattern}: is in --{other}-zones too; keep it in one of the two')
+            split_of.update(dict.fromkeys(matches, split))
+    if zones.train:
+        return split_of
+    return {tile.pair.stem: split_of.get(tile.pair.stem, 'train') for tile in tiles}
+
+
+def _strips(pool: Sequence[Tile], test: Sequence[Tile], width: int) -> list[str]:
+    """List the images of the outermost rows or columns of every zone, on the side opposite to its test images."""
+    stems: list[str] = []
+    places, held_out = _places(pool), _places(test)
+    for zone in places.keys() & held_out.keys():
+        axis, sign = _side_of(held_out[zone], places[zone], f'--val-strip {width}: zone {zone}')
+        lines = sorted({place[axis] * sign for place in places[zone].values()})
+        if len(lines) < width + 2:
+            raise InputError(
+                f'--val-strip {width}: zone {zone} has {len(lines)} rows or columns, {width + 2} are needed with an '
+                'unused one between; give a smaller number'
+            )
+        stems += [stem for stem, place in places[zone].items() if place[axis] * sign <= lines[width - 1]]
+    return stems
+
+
+def _places(tiles: Sequence[Tile]) -> dict[str, dict[str, Place]]:
+    """Zone, with its domain -> stem -> place."""
+    found: dict[str, dict[str, Place]] = defaultdict(dict)
+    for tile in tiles:
+        if tile.place is not None:
+            found[tile.zones[0]][tile.pair.stem] = tile.place
+    return found
+
+
+def _side_of(these: Mapping[str, Place], others: Mapping[str, Place], where: str) -> tuple[int, int]:
+    """Axis (0 east, 1 north) along which ``these`` lie beyond all others, and 1 for its upper end or -1."""
+    for axis, sign in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        if min(p[axis] * sign for p in these.values()) > max(p[axis] * sign for p in others.values()):
+            return axis, sign
+    raise InputError(f'{where} has test images on no single side of the others; give --val-zones')
+
+
+def _touching(tiles: Sequence[Tile], others: Sequence[Tile]) -> set[str]:
+    """List the images that touch one of the others, be it by a corner."""
+    corners = np.array([tile.place for tile in others], float).reshape(-1, 2)
+    return {
+        tile.pair.stem
+        for tile in tiles
+        if (np.abs(corners - np.array(tile.place, float)).max(1, initial=0) <= _TOUCH).any()
+    }
