@@ -75,6 +75,14 @@ def test_clusters_are_made_once_where_a_pipeline_needs_them(data):
     assert (data / FILE).read_bytes() == made
 
 
+def test_unreadable_patches_are_left_to_their_limit(data):
+    (data / 'images' / 'p2.png').write_bytes(b'damaged')
+    with pytest.raises(InputError, match=r'p2.png'):
+        fit_missing_appearance(UnlabelledPatches(str(data), pipeline=PIPELINE))
+    assert not (data / FILE).exists()
+    assert fit_missing_appearance(UnlabelledPatches(str(data), pipeline=PIPELINE, max_unreadable=1)) == data / FILE
+
+
 def test_no_clusters_are_made_where_none_are_needed(data):
     assert fit_missing_appearance(UnlabelledPatches(str(data), pipeline=PIPELINE[:2])) is None
     assert fit_missing_appearance(SimpleNamespace()) is None

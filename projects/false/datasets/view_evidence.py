@@ -1,9 +1,10 @@
 """Evidence of what a view shows, found without the network and without labels, for determination ``evidence``."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
@@ -88,14 +89,24 @@ def fit_missing_appearance(dataset: Any) -> Path | None:
             'data sets that are joined need clusters in common: make them with tools/fit_appearance.py, and give that '
             'file as ViewAppearance(file=...) of all pipelines'
         )
-    steps = pipelines[0]
-    root = Path(dataset.data_root)
+    load = next(step for step in pipelines[0] if isinstance(step, LoadPatch))
+    root = Path(dataset.data_root or Path(dataset.get_data_info(0)['img_path']).parent)
     folder = root if root.is_dir() else root.parent
     try:
         appearance_file(folder.absolute())
     except InputError:
-        load = next(step for step in steps if isinstance(step, LoadPatch))
-        appearance = fit_appearance(lambda number: load(dataset.get_data_info(number))['img'], len(dataset))
-        appearance.write(folder / FILE)
+        fit_appearance(partial(_read_patch, dataset, load), len(dataset)).write(folder / FILE)
         return folder / FILE
     return None
+
+
+def _read_patch(dataset: Any, load: LoadPatch, number: int) -> np.ndarray:
+    """Read a patch, or the next readable one where the data set may skip some."""
+    for following in range(len(dataset)):
+        try:
+            patch: np.ndarray = load(dataset.get_data_info((number + following) % len(dataset)))['img']
+            return patch
+        except InputError:
+            if not getattr(dataset, 'max_unreadable', 0):
+                raise
+    raise InputError(f'none of the {len(dataset)} images can be read; check data_root')
