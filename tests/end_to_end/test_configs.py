@@ -146,12 +146,27 @@ def test_false_differs_from_its_baseline_in_the_head_alone(path):
         pytest.skip('the released recipe has its own optimizer, schedule and views')
     if path.stem.endswith('_oracle'):
         pytest.skip('the oracle reads labels in its pipeline')
+    if path.stem.endswith('_appearance'):
+        pytest.skip('its pipeline finds evidence, see below')
     false = Config.fromfile(path).to_dict()
     baseline = Config.fromfile(path.with_name(path.name.removeprefix('false_'))).to_dict()
     assert false['model'].pop('head') != baseline['model'].pop('head')
     assert false == baseline
     lines = path.read_text().split('"""')[2].strip().splitlines()
     assert len([line for line in lines if line and not line.startswith('_base_')]) <= 10
+
+
+@pytest.mark.parametrize('path', [p for p in PRETRAINING if p.stem.endswith('_appearance')], ids=name_of)
+def test_by_appearance_differs_from_its_baseline_in_head_and_evidence(path):
+    false = Config.fromfile(path).to_dict()
+    baseline = Config.fromfile(path.with_name(path.name.removeprefix('false_').replace('_appearance', ''))).to_dict()
+    assert false['model'].pop('head') != baseline['model'].pop('head')
+    assert false['model'].pop('queue_kinds', 6) == 6
+    *others, pack = false['train_dataloader']['dataset'].pop('pipeline')
+    assert others.pop() == {'type': 'ViewAppearance'}
+    assert pack.pop('algorithm_keys') == ['evidence']
+    assert [*others, pack] == baseline['train_dataloader']['dataset'].pop('pipeline')
+    assert false == baseline
 
 
 def documented_keys():
@@ -176,6 +191,7 @@ OPTIONS = {
     ),
     'model.head.loss.determination.k=3': lambda run: run.model.head.loss_module.determination.k == 3,
     'model.head.loss.determination.floor=0.2': lambda run: run.model.head.loss_module.determination.floor == 0.2,
+    'model.queue_kinds=5': lambda run: run.model.queue.known.shape == (len(run.model.queue), 5),
     'model.queue_len=64': lambda run: len(run.model.queue) == 64,
     'model.momentum=0.02': lambda run: run.model.key_encoder.momentum == 0.02,
     'train_dataloader.batch_size=3': lambda run: run.train_loop.dataloader.batch_size == 3,
