@@ -82,7 +82,7 @@ def test_pretraining_recipe_takes_an_epoch(path, patches, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('path', FINE_TUNING, ids=name_of)
-def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_path):
+def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, backbones, tmp_path):
     config = on_small_data(path, patches, tmp_path)
     crop = (64, 64) if config.model.backbone.depth == 50 else (128, 128)
     for step in config.train_dataloader.dataset.pipeline:
@@ -93,10 +93,14 @@ def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_pat
     config.model.data_preprocessor.size = crop
     config.train_dataloader.dataset.ann_file = 'splits/train_50pct.txt'
     config.val_dataloader.dataset.ann_file = 'splits/test.txt'
-    config.model.backbone.init_cfg.checkpoint = backbone_of_depth(config, tmp_path)
+    if config.model.backbone.depth == 50:
+        config.train_dataloader.batch_size = 2
+    stored = backbones(config.model.backbone.depth)
+    config.model.backbone.init_cfg.checkpoint = str(stored)
     config.train_cfg.update(max_iters=2, val_interval=2)
+    config.default_hooks.checkpoint.update(interval=3, save_last=False)  # hundreds of megabytes, which nobody reads
     runner = build(config)
-    given = torch.load(tmp_path / 'backbone.pth', weights_only=True)['state_dict']
+    given = torch.load(stored, weights_only=True)['state_dict']
     before = {}
     after_init = runner._init_model_weights
     runner._init_model_weights = lambda: (after_init(), before.update(copy_of(runner.model)))
@@ -116,19 +120,26 @@ def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, tmp_pat
     assert 0 <= runner.message_hub.get_scalar('val/mIoU').current() <= 100
 
 
-def backbone_of_depth(config, tmp_path):
-    """A backbone.pth with the weights of an untrained network of the recipe's depth."""
+@pytest.fixture(scope='module')
+def backbones(tmp_path_factory):
+    """``backbones(depth)``: a backbone.pth with the weights of an untrained network, made once."""
     import mmseg.models  # noqa: F401
     from mmengine.registry import MODELS
 
     from projects.false.engine.weights.backbone import export_backbone
 
-    init_default_scope('mmseg')
-    backbone = MODELS.build(dict(type='ResNet', depth=config.model.backbone.depth))
-    state = {f'backbone.{name}': value for name, value in backbone.state_dict().items()}
-    path = tmp_path / 'backbone.pth'
-    export_backbone({'state_dict': state, 'meta': {}}, path)
-    return str(path)
+    made = {}
+
+    def get(depth: int) -> Path:
+        if depth not in made:
+            init_default_scope('mmseg')
+            backbone = MODELS.build(dict(type='ResNet', depth=depth))
+            state = {f'backbone.{name}': value for name, value in backbone.state_dict().items()}
+            made[depth] = tmp_path_factory.mktemp('backbone') / f'{depth}.pth'
+            export_backbone({'state_dict': state, 'meta': {}}, made[depth])
+        return made[depth]
+
+    return get
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=name_of)

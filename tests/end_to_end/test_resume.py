@@ -35,16 +35,17 @@ def pretraining(patches, name='false_simclr_r18_synthetic'):
     config = Config.fromfile(REPOSITORY / 'configs' / f'{name}.py')
     config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='')
     config.train_dataloader.dataset.pipeline[1].size = 32
-    config.train_cfg.max_epochs = 4  # of two batches each
+    config.train_cfg.max_epochs = 2  # of two batches each
     config.param_scheduler = config.param_scheduler[:1]
-    config.default_hooks.checkpoint.interval = 2
-    return config, 5, 'epoch_4.pth'
+    config.default_hooks.checkpoint.interval = 1
+    return config, 3, 'epoch_2.pth'
 
 
 def within_an_epoch(patches):
     config, _, _ = pretraining(patches)
+    config.train_cfg.max_epochs = 3
     config.default_hooks.checkpoint.update(by_epoch=False, interval=3)
-    return config, 5, 'iter_8.pth'
+    return config, 5, 'iter_6.pth'
 
 
 def moco(patches):
@@ -63,11 +64,11 @@ def fine_tuning(patches):
     config = Config.fromfile(REPOSITORY / 'configs' / 'upernet_r18_synthetic.py')
     config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='splits/train_100pct.txt')
     config.model.backbone.init_cfg = None
-    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=6)
+    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=4)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     config.param_scheduler = config.param_scheduler[:1]
-    config.default_hooks.checkpoint.interval = 3
-    return config, 4, 'iter_6.pth'
+    config.default_hooks.checkpoint.interval = 2
+    return config, 3, 'iter_4.pth'
 
 
 def run(config, folder, name):
@@ -94,30 +95,43 @@ def logged(folder):
     return {line['step']: (line['loss'], line['lr']) for line in lines}
 
 
+def prepared(recipe, workers, patches):
+    config, stop, last = recipe(patches)
+    config.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
+    if config.train_dataloader.batch_size > 4:
+        config.train_dataloader.batch_size = 4
+    config.default_hooks.logger.interval = 1
+    return config, stop, last
+
+
+@pytest.fixture(scope='module')
+def uninterrupted(patches, tmp_path_factory):
+    """``uninterrupted(recipe)``: work folder of a run without workers, trained once; workers must change nothing."""
+    folders = {}
+
+    def get(recipe):
+        if recipe not in folders:
+            folders[recipe] = tmp_path_factory.mktemp('whole')
+            run(prepared(recipe, 0, patches)[0], folders[recipe], f'{recipe.__name__}_whole')
+        return folders[recipe]
+
+    return get
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
 @pytest.mark.parametrize('recipe', [pretraining, within_an_epoch, moco, fine_tuning])
-def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, tmp_path):
-    def prepared():
-        config, stop, last = recipe(patches)
-        config.train_dataloader.update(num_workers=workers, persistent_workers=workers > 0)
-        if config.train_dataloader.batch_size > 4:
-            config.train_dataloader.batch_size = 4
-        config.default_hooks.logger.interval = 1
-        return config, stop, last
-
-    config, stop, last = prepared()
-    run(config, tmp_path / 'whole', f'{recipe.__name__}_{workers}_whole')
-
-    config, *_ = prepared()
+def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, uninterrupted, patches, tmp_path):
+    expected = uninterrupted(recipe)
+    config, stop, last = prepared(recipe, workers, patches)
     config.custom_hooks = [dict(type='InterruptHook', at=stop)]
     with pytest.raises(Interruption):
-        run(config, tmp_path / 'parts', f'{recipe.__name__}_{workers}_first')
-    config, *_ = prepared()
+        run(config, tmp_path, f'{recipe.__name__}_{workers}_first')
+    config, *_ = prepared(recipe, workers, patches)
     config.resume = True
-    run(config, tmp_path / 'parts', f'{recipe.__name__}_{workers}_second')
+    run(config, tmp_path, f'{recipe.__name__}_{workers}_second')
 
-    whole, parts = (torch.load(tmp_path / name / last, weights_only=True) for name in ('whole', 'parts'))
+    whole, parts = (torch.load(folder / last, weights_only=True) for folder in (expected, tmp_path))
     for part in ('state_dict', 'optimizer', 'param_schedulers', 'rng'):
         one, other = flat(whole[part]), flat(parts[part])
         assert one.keys() == other.keys()
@@ -128,6 +142,6 @@ def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, patches, 
         assert whole['state_dict']['queue.image_indices'].min() >= 0
         assert whole['state_dict']['queue.pointer'] == 4
         assert any(name.startswith('key_encoder.') for name in whole['state_dict'])
-    one, other = logged(tmp_path / 'whole'), logged(tmp_path / 'parts')
+    one, other = logged(expected), logged(tmp_path)
     assert len(one) >= 4
     assert one == other

@@ -114,11 +114,12 @@ def test_a_run_survives_the_death_of_its_processes_and_of_torchrun(patches, tmp_
     assert (len(workers), 2 <= reached < 30) == (2, True)
     wait_for(lambda: all(map(ended, workers)), log, seconds=20)
 
-    done = shell(tmp_path, *command[:3], '--resume', *command[3:])
+    end = int((run / 'last_checkpoint').read_text().rpartition('_')[2].removesuffix('.pth')) + 2
+    done = shell(tmp_path, *command[:3], '--resume', *command[3:], f'train_cfg.max_epochs={end}')
     assert done.returncode == 0, done.stderr[-3000:]
     starts = sorted(tmp_path.glob('run/*/vis_data/scalars.json'))
     epochs = [[json.loads(line)['epoch'] for line in path.read_text().splitlines()] for path in starts]
     begun = [each[0] for each in epochs if each]
-    assert (begun[-3], begun[-2], epochs[-1][-1]) == (1, reached + 1, 30)
+    assert (begun[-3], begun[-2], epochs[-1][-1]) == (1, reached + 1, end)
     assert begun[-1] > reached + 1
     assert (run / 'backbone.pth').is_file()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tests.helpers.tools import REPOSITORY
+from tests.helpers.tools import REPOSITORY, main_of
 
 SMALL = ['--tiles', '10', '--val-tiles', '1', '--test-tiles', '1', '--epochs', '1', '--iterations', '2']
 
@@ -18,7 +18,7 @@ def command(*arguments):
 
 
 @pytest.mark.slow
-def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
+def test_killed_and_called_again_it_ends_with_the_report(monkeypatch, capsys, tmp_path):
     # A process group of its own, so that the running step dies with it, as in a power cut.
     first = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
     for line in first.stdout:
@@ -38,15 +38,15 @@ def test_killed_and_called_again_it_ends_with_the_report(tmp_path):
         assert f'{scores["mIoU"]:.1f}' in page
     assert str(folder / 'report.html') in done.stdout
 
-    other = subprocess.run(command('--seed', '5'), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
-    assert other.returncode == 2
-    assert 'holds a run with other settings' in other.stderr
+    monkeypatch.chdir(tmp_path)
+    assert main_of('quickstart')(command('--seed', '5')[2:]) == 2
+    assert 'holds a run with other settings' in capsys.readouterr().err
 
 
-def test_a_folder_with_something_else_is_left_alone(tmp_path):
+def test_a_folder_with_something_else_is_left_alone(monkeypatch, capsys, tmp_path):
     (tmp_path / 'quick').mkdir()
     (tmp_path / 'quick' / 'mine.txt').write_text('keep')
-    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 2
-    assert done.stderr.startswith('error: quick: is not empty')
+    monkeypatch.chdir(tmp_path)
+    assert main_of('quickstart')(command()[2:]) == 2
+    assert capsys.readouterr().err.startswith('error: quick: is not empty')
     assert [path.name for path in (tmp_path / 'quick').iterdir()] == ['mine.txt']
