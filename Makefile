@@ -5,6 +5,8 @@ ARGS ?=
 PIP_FLAGS ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Tests start many processes; each would compile all modules anew where this is set.
+export PYTHONDONTWRITEBYTECODE =
 RUN := "$(VENV)/bin/python"
 REQUIREMENTS := requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 # Named after what was installed; holds the clone that the environment serves.
