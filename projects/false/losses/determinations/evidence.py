@@ -37,6 +37,10 @@ class Evidence(Determination):
     """
 
     reads = 'evidence'
+    _way_out = (
+        'put a step that finds it, such as ViewAppearance, and '
+        "algorithm_keys=['evidence'] of PackInputs into the pipeline"
+    )
 
     def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
         check_range(f'overlap of determination {self._name}', overlap, 0, 1)
@@ -49,18 +53,16 @@ class Evidence(Determination):
         return type(self).__name__.lower()
 
     def known(self, comparison: Comparison) -> tuple[Tensor, Tensor]:
-        """Return what is known of the rows and of the columns.
+        """Return what the rule reads of the rows and of the columns.
 
         Raises:
-            InputError: Nothing is known.
+            InputError: The loss did not get it.
         """
-        if comparison.evidence is None:
-            needed = 'evidence' if comparison.images is not None else 'evidence and queue_evidence'
-            raise InputError(
-                f'determination evidence needs {needed}: call the loss with them, or put a step that finds it, such as '
-                "ViewAppearance, and algorithm_keys=['evidence'] of PackInputs into the pipeline"
-            )
-        return comparison.evidence
+        known: tuple[Tensor, Tensor] | None = getattr(comparison, self.reads)
+        if known is None:
+            needed = self.reads if comparison.images is not None else f'{self.reads} and queue_{self.reads}'
+            raise InputError(f'determination {self._name} needs {needed}: call the loss with them, or {self._way_out}')
+        return known
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         """Return the function from a block to F(i), shape (B, C) or (B, most)."""
@@ -99,20 +101,7 @@ class Oracle(Evidence):
     """
 
     reads = 'labels'
-
-    def known(self, comparison: Comparison) -> tuple[Tensor, Tensor]:
-        """Return the labels of the rows and of the columns.
-
-        Raises:
-            InputError: There are none.
-        """
-        if comparison.labels is None:
-            needed = 'labels' if comparison.images is not None else 'labels and queue_labels'
-            raise InputError(
-                f'determination oracle needs {needed}: call the loss with them, or give every data sample its '
-                'land_cover'
-            )
-        return comparison.labels
+    _way_out = 'give every data sample its land_cover'
 
 
 def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
