@@ -2,16 +2,21 @@
 
 Command: python tools/train.py configs/false_mocov2_r18_flair.py
 Global batch and hardware: as mocov2_r18_flair.py.
-Determination: anchor_nearest, one key of the queue per query, gate and weight as in false_simclr_r18_flair.py.
+Determination: evidence by appearance as in false_simclr_r18_flair.py; the queue remembers how its keys looked.
 Result: not yet measured.
 """
 
 _base_ = './mocov2_r18_flair.py'
 
 model = dict(
+    queue_kinds=6,  # clusters in appearance.json
     head=dict(
         loss=dict(
-            type='FALSELoss', confidence_weight=0.5, positive_threshold=0.7, determination=dict(type='anchor_nearest')
+            type='FALSELoss',
+            confidence_weight=1.0,
+            positive_threshold=-1.0,
+            determination=dict(type='evidence', overlap=0.8),
         )
-    )
+    ),
 )
+train_dataloader = dict(dataset=dict(evidence=dict(type='ViewAppearance')))

@@ -5,8 +5,7 @@ mocov2_r50_potsdam.py with another loss in the head.
 Command: tools/dist_train.sh configs/false_mocov2_r50_potsdam.py 8
          python tools/train.py configs/false_mocov2_r50_potsdam.py --cfg-options train_dataloader.batch_size=256
 Data, global batch, queue and hardware: as mocov2_r50_potsdam.py.
-Determination: anchor_nearest, one key of the queue per query. Temperature 0.2 spreads the cosines, so the gate is
-below the released 0.9.
+Determination: evidence by appearance, as in false_simclr_r18_mbrsc.py; the queue remembers how its keys looked.
 Result: not yet measured.
 """
 
@@ -18,4 +17,4 @@ _base_ = [
 ]
 
 model = dict(queue_len=3072)
-train_dataloader = dict(dataset=dict(data_root='data/potsdam'))
+train_dataloader = dict(dataset=dict(data_root='data/potsdam', evidence=dict(type='ViewAppearance')))

@@ -9,15 +9,5 @@ Result: docs/results.md.
 
 _base_ = './false_simclr_r18_mbrsc.py'
 
-model = dict(
-    head=dict(loss=dict(positive_threshold=-1.0, determination=dict(type='oracle', overlap=0.8, _delete_=True)))
-)
-train_dataloader = dict(
-    dataset=dict(
-        pipeline=[
-            *_base_.train_dataloader.dataset.pipeline[:2],
-            dict(type='ViewLandCover', classes=5),
-            dict(type='PackInputs', algorithm_keys=['land_cover']),
-        ]
-    )
-)
+model = dict(head=dict(loss=dict(confidence_weight=0.5, determination=dict(type='oracle', overlap=0.8, _delete_=True))))
+train_dataloader = dict(dataset=dict(evidence=dict(type='ViewLandCover', classes=5)))

@@ -2,7 +2,7 @@
 
 Command: python tools/train.py configs/false_simclr_r50_xiangtan.py
 Data, global batch and hardware: as simclr_r50_xiangtan.py.
-Determination: anchor_nearest, the paper's set of false negatives with one view per anchor.
+Determination: evidence by appearance, as in false_simclr_r18_mbrsc.py.
 Result: not yet measured.
 """
 
@@ -13,4 +13,4 @@ _base_ = [
     '_base_/pretraining.py',
 ]
 
-train_dataloader = dict(dataset=dict(data_root='data/xiangtan'))
+train_dataloader = dict(dataset=dict(data_root='data/xiangtan', evidence=dict(type='ViewAppearance')))

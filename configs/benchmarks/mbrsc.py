@@ -13,10 +13,10 @@ title = 'MBRSC: land cover of Dubai from few labels'
 data = dict(root='data/mbrsc')
 
 
-def determined(**options):
-    """FALSE with another determination and the rest of the recipe."""
-    changed = {'model.head.loss.determination': dict(_delete_=True, **options)}
-    return dict(config='configs/false_simclr_r18_mbrsc.py', options=changed)
+def determined(*, recipe='configs/simclr_r18_mbrsc.py', **options):
+    """FALSE by a rule that compares projections: gate 0.7, and half of the weight moves."""
+    changed = dict(type='FALSELoss', confidence_weight=0.5, positive_threshold=0.7, determination=options)
+    return dict(config=recipe, options={'model.head.loss': changed})
 
 
 def told(**options):
@@ -35,14 +35,15 @@ methods = dict(
     simclr=simclr(),
     mocov2=dict(config='configs/mocov2_r18_mbrsc.py'),
     released=determined(type='released'),
-    anchor_nearest=dict(config='configs/false_simclr_r18_mbrsc.py'),
+    anchor_nearest=determined(type='anchor_nearest'),
     topk=determined(type='topk'),
-    appearance=dict(config='configs/false_simclr_r18_mbrsc_appearance.py'),
+    appearance=dict(config='configs/false_simclr_r18_mbrsc.py'),
     oracle=dict(config='configs/false_simclr_r18_mbrsc_oracle.py'),
     batch_nearest=determined(type='batch_nearest'),
     margin=determined(type='margin'),
     mutual=determined(type='mutual'),
-    false_mocov2=dict(config='configs/false_mocov2_r18_mbrsc.py'),
+    false_mocov2=determined(recipe='configs/mocov2_r18_mbrsc.py', type='anchor_nearest'),
+    appearance_mocov2=dict(config='configs/false_mocov2_r18_mbrsc.py'),
     fnc_elimination=simclr(type='FNCLoss', mode='elimination'),
     fnc_attraction=simclr(type='FNCLoss', mode='attraction'),
     eliminate30=simclr(type='FNCLoss', mode='elimination', determination=dict(type='topk', k=30, floor=-1.0)),
@@ -71,7 +72,7 @@ tiers = dict(
         'debiased', 'hard',
     ],
     C=['oracle_full', 'oracle_few', 'oracle_elimination'],  # what the upper bound owes its gain to
-    E=['appearance'],  # by evidence, without labels
+    E=['appearance', 'appearance_mocov2'],  # by evidence, without labels
 )  # fmt: skip
 baseline = 'simclr'
 seeds = [1, 2, 3]

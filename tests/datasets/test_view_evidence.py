@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from mmpretrain.datasets import PackInputs
 
 from projects.false import InputError
 from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance
@@ -101,3 +102,28 @@ def test_it_comes_after_the_views(data):
     with pytest.raises(InputError, match='put it after ContrastiveViews'):
         ViewAppearance()(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
     assert ContrastiveViews(size=8)  # the step that it needs
+
+
+def test_a_data_set_adds_the_step_and_packs_its_result(data):
+    fit_folder(data, clusters=2).write(data / FILE)
+    steps = [*PIPELINE[:2], dict(type=PackInputs, meta_keys=('sample_idx',))]
+    with_it = UnlabelledPatches(str(data), pipeline=steps, evidence=dict(type='ViewAppearance'))
+    sample, plain = with_it[3]['data_samples'], UnlabelledPatches(str(data), pipeline=steps)[3]['data_samples']
+    assert sample.evidence.shape == (2, 2)
+    assert 'evidence' not in plain
+    assert sample.sample_idx == plain.sample_idx == 3
+    assert steps[-1] == dict(type=PackInputs, meta_keys=('sample_idx',))
+
+
+@pytest.mark.parametrize(
+    ('steps', 'evidence', 'message'),
+    [
+        (PIPELINE[:2], dict(type='ViewAppearance'), 'whose last step is PackInputs'),
+        ([], dict(type='ViewAppearance'), 'whose last step is PackInputs'),
+        ([*PIPELINE[:2], dict(type='PackInputs')], 'appearance', "evidence is 'appearance'; give a step"),
+        ([*PIPELINE[:2], dict(type='PackInputs')], dict(file='x.json'), 'give a step'),
+    ],
+)
+def test_a_step_that_cannot_be_added_is_refused(data, steps, evidence, message):
+    with pytest.raises(InputError, match=message):
+        UnlabelledPatches(str(data), pipeline=steps, evidence=evidence)

@@ -1,7 +1,8 @@
 """Mixins that the data sets share.
 
-:class:`ComputedSamples` computes entries on demand, :class:`PackedSamples` takes pixels from packed patches, and
-:class:`SkipUnreadable` replaces images that cannot be loaded.
+:class:`ComputedSamples` computes entries on demand, :class:`PackedSamples` takes pixels from packed patches,
+:class:`SkipUnreadable` replaces images that cannot be loaded, and :class:`ViewsWithEvidence` adds a step to the
+pipeline.
 """
 
 import copy
@@ -20,6 +21,9 @@ from projects.false.common.errors import InputError
 from projects.false.patch_folder.packed import PackedPatches, way_out
 
 from .seeding import DatasetMixin, SampleIndex
+
+EVIDENCE_FIELDS = ('evidence', 'land_cover')
+"""What a step of the pipeline may store about the views, for determinations that read it."""
 
 
 class ComputedSamples(DatasetMixin):
@@ -235,3 +239,40 @@ class SkipUnreadable(DatasetMixin):
         print_log(
             f'skipped, {count} of at most {self.max_unreadable} unreadable images: {error}', 'current', logging.WARNING
         )
+
+
+class ViewsWithEvidence(DatasetMixin):
+    """Mixin for MMEngine data sets: one more step in the pipeline, which finds out what the views show.
+
+    It saves a recipe from repeating the whole pipeline: MMEngine's configs replace lists as a whole.
+
+    Args:
+        evidence: Step as for :func:`with_evidence`, such as ``dict(type='ViewAppearance')``; None adds nothing.
+        pipeline: The other steps.
+
+    Raises:
+        InputError: See :func:`with_evidence`.
+
+    Example:
+        ``train_dataloader = dict(dataset=dict(evidence=dict(type='ViewAppearance')))``
+    """
+
+    def __init__(self, *args: Any, evidence: dict | None = None, pipeline: Sequence[Any] = (), **kwargs: Any) -> None:
+        super().__init__(*args, pipeline=with_evidence(pipeline, evidence), **kwargs)
+
+
+def with_evidence(pipeline: Sequence[Any], evidence: dict | None) -> list[Any]:
+    """Put a step that finds ``evidence`` or ``land_cover`` before the last one, ``PackInputs``, which packs both then.
+
+    Raises:
+        InputError: ``evidence`` is not a step, or there is no ``PackInputs`` to pack its result.
+    """
+    if evidence is None:
+        return list(pipeline)
+    if not isinstance(evidence, dict) or 'type' not in evidence:
+        raise InputError(f"evidence is {evidence!r}; give a step of the pipeline, such as dict(type='ViewAppearance')")
+    pack = pipeline[-1] if pipeline else None
+    kind = pack.get('type') if isinstance(pack, dict) else None
+    if not isinstance(pack, dict) or str(getattr(kind, '__name__', kind)).split('.')[-1] != 'PackInputs':
+        raise InputError('evidence needs a pipeline whose last step is PackInputs; add it, or set evidence=None')
+    return [*pipeline[:-1], evidence, {**pack, 'algorithm_keys': [*pack.get('algorithm_keys', ()), *EVIDENCE_FIELDS]}]

@@ -7,20 +7,20 @@ from mmengine.registry import DATASETS
 
 from projects.false.patch_folder.lists import list_images
 
-from .mixins import PackedSamples, SkipUnreadable
+from .mixins import PackedSamples, SkipUnreadable, ViewsWithEvidence
 from .seeding import SeededSamples
 
 
 @DATASETS.register_module()
-class UnlabelledPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseDataset):
+class UnlabelledPatches(ViewsWithEvidence, SkipUnreadable, SeededSamples, PackedSamples, BaseDataset):
     """Images without labels, for self-supervised pretraining.
 
     Args:
         data_root: Folder that the other paths are relative to.
         data_prefix: ``dict(img_path=folder of the images)``.
         ann_file: List of image names, one per line; empty takes every image in the folder and in all folders below it.
-        kwargs: ``packed`` of :class:`PackedSamples`, ``max_unreadable`` of :class:`SkipUnreadable`, ``pipeline`` and
-            other arguments of MMEngine's BaseDataset.
+        kwargs: ``packed`` of :class:`PackedSamples`, ``max_unreadable`` of :class:`SkipUnreadable`, ``evidence`` of
+            :class:`ViewsWithEvidence`, ``pipeline`` and other arguments of MMEngine's BaseDataset.
 
     Example:
         ``--cfg-options train_dataloader.dataset.packed=True``, after ``python tools/pack.py DATA``.

@@ -23,7 +23,7 @@ from projects.false.imagery.levels import to_8_bit
 from projects.false.imagery.windows import grid
 from projects.false.patch_folder.lists import list_images
 
-from .mixins import ComputedSamples, SkipUnreadable
+from .mixins import ComputedSamples, SkipUnreadable, ViewsWithEvidence
 from .seeding import SeededSamples
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _MAX_OPEN = 64  # open rasters per process
 
 
 @DATASETS.register_module()
-class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset):
+class RasterWindows(ViewsWithEvidence, SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset):
     """Square windows of rasters, at a slightly different place on each visit.
 
     A grid of cells covers the rasters; cells with too much nodata are left out at the start. A sample is a window
@@ -57,8 +57,8 @@ class RasterWindows(SkipUnreadable, SeededSamples, ComputedSamples, BaseDataset)
         samples_per_epoch: Length of an epoch. Epochs continue through the cells in an order drawn by the run's seed,
             and no cell comes again before all were visited. None visits every cell once per epoch.
         packed: Must be False, since there is nothing to pack.
-        kwargs: ``max_unreadable`` of :class:`SkipUnreadable`, which counts windows instead of images; ``pipeline`` and
-            other arguments of MMEngine's BaseDataset.
+        kwargs: ``max_unreadable`` of :class:`SkipUnreadable`, which counts windows instead of images; ``evidence`` of
+            :class:`ViewsWithEvidence`; ``pipeline`` and other arguments of MMEngine's BaseDataset.
 
     Raises:
         InputError: An argument is out of range, or a raster is unusable.

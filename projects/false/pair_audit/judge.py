@@ -126,7 +126,8 @@ class Judge:
 
     def _evidence(self) -> bool:
         """Return True if the recipe's pipeline finds evidence."""
-        return 'evidence' in self.config.train_dataloader.dataset.pipeline[-1].get('algorithm_keys', ())
+        dataset: Any = self.loader.dataset
+        return 'evidence' in dataset[0]['data_samples']
 
     def _count(
         self,

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 import projects.false.datasets.view_labels  # noqa: F401  (registers)
 from projects.false.common.errors import InputError
 from projects.false.datasets.labelled_patches import labelled_dataset
+from projects.false.datasets.mixins import with_evidence
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.matching import exact_weights
@@ -54,7 +55,8 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
     if not steps or steps[-1].get('type') != 'PackInputs' or not config.model.get('head'):
         raise InputError(f'{config.filename}: pretrains nothing; give a recipe of FALSE, SimCLR or MoCo v2')
     counting = dict(type='CountViewLabels', classes=len(description['classes']), scope=scope)
-    pipeline = [*steps[:-1], dict(type='LoadIndexMask'), counting, {**steps[-1], 'meta_keys': META_KEYS}]
+    *steps, pack = with_evidence(steps, settings['dataset'].get('evidence'))
+    pipeline = [*steps, dict(type='LoadIndexMask'), counting, {**pack, 'meta_keys': META_KEYS}]
     dataset = labelled_dataset(description, data_root, list_name, pipeline)
     size = settings['batch_size']
     if len(dataset) < size:

@@ -82,7 +82,9 @@ class Appearance:
             InputError: The folder cannot be written to.
         """
         content = {'format': _FORMAT, 'fitted': self.fitted, 'centres': self.centres.astype(float).round(4).tolist()}
-        with writable(path, 'fit the appearance on a copy that can be written to'):
+        with writable(
+            path, 'write it elsewhere with tools/fit_appearance.py DATA --out FILE, and give evidence.file=FILE'
+        ):
             write_text(path, json.dumps(content, indent=1) + '\n')
 
     @classmethod
