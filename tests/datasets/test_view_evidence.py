@@ -110,6 +110,7 @@ def test_a_data_set_adds_the_step_and_packs_its_result(data):
     with_it = UnlabelledPatches(str(data), pipeline=steps, evidence=dict(type='ViewAppearance'))
     sample, plain = with_it[3]['data_samples'], UnlabelledPatches(str(data), pipeline=steps)[3]['data_samples']
     assert sample.evidence.shape == (2, 2)
+    assert 'land_cover' not in sample
     assert 'evidence' not in plain
     assert sample.sample_idx == plain.sample_idx == 3
     assert steps[-1] == dict(type=PackInputs, meta_keys=('sample_idx',))
@@ -120,8 +121,9 @@ def test_a_data_set_adds_the_step_and_packs_its_result(data):
     [
         (PIPELINE[:2], dict(type='ViewAppearance'), 'whose last step is PackInputs'),
         ([], dict(type='ViewAppearance'), 'whose last step is PackInputs'),
-        ([*PIPELINE[:2], dict(type='PackInputs')], 'appearance', "evidence is 'appearance'; give a step"),
-        ([*PIPELINE[:2], dict(type='PackInputs')], dict(file='x.json'), 'give a step'),
+        ([*PIPELINE[:2], dict(type='PackInputs')], 'appearance', "evidence is 'appearance'; give a known step"),
+        ([*PIPELINE[:2], dict(type='PackInputs')], dict(file='x.json'), 'give a known step'),
+        ([*PIPELINE[:2], dict(type='PackInputs')], dict(type='ViewApearance'), 'ViewApearance.*give a known step'),
     ],
 )
 def test_a_step_that_cannot_be_added_is_refused(data, steps, evidence, message):

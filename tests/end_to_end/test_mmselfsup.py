@@ -37,7 +37,7 @@ _base_ = '{root}/configs/{recipe}.py'
 default_scope = 'mmselfsup'
 visualizer = dict(type='SelfSupVisualizer')
 train_cfg = dict(_delete_=True, by_epoch=False, max_iters=2)
-pack = dict(type='PackSelfSupInputs', algorithm_keys=['sample_idx'])
+pack = dict(type='PackSelfSupInputs', algorithm_keys=['sample_idx'])  # by appearance, as in the recipe
 pipeline = [*_base_.train_dataloader.dataset.pipeline[:-1], pack]
 train_dataloader = dict(dataset=dict(pipeline=pipeline))
 

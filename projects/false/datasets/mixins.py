@@ -16,14 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.logging import print_log
+from mmengine.registry import TRANSFORMS
 
 from projects.false.common.errors import InputError
 from projects.false.patch_folder.packed import PackedPatches, way_out
 
 from .seeding import DatasetMixin, SampleIndex
 
-EVIDENCE_FIELDS = ('evidence', 'land_cover')
-"""What a step of the pipeline may store about the views, for determinations that read it."""
+_PACKING = {'PackInputs': 'algorithm_keys', 'PackSelfSupInputs': 'pseudo_label_keys'}
+"""The last step of a pipeline in mmpretrain and in mmselfsup, and its argument for fields of any name."""
 
 
 class ComputedSamples(DatasetMixin):
@@ -262,17 +263,26 @@ class ViewsWithEvidence(DatasetMixin):
 
 
 def with_evidence(pipeline: Sequence[Any], evidence: dict | None) -> list[Any]:
-    """Put a step that finds ``evidence`` or ``land_cover`` before the last one, ``PackInputs``, which packs both then.
+    """Put a step that finds out what the views show before the last one, which then packs its result.
+
+    Args:
+        pipeline: Configs of steps; the last is ``PackInputs`` of mmpretrain or ``PackSelfSupInputs`` of mmselfsup.
+        evidence: Config of the step. It stores ``results['evidence']``, or what its class names as ``field``. None
+            changes nothing.
 
     Raises:
-        InputError: ``evidence`` is not a step, or there is no ``PackInputs`` to pack its result.
+        InputError: ``evidence`` is not a known step, or nothing packs its result.
     """
     if evidence is None:
         return list(pipeline)
-    if not isinstance(evidence, dict) or 'type' not in evidence:
-        raise InputError(f"evidence is {evidence!r}; give a step of the pipeline, such as dict(type='ViewAppearance')")
+    kind = evidence.get('type') if isinstance(evidence, dict) else None
+    step = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+    if step is None:
+        raise InputError(f"evidence is {evidence!r}; give a known step, such as dict(type='ViewAppearance')")
     pack = pipeline[-1] if pipeline else None
-    kind = pack.get('type') if isinstance(pack, dict) else None
-    if not isinstance(pack, dict) or str(getattr(kind, '__name__', kind)).split('.')[-1] != 'PackInputs':
+    packing = pack.get('type') if isinstance(pack, dict) else None
+    argument = _PACKING.get(str(getattr(packing, '__name__', packing)).rpartition('.')[-1])
+    if not isinstance(pack, dict) or argument is None:
         raise InputError('evidence needs a pipeline whose last step is PackInputs; add it, or set evidence=None')
-    return [*pipeline[:-1], evidence, {**pack, 'algorithm_keys': [*pack.get('algorithm_keys', ()), *EVIDENCE_FIELDS]}]
+    fields = [*pack.get(argument, ()), getattr(step, 'field', 'evidence')]
+    return [*pipeline[:-1], evidence, {**pack, argument: fields}]

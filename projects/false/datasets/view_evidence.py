@@ -9,7 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
 from projects.false.common.errors import InputError
-from projects.false.patch_folder.appearance import FILE, Appearance, fit_appearance
+from projects.false.patch_folder.appearance import FILE, Appearance, fit_appearance, fit_folder
 
 from .loading import LoadPatch
 
@@ -67,11 +67,12 @@ def _read_once(path: Path) -> Appearance:
     return Appearance.read(path)
 
 
-def fit_missing_appearance(dataset: Any) -> Path | None:
+def fit_missing_appearance(dataset: Any, whole_folder: bool = False) -> Path | None:
     """Fit the clusters that the pipeline of a data set needs and its folder lacks.
 
     Args:
         dataset: The data set of a training.
+        whole_folder: Fit them to the patches that a pretraining would take, instead of those of the data set.
 
     Returns:
         The file, if it was made.
@@ -95,7 +96,8 @@ def fit_missing_appearance(dataset: Any) -> Path | None:
     try:
         appearance_file(folder.absolute())
     except InputError:
-        fit_appearance(partial(_read_patch, dataset, load), len(dataset)).write(folder / FILE)
+        fitted = fit_folder(root) if whole_folder else fit_appearance(partial(_read_patch, dataset, load), len(dataset))
+        fitted.write(folder / FILE)
         return folder / FILE
     return None
 

@@ -24,6 +24,8 @@ class DominantClass(BaseTransform):
         ``pipeline=[..., dict(type='DominantClass'), dict(type='PackInputs', algorithm_keys=['land_cover'])]``
     """
 
+    field = 'land_cover'
+
     def transform(self, results: dict) -> dict:
         """Read the mask and count.
 
@@ -53,6 +55,8 @@ class ViewLandCover(BaseTransform):
         ``pipeline=[..., dict(type='ContrastiveViews', ...), dict(type='ViewLandCover', classes=5),
         dict(type='PackInputs', algorithm_keys=['land_cover'])]``
     """
+
+    field = 'land_cover'
 
     def __init__(self, classes: int) -> None:
         if not isinstance(classes, int) or not 1 <= classes <= MAX_CLASSES:

@@ -93,7 +93,10 @@ def known_of_views(data_samples: list[Any] | None, name: str, device: torch.devi
         One label per image, shape (N,), or the shares of kinds of all first views, then of all second ones, shape
         (2N, kinds).
     """
-    found = [getattr(sample, SAMPLE_FIELDS[name], None) for sample in data_samples or ()]
+    field = SAMPLE_FIELDS[name]
+    # mmselfsup packs fields of any name one level deeper.
+    holders = [getattr(sample, 'pseudo_label', sample) for sample in data_samples or ()]
+    found = [getattr(holder, field, None) for holder in holders]
     if not found or any(known is None for known in found):
         return None
     values = torch.stack([torch.as_tensor(known) for known in found]).to(device)

@@ -23,6 +23,7 @@ from projects.false.common.errors import InputError
 from projects.false.datasets.labelled_patches import labelled_dataset
 from projects.false.datasets.mixins import with_evidence
 from projects.false.datasets.seeding import SampleIndex
+from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.losses.comparison import Comparison
@@ -64,6 +65,7 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
             f'{Path(data_root) / list_name}: {len(dataset)} patches are less than a batch of {size}; give another '
             '--split, or --cfg-options train_dataloader.batch_size=N'
         )
+    fit_missing_appearance(dataset, whole_folder=True)
     settings.update(
         dataset=dataset,
         sampler=dict(type='SeededSampler'),

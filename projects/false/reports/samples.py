@@ -31,7 +31,8 @@ def build_dataset(config: Config, split: str) -> BaseDataset:
     if split not in splits:
         raise InputError(f'{config.filename}: has no {split}_dataloader; choose --split {" or ".join(splits)}')
     init_default_scope(config.get('default_scope', 'mmengine'))
-    return DATASETS.build(config[f'{split}_dataloader'].dataset)
+    dataset = config[f'{split}_dataloader'].dataset
+    return DATASETS.build({**dataset, 'evidence': None} if 'evidence' in dataset else dataset)  # it is not to be seen
 
 
 def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) -> Iterator[np.ndarray]:
