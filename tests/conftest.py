@@ -22,12 +22,14 @@ pytest_plugins = [f'tests.helpers.{name}' for name in FIXTURES]
 
 # Files that take minutes start first, so that the last worker does not run one of them alone.
 LONGEST = [
-    'end_to_end/test_resume.py',
+    'end_to_end/test_configs.py',
     'tools/test_dist.py',
     'end_to_end/test_synthetic_context.py',
-    'end_to_end/test_configs.py',
     'end_to_end/test_killed_benchmarks.py',
     'tools/test_quickstart.py',
+    'benchmarks/test_scaling.py',
+    'tools/test_train_and_test.py',
+    'end_to_end/test_watched_training.py',
 ]
 
 
