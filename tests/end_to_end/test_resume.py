@@ -11,6 +11,8 @@ from mmengine.utils import import_modules_from_strings
 
 from tests.helpers.tools import REPOSITORY
 
+NARROW = dict(stem_channels=8, base_channels=8)  # every part of a recipe's network, an eighth as wide
+
 
 class Interruption(Exception):
     """Stands for a power cut."""
@@ -35,6 +37,8 @@ def pretraining(patches, name='false_simclr_r18_synthetic'):
     config = Config.fromfile(REPOSITORY / 'configs' / f'{name}.py')
     config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='')
     config.train_dataloader.dataset.pipeline[1].size = 32
+    config.model.backbone.update(NARROW)
+    config.model.neck.update(in_channels=64, hid_channels=16)
     config.train_cfg.max_epochs = 2  # of two batches each
     config.param_scheduler = config.param_scheduler[:1]
     config.default_hooks.checkpoint.interval = 1
@@ -63,7 +67,9 @@ def moco(patches):
 def fine_tuning(patches):
     config = Config.fromfile(REPOSITORY / 'configs' / 'upernet_r18_synthetic.py')
     config.train_dataloader.dataset.update(data_root=str(patches('synthetic', 128)), ann_file='splits/train_100pct.txt')
-    config.model.backbone.init_cfg = None
+    config.model.backbone.update(NARROW, init_cfg=None)
+    config.model.decode_head.update(in_channels=[8, 16, 32, 64], channels=8)
+    config.model.auxiliary_head.update(in_channels=32, channels=8)
     config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=4)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     config.param_scheduler = config.param_scheduler[:1]

@@ -11,8 +11,9 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.utils import import_modules_from_strings
-from torch import distributed, multiprocessing
+from torch import distributed
 
+from tests.helpers.processes import run_processes
 from tests.helpers.tools import REPOSITORY
 
 RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic')
@@ -20,7 +21,7 @@ STEPS = 4  # the queue of the first is empty
 
 
 def run(recipe, folder, per_process, launcher, resumed=None):
-    """Train with frozen batch statistics, which depend on what a process sees, and plain SGD in float32."""
+    """Train a narrow network, with frozen batch statistics, which depend on what a process sees, and plain SGD."""
     config = Config.fromfile(REPOSITORY / 'configs' / f'{recipe}.py')
     import_modules_from_strings(**config.custom_imports)
     config.train_dataloader.update(batch_size=per_process, num_workers=0, persistent_workers=False)
@@ -29,7 +30,8 @@ def run(recipe, folder, per_process, launcher, resumed=None):
     config.param_scheduler = []
     config.optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
     config.default_hooks.checkpoint.update(by_epoch=False, interval=STEPS // 2)
-    config.model.backbone.update(norm_eval=True, norm_cfg=dict(type='SyncBN'))
+    config.model.backbone.update(norm_eval=True, norm_cfg=dict(type='SyncBN'), stem_channels=8, base_channels=8)
+    config.model.neck.update(in_channels=64, hid_channels=16)
     config.model.head.loss.positive_threshold = -1.0  # some are determined from the start
     if 'queue_len' in config.model:
         config.model.queue_len = 8
@@ -42,7 +44,6 @@ def run(recipe, folder, per_process, launcher, resumed=None):
 
 
 def one_of_two(rank, folder, port):
-    torch.set_num_threads(1)
     os.environ.update(
         RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='localhost', MASTER_PORT=str(port)
     )
@@ -67,7 +68,7 @@ def runs(tmp_path_factory):
     for number in range(36):
         low = generator.integers(0, 256, (6, 6, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / 'images' / f'{number}.png'), cv2.resize(low, (64, 64)))
-    multiprocessing.start_processes(one_of_two, (str(folder), free_port()), nprocs=2, start_method='spawn')
+    run_processes(one_of_two, str(folder), free_port(), count=2)
     found = {}
     for recipe in RECIPES:
         run(recipe, folder, 4, 'none')

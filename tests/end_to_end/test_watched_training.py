@@ -10,12 +10,13 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.utils import import_modules_from_strings
-from torch import distributed, multiprocessing
+from torch import distributed
 
 from projects.false import InputError
 from projects.false.common.command_line import user_message
 from tests.end_to_end.test_resume import Interruption, flat
 from tests.end_to_end.test_several_processes import free_port
+from tests.helpers.processes import run_processes
 from tests.helpers.tools import REPOSITORY
 
 RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic')
@@ -192,7 +193,6 @@ def test_arguments_and_data_are_checked(patches, tmp_path):
 
 
 def one_of_two(rank, data, folder, port):
-    torch.set_num_threads(1)
     os.environ.update(
         RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='localhost', MASTER_PORT=str(port)
     )
@@ -219,7 +219,7 @@ def test_two_processes_watch_as_one_and_leave_no_trace(patches, tmp_path):
     from projects.false.datasets.labelled_patches import ProbePatches
 
     data = patches('synthetic', 64, 16)
-    multiprocessing.start_processes(one_of_two, (str(data), str(tmp_path), free_port()), nprocs=2, start_method='spawn')
+    run_processes(one_of_two, str(data), str(tmp_path), free_port(), count=2)
     for recipe in RECIPES:
         folder = tmp_path / f'{recipe}_watched'
         assert_equal_checkpoints(tmp_path / f'{recipe}_plain' / 'epoch_3.pth', folder / 'epoch_3.pth')

@@ -1,16 +1,15 @@
 """W processes have the loss and the gradient of one with the whole batch: every loss, whole and in blocks."""
 
-import os
 from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from torch import distributed as dist
-from torch import multiprocessing
 
 from projects.false import FALSELoss
 from tests.helpers.loss_cases import WITH_QUEUE, losses, queue_of, some_excluded, views
+from tests.helpers.processes import run_processes
 
 IMAGES = 12
 
@@ -39,7 +38,6 @@ def compare(rank, processes, name, make, first, second, **others):
 
 
 def run_in_a_process(rank: int, processes: int, folder: str) -> None:
-    torch.set_num_threads(1)
     dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=processes)
     for spread in (0.1, 0.8):  # the released rule in both of its regimes
         first, second = views(IMAGES, spread=spread)
@@ -67,9 +65,6 @@ def run_in_a_process(rank: int, processes: int, folder: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('processes', [2, 4])
-def test_processes_equal_one(tmp_path: Path, processes, monkeypatch) -> None:
-    monkeypatch.setitem(os.environ, 'OMP_NUM_THREADS', '1')
-    multiprocessing.start_processes(
-        run_in_a_process, (processes, str(tmp_path)), nprocs=processes, start_method='spawn'
-    )
+def test_processes_equal_one(tmp_path: Path, processes) -> None:
+    run_processes(run_in_a_process, processes, str(tmp_path), count=processes)
     assert (tmp_path / 'done').exists()

@@ -5,10 +5,11 @@ import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import InstanceData
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 
 from projects.false import FALSELoss, FALSEMoCo, InputError, NTXentLoss
 from projects.false.models.false_moco import KeyQueue, MomentumEncoder, draw_order, encode_shuffled, image_indices
+from tests.helpers.processes import run_processes
 
 
 def config(loss='NTXentLoss', **changes):
@@ -239,7 +240,6 @@ def test_batch_statistics_are_those_of_sub_batches():
 
 
 def one_of_two(rank, folder):
-    torch.set_num_threads(1)
     distributed.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=2)
     torch.manual_seed(rank)  # what the second process draws must not matter
     order = draw_order(4, CPU)
@@ -251,7 +251,7 @@ def one_of_two(rank, folder):
 
 
 def test_two_processes_normalise_with_one_anothers_images(tmp_path):
-    multiprocessing.start_processes(one_of_two, (str(tmp_path),), nprocs=2, start_method='spawn')
+    run_processes(one_of_two, str(tmp_path), count=2)
     (order, *first), (order2, *second) = (torch.load(tmp_path / f'{rank}.pt') for rank in (0, 1))
     assert torch.equal(order, order2)
     assert set(order[:4].tolist()) not in ({0, 1, 2, 3}, {4, 5, 6, 7})

@@ -1,14 +1,12 @@
 """A checkpoint that asks for code to run is refused by every tool, wherever it comes from, and nothing in it runs."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.helpers.tools import REPOSITORY
+from tests.helpers.processes import run_tool
 from tests.tools.test_train_and_test import FINE_TUNE, PRETRAIN, SMALL, call
 
 
@@ -101,9 +99,7 @@ def test_as_the_user_calls_it(hostile: Path, tool: str, patches) -> None:
         'test': [FINE_TUNE, hostile, *options(patches('synthetic', 128))],
         'export_backbone': [hostile, 'backbone.pth'],
     }[tool]
-    command = [sys.executable, str(REPOSITORY / 'tools' / f'{tool}.py'), *map(str, arguments)]
     # The switch by which PyTorch unpickles without limits makes no difference.
-    environment = {**os.environ, 'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD': '1', 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
+    done = run_tool(tool, *arguments, cwd=Path.cwd(), TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD='1', OMP_NUM_THREADS='1')
     refused(done.returncode, done.stderr, hostile)
     assert 'Traceback' not in done.stdout

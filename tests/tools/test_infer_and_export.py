@@ -7,6 +7,7 @@ import pytest
 import rasterio
 
 from tests.helpers.fine_tuned import save_fine_tuned
+from tests.helpers.processes import run_tool
 from tests.helpers.rasters import (
     checkerboard,
     make_raster,  # noqa: F401
@@ -22,10 +23,16 @@ def fine_tuned(tmp_path_factory):
 @pytest.mark.slow
 def test_command_line(fine_tuned, make_raster, tmp_path):  # noqa: F811
     source = make_raster(checkerboard(100, 150), 'scenes/scene.tif')
-    command = [sys.executable, str(REPOSITORY / 'tools' / 'infer.py'), *fine_tuned, str(source.parent), '--out', 'maps']
-    done = subprocess.run(
-        [*command, '--confidence', '--preview', '--areas'], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    arguments = [*fine_tuned, str(source.parent), '--out', 'maps']
+    command = [
+        sys.executable,
+        str(REPOSITORY / 'tools' / 'infer.py'),
+        *arguments,
+        '--confidence',
+        '--preview',
+        '--areas',
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     first, last = done.stdout.splitlines()[-2:]
     assert first == 'wrote maps/scene_classes.tif: 0.01 megapixels, 12 windows'
     assert last.startswith('0.0 megapixels in ')
@@ -36,7 +43,8 @@ def test_command_line(fine_tuned, make_raster, tmp_path):  # noqa: F811
         'scene_confidence.tif',
         'scene_preview.png',
     ]
-    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    again = run_tool('infer', *arguments, cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[-1] == 'up to date: maps/scene_classes.tif'
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.helpers.processes import run_tool
 from tests.helpers.tools import REPOSITORY, main_of
 
 
@@ -51,11 +52,10 @@ def test_a_recipe_trains_on_it(root, tmp_path):
     assert main_of('pack')([str(root)]) == 0
     shutil.rmtree(root / 'images')  # packed patches need no image files
     options = {'data_root': root, 'packed': True}
-    command = [sys.executable, str(REPOSITORY / 'tools' / 'train.py')]
-    command += [str(REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py'), '--work-dir', 'work', '--cfg-options']
+    command = [REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py', '--work-dir', 'work', '--cfg-options']
     command += [f'train_dataloader.dataset.{key}={value}' for key, value in options.items()]
     command += ['train_dataloader.batch_size=4', 'train_cfg.max_epochs=1']
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = run_tool('train', *command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'check its spelling' not in done.stdout + done.stderr
     assert (tmp_path / 'work' / 'backbone.pth').is_file()

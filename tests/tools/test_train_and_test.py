@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from projects.false.engine.weights.backbone import export_backbone
+from tests.helpers.processes import run_tool
 from tests.helpers.tools import REPOSITORY
 
 PRETRAIN = REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py'
@@ -57,17 +58,13 @@ def one_line(capsys, *words):
 
 @pytest.mark.slow
 def test_from_images_to_miou_from_another_folder(patches, tmp_path):
-    """The four commands, each a process of its own, started far from the repository."""
+    """The commands, each a process of its own, started far from the repository; the first is a new interpreter."""
     data = patches('synthetic', 128)
-
-    def run(name, *arguments):
-        command = [sys.executable, str(REPOSITORY / 'tools' / f'{name}.py'), *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-
-    done = run(
-        'train', PRETRAIN, '--amp', '--cfg-options', *SMALL, f'train_dataloader.dataset.data_root={data}',
-        'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=1',
-    )  # fmt: skip
+    command = [
+        sys.executable, REPOSITORY / 'tools' / 'train.py', PRETRAIN, '--amp', '--cfg-options', *SMALL,
+        f'train_dataloader.dataset.data_root={data}', 'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=1',
+    ]  # fmt: skip
+    done = subprocess.run([*map(str, command)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert '8 training images; global batch 4 = 1 process(es) x 4; base learning rate 0.002' in done.stdout
     backbone = tmp_path / 'work_dirs' / PRETRAIN.stem / 'backbone.pth'
@@ -75,13 +72,14 @@ def test_from_images_to_miou_from_another_folder(patches, tmp_path):
 
     roots = [f'{loader}_dataloader.dataset.data_root={data}' for loader in ('train', 'val')]
     options = ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'val_dataloader.dataset.ann_file=splits/test.txt']
-    done = run('train', FINE_TUNE, '--cfg-options', *SMALL, *roots, *options)
+    done = run_tool('train', FINE_TUNE, '--cfg-options', *SMALL, *roots, *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert '0 missing, 0 unexpected' in done.stdout
 
     checkpoint = f'work_dirs/{FINE_TUNE.stem}/iter_2.pth'
     out = ['--out', 'out/scores.json', '--predictions', 'out/predictions']
-    done = run('test', FINE_TUNE, checkpoint, *out, '--cfg-options', f'test_dataloader.dataset.data_root={data}')
+    root = f'test_dataloader.dataset.data_root={data}'
+    done = run_tool('test', FINE_TUNE, checkpoint, *out, '--cfg-options', root, cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
     assert 'overall accuracy' in done.stdout
     found = json.loads((tmp_path / 'out' / 'scores.json').read_text())
@@ -107,8 +105,7 @@ def test_from_images_to_miou_from_another_folder(patches, tmp_path):
     ],
 )
 def test_bad_input_as_the_user_sees_it(arguments, text, tmp_path):
-    command = [sys.executable, str(REPOSITORY / 'tools' / 'train.py'), *map(str, arguments)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = run_tool('train', *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert 'Traceback' not in done.stdout + done.stderr
     assert done.stderr.strip().splitlines()[-1].startswith('error: ')

@@ -22,6 +22,7 @@ from projects.false.engine.checkpoints.latest import (
     read_record,
     torchrun_name,
 )
+from tests.helpers.processes import run_processes
 
 
 def save(path: Path, iteration: int, run: str = 'earlier') -> str:
@@ -206,7 +207,7 @@ def decide_in_a_process(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_every_process_goes_on_from_the_file_of_the_first(tmp_path: Path) -> None:
-    torch.multiprocessing.start_processes(decide_in_a_process, (str(tmp_path),), nprocs=2, start_method='spawn')
+    run_processes(decide_in_a_process, str(tmp_path), count=2)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 
 from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
+from tests.helpers.processes import run_processes
 from tests.helpers.runs import Points, build_runner
 
 SCHEDULES = [
@@ -251,5 +252,5 @@ def run_in_a_process(rank: int, folder: str) -> None:
 @pytest.mark.slow
 def test_two_processes_go_on_where_one_was(tmp_path: Path, train) -> None:
     train('whole', 4)
-    torch.multiprocessing.start_processes(run_in_a_process, (str(tmp_path),), nprocs=2, start_method='spawn')
+    run_processes(run_in_a_process, str(tmp_path), count=2)
     assert (tmp_path / 'resumed' / 'epoch_6.pth').exists()

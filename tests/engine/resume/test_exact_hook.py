@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
-from torch import multiprocessing
 
 from projects.false.common.errors import InputError
 from projects.false.common.random_state import random_state, set_random_state
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
+from tests.helpers.processes import run_processes
+from tests.helpers.runs import build_runner
 
 
 def draw() -> list:
@@ -156,8 +157,6 @@ def test_other_number_of_processes_is_seeded_anew(tmp_path: Path, tiny_runner, c
 
 
 def run_in_a_process(rank: int, folder: str) -> None:
-    from tests.helpers.runs import build_runner  # pytest puts this folder on the path
-
     rendezvous = f'file://{folder}/rendezvous'
     torch.distributed.init_process_group('gloo', init_method=rendezvous, rank=rank, world_size=2)
     randomness = {'seed': 7, 'diff_rank_seed': True}
@@ -172,6 +171,6 @@ def run_in_a_process(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes_get_their_own_states_back(tmp_path: Path) -> None:
-    multiprocessing.start_processes(run_in_a_process, (str(tmp_path),), nprocs=2, start_method='spawn')
+    run_processes(run_in_a_process, str(tmp_path), count=2)
     first, second = read_checkpoint(tmp_path / 'whole' / 'epoch_2.pth')['rng']
     assert not torch.equal(first['torch'], second['torch'])
