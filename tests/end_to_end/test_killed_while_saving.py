@@ -4,21 +4,19 @@ FALSE_KILLS sets the number of kills (20).
 """
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.helpers.processes import run_python
 from tests.helpers.tools import REPOSITORY
 
 
 @pytest.mark.slow
 def test_every_killed_run_goes_on(tmp_path: Path) -> None:
     kills = os.environ.get('FALSE_KILLS', '20')
-    command = [sys.executable, '-m', 'tests.end_to_end.killed_runs', str(tmp_path), kills]
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=1200)
+    command = '-m', 'tests.end_to_end.killed_runs', tmp_path, kills
+    done = run_python(*command, cwd=REPOSITORY, OMP_NUM_THREADS='1')
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     print(done.stdout)
     lines = done.stdout.splitlines()

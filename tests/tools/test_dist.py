@@ -95,7 +95,8 @@ def test_a_run_survives_the_death_of_its_processes_and_of_torchrun(patches, tmp_
     command = [
         REPOSITORY / 'tools' / 'dist_train.sh', REPOSITORY / 'configs' / 'false_simclr_r18_synthetic.py', 2,
         '--work-dir', 'run', '--cfg-options', *SMALL, f'train_dataloader.dataset.data_root={patches("synthetic", 128)}',
-        'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=300', *NARROW, 'default_hooks.checkpoint.interval=1',
+        'train_dataloader.dataset.ann_file=', 'train_cfg.max_epochs=300', 'default_hooks.checkpoint.interval=1',
+        *NARROW,
     ]  # fmt: skip
     environment = kept | {'PYTHON': sys.executable, 'MAX_RESTARTS': '2'}
     with log.open('w') as file:
