@@ -1,6 +1,7 @@
 """Run a command as a child process, forked from an interpreter with everything imported where that is safe."""
 
 import contextlib
+import gc
 import os
 import runpy
 import shlex
@@ -44,6 +45,8 @@ def preload() -> bool:
     if not sys.platform.startswith('linux') or torch.cuda.is_available() or threading.active_count() > 1:
         return False
     import_heavy_modules()
+    gc.collect()
+    gc.freeze()  # MMEngine collects garbage for every data set, which would copy all of this into every child
     _preloaded = True
     return True
 
