@@ -2,13 +2,11 @@
 
 import importlib.metadata
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import torch
 
+from tests.helpers.processes import run_python
 from tests.helpers.tools import REPOSITORY
 
 SMALL = ['train_dataloader.batch_size=4', 'train_dataloader.num_workers=0', 'train_dataloader.persistent_workers=False']
@@ -19,15 +17,9 @@ def mim(cwd, *arguments):
         importlib.metadata.distribution('false-rs')
     except importlib.metadata.PackageNotFoundError:
         pytest.skip('false-rs is not installed here; make setup installs it')
-    kept = {key: value for key, value in os.environ.items() if key != 'PYTHONPATH'}
-    done = subprocess.run(
-        [sys.executable, '-m', 'mim', *map(str, arguments)],
-        cwd=cwd,
-        env=kept,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv('PYTHONPATH', raising=False)
+        done = run_python('-m', 'mim', *arguments, cwd=cwd)
     assert done.returncode == 0, done.stdout[-1000:] + done.stderr[-3000:]
     return done.stdout
 
