@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from projects.false.common.errors import InputError
 from projects.false.losses.determinations import Determination
 
-from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views
+from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views, two_views
 
 
 @MODELS.register_module()
@@ -85,7 +85,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
         """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
-        first, second = views
+        first, second = two_views(views)
         # Copy from host to device first: once the network runs, copies would have to wait for it.
         images = image_indices(data_samples, len(first)).to(first.device)
         known = self._known(data_samples, first.device)
@@ -110,6 +110,8 @@ class FALSEMoCo(ContrastiveAlgorithm):
             return None
         known = known_of_views(data_samples, self.reads, device)
         kinds = self.queue.known.shape[1]
+        if known is not None and known.ndim == 1:
+            known = shares_of_labels(known, kinds).repeat(2, 1)
         if known is None or known.ndim != 2 or known.shape[1] != kinds:
             got = 'nothing' if known is None else f'shape {tuple(known.shape[1:])}'
             raise InputError(
@@ -118,6 +120,28 @@ class FALSEMoCo(ContrastiveAlgorithm):
                 'pipeline, or set model.queue_kinds to their number'
             )
         return known
+
+
+def shares_of_labels(labels: Tensor, kinds: int) -> Tensor:
+    """Write one label per image as shares of kinds, all of them its own; a negative label shares nothing.
+
+    Args:
+        labels: Shape (N,).
+        kinds: Number of labels.
+
+    Returns:
+        Shape (N, kinds), each row with a single 1, or of zeros.
+
+    Raises:
+        InputError: A label is not below ``kinds``.
+    """
+    largest = int(labels.max())
+    if largest >= kinds:
+        raise InputError(
+            f'an image has the label {largest} and the queue remembers {kinds} kinds; set model.queue_kinds to the '
+            'number of classes'
+        )
+    return (labels[:, None] == torch.arange(kinds, device=labels.device)).float()
 
 
 def image_indices(data_samples: list[Any] | None, count: int) -> Tensor:
