@@ -14,7 +14,6 @@ from projects.false.common.errors import InputError
 
 from .distributed import gather_views, process_count, process_rank
 
-
 SHORTEST = 1e-6
 """Length up to which a projection has no direction, so that it gets no gradient."""
 
