@@ -4,6 +4,7 @@ import os
 from importlib.util import find_spec
 from logging import WARNING
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
@@ -11,6 +12,19 @@ from mmengine.logging import print_log
 
 from projects.false.common.command_line import check_config
 from projects.false.common.errors import InputError
+
+
+def type_name(kind: Any) -> str:
+    """Return the name of what ``type`` in a config stands for: a class, or its name with or without a scope.
+
+    Args:
+        kind: The value of ``type``, such as ``LoggerHook``, ``'LoggerHook'`` or ``'mmengine.LoggerHook'``.
+
+    Returns:
+        The name alone, ``'LoggerHook'``; empty if there is none.
+    """
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return str(name).rpartition('.')[2]
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
@@ -57,7 +71,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
 
 def enable_amp(config: Config) -> None:
     """Train in mixed precision: with MMEngine's wrapper on a GPU, with bfloat16 autocast on a CPU."""
-    chosen = config.optim_wrapper.get('type', 'OptimWrapper')
+    chosen = type_name(config.optim_wrapper.get('type', 'OptimWrapper'))
     if chosen != 'OptimWrapper':
         print_log(f'--amp changes nothing: the config already trains with {chosen}', 'current')
         return
@@ -90,15 +104,30 @@ def allow_other_batch(config: Config) -> None:
     config.default_hooks.resume_check.allow_other_batch = True
 
 
-def check_tensorboard(config: Config) -> None:
-    """Check that TensorBoard is installed if the config asks for it; MMEngine would fail with a traceback.
+_BACKENDS = {  # packages that a visualizer's backend needs: MMEngine would fail with a traceback
+    'TensorboardVisBackend': 'tensorboard',
+    'WandbVisBackend': 'wandb',
+    'MLflowVisBackend': 'mlflow',
+    'ClearMLVisBackend': 'clearml',
+    'NeptuneVisBackend': 'neptune',
+    'DVCLiveVisBackend': 'dvclive',
+    'AimVisBackend': 'aim',
+}
+
+
+def check_backends(config: Config) -> None:
+    """Check that the packages are installed that the visualizer of a config needs.
 
     Raises:
-        InputError: The package is not installed.
+        InputError: A package is not installed.
     """
-    backends = (config.get('visualizer') or {}).get('vis_backends') or ()
-    if any(backend.get('type') == 'TensorboardVisBackend' for backend in backends) and find_spec('tensorboard') is None:
-        raise InputError(
-            'visualizer.vis_backends has TensorboardVisBackend and the package tensorboard is not installed; '
-            'run: pip install tensorboard -c constraints.txt'
-        )
+    visualizer = config.get('visualizer') or {}
+    backends = (visualizer.get('vis_backends') if isinstance(visualizer, dict) else None) or ()
+    for backend in backends:
+        name = type_name(backend.get('type')) if isinstance(backend, dict) else ''
+        package = _BACKENDS.get(name)
+        if package is not None and find_spec(package) is None:
+            raise InputError(
+                f'visualizer.vis_backends has {name} and the package {package} is not installed; run: pip install '
+                f'{package}{" -c constraints.txt" if package == "tensorboard" else ""}'
+            )

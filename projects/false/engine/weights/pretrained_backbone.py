@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from projects.false.common.errors import InputError
 
+from ..config import type_name
 from .backbone import backbone_weights
 from .matching import KeyReport, compare_keys, shapes_of
 from .resnet import describe_backbone, find_resnet, is_resnet, tensors_of
@@ -76,7 +77,7 @@ class PretrainedBackbone:
         configs = getattr(module, 'init_cfg', None)
         if not isinstance(configs, list | tuple) or not configs:
             return
-        if configs[-1].get('type') not in (type(self).__name__, type(self)):
+        if type_name(configs[-1].get('type')) != type(self).__name__:
             raise InputError(
                 f'PretrainedBackbone {self.checkpoint} must be the last entry of init_cfg: '
                 f'{configs[-1]} would overwrite it'
