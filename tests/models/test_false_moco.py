@@ -194,7 +194,7 @@ def test_plain_moco_and_false_agree_without_confidence():
 @pytest.mark.parametrize(
     ('changes', 'text'),
     [
-        ({'queue_len': 0}, r'queue_len \(K\) of FALSEMoCo must be a positive integer, got 0'),
+        ({'queue_len': 0}, r'queue_len \(K\) of FALSEMoCo must be an integer of at least 1, got 0'),
         ({'feat_dim': 1.5}, r'feat_dim \(D\)'),
         ({'momentum': 1}, 'momentum of FALSEMoCo'),
         ({'momentum': 0}, 'momentum of FALSEMoCo'),

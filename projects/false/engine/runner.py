@@ -1,10 +1,12 @@
 """MMEngine's runner, which also resumes from the last complete checkpoint and trains in several processes on CPUs."""
 
 import copy
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
+from mmengine.config import Config
 from mmengine.dist import is_distributed
 from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
@@ -13,11 +15,13 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmengine.runner.runner import ParamSchedulerType
 from torch import nn
+from torch.utils.data import DataLoader
 
+from projects.false.common.command_line import user_message
 from projects.false.common.errors import InputError
 
 from .checkpoints.latest import agree_on_checkpoint, resolve_resume
-from .config import type_name
+from .config import build_error, check_backends, check_values, type_name
 from .launchers import init_gloo
 from .precision import to_channels_last
 from .resume.global_batch import GlobalBatch, accumulation_of
@@ -95,6 +99,36 @@ class FALSERunner(Runner):
     _resume: bool
     _load_from: str | None
 
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> 'FALSERunner':
+        """Build from a config, after checking its values.
+
+        Raises:
+            InputError: A value is of another type or out of range, or a part cannot be built from the config.
+        """
+        check_values(cfg)
+        check_backends(cfg)
+        return super().from_cfg(cfg)
+
+    @staticmethod
+    def build_dataloader(dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> DataLoader:
+        """Build a data loader; without workers, there are none that could persist or fetch ahead."""
+        if isinstance(dataloader, dict) and dataloader.get('num_workers', 0) == 0:
+            dataloader = {**dataloader, 'persistent_workers': False, 'prefetch_factor': None}
+        return Runner.build_dataloader(dataloader, *args, **kwargs)
+
+    def train(self) -> nn.Module:
+        """Train; a batch too small for batch normalisation ends in one line."""
+        try:
+            return super().train()
+        except ValueError as error:
+            if not str(error).startswith('Expected more than 1 value per channel'):
+                raise
+            raise InputError(
+                'batch normalisation cannot train on one image alone; raise train_dataloader.batch_size to 2 or more '
+                '(of every process), with train_dataloader.drop_last=True where the last batch is smaller'
+            ) from error
+
     def build_param_scheduler(self, scheduler: Any) -> ParamSchedulerType:
         """Build the schedules, fitted to the length of the run."""
         loop = self.train_loop
@@ -160,3 +194,38 @@ class FALSERunner(Runner):
         return MMDistributedDataParallel(
             model, broadcast_buffers=False, find_unused_parameters=self.cfg.get('find_unused_parameters', False)
         )
+
+
+def _in_one_line(section: str, build: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a method that builds a part of the config, so that its errors end in one line."""
+
+    @functools.wraps(build)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return build(*args, **kwargs)
+        except Exception as error:
+            if user_message(error) is not None:
+                raise
+            raise build_error(section, error) from error
+
+    return wrapped
+
+
+_SECTIONS = {  # methods of the runner, and the keys that they read
+    'setup_env': 'env_cfg',
+    'set_randomness': 'randomness',
+    'build_visualizer': 'visualizer',
+    'build_log_processor': 'log_processor',
+    'build_model': 'model',
+    'build_train_loop': 'train_dataloader or train_cfg',
+    'build_val_loop': 'val_dataloader, val_evaluator or val_cfg',
+    'build_test_loop': 'test_dataloader, test_evaluator or test_cfg',
+    'build_optim_wrapper': 'optim_wrapper',
+    'build_param_scheduler': 'param_scheduler',
+    'register_hooks': 'default_hooks or custom_hooks',
+    '_init_model_weights': 'init_cfg in model',
+}
+_one_line_loader = staticmethod(_in_one_line('data loader', FALSERunner.build_dataloader))
+FALSERunner.build_dataloader = _one_line_loader  # type: ignore[method-assign]
+for _method, _section in _SECTIONS.items():
+    setattr(FALSERunner, _method, _in_one_line(_section, getattr(FALSERunner, _method)))

@@ -13,7 +13,7 @@ from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_count, is_number
 from projects.false.losses.determinations import Determination
 
 from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views, two_views
@@ -63,10 +63,9 @@ class FALSEMoCo(ContrastiveAlgorithm):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(backbone, neck, head, data_preprocessor, init_cfg)
-        if not 0 < momentum < 1:
+        if not is_number(momentum) or not 0 < momentum < 1:
             raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 uses 0.001')
-        if not isinstance(key_splits, int) or key_splits < 1:
-            raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
+        check_count('key_splits of FALSEMoCo', key_splits)
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
         if isinstance(determination, Determination):
             determination.check_queue()
@@ -268,11 +267,10 @@ class KeyQueue(nn.Module):
 
     def __init__(self, length: int, dim: int, kinds: int = 0) -> None:
         super().__init__()
-        if not isinstance(kinds, int) or kinds < 0:
+        if not isinstance(kinds, int) or isinstance(kinds, bool) or kinds < 0:
             raise InputError(f'queue_kinds of FALSEMoCo must be an integer of at least 0, got {kinds!r}')
         for name, value in (('queue_len (K)', length), ('feat_dim (D)', dim)):
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f'{name} of FALSEMoCo must be a positive integer, got {value!r}')
+            check_count(f'{name} of FALSEMoCo', value)
         self.register_buffer('keys', torch.zeros(length, dim))
         if kinds:
             self.register_buffer('known', torch.zeros(length, kinds))
