@@ -223,6 +223,7 @@ OPTIONS = {
     ),
     'randomness.seed=7': lambda run: run.seed == 7 and run.train_loop.dataloader.sampler.seed == 7,
     'model.backbone.init_cfg.checkpoint=x.pth': lambda run: run.model.backbone.init_cfg['checkpoint'] == 'x.pth',
+    'model.backbone.init_cfg.prefix=x.': lambda run: run.model.backbone.init_cfg['prefix'] == 'x.',
     'model.backbone.init_cfg=None': lambda run: run.model.backbone.init_cfg[0]['type'] == 'Kaiming',
     'train_cfg.max_iters=3': lambda run: run.train_loop.max_iters == 3,
     'train_cfg.max_epochs=3': lambda run: run.train_loop.max_epochs == 3,
@@ -258,6 +259,7 @@ ACCEPTED = {  # of the values below; all others are refused
     'model.head.loss.determination.floor': [0, -1, None],
     'model.queue_kinds': [0],
     'model.backbone.init_cfg': [None],
+    'model.backbone.init_cfg.prefix': ['abc', None],
     'model.backbone.init_cfg.checkpoint': ['abc', None],  # on use, which names the option or the file
     'train_dataloader.dataset.ann_file': [None],
     'train_dataloader.dataset.max_unreadable': [0],

@@ -13,7 +13,9 @@ from projects.false.engine.config import (
     enable_auto_scale_lr,
     load_config,
     new_keys,
+    set_loaders,
     type_name,
+    without_validation,
 )
 from tests.helpers.tools import REPOSITORY
 
@@ -166,6 +168,15 @@ def test_amp_without_a_gpu_is_bfloat16(monkeypatch):
     config = load_config(RECIPE)
     enable_amp(config)
     assert config.optim_wrapper.type == 'AutocastOptimWrapper'
+
+
+def test_flags_of_openmmlab():
+    config = load_config(str(REPOSITORY / 'configs' / 'upernet_r50_potsdam.py'))
+    set_loaders(config, pin_memory=False, persistent_workers=False)
+    assert [config[f'{part}_dataloader'].persistent_workers for part in ('train', 'val', 'test')] == [False] * 3
+    assert config.train_dataloader.pin_memory is False
+    without_validation(config)
+    assert config.val_dataloader is config.val_cfg is config.val_evaluator is None
 
 
 def test_auto_scale_needs_a_base_batch():

@@ -194,6 +194,10 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         'a file, or None',
         lambda value: value is None or (isinstance(value, str) and value != ''),
     ),
+    'model.backbone.init_cfg.prefix': (
+        'the beginning of names, or None',
+        lambda value: value is None or isinstance(value, str),
+    ),
     '*_dataloader.dataset.ann_file': (
         'a list of patches, or empty for all',
         lambda value: value is None or isinstance(value, str),
@@ -324,6 +328,18 @@ def enable_auto_scale_lr(config: Config) -> None:
     if 'base_batch_size' not in config.get('auto_scale_lr', {}):
         raise InputError(f'{config.filename}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
     config.auto_scale_lr.enable = True
+
+
+def without_validation(config: Config) -> None:
+    """Leave out the validation during training."""
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+
+
+def set_loaders(config: Config, **settings: Any) -> None:
+    """Set arguments of all data loaders of a config."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if config.get(name):
+            config[name].update(settings)
 
 
 def allow_other_batch(config: Config) -> None:

@@ -19,6 +19,7 @@ from projects.false.common.errors import InputError
 
 from ..checkpoints.files import read_checkpoint, write_checkpoint
 from ..config import type_name
+from .matching import check_finite
 from .resnet import resnet_layout
 
 _PREFIX = 'backbone.'
@@ -117,7 +118,8 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
         The content of the file: ``state_dict``, the weights of the backbone, and ``meta``, their origin.
 
     Raises:
-        InputError: The source cannot be read or has no backbone, or the output cannot be written.
+        InputError: The source cannot be read, has no backbone or one that is not finite, or the output cannot be
+            written.
 
     Example:
         >>> export_backbone('work_dirs/false_r50/epoch_200.pth', 'backbone.pth')
@@ -129,6 +131,7 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
         raise InputError(
             f"{origin} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
         )
+    check_finite(weights, 'the model' if isinstance(source, Mapping) else os.fspath(source))
     known = checkpoint.get('meta')
     found = backbone_meta(weights, known if isinstance(known, Mapping) else {})
     given = {key: value for key, value in meta.items() if value is not None}
