@@ -16,6 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import ConfigOptions, check_checkpoint, check_config, report_input_errors
+from projects.false.common.errors import check_count
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -34,6 +35,8 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Export, and print how well file and model agree."""
     options = parse_arguments(arguments)
+    if options.window is not None:
+        check_count('--window', options.window)
     check_config(options.config)
     check_checkpoint(options.checkpoint)
 
@@ -41,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     from projects.false.mapping.onnx_export import export_onnx, made_windows, sample_windows
 
     segmenter = load_segmenter(options.config, options.checkpoint, options.cfg_options, 'cpu', 'float32')
-    window = options.window or segmenter.window
+    window = segmenter.window if options.window is None else options.window
     images = options.images or find_test_images(options.config, options.cfg_options)
     patches = sample_windows(images, segmenter, window) if images else made_windows(segmenter.bands, window)
     found = export_onnx(segmenter, options.out, window, patches)

@@ -25,6 +25,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument('--allow-other-batch', action='store_true', help='resume although the global batch has changed')
     parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on a CPU)')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the global batch')
+    parser.add_argument('--no-validate', action='store_true', help='leave out the validation during training')
+    parser.add_argument('--no-pin-memory', action='store_true', help='no pinned memory in the data loaders')
+    parser.add_argument('--no-persistent-workers', action='store_true', help='start the workers anew in every epoch')
     parser.add_argument('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     parser.add_argument('--launcher', choices=['none', 'pytorch', 'slurm', 'mpi'], default='none')
     parser.add_argument('--local_rank', '--local-rank', type=int, default=0, help=argparse.SUPPRESS)
@@ -37,7 +40,14 @@ def main() -> None:
     arguments = parse_arguments()
     check_config(arguments.config)
 
-    from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config
+    from projects.false.engine.config import (
+        allow_other_batch,
+        enable_amp,
+        enable_auto_scale_lr,
+        load_config,
+        set_loaders,
+        without_validation,
+    )
     from projects.false.engine.launch import alone_in_work_dir, set_resume, train
 
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
@@ -48,6 +58,12 @@ def main() -> None:
         enable_auto_scale_lr(config)
     if arguments.allow_other_batch:
         allow_other_batch(config)
+    if arguments.no_validate:
+        without_validation(config)
+    if arguments.no_pin_memory:
+        set_loaders(config, pin_memory=False)
+    if arguments.no_persistent_workers:
+        set_loaders(config, persistent_workers=False)
     with alone_in_work_dir(config):
         set_resume(config, arguments.resume)
         train(config)

@@ -74,3 +74,9 @@ def test_classes_without_a_palette_come_from_metainfo_or_not_at_all(patches):
     assert data.metainfo['classes'] == ['a', 'b']
     with pytest.raises(InputError, match='name a palette, or give both'):
         LandCoverPatches(None, str(patches('synthetic', 64)), metainfo=dict(classes=['a']), pipeline=PIPELINE)
+
+
+@pytest.mark.parametrize('option', [{'reduce_zero_label': True}, {'ignore_index': 0}, {'packed': 3}, {'packed': ''}])
+def test_options_without_effect(option):
+    with pytest.raises(InputError, match=next(iter(option))):
+        LandCoverPatches('mbrsc', 'data', **option)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
+from projects.false import InputError
+from projects.false.engine.config import check_values
+from projects.false.engine.runner import FALSERunner
 from projects.false.losses import Released
 from projects.false.patch_folder.packing import pack
 from tests.helpers.tools import REPOSITORY
@@ -209,6 +213,7 @@ OPTIONS = {
     ),
     'randomness.seed=7': lambda run: run.seed == 7 and run.train_loop.dataloader.sampler.seed == 7,
     'model.backbone.init_cfg.checkpoint=x.pth': lambda run: run.model.backbone.init_cfg['checkpoint'] == 'x.pth',
+    'model.backbone.init_cfg.prefix=x.': lambda run: run.model.backbone.init_cfg['prefix'] == 'x.',
     'model.backbone.init_cfg=None': lambda run: run.model.backbone.init_cfg[0]['type'] == 'Kaiming',
     'train_cfg.max_iters=3': lambda run: run.train_loop.max_iters == 3,
     'train_cfg.max_epochs=3': lambda run: run.train_loop.max_epochs == 3,
@@ -236,6 +241,50 @@ def test_options_reach_what_is_built(option, patches, tmp_path):
     config.merge_from_dict(parser.parse_args(['--cfg-options', option]).cfg_options)
     config.experiment_name = f'{option}_{tmp_path.name}'
     assert OPTIONS[option](build(config))
+
+
+ACCEPTED = {  # of the values below; all others are refused
+    'model.head.loss.confidence_weight': [0],
+    'model.head.loss.positive_threshold': [0, -1],
+    'model.head.loss.determination.floor': [0, -1, None],
+    'model.queue_kinds': [0],
+    'model.backbone.init_cfg': [None],
+    'model.backbone.init_cfg.prefix': ['abc', None],
+    'model.backbone.init_cfg.checkpoint': ['abc', None],  # on use, which names the option or the file
+    'train_dataloader.dataset.ann_file': [None],
+    'train_dataloader.dataset.max_unreadable': [0],
+    'randomness.seed': [0, None],
+}
+
+
+@pytest.mark.parametrize('key', sorted({option.split('=')[0] for option in OPTIONS}))
+def test_a_value_that_does_not_fit_ends_in_one_line(key, patches, tmp_path):
+    fine_tuning = 'init_cfg' in key or 'max_iters' in key
+    form = 'mocov2' if key.startswith(('model.queue', 'model.momentum')) else 'simclr'
+    path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else f"false_{form}"}_r18_synthetic.py'
+
+    def try_value(key, value):
+        config = on_small_data(path, patches, tmp_path)
+        config.merge_from_dict({key: value})
+        config.experiment_name = f'{key}_{value}_{tmp_path.name}'
+        import_modules_from_strings(**config.custom_imports)
+        init_default_scope(config.default_scope)
+        check_values(config)
+        if key.startswith('model.'):
+            FALSERunner.build_model(None, config.model)
+        elif key.startswith('train_dataloader.'):
+            FALSERunner.build_dataloader(config.train_dataloader, seed=0)
+        if key.endswith('x') and not key.startswith('train_dataloader.'):  # read later
+            runner = build(config)
+            _ = runner.train_loop
+            runner._init_model_weights()
+
+    for value in (0, -1, 'abc', None):
+        fits = any(value is other for other in ACCEPTED.get(key, []))
+        with nullcontext() if fits else pytest.raises(InputError, match=str(value)):
+            try_value(key, value)
+    with pytest.raises(InputError, match=f'{key.rpartition(".")[2]}x'):
+        try_value(f'{key}x', 1)
 
 
 def test_released_optimizer_gives_no_decay_to_norms_alone():

@@ -128,14 +128,14 @@ def test_by_config_into_tensorboard(patches, tmp_path):
 
 
 def test_missing_tensorboard_is_one_line(monkeypatch):
-    from projects.false.engine.config import check_tensorboard
+    from projects.false.engine.config import check_backends
 
     config = Config(dict(visualizer=dict(vis_backends=[dict(type='TensorboardVisBackend')])))
-    check_tensorboard(config)
+    check_backends(config)
     monkeypatch.setitem(sys.modules, 'tensorboard', None)
     with pytest.raises(InputError, match='pip install tensorboard -c constraints'):
-        check_tensorboard(config)
-    check_tensorboard(Config(dict(visualizer=dict(vis_backends=[dict(type='LocalVisBackend')]))))
+        check_backends(config)
+    check_backends(Config(dict(visualizer=dict(vis_backends=[dict(type='LocalVisBackend')]))))
 
 
 @pytest.mark.slow

@@ -1,8 +1,22 @@
+from pathlib import Path
+
 import pytest
 from mmengine.config import Config
+from mmengine.visualization import WandbVisBackend
 
 from projects.false import InputError
-from projects.false.engine.config import allow_other_batch, enable_amp, enable_auto_scale_lr, load_config, new_keys
+from projects.false.engine.config import (
+    allow_other_batch,
+    check_backends,
+    check_values,
+    enable_amp,
+    enable_auto_scale_lr,
+    load_config,
+    new_keys,
+    set_loaders,
+    type_name,
+    without_validation,
+)
 from tests.helpers.tools import REPOSITORY
 
 RECIPE = str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py')
@@ -36,12 +50,117 @@ def test_option_that_does_not_fit_the_config():
 
 @pytest.mark.parametrize(
     ('text', 'message'),
-    [('model = (', 'cannot be read as a config'), ("_base_ = './gone.py'", 'cannot be read as a config')],
+    [
+        ('model = (', r'own\.py, line 1: .*never closed'),
+        ("_base_ = './gone.py'", r'own\.py: .*gone\.py'),
+        ("_base_ = './own.py'", r'own\.py: its _base_ leads back to itself'),
+        ("_base_ = './base.py'\nx = unknown", r"own\.py, line 2: .*name 'unknown' is not defined"),
+        ("_base_ = './base.py'\n\nx = _base_.a.b.c", r'own\.py, line 3: .*AttributeError: '),
+        ("_base_ = './base.py'\nx = int('z')", r'own\.py, line 2: .*invalid literal'),
+        ("_base_ = './other.py'\nx = 1", r'other\.py, line 3: .*syntax'),
+        ("_base_ = './slip.py'\nx = 1", r'slip\.py, line 2: .*division'),
+        ("_base_ = './base.py'\nassert 1 > 2", r'own\.py, line 2: .*AssertionError'),
+        ("_base_ = './base.py'\nimport os\nos.environ['GONE_FOR_GOOD']", r'own\.py, line 3: .*KeyError'),
+        ("_base_ = './base.py'\nraise SystemExit(3)", r'own\.py, line 2: .*3'),
+        ('_base_ = 5', r'own\.py: cannot be read as a config'),
+        ("x = '{{ $GONE_FOR_GOOD: }}'", r'own\.py'),
+        ('with read_base():\n    from .gone import *', r'own\.py: .*gone'),
+        (
+            'from mmengine.config import read_base\nwith read_base():\n    from .base import *\nx = y',
+            r'own\.py, line 4: .*y',
+        ),
+        ('custom_imports = dict(imports=["no_such_module"])', r'own\.py: .*custom modules'),
+    ],
 )
-def test_broken_config(tmp_path, text, message):
-    (tmp_path / 'broken.py').write_text(text)
+def test_slips_are_named_with_file_and_line(tmp_path, text, message):
+    (tmp_path / 'base.py').write_text('a = dict(b=1)\n')
+    (tmp_path / 'slip.py').write_text('a = 1\nb = a / 0\n')
+    (tmp_path / 'other.py').write_text('a = 1\n\nb = = 2\n')
+    (tmp_path / 'own.py').write_text(text)
+    with pytest.raises(InputError, match=message) as caught:
+        load_config(str(tmp_path / 'own.py'))
+    assert '\n' not in str(caught.value)
+
+
+NEW_STYLE = """
+from mmengine.config import read_base
+from mmengine.hooks import LoggerHook
+from mmengine.optim import OptimWrapper
+
+with read_base():
+    from .recipes.simclr_r18_mbrsc import *
+
+model['head']['loss'].update(temperature=0.3)
+default_hooks.update(logger=dict(type=LoggerHook, interval=7))
+optim_wrapper.update(type=OptimWrapper)
+"""
+
+
+def test_new_style_configs_inherit_from_recipes(tmp_path):
+    (tmp_path / 'recipes').symlink_to(Path(RECIPE).parent)
+    (tmp_path / 'own.py').write_text(NEW_STYLE)
+    own = load_config(str(tmp_path / 'own.py'), {'train_cfg.max_epochs': 3})
+    recipe = load_config(str(REPOSITORY / 'configs' / 'simclr_r18_mbrsc.py'), {'train_cfg.max_epochs': 3})
+    assert own.model.head.loss.pop('temperature') == 0.3
+    recipe.model.head.loss.pop('temperature')
+    for key in ('model', 'train_dataloader', 'train_cfg', 'param_scheduler', 'randomness'):
+        assert own[key] == recipe[key]
+    assert type_name(own.optim_wrapper.type) == 'OptimWrapper'
+    enable_amp(own)
+    assert own.optim_wrapper.type in ('AutocastOptimWrapper', 'AmpOptimWrapper')
+    assert (type_name(own.default_hooks.logger.type), own.default_hooks.logger.interval) == ('LoggerHook', 7)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'name'),
+    [('A', 'A'), ('mmengine.A', 'A'), ('a.b.A', 'A'), (Config, 'Config'), (None, ''), (3, '')],
+)
+def test_name_of_a_type(kind, name):
+    assert type_name(kind) == name
+
+
+@pytest.mark.parametrize(
+    ('key', 'message'),
+    [
+        ('batch_size', 'batch_size is no option'),
+        ('modle.backbone.depth', 'did you mean model'),
+        (
+            'vis_backends',
+            'vis_backends was used when the config was read; did you mean visualizer|vis_backends was used',
+        ),
+        ('auto_scale_lr.base', 'auto_scale_lr has enable, base_batch_size'),
+        ('env_cfg.cudnn', 'env_cfg has cudnn_benchmark'),
+    ],
+)
+def test_options_that_nothing_reads(key, message):
     with pytest.raises(InputError, match=message):
-        load_config(str(tmp_path / 'broken.py'))
+        load_config(RECIPE, {key: 1})
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'message'),
+    [
+        ('train_dataloader.num_workers', -1, 'train_dataloader.num_workers must be an integer of at least 0, got -1'),
+        ('optim_wrapper.optimizer.lr', 0, 'lr must be a number above 0'),
+        ('optim_wrapper.optimizer.lr', float('nan'), 'lr must be a number above 0'),
+        ('train_cfg.max_epochs', 2.5, 'max_epochs must be an integer'),
+        ('train_cfg.max_epochs', True, 'max_epochs must be an integer'),
+    ],
+)
+def test_values_out_of_range(key, value, message):
+    config = load_config(RECIPE, {key: value})
+    with pytest.raises(InputError, match=message):
+        check_values(config)
+    check_values(load_config(RECIPE))
+
+
+@pytest.mark.parametrize('kind', ['WandbVisBackend', 'mmengine.WandbVisBackend', WandbVisBackend])
+def test_a_backend_whose_package_is_missing(kind):
+    config = Config(dict(visualizer=dict(vis_backends=[dict(type='LocalVisBackend'), dict(type=kind)])))
+    with pytest.raises(
+        InputError, match='WandbVisBackend and the package wandb is not installed; run: pip install wandb'
+    ):
+        check_backends(config)
 
 
 def test_amp_without_a_gpu_is_bfloat16(monkeypatch):
@@ -49,6 +168,15 @@ def test_amp_without_a_gpu_is_bfloat16(monkeypatch):
     config = load_config(RECIPE)
     enable_amp(config)
     assert config.optim_wrapper.type == 'AutocastOptimWrapper'
+
+
+def test_flags_of_openmmlab():
+    config = load_config(str(REPOSITORY / 'configs' / 'upernet_r50_potsdam.py'))
+    set_loaders(config, pin_memory=False, persistent_workers=False)
+    assert [config[f'{part}_dataloader'].persistent_workers for part in ('train', 'val', 'test')] == [False] * 3
+    assert config.train_dataloader.pin_memory is False
+    without_validation(config)
+    assert config.val_dataloader is config.val_cfg is config.val_evaluator is None
 
 
 def test_auto_scale_needs_a_base_batch():

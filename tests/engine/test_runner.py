@@ -1,9 +1,13 @@
+"""Schedules that follow the length of a run, and a learning rate that follows its batch."""
+
 import pytest
-from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 
+from projects.false.common.errors import InputError
 from projects.false.engine.config import load_config
 from projects.false.engine.runner import FALSERunner, fit_schedules
+from tests.helpers.runs import Points, Tiny
 from tests.helpers.tools import REPOSITORY
 
 
@@ -14,35 +18,96 @@ def test_runner_is_registered():
 def test_schedules_that_begin_after_the_end_are_dropped():
     by_iteration = [dict(begin=0), dict(), dict(begin=10), dict(begin=9)]
     schedules = [dict(type='PolyLR', by_epoch=False, **entry) for entry in by_iteration]
-    config = Config(dict(train_cfg=dict(max_iters=10), param_scheduler=schedules))
-    fit_schedules(config)
-    assert [entry.get('begin') for entry in config.param_scheduler] == [0, None, 9]
+    fitted = fit_schedules(schedules, by_epoch=False, length=10, epoch_length=4)
+    assert [entry.get('begin') for entry in fitted] == [0, None, 9]
 
 
 def test_schedules_in_another_unit_than_the_run_stay():
-    schedules = [dict(by_epoch=False, begin=500), dict(by_epoch=True, begin=500)]
-    config = Config(dict(train_cfg=dict(max_epochs=200), param_scheduler=schedules))
-    fit_schedules(config)
-    assert config.param_scheduler == schedules[:1]
+    schedules = [dict(type='PolyLR', by_epoch=False, begin=500), dict(type='PolyLR', by_epoch=True, begin=500)]
+    assert fit_schedules(schedules, by_epoch=True, length=200, epoch_length=4) == schedules[:1]
+
+
+def warm_up(recipe):
+    return load_config(str(REPOSITORY / 'configs' / f'{recipe}.py')).param_scheduler
 
 
 @pytest.mark.parametrize(
-    'config',
-    [
-        dict(),
-        dict(train_cfg=None),
-        dict(train_cfg=dict(max_epochs=1), param_scheduler=dict(begin=3)),
-        dict(train_cfg=dict(max_epochs=1)),
-        dict(train_cfg=dict(max_epochs='no'), param_scheduler=[dict(begin=3)]),
-    ],
+    ('recipe', 'length'),
+    [('simclr_r18_mbrsc', 10), ('simclr_r18_mbrsc', 40), ('simclr_r50_potsdam', 50), ('upernet_r18_mbrsc', 100)],
 )
-def test_nothing_to_fit(config):
-    made = Config(config)
-    fit_schedules(made)
-    assert made.to_dict() == config
+def test_recipes_stay_as_they_are_at_usual_lengths(recipe, length):
+    given = warm_up(recipe)
+    assert fit_schedules(given, 'upernet' not in recipe, length, 7) == given
 
 
-def test_schedules_of_a_shortened_run_end_with_it():
-    config = load_config(str(REPOSITORY / 'configs' / 'simclr_r50_potsdam.py'), {'train_cfg.max_epochs': 10})
-    fit_schedules(config)
-    assert [entry.type for entry in config.param_scheduler] == ['LinearLR']
+@pytest.mark.parametrize(('length', 'batches', 'end'), [(3, 49, 29), (5, 49, 49), (8, 3, 4), (1, 5, 1), (1, 4, None)])
+def test_warm_up_takes_at_most_a_fifth(length, batches, end):
+    fitted = fit_schedules(warm_up('simclr_r50_potsdam'), True, length, batches)
+    if end is None:  # not one iteration
+        assert [(entry.type, entry.begin) for entry in fitted] == [('CosineAnnealingLR', 0)]
+        return
+    first, second = fitted
+    assert (int(first['end'] * batches), int(second['begin'] * batches)) == (end, end)
+
+
+def test_warm_up_of_iterations_is_whole():
+    first, second = fit_schedules(warm_up('upernet_r18_mbrsc'), False, 33, 7)
+    assert (first['end'], second['begin']) == (6, 6)
+
+
+def test_a_schedule_of_another_kind_is_no_warm_up():
+    steps = [dict(type='CosineAnnealingLR', begin=0, end=8), dict(type='PolyLR', begin=8)]
+    assert fit_schedules(steps, True, 10, 4) == steps
+
+
+@pytest.mark.parametrize('entry', [dict(type='CosineAnnealingLR'), dict(type='PolyLR', convert_to_iter_based=True)])
+def test_epochs_in_a_run_by_iterations(entry):
+    with pytest.raises(InputError, match=r'param_scheduler\.1 \(.*LR\) counts epochs and .* \(an epoch has 4\)'):
+        fit_schedules([dict(type='PolyLR', by_epoch=False), entry], False, 10, 4)
+    fit_schedules([dict(type='ReduceOnPlateauLR')], False, 10, 4)  # steps with every validation
+
+
+@pytest.fixture
+def false_runner(tmp_path):
+    """Build a FALSERunner of some epochs of eight iterations: ``false_runner(**changes)``."""
+
+    def build(**changes):
+        settings = dict(
+            model=Tiny(),
+            work_dir=str(tmp_path / 'run'),
+            train_dataloader=dict(dataset=Points(), batch_size=2, sampler=dict(type='DefaultSampler', shuffle=True)),
+            train_cfg=dict(by_epoch=True, max_epochs=3),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            default_hooks=dict(logger=None, checkpoint=None),
+            experiment_name=tmp_path.name,
+            default_scope='mmengine',
+        )
+        return FALSERunner(**{**settings, **changes})
+
+    return build
+
+
+def test_the_last_step_of_a_short_run_is_a_small_one(false_runner):
+    rates = []
+
+    class Rates(Hook):
+        def before_train_iter(self, runner, batch_idx, data_batch=None):
+            rates.append(runner.optim_wrapper.get_lr()['lr'][0])
+
+    false_runner(param_scheduler=warm_up('simclr_r50_potsdam'), custom_hooks=[Rates()]).train()
+    assert rates.index(max(rates)) == 3  # of 24 iterations
+    assert rates[-1] < 0.01 * max(rates)
+
+
+@pytest.mark.parametrize(('accumulated', 'expected'), [(1, 0.05), (4, 0.2)])
+def test_accumulated_gradients_scale_the_learning_rate(false_runner, accumulated, expected):
+    optim = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=accumulated)
+    runner = false_runner(optim_wrapper=optim, auto_scale_lr=dict(enable=True, base_batch_size=4))
+    runner.train()
+    assert runner.optim_wrapper.get_lr()['lr'] == [pytest.approx(expected)]
+
+
+@pytest.mark.parametrize('base', [0, 'abc', None])
+def test_a_batch_that_nothing_is_scaled_from(false_runner, base):
+    with pytest.raises(InputError, match='base_batch_size must be an integer of at least 1'):
+        false_runner(auto_scale_lr=dict(enable=True, base_batch_size=base)).train()

@@ -1,16 +1,27 @@
+import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from mmengine.dataset import ConcatDataset
+from PIL import Image
 from torch import nn
 
-from projects.false import InputError
+from projects.false import FALSELoss, InputError, NTXentLoss
+from projects.false.datasets.land_cover import LandCoverPatches
 from projects.false.engine.start_checks_hook import (
     check_batches,
     check_classes,
+    check_labels,
+    check_negatives,
     check_queue,
+    check_trained,
     learning_rate_advice,
     shuffling_advice,
 )
+from tests.helpers.runs import Tiny
 
 
 def test_not_one_full_batch():
@@ -71,3 +82,49 @@ def test_accumulated_batches_count_for_the_learning_rate(tiny_runner):
     size = runner.train_dataloader.batch_size
     assert f'global batch {2 * size} = 1 process(es) x {size} x 2 accumulated; base learning rate 0.5' in log
     assert f'a global batch of 16 images and this run has {2 * size}' in log
+
+
+@pytest.mark.parametrize(('loss', 'fits'), [(NTXentLoss(), True), (FALSELoss(gather=False), False), (None, True)])
+def test_one_image_has_no_negatives(loss, fits):
+    check_negatives(loss, per_process=2, processes=1)
+    with nullcontext() if fits else pytest.raises(InputError, match='a batch of 1 trains nothing'):
+        check_negatives(loss, per_process=1, processes=2)
+    with nullcontext() if loss is None else pytest.raises(InputError, match='a batch of 1 trains nothing'):
+        check_negatives(loss, per_process=1, processes=1)
+
+
+def test_frozen_everything():
+    model = nn.Linear(2, 2)
+    check_trained(model)
+    with pytest.raises(InputError, match='has no weight to train'):
+        check_trained(model.requires_grad_(False))
+
+
+def test_labels_that_are_all_ignored(patches, tmp_path):
+    folder = shutil.copytree(patches('mbrsc', 16), tmp_path / 'data')
+
+    def dataset(**changes):
+        steps = [dict(type='LoadPatch'), dict(type='LoadIndexMask')]
+        return LandCoverPatches('mbrsc', str(folder), pipeline=steps, **changes)
+
+    check_labels(dataset(), {255})
+    check_labels(SimpleNamespace(), {255})  # reads no masks
+    masks = sorted((folder / 'masks').iterdir())
+    for mask in masks:
+        Image.fromarray(np.full((16, 16), 255, np.uint8)).save(mask)
+    with pytest.raises(InputError, match=f'all {len(masks)} masks .* nothing but ignored labels .255.'):
+        check_labels(dataset(), {255})
+    Image.fromarray(np.full((16, 16), 2, np.uint8)).save(masks[-1])
+    check_labels(dataset(), {255})
+    with pytest.raises(InputError, match=r'ignored labels \(2, 255\)'):
+        check_labels(ConcatDataset([dataset(), dataset()]), {2, 255})
+
+
+def test_a_loss_of_nothing_is_no_training(tiny_runner):
+    class Nothing(Tiny):
+        def forward(self, inputs, mode='tensor'):
+            return {'loss': 0 * super().forward(inputs, mode)['loss']}
+
+    runner = tiny_runner('nothing', model=Nothing(), custom_hooks=[{'type': 'StartChecksHook'}])
+    with pytest.raises(InputError, match='the loss was 0 in all of 16 iterations'):
+        runner.train()

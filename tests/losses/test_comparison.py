@@ -29,3 +29,16 @@ def test_queue_must_fit(queue, excluded, text):
 def test_excluded_places_need_a_queue():
     with pytest.raises(InputError, match='there is no queue'):
         NTXentLoss()(torch.randn(4, 3), torch.randn(4, 3), excluded=torch.zeros(4, dtype=torch.bool))
+
+
+@pytest.mark.parametrize('length', [0.0, 1e-20, 1e-8])
+@pytest.mark.parametrize('queue', [None, torch.randn(5, 8, generator=torch.Generator().manual_seed(1))])
+def test_a_row_without_a_direction_gets_no_gradient(length, queue):
+    generator = torch.Generator().manual_seed(0)
+    views = [torch.randn(4, 8, generator=generator) for _ in range(2)]
+    views[0][2] = length
+    leaves = [view.requires_grad_() for view in views]
+    FALSELoss(temperature=0.1, positive_threshold=-1.0)(*leaves, queue=queue).backward()
+    assert leaves[0].grad[2].abs().max() == 0
+    assert leaves[0].grad[[0, 1, 3]].abs().sum(1).min() > 0
+    assert max(leaf.grad.abs().max() for leaf in leaves) < 10

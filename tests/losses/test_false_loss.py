@@ -197,3 +197,10 @@ def test_no_default_rewards_collapse(name, n):
     loss = FALSELoss(determination=name)
     collapsed, separated = collapsed_and_separated(n)
     assert loss(collapsed, collapsed) > loss(separated, separated) + 0.1
+
+
+def test_no_gate_lets_opposite_views_pass_in_spite_of_rounding():
+    rows = torch.randn(50, 7, generator=torch.Generator().manual_seed(0))
+    loss = FALSELoss(temperature=0.3, positive_threshold=-1.0)
+    loss(rows, -0.7 * rows)
+    assert loss.seen['anchors_past_gate'] == 1

@@ -2,7 +2,7 @@ import pytest
 import torch
 from mmengine.registry import MODELS, init_default_scope
 
-from projects.false import FALSE, FALSEHead, FALSELoss, FALSENeck, NTXentLoss
+from projects.false import FALSE, FALSEHead, FALSELoss, FALSENeck, InputError, NTXentLoss
 
 
 def config(**head):
@@ -89,3 +89,10 @@ def test_preprocessor_swaps_channels_then_normalises():
     for channel, (mean, std) in enumerate([(1, 2), (2, 4), (3, 8)]):
         torch.testing.assert_close(got[0][:, channel], (images[:, 2 - channel].float() - mean) / std)
     assert made({'inputs': images})['inputs'].shape == images.shape
+
+
+@pytest.mark.parametrize('views', [[], [8], [8, 8, 8], [8, 16]])
+def test_it_compares_two_views(scope, views):
+    model = MODELS.build(config())
+    with pytest.raises(InputError, match=f'two views of one size, got {len(views)} of shape .*num_views=2'):
+        model([torch.zeros(2, 3, size, size) for size in views], mode='loss')

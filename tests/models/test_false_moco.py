@@ -160,6 +160,24 @@ def test_evidence_that_is_absent_or_does_not_fit():
 
 
 @pytest.mark.usefixtures('mmpretrain')
+def test_one_label_per_image_is_remembered_as_well():
+    model, batch = evident('oracle', 'land_cover', range(4), [0, 0, 1, -3])
+    model(views(4), batch, mode='loss')
+    assert model.queue.known[:4].tolist() == [[1, 0], [1, 0], [0, 1], [0, 0]]
+    _, later = evident('oracle', 'land_cover', range(4, 8), [0, 1, -1, -2])
+    assert model(views(4, seed=1), later, mode='loss')['pairs_per_anchor'].item() == pytest.approx(3 / 4)
+    _, other = evident('oracle', 'land_cover', [0, 1], [2, 0])
+    with pytest.raises(InputError, match=r'label 2 and the queue remembers 2 kinds; set model\.queue_kinds'):
+        model(views(2), other, mode='loss')
+
+
+@pytest.mark.usefixtures('mmpretrain')
+def test_three_views_are_one_too_many():
+    with pytest.raises(InputError, match='two views of one size, got 3'):
+        MODELS.build(config())([*views(), views()[0]], samples(0, 1, 2, 3), mode='loss')
+
+
+@pytest.mark.usefixtures('mmpretrain')
 def test_plain_moco_and_false_agree_without_confidence():
     losses = []
     for loss in (dict(type='NTXentLoss'), dict(type='FALSELoss', confidence_weight=0.0)):
@@ -177,7 +195,7 @@ def test_plain_moco_and_false_agree_without_confidence():
 @pytest.mark.parametrize(
     ('changes', 'text'),
     [
-        ({'queue_len': 0}, r'queue_len \(K\) of FALSEMoCo must be a positive integer, got 0'),
+        ({'queue_len': 0}, r'queue_len \(K\) of FALSEMoCo must be an integer of at least 1, got 0'),
         ({'feat_dim': 1.5}, r'feat_dim \(D\)'),
         ({'momentum': 1}, 'momentum of FALSEMoCo'),
         ({'momentum': 0}, 'momentum of FALSEMoCo'),

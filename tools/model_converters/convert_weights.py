@@ -20,9 +20,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.epilog = '\n'.join(['forms:', *(f'  {form:12} {text}' for form, text in FORMS.items())])
-    parser.add_argument(
-        'checkpoint', help='.pth or .safetensors of this project, OpenMMLab, torchvision, timm, MoCo, VISSL'
-    )
+    parser.add_argument('checkpoint', help='.pth or .safetensors of this project or any library, with a ResNet')
     parser.add_argument('out', help='file to write: .pth, .pt or .safetensors')
     parser.add_argument('--to', required=True, choices=FORMS, help='form of the new file')
     parser.add_argument(

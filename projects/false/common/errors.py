@@ -1,6 +1,7 @@
 """The exception that means "the user can mend this", and the range checks that raise it."""
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 
 
@@ -15,16 +16,29 @@ class InputError(ValueError):
     """
 
 
+def is_number(value: object) -> bool:
+    """Return True for a number that is no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def check_temperature(owner: str, temperature: float) -> None:
     """Refuse a temperature that is not a positive finite number."""
-    if not isinstance(temperature, Real) or not 0 < temperature < math.inf:
+    if not is_number(temperature) or not 0 < temperature < math.inf:
         raise InputError(f'temperature of {owner} must be a positive number, got {temperature!r}')
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Refuse a value that is not a number in [low, high]."""
-    if not isinstance(value, Real) or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         raise InputError(f'{name} must be in [{low}, {high}], got {value!r}')
+
+
+def check_pair(name: str, values: Sequence[float], high: float) -> None:
+    """Refuse what is not a pair of numbers with 0 < low <= high."""
+    numbers = list(values) if isinstance(values, list | tuple) else []
+    if len(numbers) != 2 or not all(is_number(value) for value in numbers) or not 0 < numbers[0] <= numbers[1] <= high:
+        bound = '' if high == math.inf else f' <= {high}'
+        raise InputError(f'{name} must be two numbers with 0 < low <= high{bound}, got {values!r}')
 
 
 def check_count(name: str, value: int) -> None:

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: a process forked from the holder holds nothing
 
 
-def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None:
+def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0, option: str = '--work-dir') -> None:
     """Lock a work folder for this process until :func:`unlock_work_dir` or the end of the process.
 
     The lock is a POSIX record lock on ``WORK_DIR/.lock``. The kernel frees it however the process ends, and forked data
@@ -35,6 +35,7 @@ def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None
     Args:
         folder: The work folder, made if it is missing.
         patience: Seconds to wait for another run that is just ending.
+        option: The option of the tool that names the folder, for messages.
 
     Raises:
         InputError: Another process holds the lock, or the folder cannot be written.
@@ -42,8 +43,8 @@ def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None
     key = (os.getpid(), os.path.realpath(folder))
     if key in _held or sys.platform == 'win32':
         return
-    make_work_dir(folder)
-    with writable(folder, 'choose another --work-dir'):
+    make_work_dir(folder, option)
+    with writable(folder, f'choose another {option}'):
         file = os.fdopen(os.open(Path(folder, _NAME), os.O_RDWR | os.O_CREAT, 0o644), 'r+b')
     deadline = time.monotonic() + patience
     while True:
@@ -57,7 +58,7 @@ def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0) -> None
                 return
             if time.monotonic() > deadline:
                 with file:
-                    raise InputError(_whose(folder, file)) from error
+                    raise InputError(_whose(folder, file, option)) from error
             time.sleep(0.1)
     file.truncate(0)
     file.write(f'{os.getpid()} {socket.gethostname()}\n'.encode())
@@ -74,16 +75,18 @@ def unlock_work_dir(folder: str | os.PathLike[str]) -> None:
 
 
 @contextmanager
-def work_dir_locked(folder: str | os.PathLike[str], patience: float = 5.0) -> Iterator[None]:
+def work_dir_locked(
+    folder: str | os.PathLike[str], patience: float = 5.0, option: str = '--work-dir'
+) -> Iterator[None]:
     """Lock a work folder inside the block; see :func:`lock_work_dir`."""
-    lock_work_dir(folder, patience)
+    lock_work_dir(folder, patience, option)
     try:
         yield
     finally:
         unlock_work_dir(folder)
 
 
-def make_work_dir(folder: str | os.PathLike[str]) -> None:
+def make_work_dir(folder: str | os.PathLike[str], option: str = '--work-dir') -> None:
     """Make a work folder if it is missing.
 
     Raises:
@@ -92,13 +95,13 @@ def make_work_dir(folder: str | os.PathLike[str]) -> None:
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f'{folder}: cannot be made ({error.strerror}); choose another --work-dir') from error
+        raise InputError(f'{folder}: cannot be made ({error.strerror}); choose another {option}') from error
 
 
-def _whose(folder: str | os.PathLike[str], file: BinaryIO) -> str:
+def _whose(folder: str | os.PathLike[str], file: BinaryIO, option: str) -> str:
     """Return the message that names the process in a lock file."""
     number, _, host = file.read().decode(errors='replace').strip().partition(' ')
     holder, way = ('another process', 'end it')
     if number.isdigit():
         holder, way = f'process {number} on {host}', f'end it (kill {number})'
-    return f'{folder} is being written by {holder}; {way} or choose another --work-dir'
+    return f'{folder} is being written by {holder}; {way} or choose another {option}'

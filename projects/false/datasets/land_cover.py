@@ -11,7 +11,7 @@ from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
 from projects.false.common.errors import InputError
-from projects.false.imagery.palettes import PALETTES, load_palette
+from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES, load_palette
 from projects.false.patch_folder.lists import list_images
 from projects.false.patch_folder.packed import way_out
 
@@ -31,11 +31,12 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         data_prefix: Folders of images and masks.
         metainfo: ``dict(classes=[...])`` renames the classes, in the order of their indices. To change their number,
             also give ``palette``, a list of RGB colours.
+        reduce_zero_label, ignore_index: Arguments of mmseg's data sets that would have no effect here: False and 255.
         kwargs: ``packed`` of :class:`PackedSamples`, ``max_unreadable`` of :class:`SkipUnreadable`, and other arguments
             of mmseg's BaseSegDataset.
 
     Raises:
-        InputError: Classes and colours differ in number, or files are missing.
+        InputError: Classes and colours differ in number, files are missing, or an argument would have no effect.
     """
 
     def __init__(
@@ -45,8 +46,20 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         ann_file: str = '',
         data_prefix: dict | None = None,
         metainfo: dict | None = None,
+        reduce_zero_label: bool = False,
+        ignore_index: int = IGNORE_INDEX,
         **kwargs,
     ) -> None:
+        if reduce_zero_label is not False:
+            raise InputError(
+                f'reduce_zero_label is {reduce_zero_label!r}: masks here are never shifted, 0 is the first class; '
+                'convert them with the classes from 0, and what is ignored as 255'
+            )
+        if ignore_index != IGNORE_INDEX:
+            raise InputError(
+                f'ignore_index of the data is {IGNORE_INDEX}, got {ignore_index!r}; to leave a class out of the '
+                'training set ignore_index of model.decode_head (and auxiliary_head), and of test_evaluator for scores'
+            )
         named = {} if palette is None else load_palette(palette).metainfo
         named.update(metainfo or {})
         if not {'classes', 'palette'} <= set(named):
@@ -62,6 +75,7 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
             data_prefix=data_prefix or {'img_path': 'images', 'seg_map_path': 'masks'},
             metainfo=named,
             reduce_zero_label=False,
+            ignore_index=ignore_index,
             **kwargs,
         )
 

@@ -3,7 +3,7 @@
 from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_count
 from projects.false.imagery.images import check_index_values, read_image, read_index_mask
 
 
@@ -22,6 +22,7 @@ class LoadPatch(BaseTransform):
     """
 
     def __init__(self, bands: int = 3) -> None:
+        check_count('bands of LoadPatch', bands)
         self.bands = bands
 
     def transform(self, results: dict) -> dict:

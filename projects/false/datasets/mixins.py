@@ -121,6 +121,8 @@ class PackedSamples(ComputedSamples):
     _rows_count: int | None = None  # length of _rows when the data set was pickled
 
     def __init__(self, *args: Any, packed: bool | str = False, **kwargs: Any) -> None:
+        if not isinstance(packed, bool | str) or packed == '':
+            raise InputError(f'packed is {packed!r}; give True, False or the folder of packed patches')
         self.packed = packed
         super().__init__(*args, **kwargs)
 

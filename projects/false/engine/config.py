@@ -1,16 +1,40 @@
 """Read a config and apply the changes of the command line to it."""
 
+import ast
+import difflib
+import fnmatch
+import inspect
+import math
 import os
+import re
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from logging import WARNING
 from pathlib import Path
+from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
+from mmengine.runner import Runner
 
 from projects.false.common.command_line import check_config
 from projects.false.common.errors import InputError
+
+
+def type_name(kind: Any) -> str:
+    """Return the name of what ``type`` in a config stands for: a class, or its name with or without a scope.
+
+    Args:
+        kind: The value of ``type``, such as ``LoggerHook``, ``'LoggerHook'`` or ``'mmengine.LoggerHook'``.
+
+    Returns:
+        The name alone, ``'LoggerHook'``; empty if there is none.
+    """
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return str(name).rpartition('.')[2]
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
@@ -24,6 +48,230 @@ def new_keys(config: Config, options: dict) -> list[str]:
         return isinstance(node, dict) and parts[0] in node and present(node[parts[0]], parts[1:])
 
     return [key for key in options if not present(config._cfg_dict, key.split('.'))]
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, with the name of the error where the text alone says little."""
+    lines = str(error).strip().splitlines() or ['']
+    named = isinstance(error, LookupError | AttributeError | NameError | AssertionError) or not lines[0]
+    return f'{type(error).__name__}: {lines[0]}' if named else lines[0]
+
+
+_READERS = ('fromfile', '_file2dict', '_is_lazy_import', '_parse_lazy_import')  # of MMEngine's Config
+
+
+def _slip(path: str, error: BaseException) -> str:
+    """Say in one line which config could not be read, where, and why."""
+    read, line = [path], None
+    for frame, number in traceback.walk_tb(error.__traceback__):
+        name = frame.f_locals.get('filename')
+        if frame.f_code.co_name in _READERS and isinstance(name, str) and os.path.isfile(name):
+            read.append(name)
+        elif any(os.path.abspath(frame.f_code.co_filename) == os.path.abspath(config) for config in read):
+            read.append(frame.f_code.co_filename)
+            line = number
+    if isinstance(error, InputError):
+        return str(error)
+    if isinstance(error, SyntaxError):
+        line = error.lineno
+        read.append(error.filename if error.filename and os.path.isfile(error.filename) else read[-1])
+    where = f'{read[-1]}, line {line}' if line else read[-1]
+    return f'{where}: cannot be read as a config: {first_line(error)}'
+
+
+@contextmanager
+def _old_bases() -> Iterator[None]:
+    """Let a config in MMEngine's new style (``with read_base():``) inherit from recipes in the old one (``_base_``).
+
+    MMEngine refuses to mix them. Here the variables of an old-style base reach the new-style config as if it had
+    defined them, and its ``custom_imports`` are imported.
+    """
+    parse = Config._parse_lazy_import
+
+    def parse_either(filename: str) -> tuple[ConfigDict, set]:
+        if not _is_old(filename):
+            return parse(filename)
+        lazy, ConfigDict.lazy = ConfigDict.lazy, False
+        try:
+            return ConfigDict(Config.fromfile(filename).to_dict()), set()
+        finally:
+            ConfigDict.lazy = lazy
+
+    Config._parse_lazy_import = staticmethod(parse_either)
+    try:
+        yield
+    finally:
+        Config._parse_lazy_import = staticmethod(parse)
+
+
+def _check_circle(path: Path, above: tuple[Path, ...] = ()) -> None:
+    """Refuse a config whose bases lead back to itself, in which MMEngine would end without a memory."""
+    path = Path(os.path.abspath(path))
+    if path in above:
+        raise InputError(f'{path}: its _base_ leads back to itself; give another base')
+    if path.suffix != '.py' or not path.is_file():
+        return
+    for statement in ast.parse(path.read_text(encoding='utf-8'), str(path)).body:
+        if not isinstance(statement, ast.Assign) or not any(
+            isinstance(target, ast.Name) and target.id == '_base_' for target in statement.targets
+        ):
+            continue
+        values = statement.value.elts if isinstance(statement.value, ast.List | ast.Tuple) else [statement.value]
+        for value in values:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                _check_circle(path.parent / value.value, (*above, path))
+
+
+def _is_old(filename: str) -> bool:
+    statements = ast.parse(Path(filename).read_text(encoding='utf-8')).body
+    targets = [target for statement in statements if isinstance(statement, ast.Assign) for target in statement.targets]
+    return any(isinstance(target, ast.Name) and target.id == '_base_' for target in targets)
+
+
+_READ_BESIDE_THE_RUNNER = {
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'runner_type',
+    'sync_bn',
+    'tta_model',
+    'tta_pipeline',
+}
+_PLAIN = {
+    'auto_scale_lr': ('enable', 'base_batch_size'),
+    'env_cfg': ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
+}
+
+
+def _check_effect(config: Config, options: dict) -> None:
+    """Refuse options that nothing reads, such as a variable that a config has already used."""
+    if 'model' not in config:  # a benchmark, whose keys are others
+        return
+    known = {*inspect.signature(Runner.__init__).parameters, *_READ_BESIDE_THE_RUNNER} - {'self', 'cfg'}
+    for key in options:
+        first, _, rest = key.partition('.')
+        second = rest.partition('.')[0]
+        if first not in known:
+            used = 'was used when the config was read' if first in config else 'is no option'
+            raise InputError(f'--cfg-options {key}: has no effect, since {first} {used}; {_instead(first, known)}')
+        if second and second not in _PLAIN.get(first, (second,)):
+            raise InputError(f'--cfg-options {key}: has no effect; {first} has {", ".join(_PLAIN[first])}')
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f'did you mean {near[0]}?' if near else 'give the key that holds it (tools/misc/print_config.py shows all)'
+
+
+_COUNT = 'an integer of at least 1', lambda value: _whole(value) and value >= 1
+_NOT_NEGATIVE = 'an integer of at least 0', lambda value: _whole(value) and value >= 0
+# Keys that MMEngine and PyTorch read; classes of this project check their own arguments.
+_VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    'train_cfg.max_epochs': _COUNT,
+    'train_cfg.max_iters': _COUNT,
+    'train_cfg.val_interval': _COUNT,
+    '*_dataloader.batch_size': _COUNT,
+    '*_dataloader.num_workers': _NOT_NEGATIVE,
+    'randomness.seed': (
+        'an integer from 0 to 4294967295, or None for a random one',
+        lambda value: value is None or (_whole(value) and 0 <= value < 2**32),
+    ),
+    'optim_wrapper.accumulative_counts': _COUNT,
+    'optim_wrapper.optimizer.lr': ('a number above 0', lambda value: _number(value) and 0 < value < math.inf),
+    'optim_wrapper.optimizer.weight_decay': (
+        'a number of at least 0',
+        lambda value: _number(value) and 0 <= value < math.inf,
+    ),
+    'auto_scale_lr.base_batch_size': _COUNT,
+    'model.backbone.init_cfg': (
+        'a dict with a type, a list of them, or None',
+        lambda value: value is None or isinstance(value, dict | list),
+    ),
+    'model.backbone.init_cfg.checkpoint': (
+        'a file, or None',
+        lambda value: value is None or (isinstance(value, str) and value != ''),
+    ),
+    'model.backbone.init_cfg.prefix': (
+        'the beginning of names, or None',
+        lambda value: value is None or isinstance(value, str),
+    ),
+    '*_dataloader.dataset.ann_file': (
+        'a list of patches, or empty for all',
+        lambda value: value is None or isinstance(value, str),
+    ),
+}
+
+
+def check_values(config: Config) -> None:
+    """Check the values of a config that no class of this project checks itself.
+
+    Raises:
+        InputError: A value is of another type or out of range.
+    """
+    for pattern, (expected, holds) in _VALUES.items():
+        for key, value in _found(config._cfg_dict, pattern.split('.')):
+            if not holds(value):
+                raise InputError(f'{key} must be {expected}, got {value!r}')
+
+
+def _found(node: Any, parts: list[str], above: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the keys that a pattern stands for, and their values."""
+    if not isinstance(node, dict):
+        return
+    for name, value in node.items():
+        if not fnmatch.fnmatchcase(str(name), parts[0]):
+            continue
+        if len(parts) == 1:
+            yield above + name, value
+        else:
+            yield from _found(value, parts[1:], f'{above}{name}.')
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def build_error(section: str, error: BaseException) -> InputError:
+    """Turn an error from building a part of a config into one line for the user.
+
+    Args:
+        section: Key of the part, such as ``model``.
+        error: What its classes raised.
+    """
+    text = first_line(error).split('. Please check')[0]
+    unknown = re.search(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    built = [frame.f_locals.get('obj_cls') for frame, _ in traceback.walk_tb(error.__traceback__)]
+    kinds = [kind for kind in built if isinstance(kind, type)]
+    unnamed = [
+        frame.f_locals['self'].optimizer_cfg
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_locals.get('optimizer_cls', '') is None
+    ]
+    if unknown:
+        accepted = {name for kind in kinds[-1:] for base in kind.__mro__ for name in _arguments(base)}
+        near = difflib.get_close_matches(unknown[2], accepted, n=1)
+        text = f'{kinds[-1].__name__ if kinds else unknown[1]} takes no {unknown[2]!r}'
+        text += f', did you mean {near[0]!r}?' if near else ''
+    elif unnamed:
+        text = f'unknown optimizer {unnamed[0].get("type")}'
+    elif kinds:
+        text = f'{kinds[-1].__name__}: {text}'
+    return InputError(f'{section} cannot be built: {text}; tools/misc/print_config.py shows the config to change')
+
+
+def _arguments(kind: type) -> list[str]:
+    try:
+        parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
+    except (TypeError, ValueError):
+        return []
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][1:]
 
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None, launcher: str = 'none') -> Config:
@@ -40,16 +288,19 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
     """
     check_config(path)
     try:
-        config = Config.fromfile(path)
-    except (SyntaxError, OSError, KeyError, TypeError, ModuleNotFoundError) as error:
-        raise InputError(f'{path}: cannot be read as a config: {error}') from error
+        _check_circle(Path(path))
+        with _old_bases():
+            config = Config.fromfile(path)
+    except (Exception, SystemExit) as error:
+        raise InputError(_slip(path, error)) from error
     if options:
+        _check_effect(config, options)
         for key in new_keys(config, options):
             print_log(f'--cfg-options adds {key}, which {path} does not have; check its spelling', 'current', WARNING)
         try:
             config.merge_from_dict(options)
-        except (KeyError, TypeError, IndexError, AttributeError) as error:
-            raise InputError(f'--cfg-options {options}: does not fit {path}: {error}') from error
+        except Exception as error:
+            raise InputError(f'--cfg-options {options}: does not fit {path}: {first_line(error)}') from error
     config.launcher = launcher
     config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
     return config
@@ -57,7 +308,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
 
 def enable_amp(config: Config) -> None:
     """Train in mixed precision: with MMEngine's wrapper on a GPU, with bfloat16 autocast on a CPU."""
-    chosen = config.optim_wrapper.get('type', 'OptimWrapper')
+    chosen = type_name(config.optim_wrapper.get('type', 'OptimWrapper'))
     if chosen != 'OptimWrapper':
         print_log(f'--amp changes nothing: the config already trains with {chosen}', 'current')
         return
@@ -79,6 +330,18 @@ def enable_auto_scale_lr(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
+def without_validation(config: Config) -> None:
+    """Leave out the validation during training."""
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+
+
+def set_loaders(config: Config, **settings: Any) -> None:
+    """Set arguments of all data loaders of a config."""
+    for name in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
+        if config.get(name):
+            config[name].update(settings)
+
+
 def allow_other_batch(config: Config) -> None:
     """Allow a resumed run to use a different global batch.
 
@@ -90,15 +353,30 @@ def allow_other_batch(config: Config) -> None:
     config.default_hooks.resume_check.allow_other_batch = True
 
 
-def check_tensorboard(config: Config) -> None:
-    """Check that TensorBoard is installed if the config asks for it; MMEngine would fail with a traceback.
+_BACKENDS = {  # packages that a visualizer's backend needs: MMEngine would fail with a traceback
+    'TensorboardVisBackend': 'tensorboard',
+    'WandbVisBackend': 'wandb',
+    'MLflowVisBackend': 'mlflow',
+    'ClearMLVisBackend': 'clearml',
+    'NeptuneVisBackend': 'neptune',
+    'DVCLiveVisBackend': 'dvclive',
+    'AimVisBackend': 'aim',
+}
+
+
+def check_backends(config: Config) -> None:
+    """Check that the packages are installed that the visualizer of a config needs.
 
     Raises:
-        InputError: The package is not installed.
+        InputError: A package is not installed.
     """
-    backends = (config.get('visualizer') or {}).get('vis_backends') or ()
-    if any(backend.get('type') == 'TensorboardVisBackend' for backend in backends) and find_spec('tensorboard') is None:
-        raise InputError(
-            'visualizer.vis_backends has TensorboardVisBackend and the package tensorboard is not installed; '
-            'run: pip install tensorboard -c constraints.txt'
-        )
+    visualizer = config.get('visualizer') or {}
+    backends = (visualizer.get('vis_backends') if isinstance(visualizer, dict) else None) or ()
+    for backend in backends:
+        name = type_name(backend.get('type')) if isinstance(backend, dict) else ''
+        package = _BACKENDS.get(name)
+        if package is not None and find_spec(package) is None:
+            raise InputError(
+                f'visualizer.vis_backends has {name} and the package {package} is not installed; run: pip install '
+                f'{package}{" -c constraints.txt" if package == "tensorboard" else ""}'
+            )

@@ -1,12 +1,18 @@
 """Check before the first step that data, model and batch fit together, and log the size of the run."""
 
+from typing import Any
+
+import numpy as np
 from mmengine.dist import barrier, get_world_size, is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
 from projects.false.common.errors import InputError
+from projects.false.datasets.loading import LoadIndexMask
 from projects.false.datasets.view_evidence import fit_missing_appearance
+from projects.false.imagery.palettes import IGNORE_INDEX
+from projects.false.losses.base import ContrastiveLoss
 from projects.false.models.false_moco import KeyQueue
 
 from .resume.global_batch import GlobalBatch, accumulation_of
@@ -67,6 +73,65 @@ def check_queue(queue_len: int, images: int, global_batch: int) -> None:
         )
 
 
+def check_trained(model: nn.Module) -> None:
+    """Refuse a model without a weight to train.
+
+    Raises:
+        InputError: Everything is frozen.
+    """
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise InputError('model has no weight to train, all of it is frozen; set frozen_stages=-1 of its parts')
+
+
+def check_negatives(loss: nn.Module | None, per_process: int, processes: int) -> None:
+    """Refuse a contrastive loss without a queue on a single image, which has no negatives and trains nothing.
+
+    Raises:
+        InputError: The batch that the loss compares is one image.
+    """
+    compared = per_process * (processes if getattr(loss, 'gather', True) else 1)
+    if isinstance(loss, ContrastiveLoss) and compared < 2:
+        raise InputError(
+            f'{type(loss).__name__} compares the images of a batch with one another, so that a batch of {compared} '
+            'trains nothing; raise train_dataloader.batch_size to 2 or more'
+        )
+
+
+def check_labels(dataset: Any, ignored: set[int]) -> None:
+    """Refuse labels that are all ignored. Masks are read until one counts, usually the first.
+
+    Args:
+        dataset: The data set of a training; one whose pipeline reads no masks is not looked at.
+        ignored: Labels that every loss of the model ignores.
+
+    Raises:
+        InputError: No pixel of the labels counts.
+    """
+    parts = getattr(dataset, 'datasets', [dataset])
+    read = 0
+    for part in parts:
+        steps = getattr(getattr(part, 'pipeline', None), 'transforms', ())
+        masks = [step for step in steps if isinstance(step, LoadIndexMask)]
+        if not masks:
+            return
+        for index in range(len(part)):
+            try:
+                labels = masks[0](part.get_data_info(index))['gt_seg_map']
+            except InputError:
+                if not getattr(part, 'max_unreadable', 0):
+                    raise
+                continue
+            read += 1
+            if not np.isin(labels, list(ignored)).all():
+                return
+    if read:
+        raise InputError(
+            f'all {read} masks of the training list hold nothing but ignored labels '
+            f'({", ".join(map(str, sorted(ignored)))}), so nothing would be trained; look at them with '
+            'tools/audit_labels.py, or give another list as train_dataloader.dataset.ann_file'
+        )
+
+
 def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool) -> str | None:
     """Return the warning that the learning rate is meant for another global batch; None if it fits or is scaled."""
     if base_batch is None or scaled or global_batch == base_batch:
@@ -91,10 +156,13 @@ def shuffling_advice(backbone: nn.Module, processes: int) -> str | None:
 class StartChecksHook(Hook):
     """Check the data against the model before training and testing; log global batch and learning rate.
 
+    A run in which every loss was 0 ends with an error, as it trained nothing.
+
     Before pretraining it also fits ``appearance.json`` where the pipeline needs it and the data lacks it.
     """
 
     priority = 'VERY_HIGH'
+    _begun = 0
 
     def before_train(self, runner) -> None:
         """Check classes, batch and queue, then log the number of images, the global batch and the learning rate."""
@@ -106,12 +174,20 @@ class StartChecksHook(Hook):
                 runner.logger.info(f'fitted the appearance of the data: {made}')
         barrier()
         check_classes(_head_classes(runner.model), _data_classes(loader))
+        check_trained(runner.model)
+        heads = _heads(runner.model)
+        if heads:
+            check_labels(loader.dataset, {getattr(head, 'ignore_index', IGNORE_INDEX) for head in heads.values()})
         batch = GlobalBatch(get_world_size(), loader.batch_size, None, accumulation_of(runner.optim_wrapper))
         model = getattr(runner.model, 'module', runner.model)
         queue = getattr(model, 'queue', None)
         if isinstance(queue, KeyQueue):
             check_queue(len(queue), images, batch.per_process * batch.processes)
             _warn(runner, shuffling_advice(model.backbone, batch.processes))
+        else:
+            loss = getattr(getattr(model, 'head', None), 'loss_module', None)
+            check_negatives(loss, batch.per_process, batch.processes)
+        self._begun = runner.iter
         rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.param_groups if 'initial_lr' in group})
         rates = rates or sorted({group['lr'] for group in runner.optim_wrapper.param_groups})
         runner.logger.info(
@@ -120,6 +196,15 @@ class StartChecksHook(Hook):
         )
         scaling = runner.cfg.get('auto_scale_lr') or {}
         _warn(runner, learning_rate_advice(batch.images, scaling.get('base_batch_size'), scaling.get('enable', False)))
+
+    def after_train(self, runner) -> None:
+        """Refuse to end as if something was trained where every loss was 0."""
+        history = runner.message_hub.log_scalars.get('train/loss')
+        if runner.iter > self._begun and history is not None and not np.any(history.data[0]):
+            raise InputError(
+                f'the loss was 0 in all of {runner.iter} iterations, so nothing was trained; give larger batches, a '
+                'longer training or other labels'
+            )
 
     def before_val(self, runner) -> None:
         """Check the classes of the validation data."""
@@ -136,9 +221,14 @@ def _warn(runner, text: str | None) -> None:
 
 
 def _head_classes(model) -> dict[str, int]:
-    model = getattr(model, 'module', model)
-    heads = {name: getattr(model, name) for name in ('decode_head', 'auxiliary_head') if hasattr(model, name)}
+    heads: dict[str, Any] = _heads(model)
     return {name: head.num_classes for name, head in heads.items() if hasattr(head, 'num_classes')}
+
+
+def _heads(model) -> dict[str, Any]:
+    model = getattr(model, 'module', model)
+    names = ('decode_head', 'auxiliary_head')
+    return {name: getattr(model, name) for name in names if isinstance(getattr(model, name, None), nn.Module)}
 
 
 def _data_classes(loader) -> list[str]:

@@ -126,7 +126,7 @@ class DeterminedLoss(ContrastiveLoss):
     Args:
         temperature: tau > 0.
         positive_threshold: T in [-1, 1]. An anchor's false negatives are determined only if the cosine of its own two
-            views is at least T.
+            views is at least T; -1 lets every anchor pass.
         determination: The rule that picks false negatives: a name, or ``dict(type=name, ...)`` with its arguments.
         gather, chunk_size: See :class:`ContrastiveLoss`.
 
@@ -174,6 +174,8 @@ class DeterminedLoss(ContrastiveLoss):
 
     def _gate(self, block: Block) -> Tensor:
         """Return True for anchors with c_ip >= T, shape (B, 1)."""
+        if self.positive_threshold <= -1:  # the cosine of opposite views may round to less than -1
+            return torch.ones_like(block.positive_logits, dtype=torch.bool)
         return block.positive_logits * self.temperature >= self.positive_threshold
 
     def per_determined_anchor(self, block: Block, pairs: Pairs) -> Tensor:

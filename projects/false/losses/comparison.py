@@ -14,6 +14,9 @@ from projects.false.common.errors import InputError
 
 from .distributed import gather_views, process_count, process_rank
 
+SHORTEST = 1e-6
+"""Length up to which a projection has no direction, so that it gets no gradient."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -252,7 +255,10 @@ def queue_comparison(
 
 
 def _unit(rows: Tensor) -> Tensor:
-    return F.normalize(rows.to(torch.promote_types(rows.dtype, torch.float32)), dim=1)
+    rows = rows.to(torch.promote_types(rows.dtype, torch.float32))
+    # A row without a direction, such as that of a dead projection, would get a gradient of 1 / length.
+    has_direction = torch.linalg.vector_norm(rows.detach(), dim=1, keepdim=True) > SHORTEST
+    return F.normalize(torch.where(has_direction, rows, rows.detach()), dim=1)
 
 
 def _check_views(view1: Tensor, view2: Tensor) -> None:

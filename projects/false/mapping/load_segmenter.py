@@ -12,7 +12,7 @@ from mmengine.utils import import_modules_from_strings
 
 from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint
-from projects.false.engine.config import load_config
+from projects.false.engine.config import load_config, type_name
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import Palette, load_palette
 
@@ -20,6 +20,7 @@ from .pixel_rule import recorded_rule
 from .segmenter import check_classes
 from .torch_segmenter import PRECISIONS, TorchSegmenter
 
+_SYNC = ('SyncBN', 'SyncBatchNorm')
 _PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')  # steps that leave the pixels as they are
 
 
@@ -87,7 +88,7 @@ def _build(cfg: Config, path: str) -> torch.nn.Module:
     # One process needs no statistics of others, and SyncBN does not run on a CPU.
     model = MODELS.build(_without_sync(settings))
     if not hasattr(model, 'encode_decode') or not hasattr(model, 'decode_head'):
-        raise InputError(f'{path}: mapping cannot use a {settings.type}; give a config of an EncoderDecoder')
+        raise InputError(f'{path}: mapping cannot use a {type_name(settings.type)}; give a config of an EncoderDecoder')
     if _outputs(model) < 2:
         raise InputError(f'{path}: the model has a single output; give one with an output per class')
     return model
@@ -100,7 +101,8 @@ def _outputs(model: torch.nn.Module) -> int:
 def _without_sync(settings: Any) -> Any:
     if isinstance(settings, dict):
         return {
-            key: 'BN' if (key, value) == ('type', 'SyncBN') else _without_sync(value) for key, value in settings.items()
+            key: 'BN' if key == 'type' and type_name(value) in _SYNC else _without_sync(value)
+            for key, value in settings.items()
         }
     return [_without_sync(value) for value in settings] if isinstance(settings, list) else settings
 
@@ -120,8 +122,9 @@ def _palette(cfg: Config, loaded: dict) -> Palette:
 
 def _bands(cfg: Config, path: str) -> int:
     steps = cfg.test_dataloader.dataset.get('pipeline', [])
-    other = [step.type for step in steps if step.type not in _PIXELS_ONLY]
-    if other or not steps or steps[0].type != 'LoadPatch':
+    names = [type_name(step.type) for step in steps]
+    other = [name for name in names if name not in _PIXELS_ONLY]
+    if other or not names or names[0] != 'LoadPatch':
         raise InputError(
             f'{path}: the test pipeline does {", ".join(other) or "not load patches"}, which mapping cannot repeat; '
             f'test_dataloader.dataset.pipeline may have {", ".join(_PIXELS_ONLY)}'

@@ -67,7 +67,7 @@ def map_rasters(
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
     rasters = find_sources(sources)
     rules = [choose_rule(r, segmenter.bands, options.bands, options.value_range, options.recorded) for r in rasters]
-    with work_dir_locked(folder):
+    with work_dir_locked(folder, option='--out'):
         remove_stale(folder)
         for raster, rule in zip(rasters, rules, strict=True):
             plan = options.plan(segmenter, raster.height, raster.width)

@@ -7,6 +7,8 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS
 from torch import Tensor
 
+from projects.false.common.errors import InputError
+
 
 class ContrastiveAlgorithm(BaseModel):
     """Base of the algorithms: a backbone, a neck and a head behind MMEngine's three modes.
@@ -75,11 +77,26 @@ class FALSE(ContrastiveAlgorithm):
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
         """Encode both views in one pass, so that they share their batch statistics, and compare them."""
-        first, second = views
+        first, second = two_views(views)
         # Copy from host to device first: once the network runs, copies would have to wait for it.
         known = {name: known_of_views(data_samples, name, first.device) for name in SAMPLE_FIELDS}
         projections = self.neck(self.backbone(torch.cat([first, second])))
         return self.head.loss(*projections.split(len(first)), **known)
+
+
+def two_views(views: list[Tensor]) -> list[Tensor]:
+    """Return the views of a batch.
+
+    Raises:
+        InputError: There are not two of them, of one size.
+    """
+    if len(views) != 2 or views[0].shape != views[1].shape:
+        shapes = ', '.join(str(tuple(view.shape)) for view in views)
+        raise InputError(
+            f'the algorithm compares two views of one size, got {len(views)} of shape {shapes}; set num_views=2 of '
+            'ContrastiveViews (train_dataloader.dataset.pipeline.1.num_views=2)'
+        )
+    return views
 
 
 SAMPLE_FIELDS = {'labels': 'land_cover', 'evidence': 'evidence'}

@@ -13,10 +13,10 @@ from mmengine.dist import all_gather, broadcast, get_rank, get_world_size
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_count, is_number
 from projects.false.losses.determinations import Determination
 
-from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views
+from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views, two_views
 
 
 @MODELS.register_module()
@@ -63,10 +63,9 @@ class FALSEMoCo(ContrastiveAlgorithm):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(backbone, neck, head, data_preprocessor, init_cfg)
-        if not 0 < momentum < 1:
+        if not is_number(momentum) or not 0 < momentum < 1:
             raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 uses 0.001')
-        if not isinstance(key_splits, int) or key_splits < 1:
-            raise InputError(f'key_splits of FALSEMoCo must be a positive integer, got {key_splits!r}')
+        check_count('key_splits of FALSEMoCo', key_splits)
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
         if isinstance(determination, Determination):
             determination.check_queue()
@@ -85,7 +84,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
         """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
-        first, second = views
+        first, second = two_views(views)
         # Copy from host to device first: once the network runs, copies would have to wait for it.
         images = image_indices(data_samples, len(first)).to(first.device)
         known = self._known(data_samples, first.device)
@@ -110,6 +109,8 @@ class FALSEMoCo(ContrastiveAlgorithm):
             return None
         known = known_of_views(data_samples, self.reads, device)
         kinds = self.queue.known.shape[1]
+        if known is not None and known.ndim == 1:
+            known = shares_of_labels(known, kinds).repeat(2, 1)
         if known is None or known.ndim != 2 or known.shape[1] != kinds:
             got = 'nothing' if known is None else f'shape {tuple(known.shape[1:])}'
             raise InputError(
@@ -118,6 +119,28 @@ class FALSEMoCo(ContrastiveAlgorithm):
                 'pipeline, or set model.queue_kinds to their number'
             )
         return known
+
+
+def shares_of_labels(labels: Tensor, kinds: int) -> Tensor:
+    """Write one label per image as shares of kinds, all of them its own; a negative label shares nothing.
+
+    Args:
+        labels: Shape (N,).
+        kinds: Number of labels.
+
+    Returns:
+        Shape (N, kinds), each row with a single 1, or of zeros.
+
+    Raises:
+        InputError: A label is not below ``kinds``.
+    """
+    largest = int(labels.max())
+    if largest >= kinds:
+        raise InputError(
+            f'an image has the label {largest} and the queue remembers {kinds} kinds; set model.queue_kinds to the '
+            'number of classes'
+        )
+    return (labels[:, None] == torch.arange(kinds, device=labels.device)).float()
 
 
 def image_indices(data_samples: list[Any] | None, count: int) -> Tensor:
@@ -244,11 +267,10 @@ class KeyQueue(nn.Module):
 
     def __init__(self, length: int, dim: int, kinds: int = 0) -> None:
         super().__init__()
-        if not isinstance(kinds, int) or kinds < 0:
+        if not isinstance(kinds, int) or isinstance(kinds, bool) or kinds < 0:
             raise InputError(f'queue_kinds of FALSEMoCo must be an integer of at least 0, got {kinds!r}')
         for name, value in (('queue_len (K)', length), ('feat_dim (D)', dim)):
-            if not isinstance(value, int) or value < 1:
-                raise InputError(f'{name} of FALSEMoCo must be a positive integer, got {value!r}')
+            check_count(f'{name} of FALSEMoCo', value)
         self.register_buffer('keys', torch.zeros(length, dim))
         if kinds:
             self.register_buffer('known', torch.zeros(length, kinds))

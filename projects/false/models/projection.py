@@ -7,6 +7,8 @@ from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from projects.false.common.errors import check_count
+
 
 @MODELS.register_module()
 class FALSENeck(BaseModule):
@@ -34,6 +36,12 @@ class FALSENeck(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        for name, value in (
+            ('in_channels', in_channels),
+            ('hid_channels', hid_channels),
+            ('out_channels', out_channels),
+        ):
+            check_count(f'{name} of FALSENeck', value)
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.hidden = nn.Linear(in_channels, hid_channels)
         self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()

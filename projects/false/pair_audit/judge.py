@@ -12,6 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from projects.false.engine.config import type_name
 from projects.false.losses.determinations import Determination
 
 from .picks import (
@@ -163,7 +164,7 @@ class Judge:
 def forward_precision(config: Config, model: nn.Module) -> Callable[[], AbstractContextManager[Any]]:
     """Return a function that opens a context with the precision of the recipe's forward pass; float16 needs a GPU."""
     settings = config.get('optim_wrapper')
-    if not settings or (settings.get('type') == 'AmpOptimWrapper' and not torch.cuda.is_available()):
+    if not settings or (type_name(settings.get('type')) == 'AmpOptimWrapper' and not torch.cuda.is_available()):
         return nullcontext
     return partial(build_optim_wrapper(model, settings).optim_context, model)
 

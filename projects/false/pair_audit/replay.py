@@ -25,6 +25,7 @@ from projects.false.datasets.mixins import with_evidence
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.engine.config import type_name
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.losses.comparison import Comparison
 from projects.false.patch_folder.description import read_labelled_description
@@ -53,7 +54,7 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
     init_default_scope(config.get('default_scope', 'mmengine'))
     settings = config.train_dataloader.to_dict()
     steps = settings['dataset'].get('pipeline') or []
-    if not steps or steps[-1].get('type') != 'PackInputs' or not config.model.get('head'):
+    if not steps or type_name(steps[-1].get('type')) != 'PackInputs' or not config.model.get('head'):
         raise InputError(f'{config.filename}: pretrains nothing; give a recipe of FALSE, SimCLR or MoCo v2')
     counting = dict(type='CountViewLabels', classes=len(description['classes']), scope=scope)
     *steps, pack = with_evidence(steps, settings['dataset'].get('evidence'))

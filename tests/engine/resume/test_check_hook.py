@@ -224,6 +224,57 @@ def test_end_of_an_epoch_moves_as_well(tmp_path: Path, train, batch_size: int) -
     assert rates == pytest.approx({iteration: expected[iteration] for iteration in range(3 * length, 6 * length)})
 
 
+@pytest.mark.parametrize('long', [{'by_epoch': True, 'max_epochs': 9}, {'by_epoch': True, 'max_epochs': 4}])
+def test_schedules_follow_another_length(tmp_path: Path, train, long: dict) -> None:
+    train('whole', 4)
+    _, expected = train('expected', 4, train_cfg=long)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    runner, rates = train('resumed', 4, load_from=path, resume=True, train_cfg=long)
+    assert sorted(rates) == list(range(12, 4 * long['max_epochs']))
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
+    assert len(said(runner, f'current config from iteration 12 of {4 * long["max_epochs"]} on (CosineAnnealingLR')) == 1
+
+
+def test_a_schedule_that_the_shorter_run_left_out_begins(tmp_path: Path, train) -> None:
+    train('whole', 4, train_cfg={'by_epoch': True, 'max_epochs': 2}, param_scheduler=SCHEDULES[:1])
+    _, expected = train('expected', 4)
+    path = str(tmp_path / 'whole' / 'epoch_2.pth')
+    runner, rates = train('resumed', 4, load_from=path, resume=True)
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in range(8, 24)})
+    assert len(said(runner, '(3 schedules, previously 1)')) == 1
+
+
+def test_other_settings_of_the_optimizer_count(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    other = {'optimizer': {'type': 'SGD', 'lr': 0.02, 'momentum': 0.5}}
+    _, expected = train('expected', 4, optim_wrapper=other)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    runner, rates = train('resumed', 4, load_from=path, resume=True, optim_wrapper=other)
+    assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
+    assert runner.optim_wrapper.param_groups[0]['momentum'] == 0.5
+    assert len(said(runner, 'momentum 0.5, previously 0.9')) == 1
+
+
+def test_a_run_that_ends_before_its_checkpoint(tmp_path: Path, train) -> None:
+    train('whole', 4)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    short = {'by_epoch': True, 'max_epochs': 2}
+    with pytest.raises(InputError, match=r'has 12 iterations and this run ends at 8; raise train_cfg\.max_epochs'):
+        train('short', 4, load_from=path, resume=True, train_cfg=short, param_scheduler=SCHEDULES[:1])
+    last = str(tmp_path / 'whole' / 'epoch_6.pth')
+    runner, rates = train('over', 4, load_from=last, resume=True)
+    assert (rates, len(said(runner, 'all 24 iterations of this run: nothing is trained'))) == ({}, 1)
+
+
+def test_schedule_that_follows_a_metric_goes_on_to_another_end(tmp_path: Path, train, with_validation) -> None:
+    plateau = [{'type': 'ReduceOnPlateauLR', 'monitor': 'score', 'by_epoch': True}]
+    train('whole', 4, param_scheduler=plateau, **with_validation)
+    path = str(tmp_path / 'whole' / 'epoch_3.pth')
+    longer = {'train_cfg': {'by_epoch': True, 'max_epochs': 8}, 'param_scheduler': plateau, **with_validation}
+    runner, _ = train('resumed', 4, load_from=path, resume=True, **longer)
+    assert (runner.epoch, runner.param_schedulers[0].end) == (8, 8)
+
+
 def test_schedule_that_follows_a_metric_cannot_be_moved(tmp_path: Path, train, with_validation) -> None:
     plateau = [{'type': 'ReduceOnPlateauLR', 'monitor': 'score', 'by_epoch': True}]
     train('whole', 4, param_scheduler=plateau, **with_validation)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from mmengine.hooks import EMAHook, Hook
 from torch import nn
 
 from projects.false.common.errors import InputError
@@ -68,6 +69,7 @@ def test_no_backbone(tmp_path: Path, content) -> None:
         ("model = dict(type='A')", 'A'),
         ("model = dict(type='FALSE', head=dict(loss=dict(type='FALSELoss')))", 'FALSE'),
         ("model = dict(type='FALSE', head=dict(loss=dict(type='NTXentLoss')))", 'SimCLR'),
+        ("model = dict(type='a.b.FALSE', head=dict(loss=dict(type='c.NTXentLoss')))", 'SimCLR'),
         ("model = {'type': 'A'}", None),
         ('model = open("x")', None),
         ('model =', None),
@@ -84,6 +86,56 @@ def test_hook_leaves_a_backbone_in_the_work_folder(tmp_path: Path, tiny_runner) 
     read = torch.load(tmp_path / 'run' / 'backbone.pth', weights_only=True)
     assert torch.equal(read['state_dict']['weight'], runner.model.backbone.weight)
     assert read['meta'].items() >= {'method': 'Tiny', 'arch': 'Linear', 'epoch': 4, 'iter': 16, 'seed': 7}.items()
+
+
+class Halving(Hook):
+    """Halve the weights of every checkpoint."""
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        checkpoint['state_dict'] = {name: value / 2 for name, value in checkpoint['state_dict'].items()}
+
+
+@pytest.mark.parametrize('averaging', [EMAHook(), Halving()])
+def test_the_backbone_is_that_of_the_last_checkpoint(tmp_path: Path, tiny_runner, averaging) -> None:
+    runner = tiny_runner(
+        'run', custom_hooks=[averaging, {'type': 'PlainCheckpointHook'}, {'type': 'ExportBackboneHook'}]
+    )
+    runner.train()
+    read = torch.load(tmp_path / 'run' / 'backbone.pth', weights_only=True)
+    saved = torch.load(tmp_path / 'run' / 'epoch_4.pth', weights_only=True)['state_dict']
+    assert torch.equal(read['state_dict']['weight'], saved['backbone.weight'])
+    assert not torch.equal(read['state_dict']['weight'], runner.model.backbone.weight)
+
+
+def frozen(runner) -> None:
+    runner.model.backbone.requires_grad_(False)
+
+
+def without_rate(runner) -> None:
+    runner.optim_wrapper['paramwise_cfg'] = dict(custom_keys={'backbone': dict(lr_mult=0.0)})
+
+
+@pytest.mark.parametrize('spoil', [frozen, without_rate])
+def test_a_backbone_that_cannot_learn_is_refused_at_the_start(tmp_path: Path, tiny_runner, spoil) -> None:
+    runner = tiny_runner('run', custom_hooks=[{'type': 'ExportBackboneHook'}])
+    spoil(runner)
+    with pytest.raises(InputError, match=r'nothing in model\.backbone is trained'):
+        runner.train()
+    assert not list((tmp_path / 'run').glob('*.pth'))
+
+
+def test_weights_that_did_not_change_are_no_backbone(tmp_path: Path, tiny_runner) -> None:
+    class Undone(Hook):
+        def before_train(self, runner) -> None:
+            self.start = {name: value.clone() for name, value in runner.model.state_dict().items()}
+
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+            runner.model.load_state_dict(self.start)
+
+    runner = tiny_runner('run', custom_hooks=[Undone(), {'type': 'ExportBackboneHook'}])
+    with pytest.raises(InputError, match=r'16 iterations have not changed .* backbone\.pth is not written'):
+        runner.train()
+    assert not (tmp_path / 'run' / 'backbone.pth').exists()
 
 
 def test_command_line(tmp_path: Path, pretraining_checkpoint: Path) -> None:

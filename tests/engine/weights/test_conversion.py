@@ -8,8 +8,9 @@ from mmengine.registry import MODELS, DefaultScope
 
 from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint, write_checkpoint
+from projects.false.engine.weights.backbone import export_backbone
 from projects.false.engine.weights.conversion import FORMS, convert_weights
-from projects.false.engine.weights.resnet import find_resnet
+from projects.false.engine.weights.resnet import find_resnet, is_part
 from tests.helpers.networks import build, randomise, stages
 
 FACTS = {'method': 'FALSE', 'config_name': 'mine', 'epoch': 3, 'depth': 18}
@@ -140,18 +141,116 @@ def parallel(state, other):
     return {'model': {f'module.{name}': value for name, value in state.items()}}
 
 
+def dino(state, other):
+    """Whose authors evaluate the teacher, which follows the student."""
+    student = {f'module.backbone.{name}': value for name, value in other.items()}
+    return {'student': student, 'teacher': {f'backbone.{name}': value for name, value in state.items()}, 'epoch': 1}
+
+
+def net(state, other):
+    return {'net': dict(state), 'acc': 1.0}
+
+
+CHILDREN = {'conv1': '0', 'bn1': '1', 'layer1': '4', 'layer2': '5', 'layer3': '6', 'layer4': '7'}
+
+
+def sequence(state):
+    return {f'{CHILDREN[name.split(".")[0]]}.{name.partition(".")[2]}': value for name, value in state.items()}
+
+
+def lightly(state, other):
+    named = {f'backbone_momentum.{name}': value for name, value in sequence(other).items()}
+    named |= {f'backbone.{name}': value for name, value in sequence(state).items()}
+    return {'state_dict': named | {'projection_head.layers.0.weight': torch.ones(2, 2)}, 'global_step': 5}
+
+
+def seco(state, other):
+    return {
+        'state_dict': {
+            f'encoder_{part}.{name}': value
+            for part, given in (('k', other), ('q', state))
+            for name, value in sequence(given).items()
+        }
+    }
+
+
+def byol(state, other):
+    return {
+        'target_network_state_dict': {f'encoder.{name}': value for name, value in sequence(other).items()},
+        'online_network_state_dict': {f'encoder.{name}': value for name, value in sequence(state).items()},
+    }
+
+
+def byol_of_one_module(state, other):
+    """The same module under two names, and its target."""
+    parts = {'net': state, 'online_encoder.net': state, 'target_encoder.net': other}
+    return {f'{part}.{name}': value for part, given in parts.items() for name, value in given.items()}
+
+
+def swav(state, other):
+    named = {f'module.{name}': value for name, value in state.items()}
+    return named | {'module.prototypes.weight': torch.ones(4, 8), 'module.projection_head.0.weight': torch.ones(4, 8)}
+
+
+def pixpro(state, other):
+    named = {f'module.encoder_k.{name}': value for name, value in other.items()}
+    return {'model': named | {f'module.encoder.{name}': value for name, value in state.items()}, 'opt': {}}
+
+
+def barlow_twins(state, other):
+    return {'epoch': 3, 'backbone': dict(state), 'head': {'0.weight': torch.ones(2, 2)}}
+
+
 def unknown_prefix(state, other):
     return {f'student.net.{name}': value for name, value in state.items()}
 
 
-@pytest.mark.parametrize('make', [official_moco, mmselfsup_moco, vissl, own_moco, parallel, unknown_prefix])
+OTHERS = [
+    official_moco, mmselfsup_moco, vissl, own_moco, parallel, dino, net, lightly, seco, byol, byol_of_one_module, swav,
+    pixpro, barlow_twins, unknown_prefix,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize('make', OTHERS)
 def test_checkpoints_of_other_projects(state, tmp_path, make):
-    """The query encoder is taken, never the momentum encoder, whose weights differ."""
+    """The query encoder is taken, never the momentum encoder, whose weights differ; fine-tuning takes the same."""
     other = {name: value + 1 for name, value in state.items()}
     torch.save(make(dict(state), other), tmp_path / 'theirs.pth')
     done = convert_weights(tmp_path / 'theirs.pth', tmp_path / 'backbone.pth', 'ours')
     assert len(done.report.matched) == len(state)
     assert_equal(weights_of(tmp_path / 'backbone.pth'), dict(state))
+    found = weights_of(tmp_path / 'theirs.pth')
+    assert_equal({name: value for name, value in found.items() if is_part(name)}, dict(state))
+
+
+def test_heads_of_other_projects_are_left_out(state, tmp_path):
+    torch.save(swav(dict(state), None), tmp_path / 'swav.pth')
+    assert_equal(start_from(tmp_path / 'swav.pth', 'mmseg', 18).state_dict(), dict(state))
+
+
+def test_the_option_that_chooses_one_of_several(state, tmp_path):
+    several = {f'{part}.{name}': value + (part == 'b') for part in ('a', 'b') for name, value in dict(state).items()}
+    path = tmp_path / 'theirs.pth'
+    torch.save({'nets': several}, path)
+    with pytest.raises(InputError, match=r"'nets\.b\.'; choose one with model\.backbone\.init_cfg\.prefix=nets\.a"):
+        start_from(path, 'mmseg', 18)
+    chosen = build('mmseg', 18, init_cfg=dict(type='PretrainedBackbone', checkpoint=str(path), prefix='nets.b.'))
+    chosen.init_weights()
+    assert_equal(chosen.state_dict(), {name: value + 1 for name, value in dict(state).items()})
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_weights_that_are_not_finite(state, tmp_path, value):
+    path = tmp_path / 'theirs.pth'
+    torch.save(dict(state) | {'bn1.bias': state['bn1.bias'] * value}, path)
+    with pytest.raises(InputError, match=r'theirs\.pth: 1 of its weights are NaN or infinite, the first is bn1\.bias'):
+        convert_weights(path, tmp_path / 'out.pth', 'ours')
+    with pytest.raises(InputError, match='NaN or infinite'):
+        start_from(path, 'mmseg', 18)
+    torch.save({'state_dict': {'backbone.weight': torch.tensor([value])}}, path)
+    with pytest.raises(InputError, match='NaN or infinite'):
+        export_backbone(path, tmp_path / 'out.pth')
+    assert not (tmp_path / 'out.pth').exists()
 
 
 def test_another_encoder_by_its_prefix(state, tmp_path):
@@ -199,7 +298,7 @@ BROKEN = {
         r"ResNet \(1-2-2-2 basic blocks\) under '' is not a standard one, 0 matched",
     ),
     'two encoders': (
-        lambda s: {f'{part}.{name}': value for part in ('a', 'b') for name, value in s.items()},
+        lambda s: {f'{part}.{name}': value + (part == 'b') for part in ('a', 'b') for name, value in s.items()},
         "several ResNets, under 'a.', 'b.'; choose one with --prefix",
     ),
 }  # fmt: skip

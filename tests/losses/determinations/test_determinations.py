@@ -275,3 +275,19 @@ def test_oracle_needs_labels():
 def test_arguments_out_of_range(config, text):
     with pytest.raises(InputError, match=text):
         build_determination(config)
+
+
+@pytest.mark.parametrize(
+    'rule',
+    [
+        dict(type='anchor_nearest', k=78, floor=-1.0),
+        dict(type='topk', k=78, floor=-1.0),
+        dict(type='margin', margin=2.0, max_pairs=78),
+    ],
+)
+def test_bounds_that_let_everything_pass_do_so_in_spite_of_rounding(rule):
+    """Opposite rows of odd lengths have cosines on both sides of -1."""
+    row = torch.randn(20, 7, generator=torch.Generator().manual_seed(0))
+    first = torch.cat([row, -3 * row])
+    found = FALSELoss(0.3, positive_threshold=-1.0, determination=rule).determined(first, 0.7 * first)
+    assert found.sum(1).tolist() == [78] * 80

@@ -5,13 +5,14 @@ apply the same draws, made under the seed of the sample: views depend neither on
 on an interruption.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_pair, is_number
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)  # also the positions of their strengths and amounts
 ORDER = (BRIGHTNESS, CONTRAST, SATURATION, HUE)
@@ -62,10 +63,12 @@ class ColorSteps:
     def __post_init__(self) -> None:
         for name in ('jitter_prob', 'grey_prob', 'blur_prob'):
             check_probability(name, getattr(self, name))
-        if len(self.jitter) != 4 or min(self.jitter) < 0 or self.jitter[HUE] > 0.5:
+        if not _numbers(self.jitter, 4) or min(self.jitter) < 0 or self.jitter[HUE] > 0.5:
             raise InputError(
                 f'jitter of ContrastiveViews is four strengths >= 0, the hue at most 0.5, got {self.jitter!r}'
             )
+
+        check_pair('blur_sigma of ContrastiveViews', self.blur_sigma, math.inf)
 
     def draw(self) -> ViewSteps:
         """Draw the steps of one view from NumPy's global generator; the order of the draws is part of a run's seed."""
@@ -91,7 +94,11 @@ def uniform(low: float, high: float) -> float:
     return low + (high - low) * np.random.random_sample()
 
 
+def _numbers(values: object, count: int) -> bool:
+    return isinstance(values, list | tuple) and len(values) == count and all(is_number(value) for value in values)
+
+
 def check_probability(name: str, value: float) -> None:
     """Refuse a value of ContrastiveViews that is not in [0, 1]."""
-    if not 0 <= value <= 1:
+    if not is_number(value) or not 0 <= value <= 1:
         raise InputError(f'{name} of ContrastiveViews is a probability in [0, 1], got {value!r}')

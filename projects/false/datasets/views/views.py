@@ -11,7 +11,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 from torch.nn.functional import interpolate
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_count, check_pair
 
 from .color_loader import apply_steps
 from .steps import ColorSteps, ViewSteps, check_probability, uniform
@@ -65,10 +65,12 @@ class ContrastiveViews(BaseTransform):
     ) -> None:
         check_probability('flip_prob', flip_prob)
         check_probability('vertical_flip_prob', vertical_flip_prob)
-        if not 0 < crop_scale[0] <= crop_scale[1] <= 1:
-            raise InputError(f'crop_scale of ContrastiveViews needs 0 < low <= high <= 1, got {crop_scale!r}')
-        if window is not None and window < 1:
-            raise InputError(f'window of ContrastiveViews is a side in pixels or None, got {window!r}')
+        check_pair('crop_scale of ContrastiveViews (a share of the area)', crop_scale, 1)
+        check_pair('crop_ratio of ContrastiveViews (width / height)', crop_ratio, math.inf)
+        check_count('size of ContrastiveViews', size)
+        check_count('num_views of ContrastiveViews', num_views)
+        if window is not None:
+            check_count('window of ContrastiveViews (None for the whole image)', window)
         if color_on not in ('loader', 'device'):
             raise InputError(f"color_on of ContrastiveViews is 'loader' or 'device', got {color_on!r}")
         if shrink not in ('triangle', 'area'):

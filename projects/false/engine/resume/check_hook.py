@@ -2,14 +2,14 @@
 
 import copy
 import warnings
+from collections.abc import Collection
 from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.optim import _ParamScheduler
+from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
-from mmengine.utils import is_list_of
 
 from projects.false.common.errors import InputError
 
@@ -17,23 +17,46 @@ from .exact_hook import ExactResumeHook
 from .global_batch import GlobalBatch, accumulation_of, compare_batches, equivalent_iteration
 
 _NOTE = 'global_batch'  # key in the meta of a checkpoint
+_POSITION = ('last_step', '_last_value', '_global_step', 'verbose')  # of a schedule: all else is how it was built
 
 
 class FreshSchedules:
-    """The schedules of a run as built from its config, which replace those of a checkpoint.
+    """The schedules and the optimizer's settings as built from the config, which may replace those of a checkpoint.
 
-    A checkpoint restores the length and the learning rate of its own schedules. MMEngine's schedules compute each value
-    from the previous one, so they are replayed step by step up to the new position.
+    A checkpoint restores the length, the learning rate and the settings of its own run. MMEngine's schedules compute
+    each value from the previous one, so they are replayed step by step up to the new position.
 
     Args:
         runner: Runner whose optimizer and schedules are built but not resumed yet.
     """
 
     def __init__(self, runner) -> None:
-        self._schedules = [copy.deepcopy(schedule.state_dict()) for schedule in runner.param_schedulers]
-        names = {schedule.param_name for schedule in runner.param_schedulers}
-        self._names = names | {f'initial_{name}' for name in names}
-        self._values = [self._pick(group) for group in runner.optim_wrapper.param_groups]
+        self._schedules = [copy.deepcopy(schedule.state_dict()) for schedule in _schedules(runner)]
+        self._settings = [copy.deepcopy(_settings(group)) for group in _groups(runner)]
+
+    def changes(self, runner, stored: list[dict]) -> list[str]:
+        """List what the config sets otherwise than the run that saved the checkpoint did.
+
+        A schedule that follows a validation metric keeps its state; only its end is taken from the config.
+
+        Args:
+            runner: The resumed runner.
+            stored: States of the schedules in the checkpoint.
+        """
+        schedules = _schedules(runner)
+        if len(stored) != len(schedules):
+            return [f'{len(schedules)} schedules, previously {len(stored)}']
+        scheduled = {name for one in schedules for name in (one.param_name, f'initial_{one.param_name}')}
+        found = []
+        for fresh, group in zip(self._settings, _groups(runner), strict=True):
+            found += _differences('', fresh, _settings(group), ignored=scheduled)
+        for schedule, fresh, before in zip(schedules, self._schedules, stored, strict=True):
+            if getattr(schedule, 'need_val_args', False):
+                schedule.end = fresh['end']
+                continue
+            name = type(schedule).__name__
+            found += _differences(f'{name} ', fresh, before, ignored=_POSITION)
+        return list(dict.fromkeys(found))
 
     def restore_at(self, runner, epoch: int, iteration: int, epoch_length: int | None) -> None:
         """Set the schedules of a resumed runner to their state after a number of iterations.
@@ -47,15 +70,15 @@ class FreshSchedules:
         Raises:
             InputError: A schedule follows a validation metric, so it cannot be replayed.
         """
-        schedules = runner.param_schedulers
+        schedules = _schedules(runner)
         for schedule in schedules:
             if getattr(schedule, 'need_val_args', False):
                 raise InputError(
-                    f'{type(schedule).__name__} follows a validation metric and cannot continue with epochs of another '
-                    'length; resume with the global batch that the run started with'
+                    f'{type(schedule).__name__} follows a validation metric and cannot be replayed; resume with the '
+                    'global batch and the schedules that the run started with'
                 )
-        for group, values in zip(runner.optim_wrapper.param_groups, self._values, strict=True):
-            group.update(values)
+        for group, values in zip(_groups(runner), self._settings, strict=True):
+            group.update(copy.deepcopy(values))
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', UserWarning)  # schedules step without the optimizer here
             for schedule, state in zip(schedules, self._schedules, strict=True):
@@ -67,8 +90,28 @@ class FreshSchedules:
                         if schedule.by_epoch == by_epoch:
                             schedule.step()
 
-    def _pick(self, group: dict[str, Any]) -> dict[str, Any]:
-        return {name: copy.deepcopy(group[name]) for name in self._names if name in group}
+
+def _schedules(runner) -> list[_ParamScheduler]:
+    found = runner.param_schedulers or []
+    return [schedule for part in found.values() for schedule in part] if isinstance(found, dict) else list(found)
+
+
+def _groups(runner) -> list[dict[str, Any]]:
+    found = runner.optim_wrapper.param_groups
+    return [group for part in found.values() for group in part] if isinstance(found, dict) else list(found)
+
+
+def _settings(group: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in group.items() if name != 'params'}
+
+
+def _differences(owner: str, now: dict, before: dict, ignored: Collection[str]) -> list[str]:
+    """Name the values that differ; those that only one of the two has come from another version of a library."""
+    return [
+        f'{owner}{name} {now[name]}, previously {before[name]}'
+        for name in now
+        if name in before and name not in ignored and now[name] != before[name]
+    ]
 
 
 def begin_within_epoch(loop: EpochBasedTrainLoop, done: int, batch_size: int) -> None:
@@ -108,18 +151,22 @@ def end_epoch(loop: EpochBasedTrainLoop) -> None:
 
 @HOOKS.register_module()
 class ResumeCheckHook(Hook):
-    """Store processes and global batch in every checkpoint and compare them on resuming, but not on loading weights.
+    """Compare a resumed run with the one that saved the checkpoint: global batch, length, schedules, optimizer.
+
+    Processes and global batch are stored in every checkpoint. Loading weights alone compares nothing.
 
     A run resumed from within an epoch continues with the remaining batches of the epoch, or is refused. If the global
     batch or the length of an epoch changed, training counted in epochs continues after the same number of epochs, and
-    training counted in iterations after the same number of iterations. The schedules are then those of the current
-    config at that position.
+    training counted in iterations after the same number of iterations. If the config sets another length, another
+    schedule or other settings of the optimizer, the log names them. In all these cases schedules and settings are those
+    of the current config at that position.
 
     Args:
         allow_other_batch: Accept a different global batch (``--allow-other-batch``). Default: False.
 
     Raises:
-        InputError: The global batch of a resumed run changed, and that is not allowed.
+        InputError: The global batch of a resumed run changed, and that is not allowed, or the checkpoint lies behind
+            the end of the run.
 
     Example:
         >>> custom_hooks = [dict(type='ResumeCheckHook')]
@@ -130,11 +177,12 @@ class ResumeCheckHook(Hook):
     def __init__(self, allow_other_batch: bool = False) -> None:
         self.allow_other_batch = allow_other_batch
         self._loaded: dict[str, Any] | None = None
+        self._stored: Any = []
         self._fresh: FreshSchedules | None = None
 
     def before_run(self, runner) -> None:
-        """Keep the schedules as built from the config."""
-        if is_list_of(runner.param_schedulers, _ParamScheduler):  # not built where a run only tests
+        """Keep the schedules and the optimizer's settings as built from the config."""
+        if isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):  # not built where a run only tests
             self._fresh = FreshSchedules(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
@@ -146,6 +194,9 @@ class ResumeCheckHook(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the stored values until it is clear whether this run resumes the checkpoint or only loads weights."""
         self._loaded = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
+        stored = checkpoint.get('param_schedulers') or [] if isinstance(checkpoint, dict) else []
+        parts = stored.values() if isinstance(stored, dict) else [stored]
+        self._stored = [copy.deepcopy(state) for part in parts for state in part]
 
     def before_train(self, runner) -> None:
         """Compare with the checkpoint and move to the right position."""
@@ -158,10 +209,19 @@ class ResumeCheckHook(Hook):
         change = compare_batches(before, now, self.allow_other_batch)
         if change:
             runner.logger.info(change)
+        if before is not None and (before.images, before.epoch_length) != (now.images, now.epoch_length):
+            self._move(runner, before, now)
+        else:
+            self._compare_schedules(runner, now)
+        if runner.iter > runner.max_iters:
+            raise InputError(
+                f'the checkpoint has {runner.iter} iterations and this run ends at {runner.max_iters}; raise '
+                f'train_cfg.{"max_iters" if now.epoch_length is None else "max_epochs"}, or start without --resume'
+            )
+        if runner.iter == runner.max_iters:
+            runner.logger.info(f'the checkpoint has all {runner.max_iters} iterations of this run: nothing is trained')
         if before is None:
             return
-        if (before.images, before.epoch_length) != (now.images, now.epoch_length):
-            self._move(runner, before, now)
         done = runner.iter - runner.epoch * now.epoch_length if before.epoch_length and now.epoch_length else 0
         if done:
             begin_within_epoch(runner.train_loop, done, now.per_process)
@@ -170,6 +230,16 @@ class ResumeCheckHook(Hook):
         """Run all later epochs from their first batch."""
         end_epoch(runner.train_loop)
 
+    def _compare_schedules(self, runner, now: GlobalBatch) -> None:
+        changes = self._fresh.changes(runner, self._stored) if self._fresh else []
+        if self._fresh and changes:
+            self._fresh.restore_at(runner, runner.epoch, runner.iter, now.epoch_length)
+            shown = '; '.join(changes[:3]) + (f'; and {len(changes) - 3} more' if len(changes) > 3 else '')
+            runner.logger.info(
+                f'schedules and optimizer are those of the current config from iteration {runner.iter} of '
+                f'{runner.max_iters} on ({shown})'
+            )
+
     def _move(self, runner, before: GlobalBatch, now: GlobalBatch) -> None:
         runner.train_loop._iter = equivalent_iteration(before, now, runner.iter)
         for hook in runner.hooks:
@@ -177,8 +247,6 @@ class ResumeCheckHook(Hook):
                 hook.go_on_at(runner.iter)
         if self._fresh is not None:
             self._fresh.restore_at(runner, runner.epoch, runner.iter, now.epoch_length)
-        elif runner.param_schedulers:
-            raise InputError('several optimizers cannot change the global batch; resume with the previous one')
         runner.optim_wrapper.initialize_count_status(runner.model, runner.iter, runner.max_iters)
         epochs = f'epoch {runner.epoch} (of {now.epoch_length} iterations, previously {before.epoch_length}), '
         position = f'{epochs if now.epoch_length else ""}iteration {runner.iter} of {runner.max_iters}'

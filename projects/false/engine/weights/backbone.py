@@ -1,6 +1,7 @@
 """Export the backbone of a pretraining checkpoint to the file that fine-tuning starts from."""
 
 import ast
+import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,10 +13,13 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
+from torch import nn
 
 from projects.false.common.errors import InputError
 
 from ..checkpoints.files import read_checkpoint, write_checkpoint
+from ..config import type_name
+from .matching import check_finite
 from .resnet import resnet_layout
 
 _PREFIX = 'backbone.'
@@ -67,7 +71,8 @@ def method_of(config_text: str) -> str | None:
             model = _argument(statement.value, 'type')
             loss = _argument(_argument(_argument(statement.value, 'head'), 'loss'), 'type')
             if isinstance(model, ast.Constant):
-                return method_name(str(model.value), str(loss.value) if isinstance(loss, ast.Constant) else None)
+                named = type_name(str(loss.value)) if isinstance(loss, ast.Constant) else None
+                return method_name(type_name(str(model.value)), named)
     return None
 
 
@@ -113,7 +118,8 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
         The content of the file: ``state_dict``, the weights of the backbone, and ``meta``, their origin.
 
     Raises:
-        InputError: The source cannot be read or has no backbone, or the output cannot be written.
+        InputError: The source cannot be read, has no backbone or one that is not finite, or the output cannot be
+            written.
 
     Example:
         >>> export_backbone('work_dirs/false_r50/epoch_200.pth', 'backbone.pth')
@@ -125,6 +131,7 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
         raise InputError(
             f"{origin} has no weights under '{_PREFIX}'; give a pretraining checkpoint such as epoch_200.pth"
         )
+    check_finite(weights, 'the model' if isinstance(source, Mapping) else os.fspath(source))
     known = checkpoint.get('meta')
     found = backbone_meta(weights, known if isinstance(known, Mapping) else {})
     given = {key: value for key, value in meta.items() if value is not None}
@@ -136,10 +143,15 @@ def export_backbone(source: str | os.PathLike | Mapping, out_path: str | os.Path
 
 @HOOKS.register_module()
 class ExportBackboneHook(Hook):
-    """Write ``WORK_DIR/backbone.pth`` after training.
+    """Write ``WORK_DIR/backbone.pth`` after training: the weights that a checkpoint of the last iteration has.
+
+    Hooks that change the weights of a checkpoint, such as MMEngine's EMAHook, change these as well.
 
     Args:
         filename: File name in the work folder. Default: ``backbone.pth``.
+
+    Raises:
+        InputError: Nothing in the backbone is trained, or its weights are the same after training as before.
 
     Example:
         >>> custom_hooks = [dict(type='ExportBackboneHook')]
@@ -147,15 +159,35 @@ class ExportBackboneHook(Hook):
 
     def __init__(self, filename: str = 'backbone.pth') -> None:
         self.filename = filename
+        self._start: tuple[int, str] = (0, '')
+
+    def before_train(self, runner) -> None:
+        """Refuse a backbone that cannot learn, and remember its weights."""
+        backbone = _backbone(runner)
+        rates = {
+            id(weight): group['lr'] for group in _groups(runner.optim_wrapper) for weight in group.get('params', ())
+        }
+        if not any(weight.requires_grad and rates.get(id(weight), 0) for weight in backbone.parameters()):
+            raise InputError(
+                'nothing in model.backbone is trained: all of it is frozen, or its learning rate is 0; set '
+                'model.backbone.frozen_stages=-1 and a learning rate above 0, or remove the hook export_backbone'
+            )
+        self._start = runner.iter, _digest(backbone)
 
     @master_only
     def after_train(self, runner) -> None:
         """Export the weights of the last iteration; only the first process writes."""
+        begun, digest = self._start
+        if (runner.iter > begun or begun == 0) and digest == _digest(_backbone(runner)):
+            raise InputError(
+                f'{runner.iter} iterations have not changed the weights of model.backbone, so {self.filename} is not '
+                'written; look at loss and learning rate in the log'
+            )
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         config = runner.cfg.filename
         loss = getattr(getattr(model, 'head', None), 'loss_module', None)
         export_backbone(
-            {'state_dict': model.state_dict()},
+            {'state_dict': _saved_weights(runner, model)},
             Path(runner.work_dir, self.filename),
             method=method_name(type(model).__name__, type(loss).__name__),
             config_name=Path(config).name if config else runner.experiment_name,
@@ -164,3 +196,32 @@ class ExportBackboneHook(Hook):
             iter=runner.iter,
             seed=runner.seed,
         )
+
+
+def _backbone(runner) -> nn.Module:
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    return getattr(model, 'backbone', model)
+
+
+def _groups(optim_wrapper) -> list[dict]:
+    found = optim_wrapper.param_groups
+    return [group for part in found.values() for group in part] if isinstance(found, dict) else found
+
+
+def _digest(module: nn.Module) -> str:
+    """Hash the weights; running statistics change without training and do not count."""
+    digest = hashlib.blake2b()
+    for weight in module.parameters():
+        digest.update(weight.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _saved_weights(runner, model: nn.Module) -> Mapping[str, Any]:
+    """Return the weights that a checkpoint would have now, as all hooks leave them."""
+    checkpoint: dict[str, Any] = {
+        'meta': {},
+        'state_dict': model.state_dict(),
+        'message_hub': runner.message_hub.state_dict(),
+    }
+    runner.call_hook('before_save_checkpoint', checkpoint=checkpoint)
+    return checkpoint['state_dict']

@@ -40,7 +40,7 @@ def convert_weights(
     """Convert the weights of a ResNet.
 
     Args:
-        path: Checkpoint of this project, OpenMMLab, torchvision, timm, MoCo or VISSL, ``.safetensors`` or PyTorch's.
+        path: Checkpoint of this project or of any library with a ResNet in it, ``.safetensors`` or PyTorch's.
         out: File to write: ``.safetensors``, ``.pth`` or ``.pt``.
         form: Target format, one of :data:`FORMS`.
         prefix: Prefix of the ResNet's names in the file; None searches for it.

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 from projects.false.common.errors import InputError
 
+from ..checkpoints.safe_hook import not_finite
+
 _COUNTER = 'num_batches_tracked'
 
 
@@ -71,6 +73,20 @@ def compare_keys(
     )
 
 
+def check_finite(state: Mapping[str, Any], path: str) -> None:
+    """Refuse weights of which one is NaN or infinite.
+
+    Raises:
+        InputError: At least one is not finite.
+    """
+    broken = not_finite(state)
+    if broken:
+        raise InputError(
+            f'{path}: {len(broken)} of its weights are NaN or infinite, the first is {broken[0]}; give an earlier '
+            'checkpoint of that training'
+        )
+
+
 def exact_weights(loaded: Any, model: nn.Module, path: str) -> Mapping[str, Tensor]:
     """Return the weights of a checkpoint after checking that they are exactly those of a model.
 
@@ -83,7 +99,7 @@ def exact_weights(loaded: Any, model: nn.Module, path: str) -> Mapping[str, Tens
         A state dict that fits the model.
 
     Raises:
-        InputError: There are no weights, or they belong to another model.
+        InputError: There are no weights, they belong to another model, or are not finite.
     """
     state = loaded.get('state_dict') if isinstance(loaded, dict) else None
     if not isinstance(state, dict):
@@ -96,4 +112,5 @@ def exact_weights(loaded: Any, model: nn.Module, path: str) -> Mapping[str, Tens
             f'unexpected, {len(report.reshaped)} of another shape (first: {wrong[0]}); give the config that it was '
             'trained with'
         )
+    check_finite(state, path)
     return state

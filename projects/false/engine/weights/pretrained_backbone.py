@@ -1,6 +1,6 @@
 """Initialize a backbone from pretrained weights: either all of them are loaded, or it is an error."""
 
-from typing import Any
+from collections import Counter
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, update_init_info
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from projects.false.common.errors import InputError
 
+from ..config import type_name
 from .backbone import backbone_weights
-from .matching import KeyReport, compare_keys, shapes_of
-from .resnet import describe_backbone, find_resnet, is_resnet, tensors_of
+from .matching import KeyReport, check_finite, compare_keys, shapes_of
+from .resnet import describe_backbone, find_resnet, is_part, is_resnet, tensors_of
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -23,26 +24,31 @@ class PretrainedBackbone:
 
     Args:
         checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.weights.backbone.export_backbone`, or a whole
-            checkpoint with weights under ``backbone.``, or the ResNet of torchvision, timm, MoCo or VISSL, whose
-            classifier is left out; also as ``.safetensors``. None is for configs that leave the file to the command
-            line, and an error on use.
+            checkpoint with weights under ``backbone.``, or a file of torchvision, timm, lightly or another library with
+            a ResNet in it, whose classifier and heads are left out; also as ``.safetensors``. None is for configs that
+            leave the file to the command line, and an error on use.
+        prefix: Prefix of the ResNet's names in the file; None searches for it.
 
     Raises:
-        InputError: On use, if the file is missing or unsafe, or holds no backbone of this depth and width.
+        InputError: On use, if the file is missing or unsafe, holds no backbone of this depth and width, several of
+            them, or weights that are not finite.
 
     Example:
         >>> init_cfg = dict(type='PretrainedBackbone', checkpoint='work_dirs/false_r50/backbone.pth')
         >>> backbone = dict(type='ResNet', depth=50, init_cfg=init_cfg)
     """
 
-    def __init__(self, checkpoint: str | None) -> None:
-        self.checkpoint = checkpoint
+    def __init__(self, checkpoint: str | None, prefix: str | None = None) -> None:
+        self.checkpoint, self.prefix = checkpoint, prefix
 
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into a backbone and prevent later initializers from overwriting them."""
         self._must_come_last(module)
         weights = self._read()
         own = module.state_dict()
+        known = {name.partition('.')[0] for name in own}
+        heads = [name for name in weights if not is_part(name) and name.partition('.')[0] not in known]
+        weights = {name: value for name, value in weights.items() if name not in heads}
         report = compare_keys(shapes_of(weights), shapes_of(own))
         if report.needed() or report.surplus() or report.reshaped:
             raise InputError(self._mismatch(own, weights, report))
@@ -52,7 +58,7 @@ class PretrainedBackbone:
             update_init_info(module, init_info=f'PretrainedBackbone: loaded from {self.checkpoint}')
         print_log(
             f'PretrainedBackbone {self.checkpoint}: {len(own.keys() & weights.keys())} tensors matched, 0 missing, '
-            f'0 unexpected, {describe_backbone(own)}',
+            f'0 unexpected, {describe_backbone(own)}{_left_out(heads)}',
             'current',
         )
 
@@ -64,19 +70,23 @@ class PretrainedBackbone:
             )
         # A path or torchvision://NAME. checkpoints.mmengine_loader.register_safe_loaders made MMEngine's loader safe.
         checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
-        weights = backbone_weights(checkpoint) or _of_another_library(checkpoint, self.checkpoint)
+        if self.prefix is not None or any(map(is_resnet, tensors_of(checkpoint))):
+            option = 'model.backbone.init_cfg.prefix='
+            return find_resnet(checkpoint, self.checkpoint, self.prefix, option).weights
+        weights = backbone_weights(checkpoint) or tensors_of(checkpoint)
         if not weights:
             raise InputError(
                 f'{self.checkpoint} holds no backbone; give the backbone.pth that pretraining leaves in its work '
                 'folder, or a checkpoint with weights under "backbone."'
             )
+        check_finite(weights, self.checkpoint)
         return weights
 
     def _must_come_last(self, module: nn.Module) -> None:
         configs = getattr(module, 'init_cfg', None)
         if not isinstance(configs, list | tuple) or not configs:
             return
-        if configs[-1].get('type') not in (type(self).__name__, type(self)):
+        if type_name(configs[-1].get('type')) != type(self).__name__:
             raise InputError(
                 f'PretrainedBackbone {self.checkpoint} must be the last entry of init_cfg: '
                 f'{configs[-1]} would overwrite it'
@@ -107,8 +117,7 @@ class PretrainedBackbone:
             module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
 
 
-def _of_another_library(checkpoint: Any, name: str) -> dict[str, Tensor]:
-    tensors = tensors_of(checkpoint)
-    if any(is_resnet(key) for key in tensors):
-        tensors = find_resnet(checkpoint, name).weights
-    return {key: value for key, value in tensors.items() if not key.startswith('fc.')}  # the classifier
+def _left_out(names: list[str]) -> str:
+    """Count the weights of heads by the first part of their names."""
+    parts = Counter(name.split('.')[0] for name in names)
+    return f'; left out: {", ".join(f"{part} {count}" for part, count in parts.items())}' if parts else ''

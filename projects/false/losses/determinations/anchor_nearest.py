@@ -23,7 +23,7 @@ class AnchorNearest(Determination):
 
     Args:
         k: Number of negatives per anchor, at least 1; fewer where fewer exist.
-        floor: Smallest cosine of a determined pair, in [-1, 1]; None for no floor.
+        floor: Smallest cosine of a determined pair, in [-1, 1]; None or -1 for no floor.
 
     Raises:
         InputError: ``k`` is not a positive integer or ``floor`` is outside [-1, 1].
@@ -38,7 +38,7 @@ class AnchorNearest(Determination):
     def pairs(self, block: Block) -> Pairs:
         """Return F(i) among at most k columns per anchor, shape (B, min(k, C))."""
         logits = block.logits
-        if self.floor is not None:
+        if self.floor is not None and self.floor > -1:  # cosines of -1 may round to less
             least = torch.tensor(self.floor / block.temperature, dtype=logits.dtype)
             # F.threshold keeps strictly greater values; the next smaller number lets a cosine at the floor pass.
             logits = F.threshold(logits, torch.nextafter(least, least.new_tensor(-torch.inf)).item(), -torch.inf)

@@ -109,21 +109,23 @@ class Determination:
         raise NotImplementedError
 
 
-def build_determination(spec: str | dict[str, Any]) -> Determination:
-    """Build a determination from its name or from ``dict(type=name, ...)``.
+def build_determination(spec: str | type[Determination] | dict[str, Any]) -> Determination:
+    """Build a determination from its name or class, or from ``dict(type=name or class, ...)``.
 
     Raises:
         InputError: The name is unknown, or the rule does not take these arguments.
     """
-    if not isinstance(spec, str | dict):
-        raise InputError(f'determination is a name or a dict(type=name, ...), got {spec!r}')
-    arguments = {'type': spec} if isinstance(spec, str) else dict(spec)
+    arguments = dict(spec) if isinstance(spec, dict) else {'type': spec}
     name = arguments.pop('type', None)
     known = sorted(DETERMINATIONS.module_dict)
-    if name not in known:
+    if isinstance(name, type) and issubclass(name, Determination):
+        kind = name
+    elif isinstance(name, str) and name in known:
+        kind = DETERMINATIONS.module_dict[name]
+    else:
         raise InputError(f'unknown determination {name!r}; choose one of {", ".join(known)}')
     try:
-        determination: Determination = DETERMINATIONS.module_dict[name](**arguments)
+        determination: Determination = kind(**arguments)
     except TypeError as error:
         raise InputError(f'determination {name!r} does not take these arguments: {arguments} ({error})') from error
     return determination

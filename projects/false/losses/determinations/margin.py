@@ -37,5 +37,7 @@ class Margin(Determination):
     def pairs(self, block: Block) -> Pairs:
         """Return F(i) among the most similar columns, shape (B, min(max_pairs, C))."""
         logits, columns = largest(block.logits, self.max_pairs)
-        least = block.positive_logits - self.margin / block.temperature
-        return Pairs((logits >= least) & (logits > -torch.inf), columns)
+        chosen = logits > -torch.inf
+        if self.margin < 2:  # no two cosines differ by more, but for rounding
+            chosen &= logits >= block.positive_logits - self.margin / block.temperature
+        return Pairs(chosen, columns)

@@ -24,7 +24,7 @@ class TopK(Determination):
 
     Args:
         k: Largest number of pairs per anchor, at least 1.
-        floor: A cosine in [-1, 1].
+        floor: A cosine in [-1, 1]; -1 for no floor.
 
     Raises:
         InputError: ``k`` is not a positive integer or ``floor`` is outside [-1, 1].
@@ -38,4 +38,7 @@ class TopK(Determination):
     def pairs(self, block: Block) -> Pairs:
         """Return F(i) among the most similar columns, shape (B, min(k, C))."""
         logits, columns = largest(block.logits, self.k)
-        return Pairs((logits * block.temperature > self.floor) & (logits > -torch.inf), columns)
+        chosen = logits > -torch.inf
+        if self.floor > -1:  # cosines of -1 may round to less
+            chosen &= logits * block.temperature > self.floor
+        return Pairs(chosen, columns)
