@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.data,
             options.images,
             options.list,
+            console.print,
             clusters=options.clusters,
             patches=options.patches,
             pixels=options.pixels,

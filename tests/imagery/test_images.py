@@ -17,6 +17,7 @@ def image():
 def write_tiff(path, rgb, dtype='uint8'):
     bands = np.moveaxis(rgb.astype(dtype), -1, 0) if rgb.ndim == 3 else rgb[None].astype(dtype)
     profile = dict(driver='GTiff', height=bands.shape[1], width=bands.shape[2], count=len(bands), dtype=dtype)
+    profile |= dict(photometric='RGB' if len(bands) > 2 else 'MINISBLACK', alpha='NO')
     with rasterio.open(path, 'w', **profile, crs='EPSG:32633', transform=from_origin(0, 0, 1, 1)) as raster:
         raster.write(bands)
 
@@ -139,5 +140,5 @@ def test_band_order_swaps_red_and_blue_and_is_its_own_inverse(bands, expected):
 def test_a_mask_is_opened_as_the_picture_that_it_is_named(tmp_path):
     Image.new('L', (4, 4)).save(tmp_path / 'm.gif')
     (tmp_path / 'm.gif').rename(tmp_path / 'm.png')
-    with pytest.raises(InputError, match=r'm\.png: cannot be read as a mask'):
+    with pytest.raises(InputError, match=r'm\.png: is a GIF by its content'):
         read_index_mask(tmp_path / 'm.png', 2)

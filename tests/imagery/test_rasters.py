@@ -51,7 +51,7 @@ def test_a_virtual_raster_named_tif_is_refused(disguised, read):
 
 
 def test_other_suffixes_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r'a\.hdr: is none of \.tif, .*gdal_translate'):
+    with pytest.raises(InputError, match=r'a\.hdr: is none of GeoTIFF, .*gdal_translate'):
         open_handle(tmp_path / 'a.hdr')
 
 

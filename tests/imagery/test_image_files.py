@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from projects.false import InputError
-from projects.false.imagery.file_checks import check_complete
+from projects.false.imagery.image_files import check_complete
 from tests.helpers.converter_inputs import jpeg, png, tiff
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
