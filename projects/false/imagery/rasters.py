@@ -293,6 +293,8 @@ def _color_table(raster: DatasetReader) -> np.ndarray | None:
             found = raster.colormap(1)
             table = np.zeros((max(found) + 1, 4), np.uint8)
             table[list(found)] = list(found.values())
+            if (table == np.stack([*[np.arange(len(table))] * 3, np.full(len(table), 255)], axis=1)).all():
+                table = None  # every index is its grey level, as in a grey BMP
         _tables[raster] = table
     return _tables[raster]
 
@@ -385,14 +387,13 @@ def read_values(raster: DatasetReader, colors: bool = False) -> tuple[np.ndarray
 
 
 def has_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
-    """Return True if the file has a nodata value or a mask for some of the bands, and no alpha band among them."""
+    """Return True if the file has a nodata value, a mask, or transparency outside the given bands."""
     if has_colors(raster):
         return True
     flags = [raster.mask_flag_enums[band - 1] for band in bands]
     if any(MaskFlags.alpha in flag for flag in flags):
         return raster.count not in bands and has_transparency(raster)
-    alpha = {band for band, kind in enumerate(raster.colorinterp, start=1) if kind == ColorInterp.alpha}
-    return not alpha & set(bands) and not all(MaskFlags.all_valid in flag for flag in flags)
+    return not all(MaskFlags.all_valid in flag for flag in flags)
 
 
 def _system(crs: CRS) -> str:
