@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
         f'{"wrote" if made else "up to date:"} {packed.folder}: {len(packed)} patches of {height} x {width} pixels, '
         f'{bands} bands, {masks}, {size / 1e6:.1f} MB',
         soft_wrap=True,
+        markup=False,
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from PIL import Image
 
+from projects.false import InputError
 from projects.false.converters.rasters import convert_rasters
 from projects.false.datasets.raster_windows import RasterWindows
 from projects.false.imagery.images import band_order, read_image
@@ -188,3 +190,52 @@ def test_all_readers_agree_with_rasterio(tmp_path, case):
         np.testing.assert_array_equal(found, pixels, err_msg=read.__name__)
         if there is not None:
             assert there.mean() == pytest.approx(valid.mean(), abs=1e-4), read.__name__
+
+
+COLORS = np.array([[255, 255, 255], [0, 200, 0], [9, 8, 7]], np.uint8)
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('suffix', ['.tif', '.png', '.img', '.bmp'])
+@pytest.mark.parametrize('nodata', [None, 2])
+def test_colour_tables_are_expanded_alike(tmp_path, suffix, nodata):
+    indices = np.random.default_rng(0).integers(0, 3, (HEIGHT, WIDTH)).astype('uint8')
+    profile = dict(driver='GTiff', height=HEIGHT, width=WIDTH, count=1, dtype='uint8', nodata=nodata)
+    with rasterio.open(tmp_path / 'source.tif', 'w', **profile) as raster:
+        raster.write(indices, 1)
+        raster.write_colormap(1, {value: (*map(int, color), 255) for value, color in enumerate(COLORS)})
+    path = tmp_path / 'in' / f'scene{suffix}'
+    path.parent.mkdir()
+    rasterio.shutil.copy(tmp_path / 'source.tif', path, driver=DRIVERS[suffix])
+    with rasterio.open(path) as raster:
+        assert raster.count == 1
+        valid = raster.dataset_mask() > 0
+    pixels = np.where(valid[..., None], COLORS[indices], 0)
+    for read in READERS:
+        found, there = read(path, 3, None)
+        np.testing.assert_array_equal(found, pixels, err_msg=read.__name__)
+        assert there is None or there.mean() == pytest.approx(valid.mean(), abs=1e-4)
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_transparent_colours_of_a_table_are_nodata(tmp_path):
+    indices = np.random.default_rng(0).integers(0, 3, (HEIGHT, WIDTH)).astype('uint8')
+    picture = Image.fromarray(indices, 'P')
+    picture.putpalette(COLORS.ravel().tolist())
+    (tmp_path / 'in').mkdir()
+    picture.save(tmp_path / 'in' / 'scene.png', transparency=1)
+    for read in READERS:
+        found, _ = read(tmp_path / 'in' / 'scene.png', 3, None)
+        np.testing.assert_array_equal(found, np.where(indices[..., None] == 1, 0, COLORS[indices]), read.__name__)
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('kind', ['complex64', 'complex128', 'complex_int16'])
+def test_complex_numbers_are_refused(tmp_path, kind):
+    path = tmp_path / 'in' / 'scene.tif'
+    path.parent.mkdir()
+    with rasterio.open(path, 'w', driver='GTiff', height=HEIGHT, width=WIDTH, count=1, dtype=kind) as raster:
+        raster.write(np.ones((1, HEIGHT, WIDTH), 'complex64'))
+    for read in READERS:
+        with pytest.raises(InputError, match=r'scene\.tif: pixels are complex numbers .*gdal_translate DERIVED_SUB'):
+            read(path, 1, (LOW, HIGH))

@@ -18,6 +18,7 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from projects.false.common.errors import InputError
@@ -134,7 +135,7 @@ class MapFiles:
                     confidence.write(strip.confidence())
 
             with Background(write) as background, _progress() as progress:
-                task = progress.add_task(self._raster.path.name, total=self._raster.height)
+                task = progress.add_task(escape(self._raster.path.name), total=self._raster.height)
                 for strip in mapping.strips(background.check):
                     background.put(strip)
                     progress.advance(task, strip.rows)
