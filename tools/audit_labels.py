@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     from rich.console import Console
 
     from projects.false.common.files import atomic_write, writable
+    from projects.false.imagery.image_files import describe_left_out, list_imagery
     from projects.false.label_audit.audit import audit_labels
     from projects.false.label_audit.picture import audit_picture
     from projects.false.label_audit.report import audit_json, print_audit
@@ -50,6 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     # a pipe or file does not tell how wide a line may be
     console = Console(width=None if sys.stdout.isatty() else 160)
     print_audit(audit, console)
+    left_out = describe_left_out(list_imagery(Path(options.data_root) / 'images').left_out)
+    if left_out:
+        console.print(left_out, highlight=False, markup=False, soft_wrap=True)
     if options.out:
         console.print(f'audit.json and audit.png are in {options.out}', highlight=False, markup=False, soft_wrap=True)
     return 0 if audit.passed else 1

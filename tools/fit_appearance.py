@@ -63,6 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.data,
             options.images,
             options.list,
+            lambda line: console.print(line, markup=False, soft_wrap=True),
             clusters=options.clusters,
             patches=options.patches,
             pixels=options.pixels,
@@ -75,6 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         f'wrote {out}: {len(appearance)} clusters of {fitted["patches"]} of {fitted["of"]} patches, '
         f'{fitted["pixels"]} points each',
         soft_wrap=True,
+        markup=False,
     )
 
 

@@ -1,6 +1,6 @@
 """Map whole images with a fine-tuned model: python tools/infer.py CONFIG CHECKPOINT INPUT... --out DIR.
 
-Every INPUT, a GeoTIFF, VRT, JPEG, PNG or a folder of them, becomes DIR/NAME_classes.tif: tiled, compressed, with the
+Every INPUT, an image that GDAL reads or a folder of them, becomes DIR/NAME_classes.tif: tiled, compressed, with the
 georeference of the image and the colours and names of the classes.
 
 Example:
@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     segmenter, inputs = load_model(options)
     started, total = time.perf_counter(), 0
-    for mapped in map_rasters(segmenter, inputs, options.out, map_options(options, segmenter)):
+    for mapped in map_rasters(segmenter, inputs, options.out, map_options(options, segmenter), print):
         print(report(mapped), flush=True)
         total += 0 if mapped.counts is None else int(mapped.counts.sum())
     seconds = time.perf_counter() - started

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     from projects.false.patch_folder.packing import pack
 
     warnings.simplefilter('ignore', NotGeoreferencedWarning)  # only the pixels are used
-    packed, made = pack(options.data, options.images, options.masks, options.bands, options.workers)
+    packed, made = pack(options.data, options.images, options.masks, options.bands, options.workers, print)
     height, width, bands = packed.description['shape']
     size = sum(packed.description['files'].values())
     masks = 'no masks' if packed.labelled is None else f'{int(packed.labelled.sum())} masks'
@@ -46,6 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
         f'{"wrote" if made else "up to date:"} {packed.folder}: {len(packed)} patches of {height} x {width} pixels, '
         f'{bands} bands, {masks}, {size / 1e6:.1f} MB',
         soft_wrap=True,
+        markup=False,
     )
 
 

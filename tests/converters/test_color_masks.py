@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,13 @@ from PIL import Image
 
 from projects.false.common.errors import InputError
 from projects.false.converters.color_masks import convert_color_masks
-from projects.false.converters.options import CutOptions
+from projects.false.converters.options import CutOptions, print_conversion
 from projects.false.datasets.loading import LoadPatch
+from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.imagery.images import read_image
-from projects.false.imagery.palettes import PALETTES, colors_to_index, index_to_colors, load_palette
+from projects.false.imagery.palettes import PALETTES, Palette, colors_to_index, index_to_colors, load_palette
+from projects.false.patch_folder.description import Conversion
+from projects.false.patch_folder.packing import pack
 from tests.helpers.tools import REPOSITORY
 from tools.dataset_converters.color_masks import main
 
@@ -347,3 +351,75 @@ def test_real_imagery(tmp_path):
         colors = np.array(Image.open(tmp_path / f'masks/{stem}.png').convert('RGB'))[:128, :128]
         cut = np.array(Image.open(tmp_path / f'out/masks/{stem}_0_0.png'))
         np.testing.assert_array_equal(cut, colors_to_index(colors, MBRSC, stem))
+
+
+def test_what_is_left_out_is_named(pairs, capsys):
+    (pairs / 'images/notes.doc').write_text('x')
+    (pairs / 'images/.ipynb_checkpoints').mkdir()
+    shutil.copy(pairs / 'images/a_1.png', pairs / 'images/.ipynb_checkpoints/a_1-checkpoint.png')
+    shutil.copy(pairs / 'masks/a_1.png', pairs / 'masks/spare.png')
+    (pairs / 'images/far').symlink_to(pairs / 'images/deep')
+    described = convert(pairs)
+    assert sorted(described['sources']) == ['a_1', 'a_2', 'b', 'c', 'd']
+    assert {Path(name).name: why for name, why in described['left_out'].items()} == {
+        'notes.doc': 'no imagery that is read here',
+        'spare.png': 'no image',
+    }
+    assert json.loads((pairs / 'out/dataset.json').read_text())['left_out'] == described['left_out']
+    print_conversion(Conversion(described), str(pairs / 'out'))
+    assert 'left out 2 files: ' in capsys.readouterr().out
+
+
+def test_lossy_masks_are_converted_with_a_tolerance(tmp_path, capsys):
+    index = labels(0, 64, 64) % 5
+    index = index.repeat(8, 0).repeat(8, 1)[:64, :64]
+    save(tmp_path / 'images/a.png', picture(0, 64, 64))
+    save(tmp_path / 'masks/a.jpg', index_to_colors(index, MBRSC))
+    with pytest.raises(InputError, match=r'a\.jpg: a JPEG cannot hold exact class colors .*--nearest-color 60'):
+        convert(tmp_path)
+    described = convert(tmp_path, palette=MBRSC.with_tolerance(200))
+    nearest = described['nearest_color']
+    assert nearest['tolerance'] == 200
+    assert 0.5 < nearest['moved_share'] <= 1
+    assert 0 < nearest['largest_distance'] <= 200
+    assert described['arguments']['tolerance'] == 200
+    print_conversion(Conversion(described), str(tmp_path / 'out'))
+    said = re.sub(r'\s+', ' ', capsys.readouterr().out)
+    assert f'became the nearest color, at a distance of at most {nearest["largest_distance"]:g} (tolerance 200)' in said
+
+
+def test_a_foreground_of_255_is_not_taken_for_ignored_pixels(tmp_path):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:9] = 255
+    save(tmp_path / 'images/a.png', picture(0, 64, 64))
+    save(tmp_path / 'masks/a.png', mask)
+    two = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)))
+    with pytest.raises(InputError, match=r'all masks hold nothing but 0 and 255, .*colors #000000 and #FFFFFF'):
+        convert(tmp_path, palette=dataclasses.replace(two, index_masks=True))
+    assert not (tmp_path / 'out').exists()
+    assert convert(tmp_path, palette=two)['splits']['train']['pixels']['yes'] > 0
+
+
+NAMES = ['tile #1', 'a, b (2)', 'x[1]', '[bold]y[x]', '#start', 'gr\u00fcn', 'ku\u0308hl', "it's 100%", '-dash']
+
+
+def test_names_with_signs_work_from_lists_to_training(tmp_path, capsys):
+    for number, name in enumerate(NAMES):
+        save(tmp_path / 'images' / f'{name}.png', picture(number, 16, 16))
+        save(tmp_path / 'masks' / f'{name}.png', index_to_colors(labels(number, 16, 16), MBRSC))
+    (tmp_path / 'masks' / 'gr\u00fcn.png').rename(tmp_path / 'masks' / 'gru\u0308n.png')  # as other systems spell it
+    lines = ['x[1]', 'k\u00fchl # cool', '#start', '# a comment', 'tile #1', '[bold]y*']
+    (tmp_path / 'test.txt').write_text('\n'.join(lines), encoding='utf-8')
+    described = convert(tmp_path, test_list=tmp_path / 'test.txt', patch_size=16, stride=16)
+    test = [NAMES[place] for place in (0, 2, 3, 4, 6)]
+    assert {patch['source'] for patch in described['patches'] if patch['split'] == 'test'} == set(test)
+    print_conversion(Conversion(described), f'{tmp_path}/[out]')
+    assert '[out]' in capsys.readouterr().out
+    out = tmp_path / 'out'
+    for packed in (False, True):
+        if packed:
+            pack(out)
+        data = UnlabelledPatches(str(out), ann_file='splits/test.txt', packed=packed, pipeline=[dict(type='LoadPatch')])
+        for index in range(len(data)):
+            stem = Path(data.get_data_info(index)['img_path']).stem
+            np.testing.assert_array_equal(data[index]['img'], read_image(tmp_path / f'images/{stem[:-4]}.png'))

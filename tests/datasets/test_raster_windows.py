@@ -172,7 +172,7 @@ def test_a_damaged_raster_is_named_or_skipped(tmp_path, pixels):
     with pytest.raises(InputError, match=r'a.tif: cannot be read as a raster'):
         windows(path)
     path.rename(tmp_path / 'a.vrt')
-    with pytest.raises(InputError, match=r'a.vrt: is none of .tif'):
+    with pytest.raises(InputError, match=r'a.vrt: cannot be read as a VRT'):
         windows(tmp_path / 'a.vrt')
 
 

@@ -1,12 +1,17 @@
+import dataclasses
+import re
+
 import cv2
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from PIL import Image
 from rasterio.transform import from_origin
 
 from projects.false import InputError
-from projects.false.imagery.images import band_order, read_image, read_index_mask, write_patch
+from projects.false.imagery.images import band_order, read_image, read_index_mask, read_mask, write_patch
+from projects.false.imagery.palettes import ColorMoves, Palette
 
 
 @pytest.fixture
@@ -17,6 +22,7 @@ def image():
 def write_tiff(path, rgb, dtype='uint8'):
     bands = np.moveaxis(rgb.astype(dtype), -1, 0) if rgb.ndim == 3 else rgb[None].astype(dtype)
     profile = dict(driver='GTiff', height=bands.shape[1], width=bands.shape[2], count=len(bands), dtype=dtype)
+    profile |= dict(photometric='RGB' if len(bands) > 2 else 'MINISBLACK', alpha='NO')
     with rasterio.open(path, 'w', **profile, crs='EPSG:32633', transform=from_origin(0, 0, 1, 1)) as raster:
         raster.write(bands)
 
@@ -139,5 +145,162 @@ def test_band_order_swaps_red_and_blue_and_is_its_own_inverse(bands, expected):
 def test_a_mask_is_opened_as_the_picture_that_it_is_named(tmp_path):
     Image.new('L', (4, 4)).save(tmp_path / 'm.gif')
     (tmp_path / 'm.gif').rename(tmp_path / 'm.png')
-    with pytest.raises(InputError, match=r'm\.png: cannot be read as a mask'):
+    with pytest.raises(InputError, match=r'm\.png: is a GIF by its content'):
         read_index_mask(tmp_path / 'm.png', 2)
+
+
+INDEX = np.repeat(np.arange(4, dtype=np.uint8), 4)[:, None].repeat(16, axis=1)
+HEAD = np.where(INDEX == 0, 255, INDEX).astype(np.uint8)  # class 0 without a label
+COLORS = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 0, 255]], np.uint8)
+RGB = COLORS[INDEX]
+PALETTE = Palette('four', ('bg', 'roof', 'grass', 'water'), tuple(tuple(map(int, color)) for color in COLORS))
+INDICES = dataclasses.replace(PALETTE, index_masks=True)
+GREY = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)))
+HALVES = (INDEX > 1).astype(np.uint8)
+SHOWN = np.where(INDEX == 0, 0, 255).astype(np.uint8)  # transparency
+
+
+def tif(pixels, colormap=None, **profile):
+    def write(path):
+        bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+        size = dict(zip(('count', 'height', 'width'), bands.shape, strict=True))
+        with rasterio.open(path, 'w', driver='GTiff', dtype=bands.dtype, **size, **profile) as raster:
+            raster.write(bands)
+            if colormap:
+                raster.write_colormap(1, colormap)
+
+    return '.tif', write
+
+
+def gdal(driver, pixels):
+    def write(path):
+        with rasterio.MemoryFile() as memory:
+            tif(pixels)[1](memory.name)
+            rasterio.shutil.copy(memory.name, path, driver=driver)
+
+    return {'PNG': '.png', 'BMP': '.bmp', 'HFA': '.img'}[driver], write
+
+
+def picture(pixels, mode=None, **options):
+    return '.png', lambda path: Image.fromarray(pixels, mode).save(path, **options)
+
+
+def low_bits(pixels, bits):
+    """A grey PNG of fewer than 8 bits."""
+
+    def write(path):
+        with rasterio.MemoryFile() as memory:
+            tif(pixels)[1](memory.name)
+            rasterio.shutil.copy(memory.name, path, driver='PNG', NBITS=bits)
+
+    return '.png', write
+
+
+def indexed(pixels, colors, **options):
+    def write(path):
+        image = Image.fromarray(pixels, 'P')
+        image.putpalette(colors.ravel().tolist())
+        image.save(path, **options)
+
+    return '.png', write
+
+
+TABLE = {value: (*map(int, color), 255) for value, color in enumerate(COLORS)}
+MASKS = {
+    'RGB': (PALETTE, picture(RGB), INDEX),
+    'RGB in 16 bits, 0 to 255': (PALETTE, tif(RGB.astype('uint16')), INDEX),
+    'RGB PNG of 16 bits': (PALETTE, gdal('PNG', RGB.astype('uint16')), INDEX),
+    'RGB in 16 bits, 0 to 65535': (PALETTE, tif(RGB.astype('uint16') * 257), INDEX),
+    'RGB as float': (PALETTE, tif(RGB.astype('float32')), INDEX),
+    'RGBA': (PALETTE, picture(np.dstack([RGB[::-1], SHOWN[::-1]])), HEAD[::-1]),
+    'RGBA TIFF': (PALETTE, tif(np.dstack([RGB, SHOWN]), photometric='RGB', alpha='YES'), HEAD),
+    'RGB with a transparent colour': (PALETTE, picture(RGB, transparency=(0, 0, 0)), HEAD),
+    'RGB TIFF with nodata': (PALETTE, tif(RGB, nodata=0), HEAD),
+    'colour table in TIFF': (PALETTE, tif(INDEX, TABLE), INDEX),
+    'colour table in PNG': (PALETTE, indexed(INDEX, COLORS), INDEX),
+    'transparent entry in PNG': (PALETTE, indexed(INDEX, COLORS, transparency=0), HEAD),
+    'colour table in few bits': (PALETTE, indexed(INDEX, COLORS, bits=2), INDEX),
+    'BMP': (PALETTE, gdal('BMP', RGB), INDEX),
+    'Imagine': (PALETTE, gdal('HFA', RGB), INDEX),
+    'grey as colours': (GREY, picture(HALVES * 255), HALVES),
+    '1 bit as colours': (GREY, low_bits(HALVES, 1), HALVES),
+    '1 bit TIFF as colours': (GREY, tif(HALVES, nbits=1), HALVES),
+    '1 bit TIFF where 0 is white': (GREY, tif(HALVES, nbits=1, photometric='MINISWHITE'), 1 - HALVES),
+    'grey with transparency as colours': (GREY, picture(np.dstack([HALVES * 255, SHOWN]), 'LA'), [255, 0, 1, 1]),
+    'index': (INDICES, picture(INDEX), INDEX),
+    'index of 4 bits': (INDICES, low_bits(INDEX, 4), INDEX),
+    'index of 2 bits': (INDICES, low_bits(INDEX, 2), INDEX),
+    'index of 1 bit': (INDICES, low_bits(HALVES, 1), HALVES),
+    'index of 1 bit TIFF': (INDICES, tif(HALVES, nbits=1), HALVES),
+    'index PNG of 16 bits': (INDICES, gdal('PNG', INDEX.astype('uint16')), INDEX),
+    'index as int8': (INDICES, tif(INDEX.astype('int8')), INDEX),
+    'index as int16': (INDICES, tif(INDEX.astype('int16')), INDEX),
+    'index as uint32': (INDICES, tif(INDEX.astype('uint32')), INDEX),
+    'index as float64': (INDICES, tif(INDEX.astype('float64')), INDEX),
+    'index with NaN': (INDICES, tif(np.where(INDEX == 0, np.nan, INDEX).astype('float32')), HEAD),
+    'index with nodata': (INDICES, tif(INDEX, nodata=0), HEAD),
+    'index with nodata -1': (INDICES, tif(INDEX.astype('int16') - (INDEX == 0), nodata=-1), HEAD),
+    'index in three bands': (INDICES, picture(np.dstack([INDEX] * 3)), INDEX),
+    'index with transparency': (INDICES, picture(np.dstack([INDEX, SHOWN]), 'LA'), HEAD),
+    'index in RGBA': (INDICES, picture(np.dstack([INDEX] * 3 + [SHOWN])), HEAD),
+    'index with a table in TIFF': (INDICES, tif(INDEX, TABLE), INDEX),
+    'index with a table in PNG': (INDICES, indexed(INDEX, COLORS, bits=2), INDEX),
+    'index as Imagine': (INDICES, gdal('HFA', INDEX), INDEX),
+}
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('form', MASKS)
+def test_masks_in_every_form(tmp_path, form):
+    palette, (suffix, write), expected = MASKS[form]
+    write(tmp_path / f'm{suffix}')
+    expected = np.array(expected)
+    expected = np.repeat(expected, 4)[:, None].repeat(16, axis=1) if expected.ndim == 1 else expected
+    np.testing.assert_array_equal(read_mask(tmp_path / f'm{suffix}', palette), expected)
+
+
+SMEARED = cv2.resize(HALVES[::3] * 255, (16, 16), interpolation=cv2.INTER_CUBIC)
+REFUSED = {
+    'three different bands as index': (INDICES, picture(RGB), 'index mask has one band, this has 3 that differ'),
+    'fractions as index': (INDICES, tif(INDEX + np.float32(0.5)), r'values \[0\.5, .* are neither classes'),
+    'large values as index': (
+        INDICES,
+        tif(INDEX.astype('uint16') * 400),
+        r'values \[400, .*rio edit-info --nodata 400',
+    ),
+    'negative index': (INDICES, tif(INDEX.astype('int16') - 1), r'values \[-1\] .*--nodata -1 m\.tif'),
+    'complex index': (INDICES, tif(INDEX.astype('complex64')), 'complex numbers .*DERIVED_SUBDATASET:AMPLITUDE'),
+    'grey levels as index': (INDICES, picture(SMEARED), r'#000000 and #FFFFFF with "tolerance"'),
+    'grey levels as colours': (GREY, picture(SMEARED), 'all are grey: .* a smeared one "tolerance"'),
+    '12 bits as colours': (GREY, tif(INDEX.astype('uint16') * 1000), '0 to 3000 .*gdal_translate -ot Byte'),
+    'two bands as colours': (GREY, tif(RGB[..., :2]), 'one or three bands, this has 2'),
+}
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('form', REFUSED)
+def test_other_masks_are_refused_with_a_way_out(tmp_path, form):
+    palette, (suffix, write), message = REFUSED[form]
+    write(tmp_path / f'm{suffix}')
+    with pytest.raises(InputError, match=message):
+        read_mask(tmp_path / f'm{suffix}', palette)
+
+
+@pytest.mark.parametrize('suffix', ['.jpg', '.png'])
+def test_lossy_masks_take_the_nearest_colour_within_the_tolerance(tmp_path, suffix):
+    index = np.repeat(np.arange(4, dtype=np.uint8), 16)[:, None].repeat(64, axis=1)
+    data = cv2.imencode('.jpg', COLORS[index][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 70])[1]
+    lossy = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    path = tmp_path / f'm{suffix}'
+    path.write_bytes(data.tobytes() if suffix == '.jpg' else cv2.imencode('.png', lossy)[1].tobytes())
+    with pytest.raises(InputError, match=r'more colors not in palette .*--nearest-color (\d+)') as error:
+        read_mask(path, PALETTE)
+    farthest = int(re.search(r'--nearest-color (\d+)', str(error.value))[1])
+    moves = ColorMoves()
+    found = read_mask(path, PALETTE.with_tolerance(farthest), moves)
+    distance = np.sqrt(((lossy[..., None, ::-1].astype(int) - COLORS) ** 2).sum(-1))
+    np.testing.assert_array_equal(found, distance.argmin(-1))
+    assert (moves.pixels, moves.moved) == (index.size, (distance.min(-1) > 0).sum())
+    assert moves.farthest == pytest.approx(distance.min(-1).max())
+    with pytest.raises(InputError, match=f'is {moves.farthest:.1f} from a listed color, beyond the tolerance 5'):
+        read_mask(path, PALETTE.with_tolerance(5))

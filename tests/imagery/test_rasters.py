@@ -1,17 +1,27 @@
 """Every reader opens a raster by the driver that its suffix names."""
 
 import ast
+import json
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import rasterio
+from rasterio.control import GroundControlPoint
 
 from projects.false import InputError
 from projects.false.imagery.images import read_image, read_index_mask, read_mask, write_patch
 from projects.false.imagery.palettes import PALETTES
-from projects.false.imagery.rasters import inspect_rasters, open_handle, open_raster, patch_transform
+from projects.false.imagery.rasters import (
+    choose_bands,
+    inspect_rasters,
+    open_handle,
+    open_raster,
+    patch_transform,
+    read_window,
+)
+from tests.helpers.rasters import COEFFICIENTS
 from tests.helpers.tools import REPOSITORY
 
 VRT = """<VRTDataset rasterXSize="8" rasterYSize="8">
@@ -51,7 +61,7 @@ def test_a_virtual_raster_named_tif_is_refused(disguised, read):
 
 
 def test_other_suffixes_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r'a\.hdr: is none of \.tif, .*gdal_translate'):
+    with pytest.raises(InputError, match=r'a\.hdr: is none of GeoTIFF, .*gdal_translate'):
         open_handle(tmp_path / 'a.hdr')
 
 
@@ -93,3 +103,40 @@ def test_transform_of_a_patch():
     expected = rasterio.Affine(0.5, 0.1, 100.0, -0.2, -0.5, 200.0) @ (20, 10)
     assert transform[2] == pytest.approx(expected[0])
     assert transform[5] == pytest.approx(expected[1])
+
+
+def test_near_infrared_that_is_labelled_as_transparency_is_no_transparency(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 20, 20), np.uint8)
+    profile = dict(driver='GTiff', height=20, width=20, count=4, dtype='uint8', photometric='RGB', alpha='YES')
+    for name, last in (('nir.tif', pixels[3]), ('alpha.tif', np.where(pixels[3] > 99, 255, 0))):
+        with rasterio.open(tmp_path / name, 'w', **profile) as raster:
+            raster.write(np.concatenate([pixels[:3], last[None]]).astype(np.uint8))
+    nir, alpha = inspect_rasters([tmp_path / 'nir.tif', tmp_path / 'alpha.tif'])
+    assert (nir.alpha, alpha.alpha) == (False, True)
+    with pytest.raises(InputError, match=r'nir\.tif: has 4 band\(s\), 3 are usual; say which .*--bands 1 2 3'):
+        choose_bands([nir], None)
+    assert choose_bands([alpha], None) == (1, 2, 3)
+    with pytest.raises(InputError, match=r'nir\.tif: has 4 band\(s\), 3 are needed'):
+        read_image(nir.path)
+    shown = np.where(pixels[3] > 99, pixels[:3], 0)
+    np.testing.assert_array_equal(read_image(alpha.path)[..., ::-1], np.moveaxis(shown, 0, -1))
+    with open_raster(nir.path) as raster:
+        assert read_window(raster, (1, 2, 3), 0, 0, 20, 20)[1].all()
+
+
+def test_georeference_keeps_control_points_and_coefficients(tmp_path):
+    profile = dict(driver='GTiff', height=8, width=8, count=1, dtype='uint8')
+    points = [
+        GroundControlPoint(0, 0, 5e5, 58e5),
+        GroundControlPoint(8, 0, 5e5, 57e5),
+        GroundControlPoint(0, 8, 6e5, 58e5),
+    ]
+    with rasterio.open(tmp_path / 'g.tif', 'w', gcps=points, crs='EPSG:32633', **profile) as raster:
+        raster.write(np.ones((1, 8, 8), np.uint8))
+    with rasterio.open(tmp_path / 'r.tif', 'w', rpcs=COEFFICIENTS, **profile) as raster:
+        raster.write(np.ones((1, 8, 8), np.uint8))
+    first, second = inspect_rasters([tmp_path / 'g.tif', tmp_path / 'r.tif'])
+    assert first.place['gcps'] == [[0, 0, 5e5, 58e5, 0], [8, 0, 5e5, 57e5, 0], [0, 8, 6e5, 58e5, 0]]
+    assert first.place['gcps_crs'] == 'EPSG:32633'
+    assert second.place['rpcs']['lat_off'] == COEFFICIENTS.lat_off
+    assert json.loads(json.dumps(second.place)) == second.place

@@ -192,7 +192,7 @@ def test_unusable_inputs(tmp_path):
     for name, message in {
         'empty': 'no image in it',
         'cut.jpg': 'cut off',
-        'notes.txt': 'is none of .tif',
+        'notes.txt': 'is none of GeoTIFF',
         'absent.tif': 'no such file',
     }.items():
         with pytest.raises(InputError, match=f'{name}: .*{message}'):

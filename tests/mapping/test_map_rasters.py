@@ -17,7 +17,7 @@ from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.options import MapOptions
 from projects.false.mapping.pixel_rule import PixelRule
 from tests.helpers.colour_threshold import ColourThreshold, expected_classes
-from tests.helpers.rasters import ROTATED, checkerboard
+from tests.helpers.rasters import COEFFICIENTS, ROTATED, checkerboard
 from tests.helpers.tools import REPOSITORY
 
 GEOREF = Path(os.environ.get('FALSE_SHARED_DATA', REPOSITORY.parent / 'shared' / 'data'), 'georef')
@@ -269,3 +269,21 @@ def test_real_imagery_keeps_its_place_and_its_nodata(tmp_path):
             pixels, classes = image.read(), raster.read(1)
             empty = np.zeros(image.shape, bool) if image.nodata is None else (pixels == image.nodata).all(axis=0)
         assert (classes == np.where(empty, 255, expected_classes(pixels[0], (100, 180)))).all()
+
+
+def test_coefficients_reach_the_map(make_raster, tmp_path):
+    source = make_raster(checkerboard(30, 40), rpcs=COEFFICIENTS)
+    mapped, _ = map_one(source, tmp_path / 'out')
+    with rasterio.open(mapped.path) as raster:
+        found, given = raster.rpcs.to_dict(), COEFFICIENTS.to_dict()
+    assert all(found[key] == value for key, value in given.items() if 'err' not in key)
+
+
+def test_files_that_are_not_mapped_are_named(make_raster, tmp_path):
+    make_raster(checkerboard(30, 40), 'in/a.tif')
+    (tmp_path / 'in' / 'b.ecw').write_bytes(b'ecw')
+    notes = []
+    list(map_rasters(ColourThreshold(), [tmp_path / 'in'], tmp_path / 'out', note=notes.append))
+    assert [note.replace(str(tmp_path), '') for note in notes] == [
+        'left out 1 file: /in/b.ecw (no imagery that is read here)'
+    ]

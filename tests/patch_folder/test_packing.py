@@ -98,7 +98,7 @@ def test_unequal_and_damaged_patches_are_named(root):
 
 @pytest.mark.parametrize(('shape', 'text'), [((6, 9), 'mask of 6 x 9'), ((6, 8, 3), 'index mask has one')])
 def test_mask_that_does_not_fit(root, shape, text):
-    mask_for(root, 'b.png', 1, shape)
+    mask_for(root, 'b.png', range(shape[-1]), shape)
     with pytest.raises(InputError, match=f'b.png: .*{text}'):
         pack(root)
 

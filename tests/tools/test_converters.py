@@ -247,7 +247,7 @@ def test_a_file_of_another_kind_is_refused_by_name(tmp_path, capsys):
     write_files(tmp_path, {'scene.ecw': b'ecw'})
     main = main_of('dataset_converters/rasters')
     assert main([str(tmp_path / 'scene.ecw'), str(tmp_path / 'out'), '--patch-size', '16']) == 2
-    assert re.search(r'scene\.ecw: is none of \.tif.*gdal_translate scene\.ecw scene\.tif', capsys.readouterr().err)
+    assert re.search(r'scene\.ecw: is none of GeoTIFF.*gdal_translate scene\.ecw scene\.tif', capsys.readouterr().err)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, monkeypatch, capsys):

@@ -19,14 +19,16 @@ PALETTES = ('potsdam', 'dglc', 'xiangtan', 'mbrsc', 'synthetic', 'flair')
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('images', metavar='IMAGES', help='folder of 8-bit images (PNG, JPEG, TIFF)')
-    parser.add_argument('masks', metavar='MASKS', help='folder of masks with the same file stems (PNG, TIFF)')
+    parser.add_argument('images', metavar='IMAGES', help='folder of 8-bit images that GDAL reads')
+    parser.add_argument('masks', metavar='MASKS', help='folder of masks with the same file stems')
     parser.add_argument('out', metavar='OUT', help='folder to make')
     parser.add_argument('--palette', required=True, help=f'{", ".join(PALETTES)}, or a JSON file')
     parser.add_argument('--classes', nargs='+', metavar='NAME', help="class names in place of the palette's")
     parser.add_argument('--val-list', help='text file with image stems or patterns for validation, one per line')
     parser.add_argument('--test-list', help='text file with image stems or patterns for testing, one per line')
     parser.add_argument('--bands', type=int, default=3, help='bands of the images, red, green, blue first (default: 3)')
+    nearest = 'largest distance in RGB at which a color of a lossy mask becomes the nearest one listed (default: 0)'
+    parser.add_argument('--nearest-color', type=float, metavar='N', help=nearest)
     add_cut_options(parser)
     return parser.parse_args(arguments)
 
@@ -41,6 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     palette = load_palette(options.pop('palette'))
     classes = options.pop('classes')
+    nearest = options.pop('nearest_color')
+    if nearest is not None:
+        palette = palette.with_tolerance(nearest)
     if classes:
         palette = palette.with_classes(classes)
     conversion = convert_color_masks(palette=palette, options=take_cut_options(options), **options)

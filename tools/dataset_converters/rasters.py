@@ -1,4 +1,4 @@
-"""Cut unlabelled imagery into patches for pretraining: GeoTIFF, JPEG and PNG of any size, 8 or 16 bit, any bands.
+"""Cut unlabelled imagery into patches for pretraining: GeoTIFF, JPEG, PNG, JPEG 2000 ... of any size, type and bands.
 
 Example:
     python tools/dataset_converters/rasters.py SCENES data/mine --patch-size 128
@@ -52,6 +52,11 @@ def main(arguments: list[str] | None = None) -> None:
     if description['ranges']:
         parts = zip(description['bands']['names'], description['ranges'], strict=True)
         print('scaled to 8 bit: ' + ', '.join(f'{name} {low:g} to {high:g}' for name, (low, high) in parts))
+    if description.get('transparency'):
+        print(
+            f'the last band of {len(description["transparency"])} images is taken as transparency, as it is labelled; '
+            'near infrared needs --bands with all numbers'
+        )
     if description['dropped_windows']:
         limit = description['arguments']['max_nodata']
         print(f'dropped {description["dropped_windows"]} windows with more nodata than {limit:g}')

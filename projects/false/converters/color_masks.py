@@ -7,10 +7,12 @@ from pathlib import Path
 from projects.false.common.errors import InputError
 from projects.false.common.files import check_apart
 from projects.false.imagery.archives import SourceFile
+from projects.false.imagery.image_files import KNOWN_SUFFIXES, list_imagery
 from projects.false.imagery.palettes import Palette
 from projects.false.patch_folder.description import Conversion
+from projects.false.patch_folder.lists import nfc
 
-from .cutting import LOSSY_SUFFIXES, PAIR_SUFFIXES, Pair
+from .cutting import LOSSY_SUFFIXES, Pair
 from .image_splits import assign_splits, list_arguments
 from .labelled import SplitPairs, convert_labelled
 from .options import CutOptions, band_names, first_few
@@ -31,8 +33,8 @@ def convert_color_masks(
     Images that no list names are for training. See :func:`.labelled.convert_labelled` for the output.
 
     Args:
-        images: Folder of 8-bit images (PNG, JPEG, TIFF); searched with all folders below it.
-        masks: Folder of masks with the same stems: RGB or palette PNG, RGB TIFF; index masks if the palette says so.
+        images: Folder of 8-bit images that GDAL reads; searched with all folders below it.
+        masks: Folder of masks with the same stems: colours in any form; index masks if the palette says so.
         out: Output folder.
         palette: Classes and their colours.
         options: Options for cutting.
@@ -60,27 +62,29 @@ def convert_color_masks(
         }
 
     def find() -> SplitPairs:
-        pairs = find_pairs(images, masks)
-        return SplitPairs(pairs, assign_splits([pair.stem for pair in pairs], val_list, test_list), {})
+        pairs, left_out = find_pairs(images, masks, lossy=palette.tolerance > 0)
+        split_of = assign_splits([pair.stem for pair in pairs], val_list, test_list)
+        return SplitPairs(pairs, split_of, {}, left_out)
 
     return convert_labelled('color_masks', inputs, find, out, palette, band_names(bands), options)
 
 
-def find_pairs(images: str | Path, masks: str | Path) -> list[Pair]:
+def find_pairs(images: str | Path, masks: str | Path, lossy: bool = False) -> tuple[list[Pair], dict[str, str]]:
     """Match images and masks by file stem, in both folders and all below them.
 
     Args:
-        images: Folder with PNG, JPEG or TIFF images.
-        masks: Folder with a PNG or TIFF mask for every image. Masks without an image are ignored.
+        images: Folder of images.
+        masks: Folder with a mask for every image.
+        lossy: Masks may be JPEGs.
 
     Returns:
-        Pairs sorted by stem.
+        Pairs sorted by stem; and every file that is not used, such as a mask without an image -> why.
 
     Raises:
         InputError: A folder is missing or empty, a stem is not unique, or a mask is missing or lossy.
     """
-    image_of = {stem: _only(stem, paths) for stem, paths in _by_stem(Path(images)).items()}
-    masks_of = _by_stem(Path(masks))
+    (images_of, left_out), (masks_of, other) = _by_stem(Path(images)), _by_stem(Path(masks))
+    image_of = {stem: _only(stem, paths) for stem, paths in images_of.items()}
     missing = [path for stem, path in image_of.items() if stem not in masks_of]
     if missing:
         raise InputError(
@@ -88,24 +92,28 @@ def find_pairs(images: str | Path, masks: str | Path) -> list[Pair]:
             'add masks with the stems of their images, or move these images away'
         )
     mask_of = {stem: _only(stem, masks_of[stem]) for stem in image_of}
-    lossy = [path for path in mask_of.values() if path.suffix.lower() in LOSSY_SUFFIXES]
-    if lossy:
+    jpegs = [path for path in mask_of.values() if path.suffix.lower() in LOSSY_SUFFIXES]
+    if jpegs and not lossy:
         raise InputError(
-            f'{lossy[0]}: a JPEG cannot hold exact class colors ({len(lossy)} such masks); give PNG or TIFF'
+            f'{jpegs[0]}: a JPEG cannot hold exact class colors ({len(jpegs)} such masks); give PNG or TIFF, or say '
+            'how far colors may have moved: --nearest-color 60'
         )
-    return [Pair(stem, SourceFile(path), SourceFile(mask_of[stem])) for stem, path in image_of.items()]
+    unused = {str(path): 'no image' for stem, paths in masks_of.items() if stem not in image_of for path in paths}
+    pairs = [Pair(path.stem, SourceFile(path), SourceFile(mask_of[stem])) for stem, path in image_of.items()]
+    return pairs, left_out | other | unused
 
 
-def _by_stem(folder: Path) -> dict[str, list[Path]]:
+def _by_stem(folder: Path) -> tuple[dict[str, list[Path]], dict[str, str]]:
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder; check the path')
     found = defaultdict(list)
-    for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() in PAIR_SUFFIXES and path.is_file() and not path.name.startswith('.'):
-            found[path.stem].append(path)
+    listing = list_imagery(folder)
+    for name in listing.names:
+        path = folder / name
+        found[nfc(path.stem)].append(path)
     if not found:
-        raise InputError(f'{folder}: no image in it or below it ({", ".join(PAIR_SUFFIXES)}); check the path')
-    return dict(sorted(found.items()))
+        raise InputError(f'{folder}: no image in it or below it ({KNOWN_SUFFIXES}); check the path')
+    return dict(sorted(found.items())), {str(folder / name): why for name, why in listing.left_out.items()}
 
 
 def _only(stem: str, paths: list[Path]) -> Path:

@@ -3,20 +3,20 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile
+from projects.false.imagery.image_files import DRIVERS
 from projects.false.imagery.images import band_order, write_patch
 from projects.false.imagery.levels import count_levels, to_8_bit
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.rasters import Raster, georeference, open_raster, read_window
 from projects.false.imagery.windows import grid
 
-LOSSY_SUFFIXES = ('.jpg', '.jpeg')
-PAIR_SUFFIXES = ('.png', *LOSSY_SUFFIXES, '.tif', '.tiff')
+LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif')
 _STRIP_WIDTH = 4096  # pixels: neighbouring windows are read together up to this width
 _BATCH_PIXELS = 1 << 25  # several threads cut a raster, in batches of rows of about this many pixels
 
@@ -196,10 +196,16 @@ def _georeference(path: Path, shrink: int) -> dict[str, object]:
     """Return the georeference of an image whose pixels are shrunk."""
     try:
         with open_raster(path) as raster:
-            found = georeference(raster)
+            found: dict[str, Any] = georeference(raster)
             if 'transform' in found:
                 a, b, c, d, e, f = list(raster.transform)[:6]
                 found['transform'] = [a * shrink, b * shrink, c, d * shrink, e * shrink, f]
+            for point in found.get('gcps', ()):
+                point[:2] = point[0] / shrink, point[1] / shrink
+            if 'rpcs' in found:
+                for axis in ('line', 'samp'):  # these count from the centre of the first pixel
+                    found['rpcs'][f'{axis}_off'] = (found['rpcs'][f'{axis}_off'] + 0.5) / shrink - 0.5
+                    found['rpcs'][f'{axis}_scale'] /= shrink
             return found
     except InputError:
         return {}  # OpenCV read the pixels of a file that GDAL refuses
@@ -243,11 +249,11 @@ class CutWindows(NamedTuple):
 def batch_rows(raster: Raster, size: int, stride: int) -> Iterator[list[Window]]:
     """Split the windows of a raster into batches of whole rows that can be cut independently.
 
-    JPEG and PNG are one batch, since they can only be read from the top.
+    Files that are no TIFFs are one batch, since most can only be read from the top.
     """
     windows = grid(raster.height, raster.width, size, stride)
     rows = [list(group) for _, group in groupby(windows, key=lambda window: window[0])]
-    least = 1 if raster.path.suffix.lower() in ('.tif', '.tiff') else len(rows)
+    least = 1 if DRIVERS[raster.path.suffix.lower()] == 'GTiff' else len(rows)
     count = max(least, _BATCH_PIXELS // (stride * raster.width))
     for start in range(0, len(rows), count):
         yield [window for row in rows[start : start + count] for window in row]

@@ -19,6 +19,7 @@ import numpy as np
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile, by_name, list_files
+from projects.false.imagery.image_files import list_imagery
 from projects.false.imagery.images import read_image, read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES
 from projects.false.imagery.rasters import open_raster
@@ -241,7 +242,8 @@ def indexed_tiles(source: Path) -> list[Tile]:
     missing = [file for tile in tiles for file in (tile.pair.image.path, tile.pair.mask.path) if not file.is_file()]
     if missing:
         raise InputError(f'{path}: {len(missing)} file(s) missing: {first_few(missing)}; copy them, or remove the rows')
-    more = sorted({file.stem for file in (source / 'images').glob('*.jpg')} - set(names))
+    images = [name for name in list_imagery(source / 'images', ['.jpg']).names if '/' not in name]
+    more = sorted({Path(name).stem for name in images} - set(names))
     if more:
         raise InputError(f'{path}: no row for {len(more)} image(s): {first_few(more)}; add rows, or move them away')
     return sorted(tiles, key=lambda tile: tile.pair.stem)

@@ -48,7 +48,9 @@ def match_images(stems: Sequence[str], patterns: Sequence[str], where: str | Pat
     chosen: set[str] = set()
     for pattern in patterns:
         matches = [stem for stem in stems if stem == pattern]
-        matches = matches or [stem for stem in stems if fnmatchcase(nfc(stem), nfc(pattern))]
+        matches = matches or [stem for stem in stems if nfc(stem) == nfc(pattern)]
+        for form in (nfc(pattern).replace('[', '[[]'), nfc(pattern)):  # brackets are first of all part of names
+            matches = matches or [stem for stem in stems if fnmatchcase(nfc(stem), form)]
         if not matches:
             raise InputError(
                 f'{where}: {pattern!r} matches no image, such as {stems[0]!r}; '

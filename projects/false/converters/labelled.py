@@ -15,7 +15,7 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.images import read_image, read_mask
-from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
+from projects.false.imagery.palettes import IGNORE_INDEX, ColorMoves, Palette, to_hex
 from projects.false.patch_folder.description import (
     Conversion,
     describe_bands,
@@ -39,11 +39,13 @@ class SplitPairs(NamedTuple):
         pairs: Images and masks, on disk or in zips.
         split_of: Stem -> ``'train'``, ``'val'`` or ``'test'``.
         lists: Further text files for the output folder, file name -> lines.
+        left_out: Files of the source that are not used -> why.
     """
 
     pairs: Sequence[Pair]
     split_of: Mapping[str, str]
     lists: Mapping[str, Sequence[str]]
+    left_out: Mapping[str, str] = {}
 
 
 class _Subset(NamedTuple):
@@ -95,13 +97,18 @@ def convert_labelled(
     earlier = finished_before(out, arguments(made_from(out)), options.overwrite)
     if earlier:
         return earlier
-    pairs, split_of, lists = find()
+    pairs, split_of, lists, left_out = find()
     if 'train' not in split_of.values():
         raise InputError(f'{out}: no image is left for training; leave some out of the lists of val and test')
     with staged_folder(out, options.overwrite) as staged:
         for folder in ('images', 'masks', 'splits'):
             (staged / folder).mkdir()
+        moves = ColorMoves()
+        readers = readers or Readers(
+            partial(read_image, bands=len(bands)), partial(read_mask, palette=palette, moves=moves)
+        )
         results = _cut_all(pairs, staged, readers, palette, len(bands), options)
+        _check_foreground(out, results, palette)
         patches: dict[str, list[LabelledPatch]] = {split: [] for split in SPLITS}
         for stem, result in results.items():
             patches[split_of[stem]] += result.patches
@@ -120,6 +127,8 @@ def convert_labelled(
             'stride': options.step,
             'seed': options.seed,
             **describe_bands(bands, levels),
+            **({'nearest_color': moves.describe(palette.tolerance)} if palette.tolerance else {}),
+            **({'left_out': dict(left_out)} if left_out else {}),
             'arguments': arguments(pair.stem for pair in pairs),
             'splits': _describe_splits(patches, subsets, palette),
             'sources': {stem: result.source for stem, result in results.items()},
@@ -134,7 +143,7 @@ def convert_labelled(
 
 
 def _cut_all(
-    pairs: Sequence[Pair], out: Path, readers: Readers | None, palette: Palette, bands: int, options: CutOptions
+    pairs: Sequence[Pair], out: Path, readers: Readers, palette: Palette, bands: int, options: CutOptions
 ) -> dict[str, CutPair]:
     """Cut every pair; the result has the order of ``pairs``."""
     scratch = out / 'unpacked'
@@ -143,7 +152,7 @@ def _cut_all(
         cut_pair,
         out=out,
         scratch=scratch,
-        readers=readers or Readers(partial(read_image, bands=bands), partial(read_mask, palette=palette)),
+        readers=readers,
         palette=palette,
         bands=bands,
         size=options.patch_size,
@@ -154,6 +163,18 @@ def _cut_all(
     results = run_all(tasks, count_workers(options.workers), 'cutting', 'pairs')
     scratch.rmdir()
     return results
+
+
+def _check_foreground(out: str | Path, results: Mapping[str, CutPair], palette: Palette) -> None:
+    """Refuse index masks in which 255 seems to be the foreground: nothing but class 0 and ignored pixels."""
+    if not palette.index_masks or len(palette.classes) < 2:
+        return
+    total = np.sum([patch.pixels for result in results.values() for patch in result.patches], axis=0)
+    if total[0] and total[-1] and not total[1:-1].any():
+        raise InputError(
+            f'{out}: all masks hold nothing but 0 and 255, which is ignored in index masks; where 255 is the '
+            'foreground, give a palette of the colors #000000 and #FFFFFF without "index_masks"'
+        )
 
 
 def _draw_subsets(train: Sequence[LabelledPatch], palette: Palette, options: CutOptions) -> list[_Subset]:

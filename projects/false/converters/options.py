@@ -9,6 +9,7 @@ from rich.console import Console
 
 from projects.false.common.errors import InputError
 from projects.false.common.threads import count_workers
+from projects.false.imagery.image_files import describe_left_out
 from projects.false.imagery.palettes import Palette, to_hex
 from projects.false.imagery.windows import grid
 from projects.false.patch_folder.description import Conversion, summary_table
@@ -70,6 +71,7 @@ class CutOptions:
             **({'shrink': self.shrink} if self.shrink > 1 else {}),  # absent in data that were made without the option
             'label_fractions': sorted(set(self.label_fractions)),
             'seed': self.seed,
+            **({'tolerance': palette.tolerance} if palette.tolerance else {}),
         }
 
 
@@ -127,8 +129,14 @@ def print_conversion(conversion: Conversion, out: str, notes: Sequence[str] = ()
         for name, split in description['splits'].items()
         if split.get('missing_classes')
     ]
+    nearest = description.get('nearest_color')
+    if nearest:
+        missing.append(
+            f'{nearest["moved_share"]:.3%} of the mask pixels became the nearest color, at a distance of at most '
+            f'{nearest["largest_distance"]:g} (tolerance {nearest["tolerance"]:g})'
+        )
     for note in (*missing, *notes):
-        console.print(f'note: {note}', highlight=False)
+        console.print(f'note: {note}', highlight=False, markup=False)
     print_outcome(conversion, out)
 
 
@@ -139,4 +147,7 @@ def print_outcome(conversion: Conversion, out: str) -> None:
         line = f'done before with the same arguments: {count} patches in {out}'
     else:
         line = f'wrote {count} patches to {out}'
-    Console(soft_wrap=True).print(line)
+    console = Console(soft_wrap=True)
+    for text in (describe_left_out(conversion.description.get('left_out', {})), line):
+        if text:
+            console.print(text, markup=False)

@@ -39,7 +39,8 @@ def convert_rasters(
     the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
 
     Args:
-        sources: GeoTIFF, JPEG or PNG files, and folders; folders are searched with all folders below them.
+        sources: Images, by the suffixes of :data:`~projects.false.imagery.image_files.DRIVERS`, and folders; folders
+            are searched with all folders below them.
         out: Output folder.
         patch_size: Side of the patches in pixels.
         stride: Distance between neighbouring patches in pixels; None stands for ``patch_size``.
@@ -62,7 +63,7 @@ def convert_rasters(
     if not 0 <= max_nodata <= 1:
         raise InputError(f'max nodata is {max_nodata}; give a share from 0 to 1')
     check_apart(out, *sources)
-    paths = find_rasters(sources)
+    paths, left_out = find_rasters(sources)
     arguments = {
         'converter': 'rasters',
         'files': [str(path.resolve()) for path in paths],
@@ -106,8 +107,10 @@ def convert_rasters(
                 _band_names(rasters[0], chosen, bands), np.sum([result.levels for result in results], axis=0)
             ),
             'ranges': ranges,
+            'transparency': [raster.stem for raster in rasters if raster.alpha and raster.band_count not in chosen],
             'dropped_windows': dropped,
             'skipped_small': [str(raster.path) for raster in small],
+            **({'left_out': left_out} if left_out else {}),
             'arguments': arguments,
             'splits': {'pretrain': {'patches': len(names)}},
             'sources': _describe_sources(rasters, results),

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile, by_name, list_files
+from projects.false.imagery.image_files import IMAGE_SUFFIXES
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
 
-from .cutting import LOSSY_SUFFIXES, PAIR_SUFFIXES, Pair
+from .cutting import LOSSY_SUFFIXES, Pair
 from .image_splits import list_arguments, match_images, split_images
 from .labelled import SplitPairs, convert_labelled
 from .options import CutOptions, band_names, first_few
@@ -94,7 +95,7 @@ def _by_stem(source: str | Path, files: Iterable[SourceFile], folder: str) -> di
     inside = [
         file
         for file in files
-        if folder in file.folders_below(source) and Path(file.name).suffix.lower() in PAIR_SUFFIXES
+        if folder in file.folders_below(source) and Path(file.name).suffix.lower() in IMAGE_SUFFIXES
     ]
     if not inside:
         raise InputError(

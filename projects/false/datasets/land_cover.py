@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
@@ -87,7 +88,8 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         """Return one entry per patch, with the path of its mask."""
         image_folder, mask_folder = (Path(self.data_prefix[key]) for key in ('img_path', 'seg_map_path'))
         entries = []
-        for image in list_images(image_folder, Path(self.ann_file) if self.ann_file else None):
+        names = Path(self.ann_file) if self.ann_file else None
+        for image in list_images(image_folder, names, partial(print_log, logger='current')):
             mask = (mask_folder / image.relative_to(image_folder)).with_suffix(self.seg_map_suffix)
             if not mask.is_file():
                 raise InputError(f'{mask}: no mask for {image}; convert the pair again or remove it from the list')

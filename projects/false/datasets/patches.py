@@ -1,8 +1,10 @@
 """Unlabelled patches for pretraining: a list or a folder of images."""
 
+from functools import partial
 from pathlib import Path
 
 from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
 from projects.false.patch_folder.lists import list_images
@@ -33,5 +35,6 @@ class UnlabelledPatches(ViewsWithEvidence, SkipUnreadable, SeededSamples, Packed
 
     def load_data_list(self) -> list[dict]:
         """Return one entry per image."""
-        images = list_images(Path(self.data_prefix['img_path']), Path(self.ann_file) if self.ann_file else None)
+        names = Path(self.ann_file) if self.ann_file else None
+        images = list_images(Path(self.data_prefix['img_path']), names, partial(print_log, logger='current'))
         return [{'img_path': str(path)} for path in images]

@@ -115,7 +115,8 @@ class RasterWindows(ViewsWithEvidence, SkipUnreadable, SeededSamples, ComputedSa
                 raise InputError(f"{root}: a single raster, with the list {self.ann_file}; set ann_file=''")
             self.paths = [root]
         else:
-            self.paths = list_images(Path(self.data_prefix['img_path']), Path(self.ann_file) if self.ann_file else None)
+            names = Path(self.ann_file) if self.ann_file else None
+            self.paths = list_images(Path(self.data_prefix['img_path']), names, partial(print_log, logger='current'))
         self.cells, dropped = find_cells(self.reader, self.paths, self.size, self.stride, self.max_nodata)
         self.reader.close()
         if not len(self.cells):
@@ -218,9 +219,12 @@ class RasterReader:
         return self._open[key]
 
     def _check(self, path: Path, raster: 'DatasetReader') -> None:
-        if max(self.bands) > raster.count:
-            raise InputError(f'{path}: has {raster.count} band(s), bands are {self.bands}; choose bands that it has')
-        types = {raster.dtypes[band - 1] for band in self.bands}
+        from projects.false.imagery.rasters import band_count, has_colors
+
+        count = band_count(raster)
+        if max(self.bands) > count:
+            raise InputError(f'{path}: has {count} band(s), bands are {self.bands}; choose bands that it has')
+        types = {'uint8'} if has_colors(raster) else {raster.dtypes[band - 1] for band in self.bands}
         if types != {'uint8'} and self.ranges is None:
             raise InputError(
                 f'{path}: pixels are {", ".join(sorted(types))}, 8 bit (uint8) is needed; give '
@@ -263,7 +267,7 @@ class RasterReader:
         from projects.false.imagery.rasters import has_masks, read_window
 
         raster = self.raster(path)
-        floating = any(np.issubdtype(np.dtype(raster.dtypes[band - 1]), np.floating) for band in self.bands)
+        floating = any('float' in kind for kind in raster.dtypes)
         if not floating and not has_masks(raster, self.bands):
             return None
         try:

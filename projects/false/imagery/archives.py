@@ -18,6 +18,8 @@ from pathlib import Path, PurePosixPath
 
 from projects.false.common.errors import InputError
 
+from .image_files import is_hidden, walk_files
+
 # Files that GDAL reads beside an image: world files, projections, and metadata with statistics and coordinates.
 _SIDECARS = ('.tfw', '.tifw', '.jgw', '.jpgw', '.pgw', '.pngw', '.wld', '.prj', '.aux.xml')
 _LOCAL_HEADER = 30  # bytes before a member's name; bytes 26 to 29 hold the lengths of the name and the extra field
@@ -111,7 +113,7 @@ def list_files(source: str | Path) -> list[SourceFile]:
     source = Path(source)
     if not source.exists():
         raise InputError(f'{source}: no such folder or zip; check the path')
-    paths = sorted(path for path in source.rglob('*') if path.is_file()) if source.is_dir() else [source]
+    paths = [source / name for name in walk_files(source).names] if source.is_dir() else [source]
     files = [SourceFile(path) for path in paths if path.suffix.lower() != '.zip' and path != source]
     files += [file for path in paths if path.suffix.lower() == '.zip' or path == source for file in _members(path)]
     return [file for file in files if not _is_hidden(file)]
@@ -119,7 +121,7 @@ def list_files(source: str | Path) -> list[SourceFile]:
 
 def _is_hidden(file: SourceFile) -> bool:
     parts = PurePosixPath(file.member).parts if file.member else (file.name,)
-    return any(part.startswith('.') or part == '__MACOSX' for part in parts)
+    return any(is_hidden(part) for part in parts)
 
 
 def by_name(files: Iterable[SourceFile]) -> dict[str, SourceFile]:

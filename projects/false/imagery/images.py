@@ -1,10 +1,11 @@
 """Read and write images, index masks and colour masks, the same from PNG, JPEG and TIFF.
 
 Pixels are uint8 with the first three bands in OpenMMLab's order: blue, green, red. rasterio is imported only where a
-TIFF is read or written, since patches in PNG or JPEG must load in environments without it.
+file needs GDAL, since patches in PNG or JPEG must load in environments without it.
 """
 
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -12,12 +13,9 @@ from PIL import Image
 
 from projects.false.common.errors import InputError
 
-from .file_checks import check_complete
-from .palettes import IGNORE_INDEX, Palette, colors_to_index
-
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.bmp')
-RASTER_SUFFIXES = ('.tif', '.tiff')
-_MASK_FORMATS = ('PNG', 'JPEG', 'BMP')  # Pillow knows many more, and starts other programs to read some of them
+from .image_files import check_complete, has_mask_beside, has_transparency, is_plain
+from .levels import to_8_bit
+from .palettes import IGNORE_INDEX, ColorMoves, Palette, colors_to_index
 
 
 def band_order(bands: int) -> list[int]:
@@ -36,14 +34,15 @@ def band_order(bands: int) -> list[int]:
 
 
 def read_image(path: str | Path, bands: int = 3) -> np.ndarray:
-    """Read an image as uint8, the first three bands as blue, green, red.
+    """Read an image as uint8, the first three bands as blue, green, red; pixels without data become 0.
 
-    TIFF goes through rasterio: OpenCV takes a fourth band for transparency and silently scales 16-bit values.
-    An orientation tag is ignored, since masks have none.
+    JPEG and PNG of grey or colours are decoded by OpenCV, everything else is read by GDAL: OpenCV takes a fourth band
+    for transparency and silently scales 16-bit values. An orientation tag is ignored, since masks have none.
 
     Args:
-        path: PNG, JPEG, BMP or TIFF with 8-bit bands, red, green and blue first.
-        bands: How many bands it must have. Bands beyond the third, such as near infrared, keep their order.
+        path: An image that GDAL reads, with 8-bit bands, red, green and blue first; a colour table is expanded.
+        bands: How many bands it must have. Bands beyond the third, such as near infrared, keep their order. A last band
+            of transparency may come on top: it says which pixels are without data.
 
     Returns:
         Shape (H, W, bands), uint8.
@@ -54,34 +53,55 @@ def read_image(path: str | Path, bands: int = 3) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path}: no such image; check the data root and the list of patches')
-    check_complete(path)
-    if path.suffix.lower() in RASTER_SUFFIXES:
-        image = _read_raster(path)
-    else:
-        found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-        if found is None or found.size == 0:
-            raise InputError(f'{path}: cannot be read as an image; the file is damaged or no image, replace it')
-        image = found if found.ndim == 3 else found[..., None]
-    _check_bands(path, image, bands)
+    data = check_complete(path)
+    if not is_plain(path, data):
+        return _read_raster(path, bands)
+    image = decode(data)
+    if image is None:
+        raise InputError(f'{path}: cannot be read as an image; the file is damaged or no image, replace it')
+    _check_bands(path, image.dtype, image.shape[2], bands)
     return image
 
 
-def _read_raster(path: Path) -> np.ndarray:
-    """Read all bands of a TIFF, blue first: (H, W, bands)."""
-    from .rasters import open_raster
+def decode(data: bytes) -> np.ndarray | None:
+    """Decode a JPEG or PNG, (H, W, bands), blue first; None if it is damaged."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None or found.size == 0:
+        return None
+    return found if found.ndim == 3 else found[..., None]
 
-    with open_raster(path) as raster:
-        pixels = raster.read([band + 1 for band in band_order(raster.count)])
-    return np.ascontiguousarray(np.moveaxis(pixels, 0, -1))
+
+def _read_raster(path: Path, bands: int) -> np.ndarray:
+    """Read an image by GDAL, blue first: (H, W, bands)."""
+    rasters = _rasters(path)
+    with rasters.open_raster(path) as raster:
+        found = rasters.band_count(raster)
+        transparent = rasters.has_transparency(raster) and found - 1 == bands
+        _check_bands(path, np.dtype(rasters.band_type(raster)), found - transparent, bands)
+        order = [band + 1 for band in band_order(bands)]
+        pixels, valid = rasters.read_window(raster, order, 0, 0, raster.height, raster.width)
+        if transparent and not valid.any():
+            _check_bands(path, pixels.dtype, found, bands)  # an image shows something, so its last band is another
+    return np.ascontiguousarray(pixels if valid.all() else to_8_bit(pixels, valid, None))
 
 
-def _check_bands(path: Path, image: np.ndarray, bands: int) -> None:
-    if image.dtype != np.uint8:
+def _rasters(path: Path) -> ModuleType:
+    """Import the module that needs rasterio."""
+    try:
+        from . import rasters
+    except ImportError as error:
         raise InputError(
-            f'{path}: pixels are {image.dtype}, 8 bit (uint8) is needed; scale them with '
+            f'{path}: is no PNG or JPEG of plain colors, so it needs rasterio; install it: pip install rasterio'
+        ) from error
+    return rasters
+
+
+def _check_bands(path: Path, dtype: np.dtype, found: int, bands: int) -> None:
+    if dtype != np.uint8:
+        raise InputError(
+            f'{path}: pixels are {dtype}, 8 bit (uint8) is needed; scale them with '
             'tools/dataset_converters/rasters.py or gdal_translate -ot Byte -scale LOW HIGH'
         )
-    found = image.shape[2]
     if found != bands:
         raise InputError(
             f'{path}: has {found} band(s), {bands} are needed; choose {bands} of them (gdal_translate -b), or set the '
@@ -93,7 +113,8 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = IGNO
     """Read an index mask and check that it holds nothing but class indices and the ignore index.
 
     Args:
-        path: Single-band 8-bit PNG or TIFF, classes from 0.
+        path: A mask with one band of whole numbers, classes from 0; three equal bands count as one. Pixels that the
+            file declares as nodata or transparent are ignored.
         num_classes: Classes are 0 to num_classes - 1.
         ignore_index: Value of pixels without a label.
 
@@ -106,14 +127,12 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = IGNO
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path}: no such mask; check the data root and the list of patches')
-    check_complete(path)
-    mask = _read_raster(path) if path.suffix.lower() in RASTER_SUFFIXES else _read_indices(path)
-    mask = mask.squeeze(-1) if mask.ndim == 3 and mask.shape[2] == 1 else mask
-    if mask.ndim != 2 or mask.dtype != np.uint8:
-        raise InputError(
-            f'{path}: an index mask has one 8-bit band, this has shape {mask.shape} and type {mask.dtype}; '
-            'convert colour masks with tools/dataset_converters/color_masks.py'
-        )
+    data = check_complete(path)
+    plain = data[:4] == b'\x89PNG' and data[24:26] in (b'\x08\x00', b'\x08\x03') and not has_transparency(data)
+    if plain and not has_mask_beside(path):
+        mask = _read_indices(path)
+    else:
+        mask = _read_index_raster(path, num_classes, ignore_index)
     check_index_values(mask, path, num_classes, ignore_index)
     return mask
 
@@ -121,10 +140,32 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = IGNO
 def _read_indices(path: Path) -> np.ndarray:
     # Pillow, since OpenCV turns the indices of a palette PNG into colours.
     try:
-        with Image.open(path, formats=_MASK_FORMATS) as image:
+        with Image.open(path, formats=['PNG']) as image:
             return np.asarray(image)
     except (OSError, SyntaxError) as error:
         raise InputError(f'{path}: cannot be read as a mask ({error}); the file is damaged, replace it') from error
+
+
+def _read_index_raster(path: Path, num_classes: int, ignore_index: int) -> np.ndarray:
+    """Read an index mask of any type by GDAL."""
+    rasters = _rasters(path)
+    with rasters.open_raster(path) as raster:
+        values, valid = rasters.read_values(raster)
+    if (values[..., 1:] != values[..., :1]).any():
+        raise InputError(
+            f'{path}: an index mask has one band, this has {values.shape[2]} that differ; convert colour masks with '
+            'tools/dataset_converters/color_masks.py, by a palette without "index_masks"'
+        )
+    values = values[..., 0]
+    odd = valid & ((values != np.rint(values)) | (values < 0) | (values > 255))
+    if odd.any():
+        some = np.unique(values[odd])[:4].tolist()
+        raise InputError(
+            f'{path}: values {some} are neither classes (0 to {num_classes - 1}) nor the ignore index {ignore_index}; '
+            f'declare the one that means no label as nodata (rio edit-info --nodata {some[0]:g} {path.name}), or '
+            'correct the mask'
+        )
+    return np.where(valid, values, ignore_index).astype(np.uint8)
 
 
 def check_index_values(mask: np.ndarray, path: str | Path, num_classes: int, ignore_index: int = IGNORE_INDEX) -> None:
@@ -142,18 +183,26 @@ def check_index_values(mask: np.ndarray, path: str | Path, num_classes: int, ign
     values = np.flatnonzero(np.bincount(mask.ravel(), minlength=256))
     wrong = [int(value) for value in values if value >= num_classes and value != ignore_index]
     if wrong:
+        way_out = 'check the classes of the config and the palette of the conversion'
+        if 255 in values and 0 in values:
+            way_out += (
+                '; grey levels of a smeared mask need a palette of #000000 and #FFFFFF with "tolerance", without '
+                '"index_masks"'
+            )
         raise InputError(
             f'{path}: values {wrong} are neither classes (0 to {num_classes - 1}) nor the ignore index {ignore_index}; '
-            'check the classes of the config and the palette of the conversion'
+            f'{way_out}'
         )
 
 
-def read_mask(path: Path, palette: Palette) -> np.ndarray:
+def read_mask(path: Path, palette: Palette, moves: ColorMoves | None = None) -> np.ndarray:
     """Read a mask as class indices.
 
     Args:
-        path: RGB or palette PNG, RGB TIFF; a single-band index mask where the palette says so.
+        path: RGB, grey or palette image; a single-band index mask where the palette says so. Pixels that the file
+            declares as nodata or transparent are ignored.
         palette: Classes and colours.
+        moves: Counts the pixels that the tolerance of the palette gives to the nearest colour.
 
     Shape:
         - result: (H, W), uint8, classes from 0, 255 ignored
@@ -163,28 +212,60 @@ def read_mask(path: Path, palette: Palette) -> np.ndarray:
     """
     if palette.index_masks:
         return read_index_mask(path, len(palette.classes), IGNORE_INDEX)
-    if path.suffix.lower() in RASTER_SUFFIXES:
-        mask = read_image(path)
-    else:
-        # Unlike read_image this takes grey and transparent PNGs too: only the colours count, and they are checked.
-        check_complete(path)
-        found = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    data = check_complete(path)
+    plain = data[:4] == b'\x89PNG' and data[24:26] == b'\x08\x03' and not has_transparency(data)
+    if is_plain(path, data) or (plain and not has_mask_beside(path)):
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         if found is None:
             raise InputError(f'{path}: cannot be read as a mask; the file is damaged or no image, replace it')
-        mask = found
-    return _index_in_strips(mask[..., ::-1], palette, path)
+        return _index_in_strips(found[..., ::-1], None, palette, path, moves)
+    return _index_in_strips(*_read_mask_colors(path), palette, path, moves)
 
 
-def _index_in_strips(colors: np.ndarray, palette: Palette, path: Path, rows: int = 512) -> np.ndarray:
+def _read_mask_colors(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Read red, green and blue of a mask of any type by GDAL, (H, W, 3), uint8, and where it has a label, (H, W)."""
+    rasters = _rasters(path)
+    with rasters.open_raster(path) as raster:
+        values, valid = rasters.read_values(raster, colors=True)
+        most = 255 if rasters.has_colors(raster) else (1 << min(rasters.bits(raster), 8)) - 1
+    if values.shape[2] not in (1, 3):
+        raise InputError(f'{path}: a colour mask has one or three bands, this has {values.shape[2]}; leave one out')
+    counted = values[valid]
+    if values.dtype == np.uint16 and counted.size and counted.max() > 255 and not (counted % 257).any():
+        values = values // 257  # 8 bit, spread over 16
+    elif ((counted != np.rint(counted)) | (counted < 0) | (counted > 255)).any():
+        raise InputError(
+            f'{path}: a colour mask has values from 0 to 255, this has {counted.min():g} to {counted.max():g} '
+            f'({values.dtype}); convert it: gdal_translate -ot Byte {path.name} {path.stem}_8bit.tif'
+        )
+    values = np.where(valid[..., None], values, 0).astype(np.uint8)
+    if most < 255:
+        values = values * np.uint8(255 // most)  # black is 0 and white is 255, whatever the number of bits
+    return np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values, valid
+
+
+def _index_in_strips(
+    colors: np.ndarray,
+    valid: np.ndarray | None,
+    palette: Palette,
+    path: Path,
+    moves: ColorMoves | None,
+    rows: int = 512,
+) -> np.ndarray:
     """Call :func:`colors_to_index` on some rows at a time: a 6000 x 6000 mask would take half a gigabyte."""
-    index = np.empty(colors.shape[:2], np.uint8)
+    index, own = np.empty(colors.shape[:2], np.uint8), ColorMoves()
+    if valid is not None and not valid.all():
+        # Any colour of the palette stands for a pixel without a label until its index is replaced.
+        colors = np.where(valid[..., None], colors, np.array(palette.colors[0], np.uint8))
     try:
         for start in range(0, len(colors), rows):
-            index[start : start + rows] = colors_to_index(colors[start : start + rows], palette, path)
+            index[start : start + rows] = colors_to_index(colors[start : start + rows], palette, path, own)
     except InputError:
         colors_to_index(colors, palette, path)  # once more, so that the message counts the pixels of the whole mask
         raise
-    return index
+    if moves is not None:
+        moves.add(own)
+    return index if valid is None else np.where(valid, index, np.uint8(IGNORE_INDEX))
 
 
 def write_patch(stem: Path, pixels: np.ndarray) -> Path:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,32 @@ IGNORE_INDEX = 255
 _UNKNOWN = 254  # marks a colour outside the palette inside the lookup table, never in a result
 MAX_CLASSES = 254  # what is left of 8 bits
 
+FARTHEST = 442  # distance from black to white in RGB, rounded up
+
 Color = tuple[int, int, int]
+
+
+class ColorMoves:
+    """Counts the pixels of masks that became the nearest colour of a palette; threads may add to it."""
+
+    def __init__(self) -> None:
+        self.pixels, self.moved, self.farthest = 0, 0, 0.0
+        self._lock = Lock()
+
+    def add(self, other: 'ColorMoves') -> None:
+        """Add the counts of other masks."""
+        with self._lock:
+            self.pixels += other.pixels
+            self.moved += other.moved
+            self.farthest = max(self.farthest, other.farthest)
+
+    def describe(self, tolerance: float) -> dict[str, float]:
+        """Return tolerance, share of the pixels that moved, and largest distance, for ``dataset.json``."""
+        return {
+            'tolerance': tolerance,
+            'moved_share': round(self.moved / max(self.pixels, 1), 6),
+            'largest_distance': round(self.farthest, 2),
+        }
 
 
 @dataclass(frozen=True)
@@ -35,6 +61,8 @@ class Palette:
         binarise: If given, every channel is set to 255 where it is at least this value and to 0 elsewhere before the
             lookup, which mends masks that went through a lossy format. None takes colours as they are.
         index_masks: Masks hold class indices (0 .. C-1, 255 ignored) in one band; ``colors`` only serve for display.
+        tolerance: Largest distance in RGB, 0 to 442, at which a colour that is not listed becomes the nearest one that
+            is, for masks that were compressed or resampled.
 
     Raises:
         InputError: Classes and colours are not consistent.
@@ -46,6 +74,7 @@ class Palette:
     ignore_colors: tuple[Color, ...] = ()
     binarise: int | None = None
     index_masks: bool = False
+    tolerance: float = 0
 
     def __post_init__(self) -> None:
         where = f'palette {self.name!r}'
@@ -59,6 +88,10 @@ class Palette:
         twice = sorted({color for color in every if every.count(color) > 1})
         if twice:
             raise InputError(f'{where}: color {to_hex(twice[0])} occurs twice; give every class its own')
+        if not 0 <= self.tolerance <= FARTHEST:
+            raise InputError(f'{where}: tolerance is {self.tolerance}; give a distance in RGB from 0 to {FARTHEST}')
+        if self.tolerance and self.index_masks:
+            raise InputError(f'{where}: tolerance is for colours; leave it or "index_masks" out')
         if self.binarise is not None:
             if not 1 <= self.binarise <= 255:
                 raise InputError(f'{where}: binarise is {self.binarise}; give 1 to 255, or leave it out')
@@ -68,6 +101,14 @@ class Palette:
                     f'{where}: color {to_hex(inner[0])} can never occur after binarising; '
                     'use channels of 0 and 255 only, or leave binarise out'
                 )
+
+    def with_tolerance(self, tolerance: float) -> 'Palette':
+        """Return the same palette with another tolerance.
+
+        Raises:
+            InputError: The tolerance is out of range, or masks hold indices.
+        """
+        return replace(self, tolerance=tolerance)
 
     def with_classes(self, classes: Iterable[str]) -> 'Palette':
         """Return the same palette with other class names, in the same order."""
@@ -215,7 +256,8 @@ def load_palette(spec: str | Path) -> Palette:
     Args:
         spec: A key of :data:`PALETTES`, or the path of a file such as
             ``{"classes": ["roof", "ground"], "colors": ["#FF0000", [0, 128, 0]], "ignore": ["#000000"]}``. A colour is
-            "#RRGGBB" or three numbers from 0 to 255; ``"binarise": 128`` and ``"index_masks": true`` may be added.
+            "#RRGGBB" or three numbers from 0 to 255; ``"binarise": 128``, ``"index_masks": true`` and
+            ``"tolerance": 60`` may be added.
 
     Raises:
         InputError: Neither a name nor a readable, consistent file.
@@ -229,14 +271,14 @@ def load_palette(spec: str | Path) -> Palette:
             'or give a JSON file with "classes", "colors" and "ignore"'
         )
     try:
-        content = json.loads(path.read_text(encoding='utf-8'))
+        content = json.loads(path.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError) as error:
         raise InputError(f'{path}: not readable as JSON ({error}); mend it, or name a known palette') from error
     return _from_json(content, path)
 
 
 def _from_json(content: object, path: Path) -> Palette:
-    optional = {'ignore', 'binarise', 'index_masks'}
+    optional = {'ignore', 'binarise', 'index_masks', 'tolerance'}
     if not isinstance(content, dict) or not {'classes', 'colors'} <= set(content):
         raise InputError(f'{path}: a palette file is an object with "classes" and "colors" (and "ignore")')
     surplus = sorted(set(content) - {'classes', 'colors'} - optional)
@@ -251,13 +293,19 @@ def _from_json(content: object, path: Path) -> Palette:
     binarise = content.get('binarise')
     if binarise is not None and type(binarise) is not int:
         raise InputError(f'{path}: "binarise" is {binarise!r}; give a number from 1 to 255')
+    tolerance = content.get('tolerance', 0)
+    if type(tolerance) not in (int, float):
+        raise InputError(f'{path}: "tolerance" is {tolerance!r}; give a distance in RGB from 0 to {FARTHEST}')
+    if type(content.get('index_masks', False)) is not bool:
+        raise InputError(f'{path}: "index_masks" is {content["index_masks"]!r}; give true or false')
     return Palette(
         name=str(path),
         classes=tuple(names),
         colors=tuple(_parse_color(color, path) for color in content['colors']),
         ignore_colors=tuple(_parse_color(color, path) for color in content.get('ignore', [])),
         binarise=binarise,
-        index_masks=bool(content.get('index_masks', False)),
+        index_masks=content.get('index_masks', False),
+        tolerance=tolerance,
     )
 
 
@@ -280,19 +328,22 @@ def _lookup_table(palette: Palette) -> np.ndarray:
     return table
 
 
-def colors_to_index(mask_rgb: np.ndarray, palette: Palette, path: str | Path) -> np.ndarray:
+def colors_to_index(
+    mask_rgb: np.ndarray, palette: Palette, path: str | Path, moves: ColorMoves | None = None
+) -> np.ndarray:
     """Turn a colour mask into class indices.
 
     Args:
         mask_rgb: RGB mask, uint8.
         palette: Colours to expect.
         path: Where the mask came from, for the message.
+        moves: Counts the pixels that become the nearest colour.
 
     Shape:
         - mask_rgb: (H, W, 3); result: (H, W), uint8, classes from 0, 255 ignored.
 
     Raises:
-        InputError: A colour that the palette does not list.
+        InputError: A colour that the palette does not list, beyond its tolerance.
     """
     if palette.binarise is not None:
         mask_rgb = np.where(mask_rgb >= palette.binarise, np.uint8(255), np.uint8(0))
@@ -301,21 +352,51 @@ def colors_to_index(mask_rgb: np.ndarray, palette: Palette, path: str | Path) ->
     codes |= mask_rgb[..., 2]
     index: np.ndarray = _lookup_table(palette)[codes]
     unknown = index == _UNKNOWN
+    moved, farthest = 0, 0.0
     if unknown.any():
-        raise InputError(_unknown_colors_message(codes[unknown], palette, path))
+        found, places, counts = np.unique(codes[unknown], return_inverse=True, return_counts=True)
+        nearest, distances = _nearest(found, palette)
+        far = distances > palette.tolerance
+        if far.any():
+            raise InputError(_unknown_colors_message(found[far], counts[far], distances.max(), palette, path))
+        index[unknown] = nearest[places]
+        moved, farthest = int(counts.sum()), float(distances.max())
+    if moves is not None:
+        own = ColorMoves()
+        own.pixels, own.moved, own.farthest = codes.size, moved, farthest
+        moves.add(own)
     return index
 
 
-def _unknown_colors_message(codes: np.ndarray, palette: Palette, path: str | Path, shown: int = 4) -> str:
-    found, counts = np.unique(codes, return_counts=True)
+def _nearest(codes: np.ndarray, palette: Palette) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of the nearest colour of the palette and its distance, both (n,); the first of equal ones."""
+    listed = np.array([*palette.colors, *palette.ignore_colors], np.int64)
+    indices = np.array([*range(len(palette.colors)), *[IGNORE_INDEX] * len(palette.ignore_colors)], np.uint8)
+    colors = np.stack([codes >> 16, codes >> 8 & 255, codes & 255], axis=-1).astype(np.int64)
+    nearest, least = np.zeros(len(codes), np.int64), np.full(len(codes), np.iinfo(np.int64).max)
+    for number, color in enumerate(listed):
+        squared = ((colors - color) ** 2).sum(axis=1)
+        nearest[squared < least] = number
+        least = np.minimum(least, squared)
+    return indices[nearest], np.sqrt(least)
+
+
+def _unknown_colors_message(
+    found: np.ndarray, counts: np.ndarray, farthest: float, palette: Palette, path: str | Path, shown: int = 4
+) -> str:
     order = np.argsort(-counts, kind='stable')
     listed = ', '.join(f'#{found[i]:06X} ({counts[i]} pixels)' for i in order[:shown])
     more = f' and {len(found) - shown} more colors' if len(found) > shown else ''
     way_out = 'give the right --palette, or a JSON palette that lists the color as a class or under "ignore"'
-    if (found >> 16 == found & 255).all() and (found >> 8 == (found & 255) * 257).all():
-        way_out += '; all are grey: an index mask needs a palette with "index_masks"'
-    elif palette.binarise is None and len(found) > shown:
-        way_out += '; many colors suggest a lossy or resampled mask: use the original'
+    if palette.tolerance:
+        way_out += f'; the farthest is {farthest:.1f} from a listed color, beyond the tolerance {palette.tolerance:g}'
+    elif (found >> 16 == found & 255).all() and (found >> 8 == (found & 255) * 257).all():
+        way_out += '; all are grey: an index mask needs a palette with "index_masks", a smeared one "tolerance"'
+    elif len(found) > shown:
+        way_out += (
+            f'; a lossy or resampled mask takes the nearest color with --nearest-color {np.ceil(farthest):.0f} or '
+            '"tolerance" in the palette'
+        )
     return f'{path}: {listed}{more} not in palette {palette.name!r}; {way_out}'
 
 

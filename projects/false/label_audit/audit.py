@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.progress import track
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.image_files import list_imagery
 from projects.false.imagery.images import read_image
 from projects.false.imagery.palettes import IGNORE_INDEX
 from projects.false.patch_folder.description import read_labelled_description
-from projects.false.patch_folder.lists import SplitList, list_folder, nfc, read_lists, sides
+from projects.false.patch_folder.lists import SplitList, nfc, read_lists, sides
 
 from .findings import Finding
 from .patch_checks import PatchFacts, find_duplicates, overlapping_windows, read_facts
@@ -66,7 +67,7 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     for folder in (root / 'images', root / 'masks'):
         if not folder.is_dir():
             raise InputError(f'{folder}: no such folder; audit images and masks as files, before packing them')
-    found = list_folder(root / 'images')[0]
+    found = list_imagery(root / 'images').names
     # By the Unicode form in which names compare; as text, since a Path takes ten times the memory.
     files = {nfc(key): name for name in found for key in (name, os.path.splitext(name)[0])}
     records = {patch['name']: patch for patch in description['patches']}

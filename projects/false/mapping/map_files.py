@@ -18,11 +18,13 @@ from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write
 from projects.false.common.threads import Background
+from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
 
@@ -32,7 +34,6 @@ from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
 from .segmenter import Segmenter
-from .sources import MAP_DRIVERS, files_behind
 from .windows import WindowPlan
 
 _FINGERPRINT = 'FINGERPRINT'  # tag of a map: a digest of image, model and windows
@@ -134,7 +135,7 @@ class MapFiles:
                     confidence.write(strip.confidence())
 
             with Background(write) as background, _progress() as progress:
-                task = progress.add_task(self._raster.path.name, total=self._raster.height)
+                task = progress.add_task(escape(self._raster.path.name), total=self._raster.height)
                 for strip in mapping.strips(background.check):
                     background.put(strip)
                     progress.advance(task, strip.rows)
@@ -146,7 +147,7 @@ class MapFiles:
 
     def _georeference(self) -> dict:
         """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
-        with open_raster(self._raster.path, MAP_DRIVERS) as opened:
+        with open_raster(self._raster.path) as opened:
             georeference: dict = {}
             points, system = opened.gcps
             if opened.crs:
@@ -155,6 +156,8 @@ class MapFiles:
                 georeference['transform'] = opened.transform
             elif points:
                 georeference.update(gcps=points, crs=system)
+            if opened.rpcs:
+                georeference['rpcs'] = opened.rpcs
             return georeference
 
     def _write_companions(self, temporary: Path, counts: np.ndarray, georeference: dict) -> None:

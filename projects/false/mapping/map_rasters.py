@@ -1,6 +1,6 @@
 """Map any number of images; each map appears when it is complete, and complete maps are not made again."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,7 +37,11 @@ class Mapped(NamedTuple):
 
 
 def map_rasters(
-    segmenter: Segmenter, sources: Sequence[str | Path], out: str | Path, options: MapOptions | None = None
+    segmenter: Segmenter,
+    sources: Sequence[str | Path],
+    out: str | Path,
+    options: MapOptions | None = None,
+    note: Callable[[str], object] = lambda line: None,
 ) -> Iterator[Mapped]:
     """Map images, one after the other.
 
@@ -45,9 +49,10 @@ def map_rasters(
 
     Args:
         segmenter: The model.
-        sources: GeoTIFF, VRT, JPEG or PNG files, and folders, which are searched recursively.
+        sources: Files that GDAL reads (GeoTIFF, VRT, JPEG, PNG, ...), and folders, which are searched recursively.
         out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
         options: Options of the mapping, and the files to write.
+        note: Called with lines about what was left out or is lost.
 
     Yields:
         One record per image, as soon as its map is complete.
@@ -65,7 +70,7 @@ def map_rasters(
     segmenter.check_window(options.plan(segmenter).window)
     batch_size, threads = options.batch_and_threads(segmenter)
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
-    rasters = find_sources(sources)
+    rasters = find_sources(sources, note=note)
     rules = [choose_rule(r, segmenter.bands, options.bands, options.value_range, options.recorded) for r in rasters]
     with work_dir_locked(folder, option='--out'):
         remove_stale(folder)

@@ -15,7 +15,6 @@ from projects.false.reports.pictures import font_of
 
 from .class_map_file import NODATA
 from .pixel_rule import PixelRule
-from .sources import MAP_DRIVERS
 
 _SIDE, _GAP, _LINE = 512, 10, 22  # pixels
 _ROWS = 1024  # rows of the image that are read at once
@@ -47,7 +46,7 @@ def _photo(raster: Raster, bands: Sequence[int], ranges: Sequence | None, shape:
     """
     count = -(-raster.height // _ROWS)
     found = []
-    with open_raster(raster.path, MAP_DRIVERS) as opened:
+    with open_raster(raster.path) as opened:
         for number in range(count):
             first, stop = (shape[0] * edge // count for edge in (number, number + 1))
             row, below = (raster.height * edge // shape[0] for edge in (first, stop))

@@ -1,12 +1,10 @@
 """Find the images to map, virtual rasters included, and read them from the top down, a little ahead of the model."""
 
-import re
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -14,73 +12,44 @@ from rasterio.io import DatasetReader
 
 from projects.false.common.errors import InputError
 from projects.false.common.threads import map_ahead
-from projects.false.imagery.images import band_order, read_image
+from projects.false.imagery.image_files import describe_left_out
 from projects.false.imagery.levels import to_8_bit
-from projects.false.imagery.rasters import DRIVERS, Raster, find_rasters, inspect_rasters, open_handle, read_window
+from projects.false.imagery.rasters import Raster, find_rasters, inspect_rasters, open_handle, read_window
 
 from .pixel_rule import PixelRule
 from .windows import Pixels, all_valid
 
-MAP_DRIVERS = {**DRIVERS, '.vrt': 'VRT'}
 # Little cache, since every block is read once; a broken JPEG block is an error, not grey pixels.
 GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
+_IN_ANY_ORDER = ('GTiff', 'VRT', 'HFA', 'JP2OpenJPEG')  # others can only be read from the top
 _PIECE_WIDTH = 2048  # approximate number of pixels of a row that are read at once
 _LEAST_ROWS, _MOST_ROWS = 64, 1024  # height of a piece; the former for files with higher blocks
 
 
-def find_sources(sources: Sequence[str | Path], limit: int | None = None) -> list[Raster]:
+def find_sources(
+    sources: Sequence[str | Path], limit: int | None = None, note: Callable[[str], object] = lambda line: None
+) -> list[Raster]:
     """Find and inspect the given files, and the images in the given folders and below them.
 
     Args:
         sources: Files and folders.
         limit: Number of images to take, from the first on; None takes all.
+        note: Called with a line that counts and names the files that are left out.
 
     Raises:
         InputError: Something is missing, damaged or unusable.
     """
-    paths = find_rasters(sources, MAP_DRIVERS)[:limit]
-    for path in paths:
-        files_behind(path)
-    return inspect_rasters(paths, MAP_DRIVERS)
-
-
-def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:
-    """List the file itself, and for a virtual raster every image that it is made of.
-
-    Raises:
-        InputError: A virtual raster names something other than image files on this machine. GDAL would open web
-            addresses, databases and programs by such names.
-    """
-    if path.suffix.lower() != '.vrt':
-        return [path]
-    try:
-        root = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError, ValueError) as error:
-        raise InputError(f'{path}: cannot be read as a VRT ({error}); make it again with gdalbuildvrt') from error
-    if root.tag != 'VRTDataset' or root.get('subClass') or root.find('.//PixelFunctionType') is not None:
-        raise InputError(
-            f'{path}: is not a plain mosaic; convert it to a TIFF: gdal_translate {path.name} {path.stem}.tif'
-        )
-    files = [path]
-    for element in root.iter('SourceFilename'):
-        name = (element.text or '').strip()
-        source = path.parent / name if element.get('relativeToVRT') == '1' else Path(name)
-        if re.match(r'/vsi|\w\w+:', name) or source.suffix.lower() not in MAP_DRIVERS or not source.is_file():
-            raise InputError(
-                f'{path}: names {name!r}, which is not an image file here ({", ".join(MAP_DRIVERS)}); '
-                'copy its images beside it and make it again with gdalbuildvrt'
-            )
-        if source.resolve() in (path.resolve(), *seen):
-            raise InputError(f'{path}: contains itself; make it again with gdalbuildvrt')
-        files += files_behind(source, (*seen, path.resolve()))
-    return files
+    paths, left_out = find_rasters(sources, mosaics=True)
+    rasters = inspect_rasters(paths[:limit])
+    if left_out:
+        note(describe_left_out(left_out))
+    return rasters
 
 
 def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[Pixels], None, None]:
     """Read an image in whole blocks of its file, each block once.
 
-    A JPEG file is decoded as a whole by the decoder that training uses, since decoders differ in how they upsample the
-    colours.
+    A JPEG is one piece, since :func:`~projects.false.imagery.rasters.read_window` decodes it as a whole.
 
     Args:
         raster: The image.
@@ -93,12 +62,10 @@ def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[P
     Raises:
         InputError: A block cannot be read; the message says where it is.
     """
-    if raster.path.suffix.lower() in ('.jpg', '.jpeg'):
-        yield [_read_jpeg(raster, rule)]
-        return
     with _Handles(raster) as handles:
-        pieces = _pieces(raster, *handles.get().block_shapes[0])
-        threads = 1 if raster.path.suffix.lower() == '.png' else threads  # a PNG can only be read from the top
+        driver, block = handles.get().driver, handles.get().block_shapes[0]
+        pieces = _pieces(raster, *((raster.height, raster.width) if driver == 'JPEG' else block))
+        threads = threads if driver in _IN_ANY_ORDER else 1
         read = map_ahead(lambda piece: _read_piece(handles, piece, rule), pieces, threads, ahead=2 * threads)
         row: list[Pixels] = []
         for piece, part in zip(pieces, read, strict=True):
@@ -106,14 +73,6 @@ def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[P
             if piece.column + piece.width == raster.width:
                 yield row
                 row = []
-
-
-def _read_jpeg(raster: Raster, rule: PixelRule) -> Pixels:
-    bgr = read_image(raster.path, raster.band_count)
-    order = band_order(raster.band_count)
-    pixels = bgr[..., [order[band - 1] for band in rule.bands]]
-    valid = all_valid(*pixels.shape[:2])
-    return Pixels(to_8_bit(pixels, valid, rule.ranges) if rule.ranges else pixels, valid)
 
 
 class _Piece(NamedTuple):
@@ -150,7 +109,7 @@ class _Handles:
     def get(self) -> DatasetReader:
         if not hasattr(self._local, 'handle'):
             with rasterio.Env(**GDAL_OPTIONS):
-                handle = open_handle(self.raster.path, MAP_DRIVERS)
+                handle = open_handle(self.raster.path)
             with self._lock:
                 self._open.callback(handle.close)  # not its context, which would keep its own Env open
             self._local.handle = handle

@@ -206,7 +206,13 @@ def fit_appearance(
     )
 
 
-def fit_folder(root: str | Path, images: str = 'images', names: str | None = None, **settings: Any) -> Appearance:
+def fit_folder(
+    root: str | Path,
+    images: str = 'images',
+    names: str | None = None,
+    note: Callable[[str], object] = lambda line: None,
+    **settings: Any,
+) -> Appearance:
     """Fit clusters to the patches of a folder, or to its packed patches where there are no image files.
 
     Args:
@@ -214,6 +220,7 @@ def fit_folder(root: str | Path, images: str = 'images', names: str | None = Non
         images: Its folder of images, '' for ``root`` itself.
         names: List of the patches to draw from, relative to ``root``; None takes ``splits/pretrain.txt`` if there is
             one, and all patches if not.
+        note: Called with a line that names the files that are left out.
         settings: Further arguments of :func:`fit_appearance`.
 
     Raises:
@@ -227,7 +234,7 @@ def fit_folder(root: str | Path, images: str = 'images', names: str | None = Non
         packed = PackedPatches(root / 'packed')
         rows = np.arange(len(packed)) if chosen is None else packed.rows(chosen)
         return fit_appearance(lambda number: packed.image(int(rows[number])), len(rows), **settings)
-    paths = list_images(root / images, chosen)
+    paths = list_images(root / images, chosen, note)
     described = (root / 'dataset.json').is_file()
     bands = int(read_description(root).get('bands', {}).get('count', 3)) if described else 3
     return fit_appearance(lambda number: read_image(paths[number], bands), len(paths), **settings)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from projects.false.common.errors import InputError
@@ -87,13 +88,15 @@ def write_description(path: Path, description: Mapping[str, Any]) -> None:
 def summary_table(description: Mapping[str, Any]) -> Table:
     """Make a table with the pixels and the share of every class in every split."""
     splits = description['splits']
-    table = Table(title=f'{description["palette"]}: pixels and share of the labelled ones', box=SIMPLE_HEAD, padding=0)
+    table = Table(
+        title=f'{escape(description["palette"])}: pixels and share of the labelled ones', box=SIMPLE_HEAD, padding=0
+    )
     table.add_column('class', no_wrap=True)
     for name, split in splits.items():
-        table.add_column(f'{name}\n{split["patches"]} patches', justify='right')
+        table.add_column(f'{escape(name)}\n{split["patches"]} patches', justify='right')
     for label in description['classes']:
         cells = [(split['pixels'][label], sum(split['pixels'].values())) for split in splits.values()]
-        table.add_row(label, *(f'{_pixels_text(count)} {count / max(total, 1):6.1%}' for count, total in cells))
+        table.add_row(escape(label), *(f'{_pixels_text(count)} {count / max(total, 1):6.1%}' for count, total in cells))
     table.add_row('ignored', *(f'{_pixels_text(split["ignored_pixels"])}       ' for split in splits.values()))
     return table
 

@@ -7,14 +7,14 @@ a line means.
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Set
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import write_text
-from projects.false.imagery.images import IMAGE_SUFFIXES
+from projects.false.imagery.image_files import KNOWN_SUFFIXES, describe_left_out, list_imagery
 
 
 def read_list(path: str | Path, known: Set[str] = frozenset()) -> list[str]:
@@ -154,39 +154,28 @@ def sides(lists: Iterable[SplitList]) -> tuple[list[str], dict[str, str]]:
     return list(training), testing
 
 
-def list_folder(folder: Path) -> tuple[list[str], dict[str, int]]:
-    """List the images of a folder and all below it, in the order of the data sets.
-
-    Returns:
-        Names relative to the folder, and folder -> time of its last change (ns) for it and every folder below.
-    """
-    names: list[str] = []
-    times: dict[str, int] = {}
-    for parent, _, files in os.walk(folder):
-        inside = os.path.relpath(parent, folder).replace(os.sep, '/')
-        times[inside] = os.stat(parent).st_mtime_ns
-        found = [name for name in files if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES]
-        names += found if inside == '.' else [f'{inside}/{name}' for name in found]
-    return sorted(names, key=lambda name: name.split('/')), times
-
-
-def list_images(folder: Path, names: Path | None = None) -> list[Path]:
+def list_images(
+    folder: Path, names: Path | None = None, note: Callable[[str], object] = lambda line: None
+) -> list[Path]:
     """List the images of a folder and all below it, sorted, or those that a list names.
 
     Args:
         folder: Where the images are.
         names: List of images as for :func:`read_list`, relative to ``folder``, with or without suffix; None takes all
             images.
+        note: Called with a line that counts and names the files that are left out, where all images are taken.
 
     Raises:
         InputError: The folder or list is missing, there is nothing in it, or the list names an absent image.
     """
     if not folder.is_dir():
         raise InputError(f'{folder}: no such folder; data/README.md tells how to make the data, or set data_root')
-    found = list_folder(folder)[0]
+    found, left_out, _ = list_imagery(folder)
     if not found:
-        raise InputError(f'{folder}: holds no image ({", ".join(IMAGE_SUFFIXES)}); check data_root')
+        raise InputError(f'{folder}: holds no image ({KNOWN_SUFFIXES}); check data_root')
     if names is None:
+        if left_out:
+            note(f'{folder}: {describe_left_out(left_out)}')
         return [folder / name for name in found]
     by_name: dict[str, list[str]] = {}
     for name in found:

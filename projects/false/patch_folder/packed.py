@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.image_files import list_imagery
 
-from .lists import list_folder, read_list
+from .lists import read_list
 
 FORMAT = 1
 DESCRIPTION = 'packed.json'
@@ -211,7 +212,7 @@ def source_facts(root: Path, folder: str, names: Sequence[str], times: dict[str,
     Args:
         root: Folder of the data set.
         folder: The source folder, relative to it.
-        names, times: From :func:`.lists.list_folder`.
+        names, times: From :func:`~projects.false.imagery.image_files.list_imagery`.
     """
     state = hashlib.sha256()
     for name in names:
@@ -237,7 +238,7 @@ def names_changed(root: Path, facts: dict[str, Any]) -> str | None:
         return None
     if all(_changed_at(folder / inside) == time for inside, time in facts['folders'].items()):
         return None
-    names, _ = list_folder(folder)
+    names = list_imagery(folder).names
     if len(names) != facts['files']:
         return f'{folder} holds {len(names)} images, {facts["files"]} were packed'
     if _names_digest(names) != facts['names_sha256']:

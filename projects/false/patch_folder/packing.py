@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -16,13 +16,12 @@ from rich.progress import Progress
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write, staged_folder
 from projects.false.common.threads import count_workers, map_ahead
+from projects.false.imagery.image_files import describe_left_out, list_imagery
 from projects.false.imagery.images import read_image, read_index_mask
 
 from .description import read_description
-from .lists import list_folder
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
 
-MASK_SUFFIXES = ('.png', '.tif', '.tiff')
 _SHOWN = 5  # unusable patches that an error names
 
 Pair = tuple[Path, Path | None]  # an image and its mask
@@ -35,6 +34,7 @@ def pack(
     masks: str = 'masks',
     bands: int | None = None,
     workers: int | None = None,
+    note: Callable[[str], object] = lambda line: None,
 ) -> tuple[PackedPatches, bool]:
     """Pack a data set into ``ROOT/packed``, unless the packed patches there are up to date.
 
@@ -46,6 +46,7 @@ def pack(
         masks: Its folder of index masks, named like the images. The folder may be missing, and so may single masks.
         bands: Number of bands per image. None takes the number in dataset.json, or 3 if there is no such file.
         workers: Number of reading threads. None takes the number of CPU cores, at most 8.
+        note: Called with lines that count and name the files that are left out.
 
     Returns:
         The packed patches, and whether their pixels were written by this call.
@@ -56,14 +57,19 @@ def pack(
     root, workers = Path(root), count_workers(workers)
     if not (root / images).is_dir():
         raise InputError(f'{root / images}: no such folder; give the folder of a data set, or --images')
-    names, times = list_folder(root / images)
+    names, left_out, times = list_imagery(root / images)
+    if left_out:
+        note(f'{root / images}: {describe_left_out(left_out)}')
     if not names:
         raise InputError(f'{root / images}: holds no image; give the folder of a data set')
     sources = {'images': source_facts(root, images or '.', names, times)}
     mask_of: list[str | None] = [None] * len(names)
     if masks and (root / masks).is_dir():
-        mask_names, times = list_folder(root / masks)
-        mask_of = _pair(names, set(mask_names))
+        mask_names, left_out, times = list_imagery(root / masks)
+        mask_of = _pair(names, mask_names)
+        unused = dict.fromkeys(sorted(set(mask_names) - set(mask_of)), 'no image of that name')
+        if left_out or unused:
+            note(f'{root / masks}: {describe_left_out(left_out | unused)}')
         if any(mask_of):
             sources['masks'] = source_facts(root, masks, mask_names, times)
     out = root / 'packed'
@@ -78,10 +84,11 @@ def pack(
     return existing, False
 
 
-def _pair(names: list[str], mask_names: set[str]) -> list[str | None]:
-    """Return the mask of every image, None where there is none."""
-    stems = (os.path.splitext(name)[0] for name in names)
-    return [next((stem + s for s in MASK_SUFFIXES if stem + s in mask_names), None) for stem in stems]
+def _pair(names: list[str], mask_names: list[str]) -> list[str | None]:
+    """Return the mask of every image, None where there is none; a PNG comes before others."""
+    mask_of = {os.path.splitext(name)[0]: name for name in reversed(mask_names)}
+    mask_of |= {os.path.splitext(name)[0]: name for name in mask_names if name.lower().endswith('.png')}
+    return [mask_of.get(os.path.splitext(name)[0]) for name in names]
 
 
 def _bands(root: Path) -> int:
