@@ -4,7 +4,7 @@ Command: python tools/train.py configs/false_simclr_r18_flair.py
 Global batch and hardware: as simclr_r18_flair.py.
 Determination: evidence by appearance, every view whose shares of six clusters of colour and texture overlap those of
 the anchor by more than 0.8, without a gate and with the full weight. It reads no label.
-Result: not yet measured.
+Result: docs/results.md.
 """
 
 _base_ = './simclr_r18_flair.py'

@@ -6,7 +6,7 @@ data/README.md has the command that makes data/flair.
 Command: python tools/run_benchmark.py configs/benchmarks/flair.py --protocols linear --part val
          python tools/run_benchmark.py configs/benchmarks/flair.py --protocols linear --part test
 Hardware: two CPU cores, or one GPU.
-Result: not yet measured.
+Result: docs/results.md.
 """
 
 title = 'FLAIR #1: land cover of Hérault from few labels'
