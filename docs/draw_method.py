@@ -17,7 +17,8 @@ import numpy as np
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Polygon, Rectangle
 
 from projects.false.converters.scenes import draw_scene
-from projects.false.imagery.palettes import PALETTES, index_to_colors
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import PALETTES
 
 WIDTH, HEIGHT = 1000, 770  # 100 units are one inch; y runs downwards
 INK, MUTED, LINE = '#1f2a37', '#55616f', '#c3cad3'

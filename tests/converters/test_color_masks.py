@@ -19,7 +19,8 @@ from projects.false.converters.options import CutOptions, print_conversion
 from projects.false.datasets.loading import LoadPatch
 from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.imagery.images import read_image
-from projects.false.imagery.palettes import PALETTES, Palette, colors_to_index, index_to_colors, load_palette
+from projects.false.imagery.mask_colors import colors_to_index, index_to_colors
+from projects.false.imagery.palettes import PALETTES, Palette, load_palette
 from projects.false.patch_folder.description import Conversion
 from projects.false.patch_folder.packing import pack
 from tests.helpers.tools import REPOSITORY

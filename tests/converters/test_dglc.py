@@ -6,7 +6,8 @@ import numpy as np
 from projects.false.converters.dglc import IMAGES, TEST_IMAGES, convert_dglc
 from projects.false.converters.image_splits import split_images
 from projects.false.converters.options import CutOptions
-from projects.false.imagery.palettes import PALETTES, index_to_colors
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import PALETTES
 from projects.false.imagery.windows import grid
 from tests.helpers.converter_inputs import blocks, jpeg, png, write_files, write_zip
 

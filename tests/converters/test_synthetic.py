@@ -9,7 +9,8 @@ import rasterio
 from projects.false.common.errors import InputError
 from projects.false.converters.scenes import draw_scene
 from projects.false.converters.synthetic import write_synthetic_tiles
-from projects.false.imagery.palettes import PALETTES, colors_to_index
+from projects.false.imagery.mask_colors import colors_to_index
+from projects.false.imagery.palettes import PALETTES
 from tests.helpers.tools import REPOSITORY
 from tools.dataset_converters.synthetic import main
 

@@ -12,7 +12,8 @@ from mmengine.utils import import_modules_from_strings
 
 from projects.false.converters.color_masks import convert_color_masks
 from projects.false.converters.options import CutOptions
-from projects.false.imagery.palettes import index_to_colors, load_palette
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import load_palette
 from tests.helpers.tools import REPOSITORY
 
 CONFIGS = REPOSITORY / 'configs'

@@ -8,7 +8,8 @@ import numpy as np
 import rasterio
 from rasterio.io import MemoryFile
 
-from projects.false.imagery.palettes import PALETTES, index_to_colors
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import PALETTES
 
 
 def tiff(pixels: np.ndarray, **options) -> bytes:

@@ -11,7 +11,8 @@ from rasterio.transform import from_origin
 
 from projects.false import InputError
 from projects.false.imagery.images import band_order, read_image, read_index_mask, read_mask, write_patch
-from projects.false.imagery.palettes import ColorMoves, Palette
+from projects.false.imagery.mask_colors import ColorMoves
+from projects.false.imagery.palettes import Palette
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projects.false.common.errors import InputError
-from projects.false.imagery.palettes import PALETTES, Palette, colors_to_index, index_to_colors, load_palette
+from projects.false.imagery.mask_colors import colors_to_index, index_to_colors
+from projects.false.imagery.palettes import PALETTES, Palette, load_palette
 
 
 def write_json(tmp_path, content):

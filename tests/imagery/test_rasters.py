@@ -13,14 +13,8 @@ from rasterio.control import GroundControlPoint
 from projects.false import InputError
 from projects.false.imagery.images import read_image, read_index_mask, read_mask, write_patch
 from projects.false.imagery.palettes import PALETTES
-from projects.false.imagery.rasters import (
-    choose_bands,
-    inspect_rasters,
-    open_handle,
-    open_raster,
-    patch_transform,
-    read_window,
-)
+from projects.false.imagery.pixels import read_window
+from projects.false.imagery.rasters import choose_bands, inspect_rasters, open_handle, open_raster, patch_transform
 from tests.helpers.rasters import COEFFICIENTS
 from tests.helpers.tools import REPOSITORY
 

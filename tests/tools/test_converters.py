@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from projects.false.converters.potsdam import TEST_TILES, TRAIN_TILES
-from projects.false.imagery.palettes import PALETTES, index_to_colors
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import PALETTES
 from tests.helpers.converter_inputs import blocks, jpeg, png, potsdam_label, tiff, write_files, write_zip
 from tests.helpers.tools import REPOSITORY, main_of
 

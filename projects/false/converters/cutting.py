@@ -13,7 +13,8 @@ from projects.false.imagery.image_files import DRIVERS
 from projects.false.imagery.images import band_order, write_patch
 from projects.false.imagery.levels import count_levels, to_8_bit
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
-from projects.false.imagery.rasters import Raster, georeference, open_raster, read_window
+from projects.false.imagery.pixels import read_window
+from projects.false.imagery.rasters import Raster, georeference, open_raster
 from projects.false.imagery.windows import grid
 
 LOSSY_SUFFIXES = ('.jpg', '.jpeg', '.jpe', '.jfif')

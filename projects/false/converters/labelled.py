@@ -15,7 +15,8 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
 from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.images import read_image, read_mask
-from projects.false.imagery.palettes import IGNORE_INDEX, ColorMoves, Palette, to_hex
+from projects.false.imagery.mask_colors import ColorMoves
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
 from projects.false.patch_folder.description import (
     Conversion,
     describe_bands,

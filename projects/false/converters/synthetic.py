@@ -12,7 +12,8 @@ from rich.progress import track
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import staged_folder
-from projects.false.imagery.palettes import PALETTES, index_to_colors
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.lists import write_list
 
 from .scenes import draw_scene

@@ -219,7 +219,7 @@ class RasterReader:
         return self._open[key]
 
     def _check(self, path: Path, raster: 'DatasetReader') -> None:
-        from projects.false.imagery.rasters import band_count, has_colors
+        from projects.false.imagery.pixels import band_count, has_colors
 
         count = band_count(raster)
         if max(self.bands) > count:
@@ -243,7 +243,7 @@ class RasterReader:
         """
         from rasterio.errors import RasterioError
 
-        from projects.false.imagery.rasters import read_window
+        from projects.false.imagery.pixels import read_window
 
         raster = self.raster(path)
         try:
@@ -264,7 +264,7 @@ class RasterReader:
         """
         from rasterio.errors import RasterioError
 
-        from projects.false.imagery.rasters import has_masks, read_window
+        from projects.false.imagery.pixels import has_masks, read_window
 
         raster = self.raster(path)
         floating = any('float' in kind for kind in raster.dtypes)

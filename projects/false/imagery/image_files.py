@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+import cv2
+import numpy as np
+
 from projects.false.common.errors import InputError
 
 # GDAL's drivers by suffix: a file that says it is an image must not make GDAL open something else, such as a web
@@ -211,7 +214,7 @@ def check_complete(path: Path) -> bytes:
         InputError: The file cannot be read, is empty or cut off, or its content is of another kind than its suffix.
     """
     try:
-        with path.open('rb') as file:
+        with path.open('rb', buffering=0) as file:
             head = file.read(16)
             # The end of a TIFF has no mark and the file may be large, so the rest of it is not read.
             data = head + file.read() if head[:2] in (_START, b'\x89P') else head
@@ -283,6 +286,14 @@ def has_mask_beside(path: Path) -> bool:
             return b'NoData' in file.read()
     except OSError:
         return False
+
+
+def decode(data: bytes) -> np.ndarray | None:
+    """Decode a JPEG or PNG, (H, W, bands), blue first; None if it is damaged."""
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    if found is None or found.size == 0:
+        return None
+    return found if found.ndim == 3 else found[..., None]
 
 
 def files_behind(path: Path, seen: tuple[Path, ...] = ()) -> list[Path]:

@@ -13,9 +13,10 @@ from PIL import Image
 
 from projects.false.common.errors import InputError
 
-from .image_files import check_complete, has_mask_beside, has_transparency, is_plain
+from .image_files import check_complete, decode, has_mask_beside, has_transparency, is_plain
 from .levels import to_8_bit
-from .palettes import IGNORE_INDEX, ColorMoves, Palette, colors_to_index
+from .mask_colors import ColorMoves, colors_to_index
+from .palettes import IGNORE_INDEX, Palette
 
 
 def band_order(bands: int) -> list[int]:
@@ -63,37 +64,29 @@ def read_image(path: str | Path, bands: int = 3) -> np.ndarray:
     return image
 
 
-def decode(data: bytes) -> np.ndarray | None:
-    """Decode a JPEG or PNG, (H, W, bands), blue first; None if it is damaged."""
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-    if found is None or found.size == 0:
-        return None
-    return found if found.ndim == 3 else found[..., None]
-
-
 def _read_raster(path: Path, bands: int) -> np.ndarray:
     """Read an image by GDAL, blue first: (H, W, bands)."""
-    rasters = _rasters(path)
+    rasters, reading = _gdal(path)
     with rasters.open_raster(path) as raster:
-        found = rasters.band_count(raster)
-        transparent = rasters.has_transparency(raster) and found - 1 == bands
-        _check_bands(path, np.dtype(rasters.band_type(raster)), found - transparent, bands)
+        found = reading.band_count(raster)
+        transparent = reading.has_transparency(raster) and found - 1 == bands
+        _check_bands(path, np.dtype(reading.band_type(raster)), found - transparent, bands)
         order = [band + 1 for band in band_order(bands)]
-        pixels, valid = rasters.read_window(raster, order, 0, 0, raster.height, raster.width)
+        pixels, valid = reading.read_window(raster, order, 0, 0, raster.height, raster.width)
         if transparent and not valid.any():
             _check_bands(path, pixels.dtype, found, bands)  # an image shows something, so its last band is another
     return np.ascontiguousarray(pixels if valid.all() else to_8_bit(pixels, valid, None))
 
 
-def _rasters(path: Path) -> ModuleType:
-    """Import the module that needs rasterio."""
+def _gdal(path: Path) -> tuple[ModuleType, ModuleType]:
+    """Import the two modules that need rasterio."""
     try:
-        from . import rasters
+        from . import pixels, rasters
     except ImportError as error:
         raise InputError(
             f'{path}: is no PNG or JPEG of plain colors, so it needs rasterio; install it: pip install rasterio'
         ) from error
-    return rasters
+    return rasters, pixels
 
 
 def _check_bands(path: Path, dtype: np.dtype, found: int, bands: int) -> None:
@@ -148,9 +141,9 @@ def _read_indices(path: Path) -> np.ndarray:
 
 def _read_index_raster(path: Path, num_classes: int, ignore_index: int) -> np.ndarray:
     """Read an index mask of any type by GDAL."""
-    rasters = _rasters(path)
+    rasters, reading = _gdal(path)
     with rasters.open_raster(path) as raster:
-        values, valid = rasters.read_values(raster)
+        values, valid = reading.read_values(raster)
     if (values[..., 1:] != values[..., :1]).any():
         raise InputError(
             f'{path}: an index mask has one band, this has {values.shape[2]} that differ; convert colour masks with '
@@ -224,10 +217,10 @@ def read_mask(path: Path, palette: Palette, moves: ColorMoves | None = None) -> 
 
 def _read_mask_colors(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read red, green and blue of a mask of any type by GDAL, (H, W, 3), uint8, and where it has a label, (H, W)."""
-    rasters = _rasters(path)
+    rasters, reading = _gdal(path)
     with rasters.open_raster(path) as raster:
-        values, valid = rasters.read_values(raster, colors=True)
-        most = 255 if rasters.has_colors(raster) else (1 << min(rasters.bits(raster), 8)) - 1
+        values, valid = reading.read_values(raster, colors=True)
+        most = 255 if reading.has_colors(raster) else (1 << min(reading.bits(raster), 8)) - 1
     if values.shape[2] not in (1, 3):
         raise InputError(f'{path}: a colour mask has one or three bands, this has {values.shape[2]}; leave one out')
     counted = values[valid]

@@ -104,7 +104,8 @@ def choose_ranges(
 
 def _count_values(rasters: 'Sequence[Raster]', bands: Sequence[int]) -> np.ndarray:
     """Count every 16-bit value in a sample of evenly spread windows; return the counts, (bands, 65536)."""
-    from .rasters import open_raster, read_window  # here, since patches are also read without rasterio installed
+    from .pixels import read_window  # here, since patches are also read without rasterio installed
+    from .rasters import open_raster
 
     counts = np.zeros((len(bands), 1 << 16), np.int64)
     shift = _SIXTEEN_BIT.get(rasters[0].dtype, 0)

@@ -10,7 +10,8 @@ from PIL import Image, ImageDraw
 
 from projects.false.imagery.levels import to_8_bit
 from projects.false.imagery.palettes import Palette
-from projects.false.imagery.rasters import Raster, open_raster, read_window
+from projects.false.imagery.pixels import read_window
+from projects.false.imagery.rasters import Raster, open_raster
 from projects.false.reports.pictures import font_of
 
 from .class_map_file import NODATA

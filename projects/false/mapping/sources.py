@@ -14,7 +14,8 @@ from projects.false.common.errors import InputError
 from projects.false.common.threads import map_ahead
 from projects.false.imagery.image_files import describe_left_out
 from projects.false.imagery.levels import to_8_bit
-from projects.false.imagery.rasters import Raster, find_rasters, inspect_rasters, open_handle, read_window
+from projects.false.imagery.pixels import read_window
+from projects.false.imagery.rasters import Raster, find_rasters, inspect_rasters, open_handle
 
 from .pixel_rule import PixelRule
 from .windows import Pixels, all_valid

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from projects.false.imagery.palettes import IGNORE_INDEX, Palette, index_to_colors
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 
 SIDE = 256  # longest side of a picture in pixels
 _IGNORED_GREYS = (150, 110)  # in stripes, since a plain grey may be the colour of a class
