@@ -6,7 +6,6 @@ import fnmatch
 import inspect
 import math
 import os
-import re
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -236,42 +235,6 @@ def _whole(value: object) -> bool:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def build_error(section: str, error: BaseException) -> InputError:
-    """Turn an error from building a part of a config into one line for the user.
-
-    Args:
-        section: Key of the part, such as ``model``.
-        error: What its classes raised.
-    """
-    text = first_line(error).split('. Please check')[0]
-    unknown = re.search(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error))
-    built = [frame.f_locals.get('obj_cls') for frame, _ in traceback.walk_tb(error.__traceback__)]
-    kinds = [kind for kind in built if isinstance(kind, type)]
-    unnamed = [
-        frame.f_locals['self'].optimizer_cfg
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if frame.f_locals.get('optimizer_cls', '') is None
-    ]
-    if unknown:
-        accepted = {name for kind in kinds[-1:] for base in kind.__mro__ for name in _arguments(base)}
-        near = difflib.get_close_matches(unknown[2], accepted, n=1)
-        text = f'{kinds[-1].__name__ if kinds else unknown[1]} takes no {unknown[2]!r}'
-        text += f', did you mean {near[0]!r}?' if near else ''
-    elif unnamed:
-        text = f'unknown optimizer {unnamed[0].get("type")}'
-    elif kinds:
-        text = f'{kinds[-1].__name__}: {text}'
-    return InputError(f'{section} cannot be built: {text}; tools/misc/print_config.py shows the config to change')
-
-
-def _arguments(kind: type) -> list[str]:
-    try:
-        parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
-    except (TypeError, ValueError):
-        return []
-    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][1:]
 
 
 def load_config(path: str, options: dict | None = None, work_dir: str | None = None, launcher: str = 'none') -> Config:
