@@ -274,7 +274,7 @@ def test_a_value_that_does_not_fit_ends_in_one_line(key, patches, tmp_path):
             FALSERunner.build_model(None, config.model)
         elif key.startswith('train_dataloader.'):
             FALSERunner.build_dataloader(config.train_dataloader, seed=0)
-        if key.endswith('x') and not key.startswith('train_dataloader.'):  # read later
+        if key.endswith('_wrong') and not key.startswith('train_dataloader.'):  # read later
             runner = build(config)
             _ = runner.train_loop
             runner._init_model_weights()
@@ -283,8 +283,8 @@ def test_a_value_that_does_not_fit_ends_in_one_line(key, patches, tmp_path):
         fits = any(value is other for other in ACCEPTED.get(key, []))
         with nullcontext() if fits else pytest.raises(InputError, match=str(value)):
             try_value(key, value)
-    with pytest.raises(InputError, match=f'{key.rpartition(".")[2]}x'):
-        try_value(f'{key}x', 1)
+    with pytest.raises(InputError, match=f'{key.rpartition(".")[2]}_wrong'):
+        try_value(f'{key}_wrong', 1)
 
 
 def test_released_optimizer_gives_no_decay_to_norms_alone():
