@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false import InputError
+from projects.false.datasets import ViewAppearance
 from projects.false.engine.config import check_values
 from projects.false.engine.runner import FALSERunner
 from projects.false.losses import Released
@@ -193,6 +194,9 @@ OPTIONS = {
     'model.head.loss.determination.overlap=0.7': lambda run: run.model.head.loss_module.determination.overlap == 0.7,
     'model.head.loss.determination.most=3': lambda run: run.model.head.loss_module.determination.most == 3,
     'model.head.loss.determination.graded=True': lambda run: run.model.head.loss_module.determination.graded,
+    'train_dataloader.dataset.evidence=None': lambda run: (
+        not any(isinstance(step, ViewAppearance) for step in run.train_loop.dataloader.dataset.pipeline.transforms)
+    ),
     'train_dataloader.dataset.evidence.file=x.json': lambda run: (
         run.train_loop.dataloader.dataset.pipeline.transforms[2].file == 'x.json'
     ),
@@ -247,7 +251,10 @@ ACCEPTED = {  # of the values below; all others are refused
     'model.head.loss.confidence_weight': [0],
     'model.head.loss.positive_threshold': [0, -1],
     'model.head.loss.determination.floor': [0, -1, None],
-    'model.queue_kinds': [0],
+    'model.head.loss.determination.overlap': [0],
+    'model.head.loss.determination.most': [None],
+    'train_dataloader.dataset.evidence': [None],
+    'train_dataloader.dataset.evidence.file': ['abc', None],
     'model.backbone.init_cfg': [None],
     'model.backbone.init_cfg.prefix': ['abc', None],
     'model.backbone.init_cfg.checkpoint': ['abc', None],  # on use, which names the option or the file
