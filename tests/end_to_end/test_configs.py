@@ -12,6 +12,7 @@ from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false import InputError
+from projects.false.datasets import ViewAppearance
 from projects.false.engine.config import check_values
 from projects.false.engine.runner import FALSERunner
 from projects.false.losses import Released
@@ -193,6 +194,9 @@ OPTIONS = {
     'model.head.loss.determination.overlap=0.7': lambda run: run.model.head.loss_module.determination.overlap == 0.7,
     'model.head.loss.determination.most=3': lambda run: run.model.head.loss_module.determination.most == 3,
     'model.head.loss.determination.graded=True': lambda run: run.model.head.loss_module.determination.graded,
+    'train_dataloader.dataset.evidence=None': lambda run: (
+        not any(isinstance(step, ViewAppearance) for step in run.train_loop.dataloader.dataset.pipeline.transforms)
+    ),
     'train_dataloader.dataset.evidence.file=x.json': lambda run: (
         run.train_loop.dataloader.dataset.pipeline.transforms[2].file == 'x.json'
     ),
@@ -247,7 +251,10 @@ ACCEPTED = {  # of the values below; all others are refused
     'model.head.loss.confidence_weight': [0],
     'model.head.loss.positive_threshold': [0, -1],
     'model.head.loss.determination.floor': [0, -1, None],
-    'model.queue_kinds': [0],
+    'model.head.loss.determination.overlap': [0],
+    'model.head.loss.determination.most': [None],
+    'train_dataloader.dataset.evidence': [None],
+    'train_dataloader.dataset.evidence.file': ['abc', None],
     'model.backbone.init_cfg': [None],
     'model.backbone.init_cfg.prefix': ['abc', None],
     'model.backbone.init_cfg.checkpoint': ['abc', None],  # on use, which names the option or the file
@@ -274,7 +281,7 @@ def test_a_value_that_does_not_fit_ends_in_one_line(key, patches, tmp_path):
             FALSERunner.build_model(None, config.model)
         elif key.startswith('train_dataloader.'):
             FALSERunner.build_dataloader(config.train_dataloader, seed=0)
-        if key.endswith('x') and not key.startswith('train_dataloader.'):  # read later
+        if key.endswith('_wrong') and not key.startswith('train_dataloader.'):  # read later
             runner = build(config)
             _ = runner.train_loop
             runner._init_model_weights()
@@ -283,8 +290,8 @@ def test_a_value_that_does_not_fit_ends_in_one_line(key, patches, tmp_path):
         fits = any(value is other for other in ACCEPTED.get(key, []))
         with nullcontext() if fits else pytest.raises(InputError, match=str(value)):
             try_value(key, value)
-    with pytest.raises(InputError, match=f'{key.rpartition(".")[2]}x'):
-        try_value(f'{key}x', 1)
+    with pytest.raises(InputError, match=f'{key.rpartition(".")[2]}_wrong'):
+        try_value(f'{key}_wrong', 1)
 
 
 def test_released_optimizer_gives_no_decay_to_norms_alone():

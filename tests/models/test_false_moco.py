@@ -147,7 +147,7 @@ def test_queries_meet_the_keys_that_show_the_same(rule, field):
 def test_evidence_that_is_absent_or_does_not_fit():
     made = config('FALSELoss')
     made['head']['loss']['determination'] = 'evidence'
-    with pytest.raises(InputError, match=r'reads evidence, .*set model.queue_kinds'):
+    with pytest.raises(InputError, match=r'reads evidence, .*set model.queue_kinds, now 0'):
         MODELS.build(made)
     with pytest.raises(InputError, match='queue_kinds of FALSEMoCo must be an integer'):
         MODELS.build(config('FALSELoss', queue_kinds=-1))

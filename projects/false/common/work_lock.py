@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 _held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: a process forked from the holder holds nothing
 
 
-def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0, option: str = '--work-dir') -> None:
+def lock_work_dir(folder: str | os.PathLike[str], patience: float = 5.0, *, option: str = '--work-dir') -> None:
     """Lock a work folder for this process until :func:`unlock_work_dir` or the end of the process.
 
     The lock is a POSIX record lock on ``WORK_DIR/.lock``. The kernel frees it however the process ends, and forked data
@@ -76,10 +76,10 @@ def unlock_work_dir(folder: str | os.PathLike[str]) -> None:
 
 @contextmanager
 def work_dir_locked(
-    folder: str | os.PathLike[str], patience: float = 5.0, option: str = '--work-dir'
+    folder: str | os.PathLike[str], patience: float = 5.0, *, option: str = '--work-dir'
 ) -> Iterator[None]:
     """Lock a work folder inside the block; see :func:`lock_work_dir`."""
-    lock_work_dir(folder, patience, option)
+    lock_work_dir(folder, patience, option=option)
     try:
         yield
     finally:

@@ -166,6 +166,7 @@ def _instead(name: str, known: Iterable[str]) -> str:
 
 
 _COUNT = 'an integer of at least 1', lambda value: _whole(value) and value >= 1
+_FILE = 'a file, or None', lambda value: value is None or (isinstance(value, str) and value != '')
 _NOT_NEGATIVE = 'an integer of at least 0', lambda value: _whole(value) and value >= 0
 # Keys that MMEngine and PyTorch read; classes of this project check their own arguments.
 _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -189,14 +190,17 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         'a dict with a type, a list of them, or None',
         lambda value: value is None or isinstance(value, dict | list),
     ),
-    'model.backbone.init_cfg.checkpoint': (
-        'a file, or None',
-        lambda value: value is None or (isinstance(value, str) and value != ''),
-    ),
+    'model.backbone.init_cfg.checkpoint': _FILE,
     'model.backbone.init_cfg.prefix': (
         'the beginning of names, or None',
         lambda value: value is None or isinstance(value, str),
     ),
+    'model.head.loss.determination.graded': ('True or False', lambda value: isinstance(value, bool)),
+    '*_dataloader.dataset.evidence': (
+        'a dict with a type, or None',
+        lambda value: value is None or (isinstance(value, dict) and 'type' in value),
+    ),
+    '*_dataloader.dataset.evidence.file': _FILE,
     '*_dataloader.dataset.ann_file': (
         'a list of patches, or empty for all',
         lambda value: value is None or isinstance(value, str),

@@ -73,7 +73,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
         if self.reads and queue_kinds == 0:
             raise InputError(
                 f'the determination reads {self.reads}, which the queue has to remember of its keys; set '
-                'model.queue_kinds to the number of its kinds (of the clusters in appearance.json, or of the classes)'
+                'model.queue_kinds, now 0, to the number of its kinds (clusters in appearance.json, or classes)'
             )
         self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
         self.queue = KeyQueue(queue_len, feat_dim, queue_kinds)
