@@ -221,6 +221,7 @@ def test_a_recipe_takes_it_by_its_options(source):
         'data_root': str(source),
         'ann_file': '',
         'data_prefix.img_path': '',
+        'evidence': None,
     }
     config.merge_from_dict({f'train_dataloader.dataset.{key}': value for key, value in options.items()})
     config.train_dataloader.dataset.pipeline = LOAD

@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from torch.nn.functional import normalize
 
+from projects.false.datasets.loading import LoadIndexMask
 from projects.false.datasets.view_labels import class_counts
 from projects.false.pair_audit.replay import audited_batches, audited_comparisons, build_loader, build_model
 from tests.helpers.tools import REPOSITORY
@@ -35,6 +36,7 @@ def test_projections_and_labels_are_those_of_the_views(recipe, color_on, patches
     encode = {'rows': torch.nn.Sequential(model.backbone, model.neck)}
     encode['columns'] = encode['rows'] if len(found) == 6 else model.key_encoder
     dataset = loader.dataset
+    read_mask = next(step for step in dataset.pipeline.transforms if isinstance(step, LoadIndexMask))
     for audited in found:
         for name, classes in (('rows', audited.row_classes), ('columns', audited.column_classes)):
             views, projected = getattr(audited, name), getattr(audited.comparison, name)
@@ -47,7 +49,7 @@ def test_projections_and_labels_are_those_of_the_views(recipe, color_on, patches
                     again = normalize(encode[name](seen), dim=1)[0]
                 torch.testing.assert_close(again, projection, atol=1e-4, rtol=1e-4)
                 top, left, height, width = packed['data_samples'].view_windows[number]
-                entry = dataset.pipeline.transforms[2](dataset.pipeline.transforms[0](dataset.get_data_info(visit)))
+                entry = read_mask(dataset.pipeline.transforms[0](dataset.get_data_info(visit)))
                 pixels = entry['gt_seg_map'][top : top + height, left : left + width]
                 assert counts.tolist() == class_counts(pixels, 5).tolist()
     assert all(torch.equal(value, before[name]) for name, value in model.named_parameters())

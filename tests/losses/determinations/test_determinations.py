@@ -258,7 +258,7 @@ def test_oracle_needs_labels():
     ('config', 'text'),
     [
         ('nearest', 'choose one of anchor_nearest, batch_nearest, evidence, margin, mutual, oracle, released, topk'),
-        (None, 'a name or a dict'),
+        (None, 'unknown determination None'),
         ({'k': 3}, 'unknown determination None'),
         ({'type': 'anchor_nearest', 'n': 2}, 'does not take these arguments'),
         ({'type': 'released', 'k': 2}, 'does not take these arguments'),
