@@ -99,6 +99,14 @@ def test_the_last_step_of_a_short_run_is_a_small_one(false_runner):
     assert rates[-1] < 0.01 * max(rates)
 
 
+def test_schedules_that_are_built_keep_their_optimizer(false_runner):
+    """MMEngine passes them through again when it resumes."""
+    runner = false_runner(param_scheduler=warm_up('simclr_r18_mbrsc'))
+    runner.train()
+    again = runner.build_param_scheduler(runner.param_schedulers)
+    assert [schedule.optimizer for schedule in again] == [runner.optim_wrapper] * 2
+
+
 @pytest.mark.parametrize(('accumulated', 'expected'), [(1, 0.05), (4, 0.2)])
 def test_accumulated_gradients_scale_the_learning_rate(false_runner, accumulated, expected):
     optim = dict(optimizer=dict(type='SGD', lr=0.1), accumulative_counts=accumulated)

@@ -53,7 +53,8 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
     Raises:
         InputError: A run counted in iterations has a schedule counted in epochs.
     """
-    entries = [copy.deepcopy(entry) for entry in schedules]
+    # Those that are built hold their optimizer, of which there must be no copy.
+    entries = [copy.deepcopy(entry) if isinstance(entry, dict) else entry for entry in schedules]
     configs = [entry for entry in entries if isinstance(entry, dict)]
     counted = [
         entry
