@@ -1,5 +1,6 @@
 """Evidence of what a view shows, found without the network and without labels, for determination ``evidence``."""
 
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -93,13 +94,12 @@ def fit_missing_appearance(dataset: Any, whole_folder: bool = False) -> Path | N
     load = next(step for step in pipelines[0] if isinstance(step, LoadPatch))
     root = Path(dataset.data_root or Path(dataset.get_data_info(0)['img_path']).parent)
     folder = root if root.is_dir() else root.parent
-    try:
+    with suppress(InputError):
         appearance_file(folder.absolute())
-    except InputError:
-        fitted = fit_folder(root) if whole_folder else fit_appearance(partial(_read_patch, dataset, load), len(dataset))
-        fitted.write(folder / FILE)
-        return folder / FILE
-    return None
+        return None
+    fitted = fit_folder(root) if whole_folder else fit_appearance(partial(_read_patch, dataset, load), len(dataset))
+    fitted.write(folder / FILE)
+    return folder / FILE
 
 
 def _read_patch(dataset: Any, load: LoadPatch, number: int) -> np.ndarray:
