@@ -34,8 +34,8 @@ class Mapped(Dataset):
         return self.make(int(index))
 
 
-def ours(content: Path, storage: str, color_on: str, **views) -> BaseDataset:
-    """Build this project's data set: two views by ``ContrastiveViews``."""
+def ours(content: Path, storage: str, color_on: str, evidence: dict | None = None, **views) -> BaseDataset:
+    """Build this project's data set: two views by ``ContrastiveViews``, and what ``evidence`` finds in them."""
     packed = storage == 'packed'
     pipeline = [
         dict(type='LoadPatch'),
@@ -43,7 +43,7 @@ def ours(content: Path, storage: str, color_on: str, **views) -> BaseDataset:
         dict(type='mmpretrain.PackInputs'),
     ]
     prefix = dict(img_path='PNG' if packed else storage)
-    return UnlabelledPatches(str(content), data_prefix=prefix, packed=packed, pipeline=pipeline)
+    return UnlabelledPatches(str(content), data_prefix=prefix, packed=packed, pipeline=pipeline, evidence=evidence)
 
 
 def stock_view(size: int, scale: tuple[float, float] = (0.08, 1.0), jitter: tuple[float, ...] = JITTER) -> list[dict]:

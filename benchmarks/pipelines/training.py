@@ -11,6 +11,7 @@ from mmengine.utils import import_modules_from_strings
 from torch import nn
 from torch.utils.data import Dataset
 
+from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.engine.precision import to_channels_last
 
 from .loading import loader
@@ -101,10 +102,12 @@ def build_theirs(content: Path, storage: str, size: int, batch: int, workers: in
 
 
 def build_ours(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:
-    """Build the recipe: FALSE loss, channels-last, bfloat16; released views, so that both sides load the same."""
+    """Build the recipe: FALSE by appearance, channels-last, bfloat16; released views, so that both sides load alike."""
     config = Config.fromfile(RECIPE)
     import_modules_from_strings(**config.custom_imports)
-    dataset = ours(content, storage, 'device' if device == 'cuda' else 'loader', size=size)
+    color_on = 'device' if device == 'cuda' else 'loader'
+    dataset = ours(content, storage, color_on, config.train_dataloader.dataset.evidence, size=size)
+    fit_missing_appearance(dataset)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         torch.manual_seed(0)
         model = MODELS.build(config.model)

@@ -69,7 +69,7 @@ def test_along_training_by_its_command_line(data, checkpoint, tmp_path):
         if (row['determination'], row['criterion']) in (('oracle', 'dominant'), ('oracle_overlap', 'overlap')):
             assert row['after_gate'] or row['precision'] == row['recall'] == 1
     table = list(csv.DictReader((out / 'audit.csv').open()))
-    assert len(table) == len(rows) == 2 * 10 * 2 * 2
+    assert len(table) == len(rows) == 2 * 11 * 2 * 2
     assert [row['determination'] for row in table] == [row['determination'] for row in rows]
     check_page((out / 'audit.html').read_text())
 
@@ -78,7 +78,7 @@ def check_page(page):
     assert "default-src 'none'" in page
     assert not re.search(r'<script|https?://|src="(?!data:)', page)
     assert 'Lift along training' in page
-    assert page.count('<svg viewBox="0 0 440') == 8  # all but the oracles
+    assert page.count('<svg viewBox="0 0 440') == 9  # all but the oracles
     pictures = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
     assert len(pictures) % 6 == 0
     assert len(pictures) > 60
@@ -108,7 +108,7 @@ def test_the_same_again_and_with_a_queue(data, tmp_path, capsys):
     rows = json.loads(texts[0][0])['results']
     names = {row['determination'] for row in rows}
     assert names == {
-        'recipe', 'anchor_nearest', 'batch_nearest', 'margin', 'topk', 'random', 'oracle', 'oracle_overlap'
+        'recipe', 'evidence', 'anchor_nearest', 'batch_nearest', 'margin', 'topk', 'random', 'oracle', 'oracle_overlap'
     }  # fmt: skip
     assert {row['anchors'] for row in rows} == {3 * 4}
     assert 'Lift along training' not in texts[0][2]
