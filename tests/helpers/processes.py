@@ -8,7 +8,8 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -39,9 +40,10 @@ def run_python(*arguments, cwd: Path, **environment: str) -> subprocess.Complete
             started, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=SECONDS
         )
     with tempfile.TemporaryFile('w+') as out, tempfile.TemporaryFile('w+') as err:
-        pid = os.fork()
-        if not pid:
-            _be_program(command, cwd, environment, out.fileno(), err.fileno())
+        with _without_opencv_threads():
+            pid = os.fork()
+            if not pid:
+                _be_program(command, cwd, environment, out.fileno(), err.fileno())
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         out.seek(0)
         err.seek(0)
@@ -53,7 +55,21 @@ def run_processes(function: Callable, *arguments, count: int) -> None:
     from torch import multiprocessing
 
     method = 'fork' if can_fork() else 'spawn'
-    multiprocessing.start_processes(_on_one_thread, (function, *arguments), nprocs=count, start_method=method)
+    with _without_opencv_threads():
+        multiprocessing.start_processes(_on_one_thread, (function, *arguments), nprocs=count, start_method=method)
+
+
+@contextmanager
+def _without_opencv_threads() -> Iterator[None]:
+    """End OpenCV's threads before a fork: a forked process that changes their number would wait for them forever."""
+    import cv2
+
+    count = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(count)
 
 
 def _on_one_thread(rank: int, function: Callable, *arguments) -> None:

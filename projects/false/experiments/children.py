@@ -45,6 +45,9 @@ def preload() -> bool:
     if not sys.platform.startswith('linux') or torch.cuda.is_available() or threading.active_count() > 1:
         return False
     import_heavy_modules()
+    import cv2
+
+    cv2.setNumThreads(1)  # a forked child that changes the number would wait forever for threads that it does not have
     gc.collect()
     gc.freeze()  # MMEngine collects garbage for every data set, which would copy all of this into every child
     _preloaded = True
