@@ -249,6 +249,8 @@ def _in_one_line(section: str, build: Callable[..., Any]) -> Callable[..., Any]:
                 raise
             raise build_error(section, error) from error
 
+    if build.__module__ != __name__:  # MMEngine's text refers to pages of its own
+        wrapped.__doc__ = f'Do what MMEngine does for ``{section}``; errors end in one line.'
     return wrapped
 
 
