@@ -13,7 +13,7 @@ from mmengine.utils import import_modules_from_strings
 
 from projects.false import InputError
 from projects.false.datasets import ViewAppearance
-from projects.false.engine.config import check_values
+from projects.false.engine.config_checks import check_values
 from projects.false.engine.runner import FALSERunner
 from projects.false.losses import Released
 from projects.false.patch_folder.packing import pack

@@ -128,7 +128,7 @@ def test_by_config_into_tensorboard(patches, tmp_path):
 
 
 def test_missing_tensorboard_is_one_line(monkeypatch):
-    from projects.false.engine.config import check_backends
+    from projects.false.engine.config_checks import check_backends
 
     config = Config(dict(visualizer=dict(vis_backends=[dict(type='TensorboardVisBackend')])))
     check_backends(config)

@@ -1,8 +1,9 @@
-"""The exception that means "the user can mend this", and the range checks that raise it."""
+"""The exception that means "the user can mend this", the range checks that raise it, and how a type is named."""
 
 import math
 from collections.abc import Sequence
 from numbers import Real
+from typing import Any
 
 
 class InputError(ValueError):
@@ -45,3 +46,16 @@ def check_count(name: str, value: int) -> None:
     """Refuse a value that is not an integer of at least 1."""
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise InputError(f'{name} must be an integer of at least 1, got {value!r}')
+
+
+def type_name(kind: Any) -> str:
+    """Return the name of what ``type`` in a config stands for: a class, or its name with or without a scope.
+
+    Args:
+        kind: The value of ``type``, such as ``LoggerHook``, ``'LoggerHook'`` or ``'mmengine.LoggerHook'``.
+
+    Returns:
+        The name alone, ``'LoggerHook'``; empty if there is none.
+    """
+    name = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
+    return str(name).rpartition('.')[2]

@@ -18,7 +18,7 @@ import torch
 from mmengine.logging import print_log
 from mmengine.registry import TRANSFORMS
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
 from projects.false.patch_folder.packed import PackedPatches, way_out
 
 from .seeding import DatasetMixin, SampleIndex
@@ -282,8 +282,7 @@ def with_evidence(pipeline: Sequence[Any], evidence: dict | None) -> list[Any]:
     if step is None:
         raise InputError(f"evidence is {evidence!r}; give a known step, such as dict(type='ViewAppearance')")
     pack = pipeline[-1] if pipeline else None
-    packing = pack.get('type') if isinstance(pack, dict) else None
-    argument = _PACKING.get(str(getattr(packing, '__name__', packing)).rpartition('.')[-1])
+    argument = _PACKING.get(type_name(pack.get('type'))) if isinstance(pack, dict) else None
     if not isinstance(pack, dict) or argument is None:
         raise InputError('evidence needs a pipeline whose last step is PackInputs; add it, or set evidence=None')
     fields = [*pack.get(argument, ()), getattr(step, 'field', 'evidence')]

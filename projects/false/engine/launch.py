@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from projects.false.common.work_lock import make_work_dir, work_dir_locked
 
 from .checkpoints.latest import agree_on_checkpoint, note_start, resolve_resume
-from .config import check_backends
+from .config_checks import check_backends
 from .launchers import is_first_process
 from .start_checks_hook import check_batches
 
@@ -60,8 +60,8 @@ def set_resume(config: Config, resume: str | None) -> None:
 def build_runner(config: Config) -> Runner:
     """Build the runner of a config, after checking that its work folder can be created."""
     make_work_dir(config.work_dir)
-    check_backends(config)
     if config.get('runner_type') is None:
+        check_backends(config)  # as FALSERunner does
         return Runner.from_cfg(config)
     return RUNNERS.build(config)
 

@@ -1,11 +1,7 @@
 """MMEngine's runner, which also resumes from the last complete checkpoint and trains in several processes on CPUs."""
 
 import copy
-import difflib
 import functools
-import inspect
-import re
-import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -22,10 +18,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from projects.false.common.command_line import user_message
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
 
 from .checkpoints.latest import agree_on_checkpoint, resolve_resume
-from .config import check_backends, check_values, first_line, type_name
+from .config_checks import build_error, check_backends, check_values
 from .launchers import init_gloo
 from .precision import to_channels_last
 from .resume.global_batch import GlobalBatch, accumulation_of
@@ -199,42 +195,6 @@ class FALSERunner(Runner):
         return MMDistributedDataParallel(
             model, broadcast_buffers=False, find_unused_parameters=self.cfg.get('find_unused_parameters', False)
         )
-
-
-def build_error(section: str, error: BaseException) -> InputError:
-    """Turn an error from building a part of a config into one line for the user.
-
-    Args:
-        section: Key of the part, such as ``model``.
-        error: What its classes raised.
-    """
-    text = first_line(error).split('. Please check')[0]
-    unknown = re.search(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error))
-    built = [frame.f_locals.get('obj_cls') for frame, _ in traceback.walk_tb(error.__traceback__)]
-    kinds = [kind for kind in built if isinstance(kind, type)]
-    unnamed = [
-        frame.f_locals['self'].optimizer_cfg
-        for frame, _ in traceback.walk_tb(error.__traceback__)
-        if frame.f_locals.get('optimizer_cls', '') is None
-    ]
-    if unknown:
-        accepted = {name for kind in kinds[-1:] for base in kind.__mro__ for name in _arguments(base)}
-        near = difflib.get_close_matches(unknown[2], accepted, n=1)
-        text = f'{kinds[-1].__name__ if kinds else unknown[1]} takes no {unknown[2]!r}'
-        text += f', did you mean {near[0]!r}?' if near else ''
-    elif unnamed:
-        text = f'unknown optimizer {unnamed[0].get("type")}'
-    elif kinds:
-        text = f'{kinds[-1].__name__}: {text}'
-    return InputError(f'{section} cannot be built: {text}; tools/misc/print_config.py shows the config to change')
-
-
-def _arguments(kind: type) -> list[str]:
-    try:
-        parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
-    except (TypeError, ValueError):
-        return []
-    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][1:]
 
 
 def _in_one_line(section: str, build: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,9 +10,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
 from projects.false.engine.checkpoints.files import read_checkpoint
-from projects.false.engine.config import load_config, type_name
+from projects.false.engine.config import load_config
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import Palette, load_palette
 

@@ -12,7 +12,7 @@ from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from projects.false.engine.config import type_name
+from projects.false.common.errors import type_name
 from projects.false.losses.determinations import Determination
 
 from .picks import (

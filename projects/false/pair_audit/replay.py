@@ -19,13 +19,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import projects.false.datasets.view_labels  # noqa: F401  (registers)
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
 from projects.false.datasets.labelled_patches import labelled_dataset
 from projects.false.datasets.mixins import with_evidence
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.engine.checkpoints.files import read_checkpoint
-from projects.false.engine.config import type_name
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.losses.comparison import Comparison
 from projects.false.patch_folder.description import read_labelled_description

@@ -15,10 +15,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from torch import nn
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
 
 from ..checkpoints.files import read_checkpoint, write_checkpoint
-from ..config import type_name
 from .matching import check_finite
 from .resnet import resnet_layout
 

@@ -8,9 +8,8 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
 
-from ..config import type_name
 from .backbone import backbone_weights
 from .matching import KeyReport, check_finite, compare_keys, shapes_of
 from .resnet import describe_backbone, find_resnet, is_part, is_resnet, tensors_of

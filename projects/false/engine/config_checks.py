@@ -1,0 +1,201 @@
+"""Check a config before it is built, and say in one line why a part of it cannot be."""
+
+import difflib
+import fnmatch
+import inspect
+import math
+import re
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from importlib.util import find_spec
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from projects.false.common.errors import InputError, type_name
+
+_READ_BESIDE_THE_RUNNER = {
+    'activation_checkpointing',
+    'compile',
+    'custom_imports',
+    'efficient_conv_bn_eval',
+    'find_unused_parameters',
+    'model_wrapper_cfg',
+    'runner_type',
+    'sync_bn',
+    'tta_model',
+    'tta_pipeline',
+}
+_PLAIN = {
+    'auto_scale_lr': ('enable', 'base_batch_size'),
+    'env_cfg': ('cudnn_benchmark', 'mp_cfg', 'dist_cfg', 'resource_limit'),
+}
+
+
+def check_effect(config: Config, options: dict) -> None:
+    """Refuse options that nothing reads, such as a variable that a config has already used."""
+    if 'model' not in config:  # a benchmark, whose keys are others
+        return
+    known = {*inspect.signature(Runner.__init__).parameters, *_READ_BESIDE_THE_RUNNER} - {'self', 'cfg'}
+    for key in options:
+        first, _, rest = key.partition('.')
+        second = rest.partition('.')[0]
+        if first not in known:
+            used = 'was used when the config was read' if first in config else 'is no option'
+            raise InputError(f'--cfg-options {key}: has no effect, since {first} {used}; {_instead(first, known)}')
+        if second and second not in _PLAIN.get(first, (second,)):
+            raise InputError(f'--cfg-options {key}: has no effect; {first} has {", ".join(_PLAIN[first])}')
+
+
+def _instead(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f'did you mean {near[0]}?' if near else 'give the key that holds it (tools/misc/print_config.py shows all)'
+
+
+_COUNT = 'an integer of at least 1', lambda value: _whole(value) and value >= 1
+_FILE = 'a file, or None', lambda value: value is None or (isinstance(value, str) and value != '')
+_NOT_NEGATIVE = 'an integer of at least 0', lambda value: _whole(value) and value >= 0
+# Keys that MMEngine and PyTorch read; classes of this project check their own arguments.
+_VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    'train_cfg.max_epochs': _COUNT,
+    'train_cfg.max_iters': _COUNT,
+    'train_cfg.val_interval': _COUNT,
+    '*_dataloader.batch_size': _COUNT,
+    '*_dataloader.num_workers': _NOT_NEGATIVE,
+    'randomness.seed': (
+        'an integer from 0 to 4294967295, or None for a random one',
+        lambda value: value is None or (_whole(value) and 0 <= value < 2**32),
+    ),
+    'optim_wrapper.accumulative_counts': _COUNT,
+    'optim_wrapper.optimizer.lr': ('a number above 0', lambda value: _number(value) and 0 < value < math.inf),
+    'optim_wrapper.optimizer.weight_decay': (
+        'a number of at least 0',
+        lambda value: _number(value) and 0 <= value < math.inf,
+    ),
+    'auto_scale_lr.base_batch_size': _COUNT,
+    'model.backbone.init_cfg': (
+        'a dict with a type, a list of them, or None',
+        lambda value: value is None or isinstance(value, dict | list),
+    ),
+    'model.backbone.init_cfg.checkpoint': _FILE,
+    'model.backbone.init_cfg.prefix': (
+        'the beginning of names, or None',
+        lambda value: value is None or isinstance(value, str),
+    ),
+    'model.head.loss.determination.graded': ('True or False', lambda value: isinstance(value, bool)),
+    '*_dataloader.dataset.evidence': (
+        'a dict with a type, or None',
+        lambda value: value is None or (isinstance(value, dict) and 'type' in value),
+    ),
+    '*_dataloader.dataset.evidence.file': _FILE,
+    '*_dataloader.dataset.ann_file': (
+        'a list of patches, or empty for all',
+        lambda value: value is None or isinstance(value, str),
+    ),
+}
+
+
+def check_values(config: Config) -> None:
+    """Check the values of a config that no class of this project checks itself.
+
+    Raises:
+        InputError: A value is of another type or out of range.
+    """
+    for pattern, (expected, holds) in _VALUES.items():
+        for key, value in _found(config._cfg_dict, pattern.split('.')):
+            if not holds(value):
+                raise InputError(f'{key} must be {expected}, got {value!r}')
+
+
+def _found(node: Any, parts: list[str], above: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the keys that a pattern stands for, and their values."""
+    if not isinstance(node, dict):
+        return
+    for name, value in node.items():
+        if not fnmatch.fnmatchcase(str(name), parts[0]):
+            continue
+        if len(parts) == 1:
+            yield above + name, value
+        else:
+            yield from _found(value, parts[1:], f'{above}{name}.')
+
+
+def _whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_BACKENDS = {  # packages that a visualizer's backend needs: MMEngine would fail with a traceback
+    'TensorboardVisBackend': 'tensorboard',
+    'WandbVisBackend': 'wandb',
+    'MLflowVisBackend': 'mlflow',
+    'ClearMLVisBackend': 'clearml',
+    'NeptuneVisBackend': 'neptune',
+    'DVCLiveVisBackend': 'dvclive',
+    'AimVisBackend': 'aim',
+}
+
+
+def check_backends(config: Config) -> None:
+    """Check that the packages are installed that the visualizer of a config needs.
+
+    Raises:
+        InputError: A package is not installed.
+    """
+    visualizer = config.get('visualizer') or {}
+    backends = (visualizer.get('vis_backends') if isinstance(visualizer, dict) else None) or ()
+    for backend in backends:
+        name = type_name(backend.get('type')) if isinstance(backend, dict) else ''
+        package = _BACKENDS.get(name)
+        if package is not None and find_spec(package) is None:
+            raise InputError(
+                f'visualizer.vis_backends has {name} and the package {package} is not installed; run: pip install '
+                f'{package}{" -c constraints.txt" if package == "tensorboard" else ""}'
+            )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, with the name of the error where the text alone says little."""
+    lines = str(error).strip().splitlines() or ['']
+    named = isinstance(error, LookupError | AttributeError | NameError | AssertionError) or not lines[0]
+    return f'{type(error).__name__}: {lines[0]}' if named else lines[0]
+
+
+def build_error(section: str, error: BaseException) -> InputError:
+    """Turn an error from building a part of a config into one line for the user.
+
+    Args:
+        section: Key of the part, such as ``model``.
+        error: What its classes raised.
+    """
+    text = first_line(error).split('. Please check')[0]
+    unknown = re.search(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error))
+    built = [frame.f_locals.get('obj_cls') for frame, _ in traceback.walk_tb(error.__traceback__)]
+    kinds = [kind for kind in built if isinstance(kind, type)]
+    unnamed = [
+        frame.f_locals['self'].optimizer_cfg
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+        if frame.f_locals.get('optimizer_cls', '') is None
+    ]
+    if unknown:
+        accepted = {name for kind in kinds[-1:] for base in kind.__mro__ for name in _arguments(base)}
+        near = difflib.get_close_matches(unknown[2], accepted, n=1)
+        text = f'{kinds[-1].__name__ if kinds else unknown[1]} takes no {unknown[2]!r}'
+        text += f', did you mean {near[0]!r}?' if near else ''
+    elif unnamed:
+        text = f'unknown optimizer {unnamed[0].get("type")}'
+    elif kinds:
+        text = f'{kinds[-1].__name__}: {text}'
+    return InputError(f'{section} cannot be built: {text}; tools/misc/print_config.py shows the config to change')
+
+
+def _arguments(kind: type) -> list[str]:
+    try:
+        parameters = inspect.signature(kind.__init__).parameters.values()  # type: ignore[misc]
+    except (TypeError, ValueError):
+        return []
+    return [parameter.name for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD][1:]
