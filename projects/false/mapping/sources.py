@@ -50,7 +50,7 @@ def find_sources(
 def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[Pixels], None, None]:
     """Read an image in whole blocks of its file, each block once.
 
-    A JPEG is one piece, since :func:`~projects.false.imagery.rasters.read_window` decodes it as a whole.
+    A JPEG is one piece, since :func:`~projects.false.imagery.pixels.read_window` decodes it as a whole.
 
     Args:
         raster: The image.
