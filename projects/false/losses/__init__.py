@@ -6,8 +6,8 @@ only the error type and its range checks.
 
 from .base import ContrastiveLoss, DeterminedLoss
 from .debiased import DebiasedLoss, HardNegativeLoss
+from .determinations.anchor_nearest import AnchorNearest
 from .determinations.base import DETERMINATIONS, build_determination
-from .determinations.nearest import AnchorNearest
 from .determinations.released import Released
 from .false_loss import FALSELoss
 from .fnc import FNCLoss

@@ -1,10 +1,13 @@
-"""False-negative self-determination (FNSD): the rules, and the registry that names them for configs."""
+"""False-negative self-determination (FNSD): one rule per file, and the registry that names them for configs."""
 
+from .anchor_nearest import AnchorNearest
 from .base import DETERMINATIONS, Determination, build_determination
 from .batch_nearest import BatchNearest
 from .evidence import Evidence, Oracle
-from .nearest import AnchorNearest, Margin, Mutual, TopK
+from .margin import Margin
+from .mutual import Mutual
 from .released import Released
+from .topk import TopK
 
 __all__ = [
     'DETERMINATIONS',
