@@ -1,12 +1,15 @@
-"""Schedules that follow the length of a run, and a learning rate that follows its batch."""
+"""Data loaders that find what they need, and schedules and learning rates that follow length and batch."""
 
+import numpy as np
 import pytest
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 
 from projects.false.common.errors import InputError
+from projects.false.datasets import UnlabelledPatches
 from projects.false.engine.config import load_config
 from projects.false.engine.runner import FALSERunner, fit_schedules
+from projects.false.imagery.images import write_patch
 from tests.helpers.runs import Points, Tiny
 from tests.helpers.tools import REPOSITORY
 
@@ -65,6 +68,18 @@ def test_epochs_in_a_run_by_iterations(entry):
     with pytest.raises(InputError, match=r'param_scheduler\.1 \(.*LR\) counts epochs and .* \(an epoch has 4\)'):
         fit_schedules([dict(type='PolyLR', by_epoch=False), entry], False, 10, 4)
     fit_schedules([dict(type='ReduceOnPlateauLR')], False, 10, 4)  # steps with every validation
+
+
+def test_the_loader_of_a_training_finds_appearance_made(tmp_path):
+    (tmp_path / 'images').mkdir()
+    for number, image in enumerate(np.random.default_rng(0).integers(0, 256, (4, 48, 48, 3), np.uint8)):
+        write_patch(tmp_path / 'images' / f'{number}', image)
+    pipeline = [dict(type='LoadPatch'), dict(type='ContrastiveViews', size=16), dict(type='ViewAppearance')]
+    dataset = UnlabelledPatches(str(tmp_path), pipeline=pipeline)
+    settings = dict(dataset=dataset, batch_size=2, num_workers=1, sampler=dict(type='DefaultSampler', shuffle=False))
+    batches = iter(FALSERunner.build_dataloader(settings))  # as a loop by iterations does, before any hook
+    assert (tmp_path / 'appearance.json').is_file()
+    assert next(batches)['evidence'][0].shape[0] == 2
 
 
 @pytest.fixture

@@ -68,6 +68,18 @@ def _read_once(path: Path) -> Appearance:
     return Appearance.read(path)
 
 
+def finds_appearance(dataset: Any) -> bool:
+    """Tell whether the pipeline of a data set, or of a part of it, compares views by a file that training may make."""
+    return any(
+        isinstance(step, ViewAppearance) and step.file is None for steps in _pipelines(dataset) for step in steps
+    )
+
+
+def _pipelines(dataset: Any) -> list[Any]:
+    parts = getattr(dataset, 'datasets', [dataset])
+    return [getattr(getattr(part, 'pipeline', None), 'transforms', ()) for part in parts]
+
+
 def fit_missing_appearance(dataset: Any, whole_folder: bool = False) -> Path | None:
     """Fit the clusters that the pipeline of a data set needs and its folder lacks.
 
@@ -82,11 +94,10 @@ def fit_missing_appearance(dataset: Any, whole_folder: bool = False) -> Path | N
         InputError: The folder of the data cannot be written to, an image is unusable, or several data sets are joined,
             whose clusters would differ.
     """
-    parts = getattr(dataset, 'datasets', [dataset])
-    pipelines = [getattr(getattr(part, 'pipeline', None), 'transforms', ()) for part in parts]
-    if not any(isinstance(step, ViewAppearance) and step.file is None for steps in pipelines for step in steps):
+    if not finds_appearance(dataset):
         return None
-    if len(parts) > 1:
+    pipelines = _pipelines(dataset)
+    if len(pipelines) > 1:
         raise InputError(
             'data sets that are joined need clusters in common: make them with tools/fit_appearance.py, and give that '
             'file as ViewAppearance(file=...) of all pipelines'

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dist import is_distributed
+from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.logging import print_log
 from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, OptimWrapperDict
@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from projects.false.common.command_line import user_message
 from projects.false.common.errors import InputError, type_name
+from projects.false.datasets.view_evidence import finds_appearance, fit_missing_appearance
 
 from .checkpoints.latest import agree_on_checkpoint, resolve_resume
 from .config_checks import build_error, check_backends, check_values
@@ -113,10 +114,20 @@ class FALSERunner(Runner):
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader; without workers, there are none that could persist or fetch ahead."""
+        """Build a data loader; without workers, there are none that could persist or fetch ahead.
+
+        Where the pipeline needs ``appearance.json`` and the data lacks it, the main process fits it here: a loop by
+        iterations starts its workers before any hook could.
+        """
         if isinstance(dataloader, dict) and dataloader.get('num_workers', 0) == 0:
             dataloader = {**dataloader, 'persistent_workers': False, 'prefetch_factor': None}
-        return Runner.build_dataloader(dataloader, *args, **kwargs)
+        loader = Runner.build_dataloader(dataloader, *args, **kwargs)
+        if finds_appearance(loader.dataset):
+            made = fit_missing_appearance(loader.dataset) if is_main_process() else None
+            if made:
+                print_log(f'fitted the appearance of the data: {made}', logger='current')
+            barrier()
+        return loader
 
     def train(self) -> nn.Module:
         """Train; a batch too small for batch normalisation ends in one line."""

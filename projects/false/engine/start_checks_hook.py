@@ -3,14 +3,13 @@
 from typing import Any
 
 import numpy as np
-from mmengine.dist import barrier, get_world_size, is_main_process
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from torch import nn
 
 from projects.false.common.errors import InputError
 from projects.false.datasets.loading import LoadIndexMask
-from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.imagery.palettes import IGNORE_INDEX
 from projects.false.losses.base import ContrastiveLoss
 from projects.false.models.false_moco import KeyQueue
@@ -157,8 +156,6 @@ class StartChecksHook(Hook):
     """Check the data against the model before training and testing; log global batch and learning rate.
 
     A run in which every loss was 0 ends with an error, as it trained nothing.
-
-    Before pretraining it also fits ``appearance.json`` where the pipeline needs it and the data lacks it.
     """
 
     priority = 'VERY_HIGH'
@@ -168,11 +165,6 @@ class StartChecksHook(Hook):
         """Check classes, batch and queue, then log the number of images, the global batch and the learning rate."""
         loader = runner.train_dataloader
         images = len(loader.dataset)
-        if is_main_process():
-            made = fit_missing_appearance(loader.dataset)
-            if made:
-                runner.logger.info(f'fitted the appearance of the data: {made}')
-        barrier()
         check_classes(_head_classes(runner.model), _data_classes(loader))
         check_trained(runner.model)
         heads = _heads(runner.model)
