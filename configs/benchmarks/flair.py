@@ -33,6 +33,7 @@ protocols = dict(
         },
     ),
     upernet=dict(config='configs/upernet_r18_flair.py'),
+    meanteacher=dict(config='configs/meanteacher_upernet_r18_flair.py'),
 )
 budget = dict(epochs=40)
 part = 'val'

@@ -89,6 +89,7 @@ protocols = dict(
         },
     ),
     upernet=dict(config='configs/upernet_r18_mbrsc.py'),
+    meanteacher=dict(config='configs/meanteacher_upernet_r18_mbrsc.py'),
 )
 budget = dict(epochs=10)
 part = 'val'

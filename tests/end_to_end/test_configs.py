@@ -22,7 +22,8 @@ from tests.helpers.tools import REPOSITORY
 CONFIGS = sorted((REPOSITORY / 'configs').glob('*.py'))
 FINE_TUNING = [path for path in CONFIGS if path.stem.startswith(('upernet', 'linear', 'deeplabv3plus'))]
 FROZEN = [path for path in FINE_TUNING if not path.stem.startswith('upernet')]
-PRETRAINING = [path for path in CONFIGS if path not in FINE_TUNING]
+MEAN_TEACHERS = [path for path in CONFIGS if path.stem.startswith('meanteacher')]
+PRETRAINING = [path for path in CONFIGS if path not in FINE_TUNING + MEAN_TEACHERS]
 
 
 def name_of(path):
@@ -83,6 +84,40 @@ def test_pretraining_recipe_takes_an_epoch(path, patches, tmp_path):
     assert any('backbone.conv1' in name for name in changed(before, model))
     stored = torch.load(tmp_path / 'run' / 'backbone.pth', weights_only=True)
     assert torch.equal(stored['state_dict']['conv1.weight'], model.backbone.conv1.weight)
+
+
+@pytest.mark.parametrize('path', MEAN_TEACHERS, ids=name_of)
+def test_a_mean_teacher_adds_itself_to_its_supervised_recipe(path):
+    config = Config.fromfile(path)
+    plain = Config.fromfile(path.with_stem(path.stem.removeprefix('meanteacher_')))
+    assert config.model.type == 'MeanTeacher'
+    assert config.train_dataloader.dataset.type == 'PartlyLabelledPatches'
+    assert config.train_cfg.max_iters > config.custom_hooks[0].start + config.custom_hooks[0].ramp
+    for part in ('backbone', 'decode_head', 'auxiliary_head', 'test_cfg'):
+        assert config.model[part] == plain.model[part]
+    for part in ('test_dataloader', 'optim_wrapper', 'param_scheduler', 'default_hooks'):
+        assert config[part] == plain[part]
+
+
+@pytest.mark.slow
+def test_a_mean_teacher_of_resnet50_takes_two_steps(patches, backbones, tmp_path):
+    config = on_small_data(REPOSITORY / 'configs' / 'meanteacher_upernet_r50_xiangtan.py', patches, tmp_path)
+    data = config.train_dataloader.dataset
+    for step in [*data.pipeline, *data.unlabelled.pipeline]:
+        if step.type in ('RandomCrop', 'RandomResize'):
+            step['crop_size' if step.type == 'RandomCrop' else 'scale'] = (64, 64)
+    data.ann_file, data.unlabelled.ann_file, data.kept_apart = 'splits/train_50pct.txt', '', 0
+    config.model.data_preprocessor.size = (64, 64)
+    config.model.confidence = 0.0
+    config.model.backbone.init_cfg.checkpoint = str(backbones(50))
+    config.train_dataloader.batch_size = 2
+    config.train_cfg.update(max_iters=2)
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    config.custom_hooks[0].update(start=1, ramp=1)
+    config.default_hooks.checkpoint.update(interval=3, save_last=False)
+    runner = build(config)
+    runner.train()
+    assert 0 < runner.message_hub.get_scalar('train/unlabelled.decode.loss_ce').current() < math.inf
 
 
 @pytest.mark.slow

@@ -20,6 +20,7 @@ LEVELS = [
     {'models', 'monitoring', 'reports'},
     {'engine', 'label_audit'},
     {'evaluation', 'mapping', 'pair_audit', 'experiments'},
+    {'semi_supervised'},
 ]
 LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 ALONE = {'doctor'}  # runs where nothing else can be imported
@@ -27,7 +28,12 @@ FRAMEWORKS = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'mmseg'}
 WITHOUT_FRAMEWORKS = {'common', 'imagery', 'patch_folder', 'converters'}
 FRAMEWORK_ALLOWED = {'common.random_state': 'sets the generators of PyTorch, too'}
 # Only configs of segmentation import the first two; children imports it before it forks trainings.
-NEED_MMSEG = {'datasets.land_cover', 'models.segmentation', 'experiments.children'}
+NEED_MMSEG = {
+    'datasets.land_cover',
+    'models.segmentation',
+    'experiments.children',
+    'semi_supervised.mean_teacher',
+}
 MOVED = {'errors', 'datasets.known_data_sets', 'models.band_preprocessor', 'models.linear_head'}  # old names
 
 # Modules that one neighbour alone imports, and why they are not part of it.

@@ -20,6 +20,7 @@ COLLECTIONS = {
     'upernet': 'UPerNet',
     'linear': 'Linear probe',
     'deeplabv3plus': 'DeepLabV3+',
+    'meanteacher': 'Mean teacher',
 }
 
 
@@ -72,16 +73,16 @@ def test_length_batch_network_and_data_are_those_of_the_recipe(path, models):
     assert downstream == ([] if told.epochs is None else [f'upernet_r{config.model.backbone.depth}_{data}'])
 
 
-def rows(title):
-    """The first table below a heading of docs/results.md, as lists of cells."""
+def rows(title, place=0):
+    """A table below a heading of docs/results.md, the first by default, as lists of cells."""
     text = (REPOSITORY / 'docs' / 'results.md').read_text().split(f'## {title}')[1]
-    lines = re.search(r'(^\|.*\n)+', text, re.MULTILINE).group().splitlines()
+    lines = list(re.finditer(r'(^\|.*\n)+', text, re.MULTILINE))[place].group().splitlines()
     return [[cell.strip() for cell in line.strip('|').split('|')] for line in lines]
 
 
 def measured():
     """Name of a recipe -> its numbers in docs/results.md; those of FALSE there come from an earlier rule."""
-    header, _, *seeds = rows('Quickstart')
+    header, _, *seeds = rows('Quickstart', place=1)
     column = header.index('SimCLR')
     values = {f'mIoU (seed {row[0]})': float(row[column]) for row in seeds if row[column] != '-'}
     found = {'simclr_r18_synthetic': values}

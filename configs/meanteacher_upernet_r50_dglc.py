@@ -1,0 +1,30 @@
+"""UPerNet on ResNet-50 with a mean teacher: few labels of DGLC, and its unlabelled patches.
+
+Command: python tools/train.py configs/meanteacher_upernet_r50_dglc.py
+Test: python tools/test.py configs/meanteacher_upernet_r50_dglc.py work_dirs/meanteacher_upernet_r50_dglc/iter_4000.pth
+Everything else is upernet_r50_dglc.py, which also takes the checkpoint. docs/semi_supervised.md has the method.
+Global batch: 16 labelled and 32 unlabelled patches on one process. Hardware: one GPU, memory not yet measured.
+A fifth of the labelled patches is kept apart, to see whether the unlabelled ones helped. Result: not yet measured.
+"""
+
+_base_ = './upernet_r50_dglc.py'
+
+custom_imports = dict(imports=[*_base_.custom_imports.imports, 'projects.false.semi_supervised'])
+model = dict(type='MeanTeacher', confidence=0.95, data_preprocessor=dict(type='MeanTeacherPreProcessor'))
+train_dataloader = dict(
+    dataset=dict(
+        type='PartlyLabelledPatches',
+        companions=2,
+        kept_apart=0.2,
+        unlabelled=dict(
+            ann_file='splits/pretrain.txt',
+            pipeline=[
+                dict(type='LoadPatch'),
+                dict(type='RandomResize', scale=(256, 256), ratio_range=(1.0, 2.0), keep_ratio=True),
+                dict(type='RandomCrop', crop_size=(256, 256)),
+                dict(type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']),
+            ],
+        ),
+    ),
+)
+custom_hooks = [dict(type='MeanTeacherHook', start=1000, ramp=1000, momentum=0.001)]

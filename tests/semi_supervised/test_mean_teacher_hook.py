@@ -1,0 +1,107 @@
+"""Real runs of a mean teacher: weights grow, harm is undone, an interruption and several processes change nothing."""
+
+import math
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import RUNNERS
+from mmengine.utils import import_modules_from_strings
+
+from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.semi_supervised import MeanTeacherHook
+from tests.helpers.tools import REPOSITORY
+
+
+@pytest.fixture
+def train(patches, tmp_path):
+    """Train a narrow network for six iterations: ``train(name, hook, **changes)`` returns the folder of the run."""
+
+    def run(name, hook=None, kind='MeanTeacher', **changes):
+        config = Config.fromfile(REPOSITORY / 'configs' / 'meanteacher_upernet_r18_mbrsc.py')
+        import_modules_from_strings(**config.custom_imports)
+        config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+        config.train_dataloader.dataset.update(data_root=str(patches('mbrsc', 32, 16)), ann_file='splits/train.txt')
+        config.train_dataloader.dataset.unlabelled.ann_file = ''
+        config.model.data_preprocessor.size = (32, 32)
+        config.model.confidence = 0.2
+        config.model.backbone.update(init_cfg=None, base_channels=8, stem_channels=8)
+        config.model.decode_head.update(in_channels=[8, 16, 32, 64], channels=8)
+        config.model.auxiliary_head.update(in_channels=32, channels=8)
+        config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=6)
+        config.val_cfg = config.val_dataloader = config.val_evaluator = None
+        config.param_scheduler = []
+        config.optim_wrapper.optimizer.lr = 0.01
+        config.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=5)
+        config.default_hooks.logger.interval = 1
+        config.custom_hooks[0].update(start=2, ramp=2, **(hook or {}))
+        config.work_dir, config.experiment_name = str(tmp_path / name), f'{tmp_path.name}_{name}'
+        config.launcher = 'none'
+        config.merge_from_dict(changes)
+        if kind != 'MeanTeacher':
+            config.model.type = kind
+            del config.model['confidence']
+        RUNNERS.build(config).train()
+        return tmp_path / name
+
+    return run
+
+
+def log_of(folder):
+    return next(folder.glob('*/*.log')).read_text()
+
+
+@pytest.mark.slow
+def test_the_supervised_start_is_kept_where_unlabelled_patches_do_harm(train):
+    folder = train('harm', dict(weight=1e4, momentum=0.99), **{'optim_wrapper.optimizer.lr': 0.3})
+    assert 'the unlabelled patches did harm, so the result is the supervised start, iteration 2' in log_of(folder)
+    start, end = (read_checkpoint(folder / f'iter_{number}.pth')['state_dict'] for number in (2, 6))
+    between = read_checkpoint(folder / 'iter_4.pth')['state_dict']
+    assert all(torch.equal(value, end[name]) for name, value in start.items())
+    assert not all(torch.equal(value, between[name]) for name, value in start.items())
+
+
+@pytest.mark.slow
+def test_an_interruption_changes_nothing(train):
+    whole = read_checkpoint(train('whole') / 'iter_6.pth')
+    folder = train('parts', **{'train_cfg.max_iters': 4})
+    (folder / 'iter_6.pth').unlink(missing_ok=True)
+    train('parts', resume=True)
+    parts = read_checkpoint(folder / 'iter_6.pth')
+    assert parts['supervised_start']['miou'] == whole['supervised_start']['miou']
+    for part in ('state_dict', 'ema_state_dict'):
+        assert all(torch.equal(value, parts[part][name]) for name, value in whole[part].items()), part
+
+
+@pytest.mark.slow
+def test_without_patches_kept_apart_nothing_is_compared(train):
+    folder = train('all', **{'train_dataloader.dataset.kept_apart': 0, 'train_cfg.max_iters': 3})
+    assert 'kept apart' not in log_of(folder)
+    assert 'supervised_start' not in read_checkpoint(folder / 'iter_3.pth')
+
+
+def test_a_training_that_ends_before_the_unlabelled_patches_is_refused(train):
+    with pytest.raises(InputError, match='max_iters is 2 and start of MeanTeacherHook is 2'):
+        train('short', **{'train_cfg.max_iters': 2})
+
+
+def test_the_model_must_be_a_mean_teacher(train):
+    with pytest.raises(InputError, match=r'needs .*MeanTeacher.*, got EncoderDecoder'):
+        train('plain', kind='EncoderDecoder')
+
+
+@pytest.mark.parametrize(
+    'changes', [dict(start=-1), dict(start=1.5), dict(ramp=0), dict(weight=0), dict(momentum=1), dict(momentum=0)]
+)
+def test_bad_settings(changes):
+    with pytest.raises(InputError, match=next(iter(changes))):
+        MeanTeacherHook(**{**dict(start=1, ramp=1), **changes})
+
+
+def test_weight_grows_to_its_full_value():
+    hook = MeanTeacherHook(start=10, ramp=20, weight=2.0)
+    assert [hook.weight_at(step) for step in (0, 9)] == [0, 0]
+    assert hook.weight_at(10) == pytest.approx(2 * math.exp(-5))
+    assert hook.weight_at(20) == pytest.approx(2 * math.exp(-5 / 4))
+    assert hook.weight_at(30) == hook.weight_at(300) == 2
