@@ -47,6 +47,7 @@ ONE_IMPORTER = {
     'experiments.benchmark.paired_difference': 'statistics alone, tested against closed forms',
     'experiments.benchmark.runner': 'runs processes; outputs reads what they leave',
     'experiments.quickstart_page': 'HTML alone; quickstart runs the steps',
+    'label_audit.shared_ground': 'geometry alone, tested against a slow loop',
     'mapping.blending': 'arithmetic alone; map_image reads, calls the model and writes',
     'mapping.map_files': 'the files of one map; map_rasters goes from image to image',
     'mapping.preview': 'a picture, which is optional',

@@ -16,11 +16,9 @@ from rich.progress import track
 
 from projects.false.common.errors import InputError
 from projects.false.common.threads import count_workers, map_ahead
-from projects.false.imagery.image_files import list_imagery
-from projects.false.imagery.images import read_image
 from projects.false.patch_folder.description import read_description
-from projects.false.patch_folder.lists import is_training_name, nfc, read_list, read_lists
-from projects.false.patch_folder.packed import PackedPatches
+from projects.false.patch_folder.lists import is_training_name, read_list, read_lists
+from projects.false.patch_folder.pixels import PatchPixels
 
 from .patch_checks import PatchFacts, find_duplicates, recognise
 from .shared_ground import OVERLAPPING, TOUCHING, Ground, Window, meeting_windows
@@ -185,38 +183,19 @@ class _Data:
         self.records: dict[str, Mapping[str, Any]] = {patch['name']: patch for patch in description.get('patches', ())}
         self.sources: Mapping[str, Mapping[str, Any]] = description.get('sources', {})
         self.size = int(description.get('patch_size', 0))
-        self.bands = len((description.get('bands') or {}).get('names') or 'RGB')
+        self._pixels = PatchPixels(root, len((description.get('bands') or {}).get('names') or 'RGB'))
         if not described and not root.is_dir():
             raise InputError(f'{root}: no such folder; give the folder of the images')
 
     @cached_property
-    def _files(self) -> dict[str, str]:
-        folder = self._folder
-        found = list_imagery(folder).names if folder.is_dir() else []
-        return {nfc(key): name for name in found for key in (Path(name).stem, os.path.splitext(name)[0], name)}
-
-    @cached_property
-    def _folder(self) -> Path:
-        return self.root / 'images' if (self.root / 'images').is_dir() or self.records else self.root
-
-    @cached_property
-    def _packed(self) -> PackedPatches | None:
-        there = (self.root / 'packed').is_dir() and not self._folder.is_dir()
-        return PackedPatches(self.root / 'packed', self.root) if there else None
-
-    @cached_property
     def known_names(self) -> set[str]:
-        return self.records.keys() | self._files.keys()
+        return self.records.keys() | self._pixels.names
 
     def picture(self, name: str) -> Callable[[], np.ndarray] | None:
         """Return a function that reads the image of a patch; None if there is none."""
-        if self._packed is not None and name in self.records:
-            packed = self._packed
-            (row,) = packed.find([name], self.root / 'dataset.json')
-            return lambda: packed.image(row)
-        forms = (name, self._plain(name), Path(self._plain(name)).name)
-        path = next((self._folder / self._files[form] for form in map(nfc, forms) if form in self._files), None)
-        return None if path is None else lambda: read_image(path, self.bands)
+        plain = self._plain(name)
+        found = (self._pixels.find(form) for form in (name, plain, Path(plain).name))
+        return next((read for read in found if read is not None), None)
 
     def origin(self, line: str) -> Origin | None:
         """Return where a patch comes from; None for a line that nothing is known of."""
