@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 
 from projects.false.common.errors import InputError
-from projects.false.common.threads import count_workers, map_ahead
+from projects.false.common.threads import count_workers, map_ahead, show_progress
 from projects.false.patch_folder.description import read_description
 from projects.false.patch_folder.lists import is_training_name, read_list, read_lists
 from projects.false.patch_folder.pixels import PatchPixels
@@ -326,12 +324,9 @@ def _recognise(data: _Data, listed: Sequence[str], workers: int) -> tuple[dict[s
         assert read is not None
         return PatchFacts(None, *recognise(read()), [])
 
-    return dict(zip(seen, _shown(map_ahead(facts, seen, workers), len(seen), 'reading patches'), strict=True)), unseen
-
-
-def _shown(results: Iterator[Any], total: int, what: str) -> Iterator[Any]:
-    console = Console(stderr=True)
-    yield from track(results, what, total, console=console, transient=True, disable=not console.is_terminal)
+    return dict(
+        zip(seen, show_progress(map_ahead(facts, seen, workers), len(seen), 'reading patches'), strict=True)
+    ), unseen
 
 
 def _look_alikes(
@@ -342,7 +337,7 @@ def _look_alikes(
         return shared_detail(*(grey_of_bands(read()) for read in readers if read is not None))
 
     def details(pairs: list[tuple[str, str]]) -> list[float]:
-        return list(_shown(map_ahead(compare, pairs, workers), len(pairs), 'comparing pictures'))
+        return list(show_progress(map_ahead(compare, pairs, workers), len(pairs), 'comparing pictures'))
 
     training = [patch for patch in known if patch in facts]
     testing = {patch: entry for patch, entry in asked.items() if patch in facts}

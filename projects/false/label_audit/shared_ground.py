@@ -41,12 +41,15 @@ class Ground:
         - corners: (n, 4, 2), in the order of a walk around the window
         - frames: (n,), windows lie in one plane if the number is equal
         - pixels: (n,), side of a pixel
+
+    ``system`` is the reference system of the windows that lie on the Earth, '' if it is not known.
     """
 
     def __init__(self, windows: Sequence[Window], sources: Mapping[str, Mapping[str, Any]]) -> None:
         numbers: dict[tuple[str, str], int] = {}
         systems = Counter(str(sources[w.source].get('crs', '')) for w in windows if _placed(sources, w.source))
         common = systems.most_common(1)[0][0] if systems else ''
+        self.system = common
         self.corners = np.empty((len(windows), 4, 2))
         self.frames = np.empty(len(windows), np.int64)
         self.pixels = np.ones(len(windows))

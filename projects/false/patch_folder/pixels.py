@@ -1,7 +1,9 @@
 """The pixels of patches by name: from image files, or from packed patches where there are no files."""
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from projects.false.imagery.images import read_image
 
 from .lists import nfc
 from .packed import PackedPatches
+
+Place = str | int | None  # file of a patch in its folder, row of a packed one, or no such patch
 
 
 class PatchPixels:
@@ -49,13 +53,17 @@ class PatchPixels:
         """All names, each with and without folder and suffix."""
         return self._files.keys()
 
+    def place(self, name: str) -> Place:
+        """Return where a patch is, which is equal for all forms of its name; None if there is no such image."""
+        return self._files.get(nfc(name))
+
     def find(self, name: str) -> Callable[[], np.ndarray] | None:
         """Return a function that reads a patch, blue first; None if there is no such image.
 
         Shape:
             - result of the function: (H, W, bands), uint8
         """
-        place = self._files.get(nfc(name))
+        place = self.place(name)
         if place is None:
             return None
         if isinstance(place, int):
@@ -64,3 +72,17 @@ class PatchPixels:
             return lambda: packed.image(row)
         path = self._folder / place
         return lambda: read_image(path, self.bands)
+
+    def state(self, names: Iterable[str]) -> str:
+        """Return a text that changes if an image changes: the digest of their sizes and times of change.
+
+        Args:
+            names: Names of patches that are there.
+        """
+        if self._packed is not None:
+            return json.dumps(self._packed.description, sort_keys=True)
+        digest = hashlib.sha256()
+        for name in names:
+            found = os.stat(self._folder / str(self._files[nfc(name)]))
+            digest.update(f'{found.st_size} {found.st_mtime_ns}\n'.encode())
+        return digest.hexdigest()
