@@ -2,48 +2,19 @@ import json
 import shutil
 
 import cv2
-import numpy as np
 import pytest
-import rasterio
 
 from projects.false.common.errors import InputError
-from projects.false.converters.color_masks import convert_color_masks
-from projects.false.converters.options import CutOptions
-from projects.false.converters.scenes.scene import draw_scene
-from projects.false.imagery.mask_colors import index_to_colors
-from projects.false.imagery.palettes import PALETTES
 from projects.false.label_audit.leaks import check_leaks
 from projects.false.patch_folder.packing import pack
+from tests.helpers.data import GROUND_PATCH, GROUND_SIDE
 
-SIZE, CUT = 128, 32
-# Four images of made ground: their corners in metres, of which the third lies beside the first, and the fourth far off.
-PLACES = {'area_part_1': (0, 0), 'other': (500, 0), 'area_part_2': (SIZE, 0), 'far': (900, 900)}
-
-
-@pytest.fixture(scope='module')
-def converted(tmp_path_factory):
-    """Patches as the converter leaves them; ``other`` is for testing."""
-    root = tmp_path_factory.mktemp('leaks')
-    for number, (name, (x, y)) in enumerate(PLACES.items()):
-        picture, labels = draw_scene(SIZE, 5, number)
-        for folder, pixels in (('images', picture), ('masks', index_to_colors(labels, PALETTES['synthetic']))):
-            (root / folder).mkdir(exist_ok=True)
-            place = rasterio.Affine(1, 0, 400_000 + x, 0, -1, 5_000_000 + y)
-            profile = {'driver': 'GTiff', 'height': SIZE, 'width': SIZE, 'count': 3, 'dtype': 'uint8'}
-            with rasterio.open(
-                root / folder / f'{name}.tif', 'w', crs='EPSG:32633', transform=place, **profile
-            ) as file:
-                file.write(np.moveaxis(pixels, -1, 0))
-    (root / 'test.txt').write_text('other\n')
-    options = CutOptions(CUT, label_fractions=(0.1,), workers=1)
-    palette = PALETTES['synthetic']
-    convert_color_masks(root / 'images', root / 'masks', root / 'data', palette, options, test_list=root / 'test.txt')
-    return root / 'data'
+SIZE, CUT = GROUND_SIDE, GROUND_PATCH
 
 
 @pytest.fixture
-def data(converted, tmp_path):
-    shutil.copytree(converted, tmp_path / 'data')
+def data(ground_patches, tmp_path):
+    shutil.copytree(ground_patches, tmp_path / 'data')
     return tmp_path / 'data'
 
 

@@ -19,8 +19,9 @@ LEVELS = [
     {'datasets', 'converters'},
     {'models', 'monitoring', 'reports'},
     {'engine', 'label_audit'},
-    {'evaluation', 'mapping', 'pair_audit', 'experiments'},
-    {'semi_supervised'},
+    {'evaluation', 'mapping', 'pair_audit'},
+    {'selection', 'semi_supervised'},
+    {'experiments'},
 ]
 LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 ALONE = {'doctor'}  # runs where nothing else can be imported
@@ -47,12 +48,15 @@ ONE_IMPORTER = {
     'experiments.benchmark.paired_difference': 'statistics alone, tested against closed forms',
     'experiments.benchmark.runner': 'runs processes; outputs reads what they leave',
     'experiments.quickstart_page': 'HTML alone; quickstart runs the steps',
-    'label_audit.shared_ground': 'geometry alone, tested against a slow loop',
     'mapping.blending': 'arithmetic alone; map_image reads, calls the model and writes',
     'mapping.map_files': 'the files of one map; map_rasters goes from image to image',
     'mapping.preview': 'a picture, which is optional',
     'monitoring.embeddings': 'measures alone; the hook decides when to take them and when to stop',
     'monitoring.probes': 'probes of given features; the hook makes the features',
+    'selection.clusters': 'k-means alone, tested by itself; methods choose among its clusters',
+    'selection.doubt': 'runs a fine-tuned model; all other ways of choosing need none',
+    'selection.methods': 'arithmetic on features alone; selection reads and writes',
+    'selection.outputs': 'pictures and outlines; selection chooses',
     'pair_audit.gallery': 'pictures of pairs; report is the page around them',
 }
 

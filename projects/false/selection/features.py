@@ -97,7 +97,8 @@ def load_backbone(
     if len(mean) != bands or len(std) != bands:
         raise InputError(f'{config or path}: takes {len(mean)} band(s), the patches have {bands}; give another')
     target = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-    return Backbone(network.eval().to(target), mean, std, f'{Path(path).name} {digest} {list(mean)} {list(std)}')
+    network.eval()  # in a line of its own: OpenMMLab's does not return the network
+    return Backbone(network.to(target), mean, std, f'{Path(path).name} {digest} {list(mean)} {list(std)}')
 
 
 def _bytes(path: str) -> bytes:

@@ -13,10 +13,10 @@ from .clusters import blocks, cluster
 MOST_CLUSTERS = 500
 SMALL = 5  # clusters of fewer patches, or than half the mean size, are taken for outliers
 NEIGHBOURS = 20
-SAMPLE = 8192  # patches of a cluster among which neighbours are sought
+SAMPLE = 4096  # patches of a cluster among which neighbours are sought
 # ProbCover
 PURITY = 0.95
-POOL = 32768  # patches that are covered; more are represented by a sample
+POOL = 16384  # patches that are covered; more are represented by a sample
 _ROWS = 1024  # rows of a block of distances
 
 

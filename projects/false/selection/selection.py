@@ -153,7 +153,7 @@ def _usual_list(root: Path) -> str:
 
 
 def _patches(root: Path, given: str, pixels: PatchPixels, spelling: Mapping[Place, str]) -> list[str]:
-    """Read a list, by its name in ``splits/`` or its path; return its patches once each, sorted, as dataset.json does."""
+    """Read a list, by its name in ``splits/`` or its path; return its patches, sorted, as dataset.json spells them."""
     inside = root / 'splits' / f'{given.removesuffix(".txt")}.txt'
     path = inside if inside.is_file() and not Path(given).is_file() else Path(given)
     names = read_list(path, pixels.names)
@@ -219,4 +219,5 @@ def _record(
 
 def _title(name: str, facts: dict[str, Any]) -> str:
     radius = f', radius {facts["radius"]:.3f}' if 'radius' in facts else ''
-    return f'{name}: {facts["count"]} of {facts["candidates"]:,} patches, beside {facts["kept"]:,} kept{radius}'
+    kept = f', beside {facts["kept"]:,} kept' if facts['kept'] else ''
+    return f'{name}: {facts["count"]:,} of {facts["candidates"]:,} patches{kept}{radius}'
