@@ -4,7 +4,7 @@ import time
 import pytest
 
 from projects.false.common.errors import InputError
-from projects.false.common.threads import Background, count_workers, map_ahead, run_all
+from projects.false.common.threads import Background, count_workers, map_ahead, run_all, show_progress
 
 
 def test_results_keep_the_order_of_an_endless_source_that_is_read_a_little_ahead():
@@ -112,3 +112,11 @@ def test_an_error_of_the_last_item_is_not_lost():
 def test_an_error_of_the_block_goes_first():
     with pytest.raises(ZeroDivisionError), Background(lambda _: time.sleep(0.01)) as background:
         background.put(1 / 0)
+
+
+def test_results_with_a_bar_are_the_results(capsys):
+    taken = []
+    shown = show_progress((taken.append(number) or number for number in range(5)), 5, 'counting')
+    assert (next(shown), taken) == (0, [0])  # one at a time
+    assert list(shown) == [1, 2, 3, 4]
+    assert capsys.readouterr() == ('', '')  # of a terminal only

@@ -61,6 +61,37 @@ def patches(tmp_path_factory):
     return get
 
 
+# Four images of made ground: their corners in metres. The third lies beside the first, the others far off.
+GROUND = {'area_part_1': (0, 0), 'other': (500, 0), 'area_part_2': (128, 0), 'far': (900, 900)}
+GROUND_SIDE, GROUND_PATCH = 128, 32
+
+
+@pytest.fixture(scope='session')
+def ground_patches(tmp_path_factory):
+    """Georeferenced patches of made ground with labels, as the converter leaves them; ``other`` is for testing."""
+    import rasterio
+
+    from projects.false.converters.color_masks import convert_color_masks
+    from projects.false.converters.options import CutOptions
+    from projects.false.converters.scenes.scene import draw_scene
+    from projects.false.imagery.mask_colors import index_to_colors
+    from projects.false.imagery.palettes import PALETTES
+
+    root, palette = tmp_path_factory.mktemp('ground'), PALETTES['synthetic']
+    for number, (name, (x, y)) in enumerate(GROUND.items()):
+        picture, labels = draw_scene(GROUND_SIDE, 5, number)
+        for folder, pixels in (('images', picture), ('masks', index_to_colors(labels, palette))):
+            (root / folder).mkdir(exist_ok=True)
+            place = {'crs': 'EPSG:32633', 'transform': rasterio.Affine(1, 0, 400_000 + x, 0, -1, 5_000_000 + y)}
+            shape = dict(height=GROUND_SIDE, width=GROUND_SIDE, count=3, dtype='uint8')
+            with rasterio.open(root / folder / f'{name}.tif', 'w', driver='GTiff', **shape, **place) as file:
+                file.write(np.moveaxis(pixels, -1, 0))
+    (root / 'test.txt').write_text('other\n')
+    options = CutOptions(GROUND_PATCH, label_fractions=(0.1,), workers=1)
+    convert_color_masks(root / 'images', root / 'masks', root / 'data', palette, options, test_list=root / 'test.txt')
+    return root / 'data'
+
+
 HOLD = """
 import sys
 from projects.false.common.work_lock import lock_work_dir

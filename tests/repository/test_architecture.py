@@ -19,8 +19,9 @@ LEVELS = [
     {'datasets', 'converters'},
     {'models', 'monitoring', 'reports'},
     {'engine', 'label_audit'},
-    {'evaluation', 'mapping', 'pair_audit', 'experiments'},
-    {'semi_supervised'},
+    {'evaluation', 'mapping', 'pair_audit'},
+    {'selection', 'semi_supervised'},
+    {'experiments'},
 ]
 LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 ALONE = {'doctor'}  # runs where nothing else can be imported
@@ -52,6 +53,10 @@ ONE_IMPORTER = {
     'mapping.preview': 'a picture, which is optional',
     'monitoring.embeddings': 'measures alone; the hook decides when to take them and when to stop',
     'monitoring.probes': 'probes of given features; the hook makes the features',
+    'selection.clusters': 'k-means alone, tested by itself; methods choose among its clusters',
+    'selection.doubt': 'runs a fine-tuned model; all other ways of choosing need none',
+    'selection.methods': 'arithmetic on features alone; selection reads and writes',
+    'selection.outputs': 'pictures and outlines; selection chooses',
     'pair_audit.gallery': 'pictures of pairs; report is the page around them',
 }
 

@@ -58,6 +58,13 @@ MISTAKES = {
     'tools/misc/print_config.py': [['gone.py']],
     'tools/model_converters/convert_weights.py': [['gone.pth', 'out.pth', '--to', 'ours'], ['a', 'b', '--to', 'keras']],
     'tools/run_benchmark.py': [['gone.py'], [TOOLS[0], '--jobs', '0'], [TOOLS[0], '--part', 'train']],
+    'tools/select_patches.py': [
+        ['gone', 'random', '--count', '1'],
+        ['.', 'gone.pth', '--count', '1'],
+        ['.', 'random', '--count', '1', '--method', 'best'],
+        ['.', 'random', '--count', '1', '--model', 'gone.py', 'gone.pth'],
+    ],
+    'tools/split.py': [['data', '--check', '--fractions', '0.1'], ['data', '--allow', 'tile']],
     'tools/test.py': [['gone.py', TOOLS[0]], [TOOLS[0], 'gone.pth']],
     'tools/train.py': [['gone.py'], [TOOLS[0], '--launcher', 'ssh'], [TOOLS[0], '--cfg-options', 'a']],
 }

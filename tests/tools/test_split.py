@@ -1,6 +1,7 @@
 """tools/split.py by its command line, on converted patches."""
 
 import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from projects.false.common.errors import InputError
+from projects.false.label_audit.leaks import KINDS
 from projects.false.patch_folder.labelled_lists import write_lists
+from projects.false.patch_folder.published_lists import read_published
 from tests.helpers.tools import REPOSITORY, main_of
 from tests.patch_folder.test_published_lists import potsdam
 
@@ -141,3 +144,52 @@ def test_bad_arguments_and_data(data, tmp_path):
         (data / 'dataset.json').write_text(content)
         with pytest.raises(InputError, match=message):
             write_lists(data, [0.5])
+
+
+def test_a_check_by_the_command_line(data, split):
+    before = contents(data)
+    result = split(data, '--check')
+    assert (result.returncode, result.err) == (0, '')
+    assert result.out == 'no leak in 8 patches: train, pretrain, train_100pct, train_1pct, train_50pct | test\n'
+    name = (data / 'splits' / 'train.txt').read_text().split()[0]
+    (data / 'splits' / 'test.txt').write_text(name)
+    result = split(data, '--check', 'train_100pct', 'test')
+    summary, example = result.out.splitlines()
+    assert (result.returncode, result.err) == (1, '')
+    assert summary == 'leak in 4 patches (train_100pct | test): 1 are listed for both'
+    assert example == f'  patch: {name} of test is in train_100pct'
+    assert split(data, '--check', 'train_100pct', 'test', '--allow', 'patch').returncode == 0
+    assert split(data, '--check', 'gone').err.startswith('error: gone: no such list')
+    assert contents(data) == before | {'test.txt': name.encode()}
+
+
+def test_arguments_of_drawing_and_of_checking_exclude_each_other(data, split, capsys):
+    for arguments, message in (
+        (['--check', '--fractions', '0.5'], '--fractions draws lists and --check writes none'),
+        (['--fractions', '0.5', '--names', 'a'], '--names is for --check; add it'),
+        (['--check', '--allow', 'everything'], 'invalid choice'),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            split(data, *arguments)
+        assert stop.value.code == 2
+        assert message in capsys.readouterr().err
+
+
+def test_kinds_of_leaks_that_can_be_allowed_are_all():
+    assert runpy.run_path(str(REPOSITORY / 'tools' / 'split.py'), run_name='split')['KINDS'] == tuple(KINDS)
+
+
+def test_published_lists_of_the_paper_share_no_tile(tmp_path, split):
+    description = potsdam()
+    (tmp_path / 'splits').mkdir()
+    (tmp_path / 'dataset.json').write_text(json.dumps(description))
+    for name in ('potsdam_1pct_138', 'potsdam_val_1500'):
+        lines = [f'{tile} {number}' for tile, number in read_published(name)]
+        (tmp_path / 'splits' / f'{name}.txt').write_text('\n'.join(lines))
+    arguments = [tmp_path, '--check', 'potsdam_1pct_138', 'potsdam_val_1500', '--names', r'(?P<image>\S+) \d+$']
+    assert split(*arguments).returncode == 0
+    with open(tmp_path / 'splits' / 'potsdam_val_1500.txt', 'a') as file:
+        file.write('\n2_10 300\n')  # a tile for training
+    result = split(*arguments)
+    assert result.returncode == 1
+    assert '1 come from images of the other side\n  image: 2_10 300 of potsdam_val_1500 is from 2_10, as' in result.out

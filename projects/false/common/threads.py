@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Generic, TypeVar
 
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, track
 
 from .errors import InputError
 
@@ -65,6 +65,18 @@ def count_workers(workers: int | None) -> int:
     if workers is not None and workers < 1:
         raise InputError(f'workers is {workers}; give at least 1')
     return min(8, os.cpu_count() or 1) if workers is None else workers
+
+
+def show_progress(results: Iterator[Result], total: int, what: str) -> Iterator[Result]:
+    """Yield results, with a progress bar on a terminal.
+
+    Args:
+        results: What is waited for.
+        total: Their number.
+        what: Label of the bar.
+    """
+    console = Console(stderr=True)
+    yield from track(results, what, total, console=console, transient=True, disable=not console.is_terminal)
 
 
 def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, kind: str) -> dict[str, Result]:

@@ -59,11 +59,9 @@ def read_facts(
         except InputError as error:
             findings.append(Finding('unreadable', name, str(error)))
     if pixels is not None:
-        codes = orientation_codes(grey_of_bands(pixels))
+        digest, codes = recognise(pixels)
         if codes is None:
             findings.append(Finding('blank image', name, f'all pixels are near {pixels.mean():.0f}'))
-        else:
-            digest = hashlib.blake2b(pixels.tobytes(), digest_size=16, salt=str(pixels.shape[0]).encode()).digest()
     if mask is not None and not mask.is_file():
         findings.append(Finding('missing mask', name, f'{mask}: no such file'))
     elif mask is not None:
@@ -77,6 +75,18 @@ def read_facts(
                 sizes = 'mask {1} x {0}, image {3} x {2}'.format(*labels.shape, *pixels.shape)
                 findings.append(Finding('size mismatch', name, sizes))
     return PatchFacts(counts, digest, codes, findings)
+
+
+def recognise(pixels: np.ndarray) -> tuple[bytes | None, np.ndarray | None]:
+    """Return what an image is recognised by: the digest of its pixels, and its codes; None for a blank one.
+
+    Shape:
+        - pixels: (H, W, bands), uint8; codes: (8,), uint64
+    """
+    codes = orientation_codes(grey_of_bands(pixels))
+    if codes is None:
+        return None, None
+    return hashlib.blake2b(pixels.tobytes(), digest_size=16, salt=str(pixels.shape[0]).encode()).digest(), codes
 
 
 def _count(

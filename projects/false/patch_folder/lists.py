@@ -131,8 +131,13 @@ def read_lists(data_root: str | Path, known: Set[str] = frozenset()) -> list[Spl
     ]
 
 
+def is_training_name(name: str) -> bool:
+    """Return whether a list is for training by its name alone: ``pretrain``, ``train`` and every ``train_*``."""
+    return name in ('train', 'pretrain') or name.startswith('train_')
+
+
 def _is_training(name: str, patches: Collection[str], trained: set[str]) -> bool:
-    if name in ('train', 'pretrain') or name.startswith('train_'):
+    if is_training_name(name):
         return True
     return name not in ('val', 'test') and trained.issuperset(patches)
 

@@ -1,0 +1,345 @@
+"""Check whether lists to train on and to test on share patches, images, tiles, ground, or pictures that look alike.
+
+The lists may come from anywhere: names that the data set does not know are taken apart by a regular expression.
+"""
+
+import os
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from projects.false.common.errors import InputError
+from projects.false.common.threads import count_workers, map_ahead, show_progress
+from projects.false.patch_folder.description import read_description
+from projects.false.patch_folder.lists import is_training_name, read_list, read_lists
+from projects.false.patch_folder.pixels import PatchPixels
+
+from .patch_checks import PatchFacts, find_duplicates, recognise
+from .shared_ground import OVERLAPPING, TOUCHING, Ground, Window, meeting_windows
+from .similar_pictures import grey_of_bands, shared_detail
+
+KINDS = {  # kind -> what the patches to test on do
+    'patch': 'are listed for both',
+    'image': 'come from images of the other side',
+    'tile': 'come from tiles of the other side',
+    'overlap': 'overlap windows of the other side',
+    'touch': 'touch windows of the other side',
+    'look-alike': 'show the picture of a patch of the other side',
+}
+EXAMPLES = 3  # per kind
+PART = r'^.+?(?=[ _-]*(?:image)?[ _-]*part[ _-]*\d+$)'  # the tile in Tile1_image_part_001
+
+
+class Origin(NamedTuple):
+    """Where a patch comes from.
+
+    Args:
+        image: Name of the image that it was cut from.
+        tile: Name of the tile that the image is a part of; '' if it is none.
+        row, col: First pixel in the image; -1 where it is not known.
+    """
+
+    image: str
+    tile: str
+    row: int
+    col: int
+
+
+class Leak(NamedTuple):
+    """A patch to test on that shares something with the other side.
+
+    Args:
+        kind: Key of :data:`KINDS`.
+        patch: Its name.
+        text: What it shares, and with which list.
+    """
+
+    kind: str
+    patch: str
+    text: str
+
+
+class LeakCheck(NamedTuple):
+    """The result of a check.
+
+    Args:
+        training: Lists to train on; empty where every list was compared with every other.
+        testing: The other lists.
+        patches: Number of patches of all lists, each counted once.
+        leaks: In the order of :data:`KINDS`, each patch at most once per kind and comparison.
+        unseen: Patches without an image here, which were compared by their names alone.
+    """
+
+    training: list[str]
+    testing: list[str]
+    patches: int
+    leaks: list[Leak]
+    unseen: list[str]
+
+    def found(self, allowed: Collection[str] = ()) -> bool:
+        """Return whether there are leaks of other kinds than those that are allowed."""
+        return any(leak.kind not in allowed for leak in self.leaks)
+
+    def lines(self, allowed: Collection[str] = ()) -> Iterator[str]:
+        """Yield the summary, then up to three examples of every kind."""
+        counts = {kind: len({leak.patch for leak in self.leaks if leak.kind == kind}) for kind in KINDS}
+        shares = [f'{count:,} {KINDS[kind]}' for kind, count in counts.items() if count]
+        sides = f'{", ".join(self.training)} | {", ".join(self.testing)}'.lstrip(' |')
+        if not shares:
+            yield f'no leak in {self.patches:,} patches: {sides}'
+        else:
+            verdict = 'leak' if self.found(allowed) else 'only what is allowed'
+            yield f'{verdict} in {self.patches:,} patches ({sides}): {"; ".join(shares)}'
+        for kind, count in counts.items():
+            shown = [f'{leak.patch} {leak.text}' for leak in self.leaks if leak.kind == kind][:EXAMPLES]
+            if count:
+                yield f'  {kind}{" (allowed)" if kind in allowed else ""}: {"; ".join(shown)}'
+        if self.unseen:
+            yield (
+                f'note: {len(self.unseen):,} patches have no image here, such as {self.unseen[0]!r}; pictures that '
+                'look like theirs were not searched for'
+            )
+
+
+def check_leaks(
+    data_root: str | Path,
+    lists: Sequence[str] = (),
+    names: str | None = None,
+    tile: str = PART,
+    workers: int | None = None,
+) -> LeakCheck:
+    """Compare the lists to train on with the lists to test on, without changing anything.
+
+    Beside ``dataset.json``, memory holds about a kilobyte per listed patch and a few images at a time; the time grows
+    with n log n.
+
+    Args:
+        data_root: Folder of patches as a converter leaves it; any folder of images if ``names`` is given.
+        lists: Names of lists in ``splits/``, or paths of text files. Every list is compared with every other, but lists
+            to train on are not with each other. None given: all of ``splits/``, those to train on with all others.
+        names: Regular expression for lines that are no patch of the data; it has the groups ``image`` and, where the
+            names tell, ``tile``, ``row`` and ``col``. None refuses such lines.
+        tile: Regular expression whose match in the name of an image is the tile that the image is a part of.
+        workers: Images to read at the same time; None takes the number of CPU cores, at most 8.
+
+    Raises:
+        InputError: There is no such data or list, no two lists are to be compared, a name is not known, or an image is
+            unreadable.
+    """
+    workers = count_workers(workers)
+    data = _Data(Path(data_root), _compiled(names, '--names', 'image'), _compiled(tile, '--tile'))
+    found = _find_lists(data, lists)
+    training = {name: patches for name, (patches, trains) in found.items() if trains}
+    testing = {name: patches for name, (patches, trains) in found.items() if not trains}
+    every = {**training, **testing}
+    if not testing or len(every) < 2:
+        raise InputError(
+            f'{data_root}: of the lists {", ".join(every)} none is tested on, so there is nothing to compare; give the '
+            'lists to test on as well'
+        )
+    listed = list(dict.fromkeys(patch for patches in every.values() for patch in patches))
+    origins = {patch: data.origin(patch) for patch in listed}
+    ground, places = _lay_out(data, origins)
+    facts, unseen = _recognise(data, listed, workers)
+    leaks: list[Leak] = []
+    for known, asked in _comparisons(training, testing, bool(lists)):
+        both = [patch for patch in asked if patch in known]
+        others = {patch: entry for patch, entry in asked.items() if patch not in known}
+        leaks += [Leak('patch', patch, f'of {asked[patch]} is in {known[patch]}') for patch in both]
+        leaks += _shared_names(origins, known, others)
+        leaks += _shared_ground(ground, places, known, others)
+        leaks += _look_alikes(data, facts, known, others, workers)
+    order = list(KINDS)
+    leaks.sort(key=lambda leak: order.index(leak.kind))
+    return LeakCheck(list(training), list(testing), len(listed), leaks, unseen)
+
+
+def _compiled(pattern: str | None, option: str, group: str = '') -> re.Pattern[str] | None:
+    try:
+        compiled = re.compile(pattern) if pattern is not None else None
+    except re.error as error:
+        raise InputError(f'{option} {pattern}: is no regular expression ({error}); mend it') from error
+    if compiled is not None and group and group not in compiled.groupindex:
+        raise InputError(
+            f'{option} {pattern}: has no group {group!r}; write the image as (?P<image>...), and row and column, where '
+            r'names tell, as (?P<row>\d+) and (?P<col>\d+)'
+        )
+    return compiled
+
+
+class _Data:
+    """The patches of a folder: what is known of them, and their pictures."""
+
+    def __init__(self, root: Path, names: re.Pattern[str] | None, tile: re.Pattern[str] | None) -> None:
+        self.root, self._names, self._tile = root, names, tile
+        described = names is None or (root / 'dataset.json').is_file()
+        description = read_description(root) if described else {}
+        self.records: dict[str, Mapping[str, Any]] = {patch['name']: patch for patch in description.get('patches', ())}
+        self.sources: Mapping[str, Mapping[str, Any]] = description.get('sources', {})
+        self.size = int(description.get('patch_size', 0))
+        self._pixels = PatchPixels(root, len((description.get('bands') or {}).get('names') or 'RGB'))
+        if not described and not root.is_dir():
+            raise InputError(f'{root}: no such folder; give the folder of the images')
+
+    @cached_property
+    def known_names(self) -> set[str]:
+        return self.records.keys() | self._pixels.names
+
+    def picture(self, name: str) -> Callable[[], np.ndarray] | None:
+        """Return a function that reads the image of a patch; None if there is none."""
+        plain = self._plain(name)
+        found = (self._pixels.find(form) for form in (name, plain, Path(plain).name))
+        return next((read for read in found if read is not None), None)
+
+    def origin(self, line: str) -> Origin | None:
+        """Return where a patch comes from; None for a line that nothing is known of."""
+        record = self.records.get(line) or self.records.get(Path(self._plain(line)).name)
+        if record is not None and 'source' in record:
+            image = str(record['source'])
+            return Origin(image, self._tile_of(image), int(record.get('row', -1)), int(record.get('col', -1)))
+        match = self._names.search(line) if self._names else None
+        if match is None:
+            return None
+        parts = match.groupdict()
+        image = parts['image'] or ''
+        row, col = (int(parts.get(axis) or -1) for axis in ('row', 'col'))
+        return Origin(image, parts.get('tile') or self._tile_of(image), row, col)
+
+    def _tile_of(self, image: str) -> str:
+        match = self._tile.search(image) if self._tile else None
+        return match[0] if match else ''
+
+    @staticmethod
+    def _plain(line: str) -> str:
+        """Return the first path of a line without suffix; lists of image and mask have two."""
+        first = line if ' ' not in line else line.split()[0]
+        return os.path.splitext(first)[0]
+
+
+def _find_lists(data: _Data, lists: Sequence[str]) -> dict[str, tuple[list[str], bool]]:
+    """Name -> patches, and whether they are trained on."""
+    found: dict[str, tuple[list[str], bool]] = {}
+    if not lists:
+        for entry in read_lists(data.root, data.known_names):
+            found[entry.name] = entry.patches, entry.training
+    read: set[Path] = set()
+    for name in lists:
+        inside = data.root / 'splits' / f'{name.removesuffix(".txt")}.txt'
+        path = inside if inside.is_file() and not Path(name).is_file() else Path(name)
+        if path.resolve() in read:
+            raise InputError(f'{path}: is given twice; give every list once')
+        read.add(path.resolve())
+        title = path.stem if path.stem not in found else str(path)
+        found[title] = list(dict.fromkeys(read_list(path, data.known_names))), is_training_name(path.stem)
+    for title, (patches, _) in found.items():
+        unknown = [patch for patch in patches if data.origin(patch) is None]
+        if unknown:
+            raise InputError(
+                f'{title}: {len(unknown)} of {len(patches)} patches are not in {data.root / "dataset.json"}, the first '
+                f"is {unknown[0]!r}; give --names for what they are called, such as '(?P<image>.+)_(?P<row>\\d+)_"
+                "(?P<col>\\d+)', or correct the list"
+            )
+    return found
+
+
+Sides = tuple[dict[str, str], dict[str, str]]  # patch -> its first list
+
+
+def _comparisons(training: Mapping[str, list[str]], testing: Mapping[str, list[str]], given: bool) -> Iterator[Sides]:
+    known = _first_lists(training)
+    if not given:
+        yield known, _first_lists(testing)
+        return
+    for name, patches in testing.items():
+        if known:
+            yield dict(known), dict.fromkeys(patches, name)
+        known |= {patch: name for patch in patches if patch not in known}
+
+
+def _first_lists(lists: Mapping[str, list[str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, patches in lists.items():
+        for patch in patches:
+            found.setdefault(patch, name)
+    return found
+
+
+def _shared_names(
+    origins: Mapping[str, Origin | None], known: Mapping[str, str], asked: Mapping[str, str]
+) -> Iterator[Leak]:
+    """Find images and tiles of both sides; a shared tile counts where the image is not shared."""
+    images: dict[str, str] = {}
+    tiles: dict[str, str] = {}
+    for patch in known:
+        origin = origins[patch]
+        assert origin is not None
+        images.setdefault(origin.image, patch)
+        if origin.tile:
+            tiles.setdefault(origin.tile, patch)
+    for patch, entry in asked.items():
+        origin = origins[patch]
+        assert origin is not None
+        for kind, name, there in (('image', origin.image, images), ('tile', origin.tile, tiles)):
+            if name in there:
+                other = there[name]
+                yield Leak(kind, patch, f'of {entry} is from {name}, as is {other} of {known[other]}')
+                break
+
+
+def _lay_out(data: _Data, origins: Mapping[str, Origin | None]) -> tuple[Ground, dict[str, int]]:
+    """Lay out all windows whose place is known, and number them by patch."""
+    placed = {
+        patch: Window(origin.image, origin.row, origin.col, data.size)
+        for patch, origin in origins.items()
+        if origin is not None and data.size and min(origin.row, origin.col) >= 0
+    }
+    return Ground(list(placed.values()), data.sources), {patch: number for number, patch in enumerate(placed)}
+
+
+def _shared_ground(
+    ground: Ground, places: Mapping[str, int], known: Mapping[str, str], asked: Mapping[str, str]
+) -> Iterator[Leak]:
+    patches = list(places)
+    inside, outside = (np.array([places[p] for p in side if p in places], np.int64) for side in (known, asked))
+    relations, others = meeting_windows(ground, inside, outside)
+    for number, relation, other in zip(outside.tolist(), relations.tolist(), others.tolist(), strict=True):
+        patch = patches[number]
+        if relation in (TOUCHING, OVERLAPPING):
+            kind = 'overlap' if relation == OVERLAPPING else 'touch'
+            yield Leak(kind, patch, f'of {asked[patch]} and {patches[other]} of {known[patches[other]]}')
+
+
+def _recognise(data: _Data, listed: Sequence[str], workers: int) -> tuple[dict[str, PatchFacts], list[str]]:
+    """Read every image once; return what it is recognised by, and the patches without an image."""
+    unseen = [patch for patch in listed if data.picture(patch) is None]
+    absent = set(unseen)
+    seen = [patch for patch in listed if patch not in absent]
+
+    def facts(patch: str) -> PatchFacts:
+        read = data.picture(patch)
+        assert read is not None
+        return PatchFacts(None, *recognise(read()), [])
+
+    return dict(
+        zip(seen, show_progress(map_ahead(facts, seen, workers), len(seen), 'reading patches'), strict=True)
+    ), unseen
+
+
+def _look_alikes(
+    data: _Data, facts: Mapping[str, PatchFacts], known: Mapping[str, str], asked: Mapping[str, str], workers: int
+) -> Iterator[Leak]:
+    def compare(pair: tuple[str, str]) -> float:
+        readers = (data.picture(name) for name in pair)
+        return shared_detail(*(grey_of_bands(read()) for read in readers if read is not None))
+
+    def details(pairs: list[tuple[str, str]]) -> list[float]:
+        return list(show_progress(map_ahead(compare, pairs, workers), len(pairs), 'comparing pictures'))
+
+    training = [patch for patch in known if patch in facts]
+    testing = {patch: entry for patch, entry in asked.items() if patch in facts}
+    for finding in find_duplicates(facts, training, testing, details):
+        yield Leak('look-alike', finding.patch, f'of {finding.text.replace(": ", " ", 1)} of {known[finding.other]}')

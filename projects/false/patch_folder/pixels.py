@@ -1,0 +1,88 @@
+"""The pixels of patches by name: from image files, or from packed patches where there are no files."""
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Set
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from projects.false.imagery.image_files import list_imagery
+from projects.false.imagery.images import read_image
+
+from .lists import nfc
+from .packed import PackedPatches
+
+Place = str | int | None  # file of a patch in its folder, row of a packed one, or no such patch
+
+
+class PatchPixels:
+    """Reads patches by their names; opening lists the folder and reads no image.
+
+    Args:
+        data_root: Folder of patches as a converter leaves it, or any folder of images.
+        bands: Number of bands of every image.
+
+    Raises:
+        InputError: The folder has packed patches only, and they are damaged.
+    """
+
+    def __init__(self, data_root: str | Path, bands: int = 3) -> None:
+        self.root, self.bands = Path(data_root), bands
+        packed = not (self.root / 'images').is_dir() and (self.root / 'packed').is_dir()
+        self._packed = PackedPatches(self.root / 'packed', self.root) if packed else None
+        self._folder = self.root / 'images' if (self.root / 'images').is_dir() else self.root
+
+    @cached_property
+    def _files(self) -> dict[str, str | int]:
+        """Name in any form, with or without folder and suffix -> file, or row of the packed patches."""
+        found: dict[str, str | int] = {}
+        if self._packed is not None:
+            every: list[tuple[str, str | int]] = [(self._packed.name(row), row) for row in range(len(self._packed))]
+        else:
+            every = [(name, name) for name in list_imagery(self._folder).names] if self._folder.is_dir() else []
+        for name, place in every:
+            for form in (name, os.path.splitext(name)[0], Path(name).stem):
+                found.setdefault(nfc(form), place)
+        return found
+
+    @property
+    def names(self) -> Set[str]:
+        """All names, each with and without folder and suffix."""
+        return self._files.keys()
+
+    def place(self, name: str) -> Place:
+        """Return where a patch is, which is equal for all forms of its name; None if there is no such image."""
+        return self._files.get(nfc(name))
+
+    def find(self, name: str) -> Callable[[], np.ndarray] | None:
+        """Return a function that reads a patch, blue first; None if there is no such image.
+
+        Shape:
+            - result of the function: (H, W, bands), uint8
+        """
+        place = self.place(name)
+        if place is None:
+            return None
+        if isinstance(place, int):
+            packed, row = self._packed, place
+            assert packed is not None
+            return lambda: packed.image(row)
+        path = self._folder / place
+        return lambda: read_image(path, self.bands)
+
+    def state(self, names: Iterable[str]) -> str:
+        """Return a text that changes if an image changes: the digest of their sizes and times of change.
+
+        Args:
+            names: Names of patches that are there.
+        """
+        if self._packed is not None:
+            return json.dumps(self._packed.description, sort_keys=True)
+        digest = hashlib.sha256()
+        for name in names:
+            found = os.stat(self._folder / str(self._files[nfc(name)]))
+            digest.update(f'{found.st_size} {found.st_mtime_ns}\n'.encode())
+        return digest.hexdigest()
