@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.image_files import IMAGE_SUFFIXES
 from projects.false.imagery.palettes import PALETTES
@@ -12,7 +12,7 @@ from projects.false.patch_folder.description import Conversion
 from .cutting import LOSSY_SUFFIXES, Pair
 from .image_splits import list_arguments, match_images, split_images
 from .labelled import SplitPairs, convert_labelled
-from .options import CutOptions, band_names, first_few
+from .options import CutOptions, band_names
 
 IMAGES, TEST_IMAGES = 106, 21
 
@@ -81,8 +81,8 @@ def xiangtan_pairs(
     missing = [stem for stem in images if stem not in masks and stem not in left_out]
     if missing:
         raise InputError(
-            f'{source}: no mask in {mask_folder} for {len(missing)} of {len(images)} images: {first_few(missing)}; '
-            f'add masks, or leave these images out: --exclude {" ".join(missing[:5])}'
+            f'{source}: no mask in {mask_folder} for {len(missing)} of {len(images)} images: {some(missing)}; '
+            f'add masks, or leave these images out: --exclude {some(missing, " ")}'
         )
     pairs = [Pair(stem, file, masks[stem]) for stem, file in images.items() if stem not in left_out]
     lossy = [str(pair.mask) for pair in pairs if Path(pair.mask.name).suffix.lower() in LOSSY_SUFFIXES]
