@@ -36,7 +36,8 @@ def convert_rasters(
     """Make ``out`` with ``images/``, ``splits/pretrain.txt`` and ``dataset.json``; it appears once it is complete.
 
     Where ``out`` is already complete and was made with the same arguments, nothing is done. Memory does not grow with
-    the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
+    the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``. A JPEG is the exception, which is
+    decoded as a whole: one per thread.
 
     Args:
         sources: Images, by the suffixes of :data:`~projects.false.imagery.image_files.DRIVERS`, and folders; folders

@@ -6,7 +6,7 @@ leave out. Nothing here needs rasterio.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -157,7 +157,7 @@ def list_imagery(folder: str | Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, m
                 left_out[name] = 'not what its suffix says'
             else:
                 images.append(name)
-        elif not _SIDECAR.search(name) and not (suffix in _BESIDE and os.path.splitext(name[:-4])[1].lower() in taken):
+        elif is_left_out(name, taken):
             left_out[name] = 'no imagery that is read here'
     virtual = [] if mosaics else [name for name in images if name.lower().endswith('.vrt')]
     if virtual:
@@ -166,6 +166,13 @@ def list_imagery(folder: str | Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, m
         left_out |= dict.fromkeys(doubled, 'mosaic of images that are taken')
         images = [name for name in images if name not in doubled]
     return Listing(images, left_out, files.times)
+
+
+def is_left_out(name: str, suffixes: Collection[str] = IMAGE_SUFFIXES) -> bool:
+    """Return True for a file that neither is imagery by its suffix nor belongs to an image, as a world file does."""
+    stem, suffix = os.path.splitext(name)
+    beside = _SIDECAR.search(name) or (suffix.lower() in _BESIDE and os.path.splitext(stem)[1].lower() in suffixes)
+    return suffix.lower() not in suffixes and not beside
 
 
 def _is_what_it_says(path: str) -> bool:

@@ -46,7 +46,8 @@ def map_rasters(
 ) -> Iterator[Mapped]:
     """Map images, one after the other.
 
-    Memory depends on the width of an image, by the rows of one window, and not on its height.
+    Memory depends on the width of an image, by the rows of one window, and not on its height. A JPEG is the exception,
+    which is decoded as a whole.
 
     Args:
         segmenter: The model.

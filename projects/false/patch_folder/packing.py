@@ -17,7 +17,7 @@ from projects.false.common.errors import Faults, InputError
 from projects.false.common.files import atomic_write, staged_folder
 from projects.false.common.threads import count_workers, map_ahead
 from projects.false.imagery.image_files import describe_left_out, list_imagery
-from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.images import check_sizes, read_image, read_index_mask
 
 from .description import read_description
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
@@ -203,10 +203,10 @@ def _read(pair: Pair, bands: int, shape: tuple[int, int, int]) -> tuple[np.ndarr
                 f'{pair[0]}: {_size(image)}, but the first has {shape[0]} x {shape[1]}; cut all to one size'
             )
         mask = None if pair[1] is None else read_index_mask(pair[1], num_classes=256)
+        if mask is not None:
+            check_sizes(mask.shape, shape, pair[1], pair[0], 'convert the pair again')
     except InputError as error:
         return error
-    if mask is not None and mask.shape != shape[:2]:
-        return InputError(f'{pair[1]}: mask of {_size(mask)} for an image of {_size(image)}; convert the pair again')
     return image, mask
 
 
