@@ -217,9 +217,7 @@ def check_sizes(
     elif (rows, columns) == (width, height):
         way_out = 'one of them lies on its side: turn it, and save the image without an orientation tag'
     elif abs(rows * width - columns * height) <= max(rows, columns, height, width):
-        way_out = (
-            f'bring the mask to that resolution: gdal_translate -r nearest -outsize {width} {height} FILE NEW_FILE'
-        )
+        way_out = f'bring the mask to that size: gdal_translate -r nearest -outsize {width} {height} FILE NEW_FILE'
     raise InputError(
         f'{mask_path}: mask of {rows} x {columns} pixels (height x width), but its image {image_path} has '
         f'{height} x {width}; {way_out}'
