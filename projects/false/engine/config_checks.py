@@ -89,7 +89,8 @@ def _leaves(node: Any, above: str = '') -> Iterator[tuple[str, Any]]:
         yield from _leaves(value, f'{above}{name}.')
 
 
-_COUNT = 'an integer of at least 1', lambda value: _whole(value) and value >= 1
+_COUNT = 'an integer of at least 1', lambda value: _counts(value)
+_FLAG = 'True or False', lambda value: isinstance(value, bool)
 _FILE = 'a file, or None', lambda value: value is None or (isinstance(value, str) and value != '')
 _AT_LEAST_0 = 'a number of at least 0', lambda value: _number(value) and 0 <= value < math.inf
 _NOT_NEGATIVE = 'an integer of at least 0', lambda value: _whole(value) and value >= 0
@@ -125,7 +126,20 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         'the beginning of names, or None',
         lambda value: value is None or isinstance(value, str),
     ),
-    'model.head.loss.determination.graded': ('True or False', lambda value: isinstance(value, bool)),
+    'model.head.loss.determination.graded': _FLAG,
+    'model.head.loss.gather': _FLAG,
+    'model.data_preprocessor.size_divisor': (
+        'an integer of at least 1, or None',
+        lambda value: value is None or _counts(value),
+    ),
+    'default_hooks.checkpoint.max_keep_ckpts': (
+        'an integer of at least 1, or -1 for all',
+        lambda value: _counts(value) or value == -1,
+    ),
+    'default_hooks.checkpoint.interval': (
+        'an integer of at least 1, or -1 for the last one alone',
+        lambda value: _counts(value) or value == -1,
+    ),
     '*_dataloader.dataset.evidence': (
         'a dict with a type, or None',
         lambda value: value is None or (isinstance(value, dict) and 'type' in value),
@@ -155,6 +169,13 @@ def check_values(config: Config) -> None:
         for key, value in _found(config._cfg_dict, pattern.split('.')):
             if not holds(value):
                 raise InputError(f'{key} must be {expected}, got {value!r}')
+    sizes = [
+        size
+        for kind in ('size', 'size_divisor')
+        for size in _found(config._cfg_dict, ['model', 'data_preprocessor', kind])
+    ]
+    if len([size for _, size in sizes if size is not None]) > 1:
+        raise InputError('model.data_preprocessor has both size and size_divisor; set one of them to None')
     for keys in _TOGETHER:
         given = [key for key in keys if config.get(key) is not None]
         if given and len(given) < len(keys):
@@ -176,6 +197,10 @@ def _found(node: Any, parts: list[str], above: str = '') -> Iterator[tuple[str, 
 
 def _whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _counts(value: object) -> bool:
+    return _whole(value) and value >= 1  # type: ignore[operator]
 
 
 def _number(value: object) -> bool:
