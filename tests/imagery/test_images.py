@@ -313,7 +313,7 @@ def test_lossy_masks_take_the_nearest_colour_within_the_tolerance(tmp_path, suff
         (
             (63, 64),
             (64, 64),
-            'begin in the same corner, cut the larger: gdal_translate -srcwin 0 0 64 63 FILE NEW_FILE',
+            'begin at the upper left, cut the larger: gdal_translate -srcwin 0 0 64 63 FILE NEW_FILE',
         ),
         ((66, 63), (64, 64), 'cut the larger: gdal_translate -srcwin 0 0 63 64 FILE NEW_FILE'),
         ((32, 64), (64, 32), 'one of them lies on its side: turn it'),

@@ -211,7 +211,7 @@ def check_sizes(
     way_out = otherwise
     if max(abs(rows - height), abs(columns - width)) <= max(2, min(height, width) // 50):
         way_out = (
-            f'where both begin in the same corner, cut the larger: gdal_translate -srcwin 0 0 {min(columns, width)} '
+            f'where both begin at the upper left, cut the larger: gdal_translate -srcwin 0 0 {min(columns, width)} '
             f'{min(rows, height)} FILE NEW_FILE'
         )
     elif (rows, columns) == (width, height):
