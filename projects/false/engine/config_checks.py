@@ -64,13 +64,13 @@ def check_sections(config: Config, path: str, needs: Iterable[str]) -> None:
     Args:
         config: The config.
         path: Its file, for the message.
-        needs: Keys that have to be dicts.
+        needs: Keys that have to be dicts, or lists of them.
 
     Raises:
         InputError: A key is missing or something else, or a value is a function without a name.
     """
     for key in needs:
-        if not isinstance(config.get(key), dict):
+        if not isinstance(config.get(key), dict | list):
             raise InputError(
                 f'{path}: {key} is {config.get(key)!r}, a dict is needed here; name a recipe that has it as _base_'
             )
