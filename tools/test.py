@@ -51,7 +51,8 @@ def main() -> None:
     )
 
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
-    config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
+    needs = 'model', 'test_dataloader', 'test_evaluator'
+    config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher, needs)
     if is_first_process(config.launcher):
         check_outputs(arguments.out, arguments.predictions, arguments.examples)
     if arguments.predictions:

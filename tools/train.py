@@ -51,7 +51,8 @@ def main() -> None:
     from projects.false.engine.launch import alone_in_work_dir, set_resume, train
 
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
-    config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher)
+    needs = 'model', 'train_dataloader', 'train_cfg', 'optim_wrapper'
+    config = load_config(arguments.config, arguments.cfg_options, arguments.work_dir, arguments.launcher, needs)
     if arguments.amp:
         enable_amp(config)
     if arguments.auto_scale_lr:

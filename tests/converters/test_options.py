@@ -4,7 +4,7 @@ import pytest
 
 from projects.false import InputError
 from projects.false.converters.arguments import add_cut_options
-from projects.false.converters.options import CutOptions, band_names, first_few, take_cut_options
+from projects.false.converters.options import CutOptions, band_names, take_cut_options
 from projects.false.imagery.palettes import PALETTES
 
 
@@ -41,8 +41,3 @@ def test_the_command_line_gives_the_same_options():
 def test_band_names():
     assert [band_names(count) for count in (1, 2)] == [('grey',), ('grey', 'band 2')]
     assert band_names(4) == ('red', 'green', 'blue', 'band 4')
-
-
-def test_first_few():
-    assert first_few('abcde') == 'a, b, c, d, e'
-    assert first_few('abcdef') == 'a, b, c, d, e, ...'

@@ -114,7 +114,7 @@ def test_windows_with_too_much_nodata_are_dropped_and_counted(tmp_path):
 
 def test_transparency_is_nodata_unless_it_is_a_band_to_take(tmp_path):
     pixels = noise((16, 16, 4)) // 2 + 1
-    pixels[:8, :, 3] = 0
+    pixels[..., 3] = np.arange(16)[:, None] // 8 * 255
     write_files(tmp_path / 'in', {'a.tif': tiff(pixels, photometric='RGB', alpha='YES')})
     assert convert(tmp_path, bands=[1, 2, 3], max_nodata=0.5)['patches'][0]['nodata'] == 0.5
     described = convert(tmp_path, bands=[1, 2, 3, 4], overwrite=True)

@@ -16,7 +16,10 @@ def test_85_images_to_train_and_21_to_test():
 def test_folders_bands_and_classes_can_be_named(tmp_path):
     images = {f'GF2/img/{i}.tif': tiff(np.full((20, 20, 4), i, np.uint8)) for i in range(5)}
     masks = {f'GF2/gt/{i}.png': png(blocks('xiangtan', 20, i, 4)) for i in range(5)}
-    write_zip(tmp_path / 'images/in.zip', {**images, **masks})  # a folder above that is named like a folder inside
+    rest = {'GF2/img/5.ecw': b'x', 'GF2/gt/9.png': png(blocks('xiangtan', 20, 9, 4)), 'GF2/read_me.txt': b'x'}
+    write_zip(
+        tmp_path / 'images/in.zip', {**images, **masks, **rest}
+    )  # a folder above that is named like a folder inside
     classes = list('abcdefghi')
     described = convert_xiangtan(
         tmp_path / 'images',
@@ -29,6 +32,10 @@ def test_folders_bands_and_classes_can_be_named(tmp_path):
         exclude=['3'],
     ).description
     assert described['classes'] == classes
+    assert {name.split('GF2/')[1]: why for name, why in described['left_out'].items()} == {
+        'gt/9.png': 'no image',
+        'img/5.ecw': 'no imagery that is read here',
+    }
     assert sorted(described['sources']) == ['0', '1', '2', '4']
     assert [described['splits'][split]['patches'] for split in ('train', 'test')] == [12, 4]
     assert described['sources']['0']['crs'] == 'EPSG:32633'

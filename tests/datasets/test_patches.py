@@ -1,6 +1,9 @@
+from logging.handlers import BufferingHandler
+
 import cv2
 import numpy as np
 import pytest
+from mmengine.logging import MMLogger
 
 from projects.false import InputError
 from projects.false.datasets.patches import UnlabelledPatches
@@ -19,6 +22,16 @@ def root(tmp_path):
 def test_a_folder_is_enough(root):
     data = UnlabelledPatches(data_root=str(root))
     assert [data.get_data_info(i)['img_path'].split('images/')[1] for i in range(3)] == ['a.png', 'b.jpg', 'deep/c.png']
+
+
+def test_files_that_are_not_trained_on_are_in_the_log(root):
+    (root / 'images' / 'notes.txt').write_text('x')
+    log, logger = BufferingHandler(99), MMLogger.get_current_instance()
+    logger.addHandler(log)
+    UnlabelledPatches(data_root=str(root))
+    logger.removeHandler(log)
+    said = [record.getMessage() for record in log.buffer]
+    assert said == [f'{root}/images: left out 1 file: notes.txt (no imagery that is read here)']
 
 
 def test_a_list_chooses_and_orders(root):

@@ -12,6 +12,7 @@ from PIL import Image
 
 from projects.false import InputError
 from projects.false.converters.rasters import convert_rasters
+from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.datasets.raster_windows import RasterWindows
 from projects.false.imagery.images import band_order, read_image
 from projects.false.imagery.rasters import inspect_rasters
@@ -26,8 +27,16 @@ DRIVERS = {'.jpg': 'JPEG', '.png': 'PNG', '.bmp': 'BMP', '.webp': 'WEBP', '.jp2'
 DRIVERS |= {'.vrt': 'VRT', '.tif': 'GTiff', '.geotiff': 'GTiff'}
 
 TYPES = {suffix: ['uint8'] for suffix in DRIVERS} | {'.png': ['uint8', 'uint16'], '.jp2': ['uint8', 'uint16']}
-TYPES |= {key: ['uint8', 'uint16', 'int16', 'float32'] for key in ('.tif', '.img', '.vrt')}
-BANDS = {suffix: [1, 3, 4] for suffix in DRIVERS} | {'.bmp': [1, 3], '.jpg': [1, 3], '.webp': [3]}
+TYPES |= {
+    key: ['uint8', 'uint16', 'int16', 'float32', 'uint32', 'float64', 'int32'] for key in ('.tif', '.img', '.vrt')
+}
+BANDS = {suffix: [1, 3, 4] for suffix in DRIVERS} | {
+    '.tif': [1, 2, 3, 4, 5],
+    '.img': [2, 3, 5],
+    '.bmp': [1, 3],
+    '.jpg': [1, 3],
+    '.webp': [3],
+}
 FORMS = {suffix: ['none', 'value', 'file'] for suffix in DRIVERS}
 FORMS |= {
     '.jpg': ['none', 'mask', 'file', 'trailer'],
@@ -40,13 +49,14 @@ FORMS |= {
     '.tif': ['none', 'value', 'mask', 'alpha', 'file', 'nan'],
 }
 FORMS |= {'.jp2': ['none', 'file'], '.geotiff': ['value']}
-LAYOUTS = {'.tif': ['strips', 'tiles', 'planes', 'white is 0']}
+LAYOUTS = {'.tif': ['strips', 'tiles', 'planes', 'white is 0', 'lossy', 'big']}
 
 
 def possible(suffix, kind, bands, form, layout):
     return not (
-        (form == 'nan' and kind != 'float32')
-        or (form == 'alpha' and (bands == 4 or not kind.startswith('uint')))
+        (form == 'nan' and not kind.startswith('float'))
+        or (form == 'alpha' and (bands not in (1, 3) or kind not in ('uint8', 'uint16')))
+        or (layout == 'lossy' and (kind != 'uint8' or bands not in (1, 3) or form == 'value'))
         or (layout == 'white is 0' and (bands > 1 or not kind.startswith('uint') or form == 'alpha'))
     )
 
@@ -85,9 +95,13 @@ def make(folder, suffix, kind, bands, form, layout):
     profile = dict(driver='GTiff', height=HEIGHT, width=WIDTH, count=len(pixels), dtype=kind, photometric='MINISBLACK')
     profile |= {'photometric': 'RGB'} if bands > 2 else {'photometric': 'MINISWHITE'} if layout == 'white is 0' else {}
     profile |= {'alpha': 'YES' if form == 'alpha' else 'NO'}
-    profile |= {'tiles': dict(tiled=True, blockxsize=16, blockysize=16), 'planes': dict(interleave='band')}.get(
-        layout, {}
-    )
+    tiles = dict(tiled=True, blockxsize=16, blockysize=16)
+    profile |= {
+        'tiles': tiles,
+        'planes': dict(interleave='band'),
+        'big': dict(BIGTIFF='YES', ENDIANNESS='BIG', compress='deflate', predictor=2 if 'int' in kind else 3),
+        'lossy': tiles | dict(compress='JPEG') | (dict(photometric='YCBCR') if len(pixels) == 3 else {}),
+    }.get(layout, {})
     profile |= {'nodata': 7} if form == 'value' else {}
     source = folder / f'source{suffix if DRIVERS[suffix] == "GTiff" else ".tif"}'
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(source, 'w', **profile) as raster:
@@ -169,12 +183,19 @@ def as_image(path, bands, ranges):
     return read_image(path, bands)[..., band_order(bands)], None
 
 
+def as_training(path, bands, ranges):
+    data = UnlabelledPatches(
+        str(path.parent), data_prefix=dict(img_path=''), pipeline=[dict(type='LoadPatch', bands=bands)]
+    )
+    return data[0]['img'][..., band_order(bands)], None
+
+
 def as_packed(path, bands, ranges):
     packed, _ = pack(path.parent.parent, images='in', bands=bands, workers=1)
     return packed.image(0)[..., band_order(bands)], None
 
 
-READERS = (as_map, as_windows, as_patches, as_image, as_packed)
+READERS = (as_map, as_windows, as_patches, as_image, as_training, as_packed)
 
 
 @pytest.mark.filterwarnings('ignore')
@@ -239,3 +260,30 @@ def test_complex_numbers_are_refused(tmp_path, kind):
     for read in READERS:
         with pytest.raises(InputError, match=r'scene\.tif: pixels are complex numbers .*gdal_translate DERIVED_SUB'):
             read(path, 1, (LOW, HIGH))
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize(('suffix', 'bits'), [('.tif', 4), ('.tif', 3), ('.png', 1)])
+def test_values_of_few_bits_go_from_black_to_white(tmp_path, suffix, bits):
+    values = np.random.default_rng(0).integers(0, 1 << bits, (HEIGHT, WIDTH)).astype('uint8')
+    profile = dict(driver=DRIVERS[suffix], height=HEIGHT, width=WIDTH, count=1, dtype='uint8', nbits=bits)
+    path = tmp_path / 'in' / f'scene{suffix}'
+    path.parent.mkdir()
+    with rasterio.open(path, 'w', **profile) as raster:
+        raster.write(values, 1)
+    pixels = np.rint(values * (255 / ((1 << bits) - 1))).astype(np.uint8)[..., None]
+    for read in READERS:
+        np.testing.assert_array_equal(read(path, 1, None)[0], pixels, err_msg=read.__name__)
+
+
+@pytest.mark.filterwarnings('ignore')
+@pytest.mark.parametrize('suffix', ['.jpg', '.tif'])
+def test_cmyk_is_read_as_the_colours_that_it_shows(tmp_path, suffix):
+    colors = np.repeat(np.random.default_rng(0).integers(0, 255, (3, 5, 3), np.uint8), 8, axis=0).repeat(8, axis=1)
+    path = tmp_path / 'in' / f'scene{suffix}'
+    path.parent.mkdir()
+    Image.fromarray(colors).convert('CMYK').save(path, quality=95)
+    shown = as_image(path, 3, None)[0]
+    assert np.abs(shown.astype(int) - colors).mean() < 6
+    for read in READERS:
+        np.testing.assert_array_equal(read(path, 3, None)[0], shown, err_msg=read.__name__)

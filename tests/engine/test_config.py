@@ -58,7 +58,10 @@ def test_option_that_does_not_fit_the_config():
         ("_base_ = './slip.py'\nx = 1", r'slip\.py, line 2: .*division'),
         ("_base_ = './base.py'\nassert 1 > 2", r'own\.py, line 2: .*AssertionError'),
         ("_base_ = './base.py'\nimport os\nos.environ['GONE_FOR_GOOD']", r'own\.py, line 3: .*KeyError'),
-        ("_base_ = './base.py'\nraise SystemExit(3)", r'own\.py, line 2: .*3'),
+        ("_base_ = './base.py'\nraise SystemExit(3)", r'own\.py, line 2: .*SystemExit: 3'),
+        ("_base_ = './base.py'\nexec('x y')", r'own\.py, line 2: .*invalid syntax'),
+        ('with read_base():\n    from .own import *', r'own\.py: its bases lead back to itself'),
+        (b"x = '\xe4'", r'own\.py: cannot be read as text .* save it as UTF-8'),
         ('_base_ = 5', r'own\.py: cannot be read as a config'),
         ("x = '{{ $GONE_FOR_GOOD: }}'", r'own\.py'),
         ('with read_base():\n    from .gone import *', r'own\.py: .*gone'),
@@ -73,7 +76,7 @@ def test_slips_are_named_with_file_and_line(tmp_path, text, message):
     (tmp_path / 'base.py').write_text('a = dict(b=1)\n')
     (tmp_path / 'slip.py').write_text('a = 1\nb = a / 0\n')
     (tmp_path / 'other.py').write_text('a = 1\n\nb = = 2\n')
-    (tmp_path / 'own.py').write_text(text)
+    (tmp_path / 'own.py').write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=message) as caught:
         load_config(str(tmp_path / 'own.py'))
     assert '\n' not in str(caught.value)

@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import pytest
 from projects.false import InputError
 from projects.false.imagery.image_files import check_complete, describe_left_out, list_imagery
 from tests.helpers.converter_inputs import jpeg, png, tiff
+from tests.helpers.tools import main_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
 WHOLE = {'a.png': png(PIXELS), 'b.jpg': jpeg(PIXELS), 'c.JPEG': jpeg(PIXELS), 'd.tif': tiff(PIXELS)}
@@ -82,7 +85,7 @@ def folder(tmp_path):
         *('a.tif', 'b/c.PNG', 'b/d.geotiff', 'b/e.jpeg', 'tile #1, [x] ü.png'),
         *('.ipynb_checkpoints/a-checkpoint.tif', '.Trash-1000/files/old.tif', '__MACOSX/b.tif', '._a.tif', 'Thumbs.db'),
         *('a.tif.aux.xml', 'a.tif.ovr', 'b/e.jpeg.msk', 'b/e.jgw', 'a_rpc.txt', 'a.tif.xml'),
-        *('b/notes.txt', 'f.ecw', 'disk.img'),
+        *('b/notes.txt', 'f.ecw', 'disk.img', 'a.tif.bak'),
     ):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(b'x')
@@ -95,11 +98,29 @@ IMAGES = ['a.tif', 'b/c.PNG', 'b/d.geotiff', 'b/e.jpeg', 'tile #1, [x] ü.png']
 def test_every_file_is_taken_or_named(folder):
     listing = list_imagery(folder)
     assert listing.names == IMAGES
-    assert sorted(listing.left_out) == ['b/notes.txt', 'disk.img', 'f.ecw']
+    assert sorted(listing.left_out) == ['a.tif.bak', 'b/notes.txt', 'disk.img', 'f.ecw']
     assert describe_left_out(listing.left_out) == (
-        'left out 3 files: b/notes.txt (no imagery that is read here), disk.img (not what its suffix says), f.ecw (no '
-        'imagery that is read here)'
+        'left out 4 files: a.tif.bak (no imagery that is read here), b/notes.txt (no imagery that is read here), '
+        'disk.img (not what its suffix says), f.ecw (no imagery that is read here)'
     )
+    many = {f'{number}.txt': 'text' for number in range(8)}
+    assert describe_left_out(many).endswith('4.txt (text) and 3 more; tools/misc/list_images.py FOLDER names all')
+
+
+def test_all_files_that_are_left_out_by_the_tool_that_names_them(folder, capsys):
+    assert main_of('misc/list_images')([str(folder), '--left-out']) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert main_of('misc/list_images')([str(folder)]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[:5] == [str(folder / name) for name in IMAGES]
+    assert printed[-1] == f'{folder}/f.ecw: left out (no imagery that is read here)'
+
+
+def test_a_pipe_is_not_read(folder):
+    os.mkfifo(folder / 'pipe.tif')
+    (folder / 'to_pipe.tif').symlink_to(folder / 'pipe.tif')
+    left_out = list_imagery(folder).left_out
+    assert left_out['pipe.tif'] == left_out['to_pipe.tif'] == 'pipe or device'
 
 
 def test_links_are_followed_once_and_never_in_a_circle(folder, tmp_path):

@@ -102,11 +102,24 @@ def test_transform_of_a_patch():
 def test_near_infrared_that_is_labelled_as_transparency_is_no_transparency(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (4, 20, 20), np.uint8)
     profile = dict(driver='GTiff', height=20, width=20, count=4, dtype='uint8', photometric='RGB', alpha='YES')
-    for name, last in (('nir.tif', pixels[3]), ('alpha.tif', np.where(pixels[3] > 99, 255, 0))):
+    coast = np.zeros((20, 20), np.uint8)  # near infrared is dark over water
+    coast[0] = pixels[3, 0]
+    bands = {
+        'nir.tif': pixels[3],
+        'alpha.tif': np.where(pixels[3] > 99, 255, 0),
+        'water.tif': coast * 0,
+        'coast.tif': coast,
+        'dark.tif': pixels[3] % 3,
+        'corner.tif': np.where(coast, 255, 0),
+    }
+    for name, last in bands.items():
         with rasterio.open(tmp_path / name, 'w', **profile) as raster:
             raster.write(np.concatenate([pixels[:3], last[None]]).astype(np.uint8))
-    nir, alpha = inspect_rasters([tmp_path / 'nir.tif', tmp_path / 'alpha.tif'])
+    nir, alpha, *others = inspect_rasters([tmp_path / name for name in bands])
     assert (nir.alpha, alpha.alpha) == (False, True)
+    assert [raster.alpha for raster in others] == [False, False, False, True]
+    with open_raster(tmp_path / 'water.tif') as raster:
+        assert read_window(raster, (1, 2, 3), 0, 0, 20, 20)[1].all()
     with pytest.raises(InputError, match=r'nir\.tif: has 4 band\(s\), 3 are usual; say which .*--bands 1 2 3'):
         choose_bands([nir], None)
     assert choose_bands([alpha], None) == (1, 2, 3)

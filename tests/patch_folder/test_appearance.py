@@ -152,7 +152,10 @@ def test_a_folder_its_list_and_its_packed_patches(tmp_path):
         write_patch(tmp_path / 'images' / f'p{number}', ground([GRASS if number < 4 else WATER], seed=number))
     (tmp_path / 'splits').mkdir()
     (tmp_path / 'splits' / 'some.txt').write_text('p0\np1\np5\n')
-    everything = fit_folder(tmp_path, clusters=2)
+    (tmp_path / 'images' / 'notes.txt').write_text('x')
+    notes: list[str] = []
+    everything = fit_folder(tmp_path, clusters=2, note=notes.append)
+    assert notes == [f'{tmp_path}/images: left out 1 file: notes.txt (no imagery that is read here)']
     some = fit_folder(tmp_path, names='splits/some.txt', clusters=2)
     assert (everything.fitted['of'], some.fitted['of']) == (8, 3)
     (tmp_path / 'splits' / 'some.txt').rename(tmp_path / 'splits' / 'pretrain.txt')

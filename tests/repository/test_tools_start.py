@@ -55,6 +55,7 @@ MISTAKES = {
         [TOOLS[0], TOOLS[0], TOOLS[0], '--out', 'maps', '--blend', 'sharp'],
     ],
     'tools/misc/browse_dataset.py': [['gone.py'], [TOOLS[0], '--seed', '-1']],
+    'tools/misc/list_images.py': [['gone']],
     'tools/misc/print_config.py': [['gone.py']],
     'tools/model_converters/convert_weights.py': [['gone.pth', 'out.pth', '--to', 'ours'], ['a', 'b', '--to', 'keras']],
     'tools/run_benchmark.py': [['gone.py'], [TOOLS[0], '--jobs', '0'], [TOOLS[0], '--part', 'train']],

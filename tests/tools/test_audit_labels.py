@@ -33,9 +33,12 @@ def test_by_its_command_line(data, tmp_path):
 
 
 def test_exit_status(data, tmp_path, capsys):
+    (data / 'images' / 'notes.txt').write_text('x')
     main, before = main_of('audit_labels'), sorted(tmp_path.rglob('*'))
     assert main([str(data)]) == 0
-    assert 'no errors' in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert 'no errors' in printed
+    assert 'left out 1 file: notes.txt (no imagery that is read here)' in printed
     assert sorted(tmp_path.rglob('*')) == before
     (data / 'dataset.json').rename(data / 'other.json')
     assert main([str(data)]) == 2

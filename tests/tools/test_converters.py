@@ -175,7 +175,7 @@ BAD = {
     'a band twice': ('rasters', rasters, ['--bands', '1', '1', '2'], r'--bands 1 1 2: give every band once'),
     '8 and 16 bit': (
         *('rasters', put('in/c.tif', tiff(noise(dtype='uint16')), rasters), []),
-        r'c\.tif: pixels are uint16, but those of .*a\.tif are uint8',
+        r'1 of \d images have other pixels than .*a\.tif \(uint8\): .*c\.tif \(uint16\); convert each type',
     ),
     'floating point': ('rasters', put('in/c.tif', tiff(noise(dtype='float32'))), [], r'are float32, .*--range LOW'),
     'nothing but NaN': ('rasters', nodata_block, ['--range', '0', '1'], r'each of the 4 windows has more nodata'),

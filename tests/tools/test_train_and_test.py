@@ -182,7 +182,7 @@ def test_mask_of_another_size(small, capsys, patches, tmp_path):
     for path in (data / 'masks').glob('train*.png'):
         cv2.imwrite(str(path), np.zeros((64, 128), np.uint8))
     assert small('train', FINE_TUNE, 'model.backbone.init_cfg=None', data=data) == 2
-    one_line(capsys, 'mask of 128x64 pixels for an image of 128x128', 'convert the pair again')
+    one_line(capsys, 'mask of 64 x 128 pixels (height x width), but its image', 'convert the pair again')
 
 
 def test_mask_with_a_value_that_is_no_class(small, capsys, patches, tmp_path):

@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
     from projects.false.pair_audit.audit import audit_pairs
     from projects.false.pair_audit.report import as_csv, as_json, make_page, make_records, print_summary
 
-    config = load_config(options.config, options.cfg_options)
+    config = load_config(options.config, options.cfg_options, needs=('model', 'train_dataloader'))
     out = options.out or Path('work_dirs', f'{Path(options.config).stem}_false_negatives')
     with writable(f'--out {out}', 'choose another folder'):
         out.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,8 @@
-"""The exception that means "the user can mend this", the range checks that raise it, and how a type is named."""
+"""The exception that means "the user can mend this", many of them as one, range checks, and the names of types."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
@@ -15,6 +16,76 @@ class InputError(ValueError):
     The constructor takes a single string, because MMEngine's registries and PyTorch's data loader workers re-raise an
     exception as ``type(error)(text)``.
     """
+
+
+_EXAMPLES = 3  # what a message names of many files
+
+
+def some(names: Iterable[object], between: str = ', ') -> str:
+    """List the first three names for a message, and count the others.
+
+    Example:
+        >>> some('abcde')
+        'a, b, c and 2 more'
+    """
+    shown = [str(name) for name in names]
+    more = len(shown) - _EXAMPLES
+    return between.join(shown[:_EXAMPLES]) + (f' and {more:,} more' if more > 0 else '')
+
+
+class Faults:
+    """Collects what is wrong with many files, and raises it as one error: a count, three examples, and the way out.
+
+    Args:
+        kind: What is looked at, in the plural: ``'images'``.
+
+    Example:
+        >>> faults = Faults('images')
+        >>> for name in 'abc':
+        ...     with faults.noted():
+        ...         check_count(f'size of {name}', 0)
+        >>> faults.check(of=9)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        projects.false.common.errors.InputError: 3 of 9 images are unusable: size of a must be ... | size of b ...
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind, self._looked_at, self._texts = kind, 0, dict[str, None]()
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Look at one file inside the block; an :class:`InputError` there is kept for later."""
+        self._looked_at += 1
+        try:
+            yield
+        except InputError as error:
+            self.add(error)
+
+    def add(self, error: InputError) -> None:
+        """Keep an error; equal texts are one fault."""
+        self._texts[str(error)] = None
+
+    def check(self, of: int | None = None) -> None:
+        """Raise what was collected, if anything was.
+
+        Args:
+            of: Number of files that were looked at; None takes the number of :meth:`noted` blocks.
+
+        Raises:
+            InputError: The error itself if there is one; else a summary, in which the way out of the examples (what
+                follows the first semicolon) is said once.
+        """
+        texts = list(self._texts)
+        if len(texts) == 1:
+            raise InputError(texts[0])
+        if texts:
+            faults, _, ways_out = zip(*(text.partition('; ') for text in texts), strict=True)
+            shown, more = ' | '.join(faults[:_EXAMPLES]), len(texts) - _EXAMPLES
+            shown += f' | and {more:,} more' if more > 0 else ''
+            alike = len(set(ways_out[:_EXAMPLES])) == 1
+            way_out = f'; {"" if alike else "for the first: "}{ways_out[0]}' if ways_out[0] else ''
+            total = self._looked_at if of is None else of
+            raise InputError(f'{len(texts):,} of {total:,} {self.kind} are unusable: {shown}{way_out}')
 
 
 def is_number(value: object) -> bool:

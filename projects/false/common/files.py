@@ -183,7 +183,7 @@ def check_apart(out: str | Path, *sources: str | Path) -> None:
 
 def _check_free(out: Path, overwrite: bool, marker: str) -> None:
     if out.exists() and not out.is_dir():
-        raise InputError(f'{out}: is a file; give another output folder')
+        raise InputError(f'{out}: is a file; remove it or give another output folder')
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not overwrite:

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from rich.console import Console
 from rich.progress import Progress, track
 
-from .errors import InputError
+from .errors import Faults, InputError
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
@@ -79,7 +79,9 @@ def show_progress(results: Iterator[Result], total: int, what: str) -> Iterator[
     yield from track(results, what, total, console=console, transient=True, disable=not console.is_terminal)
 
 
-def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, kind: str) -> dict[str, Result]:
+def run_all(
+    tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, kind: str, of: int | None = None
+) -> dict[str, Result]:
     """Run all tasks in threads, even if some fail with an InputError: one call names the unusable files.
 
     Threads are enough, because images are read and compressed outside Python's global interpreter lock.
@@ -88,19 +90,20 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
         tasks: Functions without arguments, by name.
         workers: Number of tasks that run at the same time.
         what: Label of the progress bar, which appears on a terminal only.
-        kind: What the tasks stand for, in the plural, for the error message: ``'pairs'``.
+        kind: What the tasks work on, in the plural, for the error message: ``'pairs'``.
+        of: Number of these; None is one per task.
 
     Returns:
         Results by name, in the order of ``tasks``.
 
     Raises:
-        InputError: Some tasks failed with one. The message quotes up to five different ones, in the order of the
+        InputError: Some tasks failed with one. The message quotes up to three different ones, in the order of the
             tasks' names.
         Exception: A task failed in another way. It is raised at once, and tasks that have not begun are dropped.
     """
     console = Console(stderr=True)
     results: dict[str, Result] = {}
-    failures: dict[str, str] = {}
+    failures: dict[str, InputError] = {}
     pool = ThreadPoolExecutor(workers)
     try:
         futures = {pool.submit(task): name for name, task in tasks.items()}
@@ -109,15 +112,13 @@ def run_all(tasks: Mapping[str, Callable[[], Result]], workers: int, what: str, 
                 try:
                     results[futures[future]] = future.result()
                 except InputError as error:
-                    failures[futures[future]] = str(error)
+                    failures[futures[future]] = error
     finally:
         pool.shutdown(cancel_futures=True)
-    texts = list(dict.fromkeys(failures[name] for name in sorted(failures)))  # tasks on one file fail with one text
-    if len(texts) == 1:
-        raise InputError(texts[0])
-    if texts:
-        more = f' | and {len(texts) - 5} more' if len(texts) > 5 else ''
-        raise InputError(f'{len(failures)} of {len(tasks)} {kind} are unusable: {" | ".join(texts[:5])}{more}')
+    faults = Faults(kind)
+    for name in sorted(failures):
+        faults.add(failures[name])
+    faults.check(len(tasks) if of is None else of)
     return {name: results[name] for name in tasks}
 
 

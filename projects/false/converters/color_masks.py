@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import Faults, InputError, some
 from projects.false.common.files import check_apart
 from projects.false.imagery.archives import SourceFile
 from projects.false.imagery.image_files import KNOWN_SUFFIXES, list_imagery
@@ -15,7 +15,7 @@ from projects.false.patch_folder.lists import nfc
 from .cutting import LOSSY_SUFFIXES, Pair
 from .image_splits import assign_splits, list_arguments
 from .labelled import SplitPairs, convert_labelled
-from .options import CutOptions, band_names, first_few
+from .options import CutOptions, band_names
 
 
 def convert_color_masks(
@@ -84,14 +84,14 @@ def find_pairs(images: str | Path, masks: str | Path, lossy: bool = False) -> tu
         InputError: A folder is missing or empty, a stem is not unique, or a mask is missing or lossy.
     """
     (images_of, left_out), (masks_of, other) = _by_stem(Path(images)), _by_stem(Path(masks))
-    image_of = {stem: _only(stem, paths) for stem, paths in images_of.items()}
+    image_of = _only(images_of, 'images')
     missing = [path for stem, path in image_of.items() if stem not in masks_of]
     if missing:
         raise InputError(
-            f'{masks}: no mask for {len(missing)} of {len(image_of)} images ({first_few(missing)}); '
+            f'{masks}: no mask for {len(missing)} of {len(image_of)} images ({some(missing)}); '
             'add masks with the stems of their images, or move these images away'
         )
-    mask_of = {stem: _only(stem, masks_of[stem]) for stem in image_of}
+    mask_of = _only({stem: masks_of[stem] for stem in image_of}, 'masks')
     jpegs = [path for path in mask_of.values() if path.suffix.lower() in LOSSY_SUFFIXES]
     if jpegs and not lossy:
         raise InputError(
@@ -116,8 +116,14 @@ def _by_stem(folder: Path) -> tuple[dict[str, list[Path]], dict[str, str]]:
     return dict(sorted(found.items())), {str(folder / name): why for name, why in listing.left_out.items()}
 
 
-def _only(stem: str, paths: list[Path]) -> Path:
-    """Return the single path of a stem: patches are named by stem, so stems must be unique."""
-    if len(paths) > 1:
-        raise InputError(f'{paths[0]}: {paths[1]} has the same stem {stem!r}; rename one, patches are named by stem')
-    return paths[0]
+def _only(paths_of: dict[str, list[Path]], kind: str) -> dict[str, Path]:
+    """Return the single path of every stem: patches are named by stem, so stems must be unique."""
+    faults = Faults(kind)
+    for stem, paths in paths_of.items():
+        with faults.noted():
+            if len(paths) > 1:
+                raise InputError(
+                    f'{paths[0]}: {paths[1]} has the same stem {stem!r}; rename one, patches are named by stem'
+                )
+    faults.check()
+    return {stem: paths[0] for stem, paths in paths_of.items()}

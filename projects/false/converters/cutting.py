@@ -10,7 +10,7 @@ import numpy as np
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile
 from projects.false.imagery.image_files import DRIVERS
-from projects.false.imagery.images import band_order, write_patch
+from projects.false.imagery.images import band_order, check_sizes, write_patch
 from projects.false.imagery.levels import count_levels, to_8_bit
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.pixels import read_window
@@ -113,11 +113,7 @@ def cut_pair(
         georeference = _georeference(path, shrink)
     with pair.mask.local(scratch) as path:
         index = readers.mask(path)
-    if index.shape != image.shape[:2]:
-        raise InputError(
-            f'{pair.mask}: mask of {index.shape[0]} x {index.shape[1]} pixels (height x width), but its image '
-            f'{pair.image} has {image.shape[0]} x {image.shape[1]}; give the mask of this image'
-        )
+    check_sizes(index.shape, image.shape, pair.mask, pair.image)
     try:
         image, index = shrink_image(image, shrink), shrink_mask(index, shrink)
         height, width = index.shape

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
@@ -12,7 +12,7 @@ from projects.false.patch_folder.description import Conversion
 from .cutting import Pair
 from .image_splits import list_arguments, split_images
 from .labelled import SplitPairs, convert_labelled
-from .options import RGB, CutOptions, first_few
+from .options import RGB, CutOptions
 
 IMAGES, TEST_IMAGES = 803, 73
 IMAGE_END, MASK_END = '_sat.jpg', '_mask.png'
@@ -85,8 +85,8 @@ def dglc_pairs(source: str | Path, exclude: Sequence[str] = ()) -> list[Pair]:
     if without_mask or without_image:
         gaps = [f'{stem}{MASK_END}' for stem in without_mask] + [f'{stem}{IMAGE_END}' for stem in without_image]
         raise InputError(
-            f'{source}: {len(gaps)} file(s) missing: {first_few(gaps)}; copy or download again, or leave these images '
-            f'out: --exclude {" ".join([*without_mask, *without_image][:5])}'
+            f'{source}: {len(gaps)} file(s) missing: {some(gaps)}; copy or download again, or leave these images '
+            f'out: --exclude {some([*without_mask, *without_image], " ")}'
         )
     return [Pair(stem, images[stem], masks[stem]) for stem in sorted(masks) if stem not in exclude]
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.image_files import list_imagery
 from projects.false.imagery.images import read_image, read_index_mask
@@ -27,7 +27,7 @@ from projects.false.patch_folder.description import Conversion
 
 from .cutting import Pair, Readers
 from .labelled import SplitPairs, convert_labelled
-from .options import RGB, CutOptions, first_few
+from .options import RGB, CutOptions
 
 BANDS = {'rgb': RGB, 'rgbir': (*RGB, 'near infrared')}
 PUBLISHED_BANDS = 5  # red, green, blue, near infrared, elevation
@@ -202,7 +202,7 @@ def published_tiles(source: str | Path) -> list[Tile]:
     gaps = [f'MSK_{n}.tif' for n in images if n not in masks] + [f'IMG_{n}.tif' for n in masks if n not in images]
     if gaps:
         raise InputError(
-            f'{source}: {len(gaps)} file(s) missing: {first_few(sorted(gaps))}; download again, or remove these pairs'
+            f'{source}: {len(gaps)} file(s) missing: {some(sorted(gaps))}; download again, or remove these pairs'
         )
     tiles = []
     for number, image in images.items():
@@ -241,11 +241,11 @@ def indexed_tiles(source: Path) -> list[Tile]:
         raise InputError(f'{path}: {twice[0]} is in several rows; keep one')
     missing = [file for tile in tiles for file in (tile.pair.image.path, tile.pair.mask.path) if not file.is_file()]
     if missing:
-        raise InputError(f'{path}: {len(missing)} file(s) missing: {first_few(missing)}; copy them, or remove the rows')
+        raise InputError(f'{path}: {len(missing)} file(s) missing: {some(missing)}; copy them, or remove the rows')
     images = [name for name in list_imagery(source / 'images', ['.jpg']).names if '/' not in name]
     more = sorted({Path(name).stem for name in images} - set(names))
     if more:
-        raise InputError(f'{path}: no row for {len(more)} image(s): {first_few(more)}; add rows, or move them away')
+        raise InputError(f'{path}: no row for {len(more)} image(s): {some(more)}; add rows, or move them away')
     return sorted(tiles, key=lambda tile: tile.pair.stem)
 
 
@@ -296,7 +296,7 @@ def split_zones(tiles: Sequence[Tile], zones: ZoneChoice) -> dict[str, str]:
             matches = [tile.pair.stem for tile in tiles if any(fnmatchcase(name, pattern) for name in tile.zones)]
             if not matches:
                 known = sorted({tile.zones[0] for tile in tiles})
-                raise InputError(f'--{split}-zones {pattern}: no such zone or domain; there are {first_few(known)}')
+                raise InputError(f'--{split}-zones {pattern}: no such zone or domain; there are {some(known)}')
             other = next((split_of[stem] for stem in matches if split_of.get(stem, split) != split), None)
             if other:
                 raise InputError(f'--{split}-zones {pattern}: is in --{other}-zones too; keep it in one of the two')

@@ -89,7 +89,7 @@ def convert_labelled(
 
     Raises:
         InputError: The input is unusable, or ``out`` was made with other arguments. All files are checked before the
-            first five problems are named.
+            first three problems are named.
     """
 
     def arguments(stems: Iterable[str]) -> dict[str, object]:

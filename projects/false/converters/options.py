@@ -1,6 +1,6 @@
 """Shared by all converters: :class:`CutOptions`, names of bands, and the closing lines on the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -96,12 +96,6 @@ def band_names(count: int) -> tuple[str, ...]:
     if count < 3:
         return ('grey', 'band 2')[:count]
     return (*RGB, *(f'band {number}' for number in range(4, count + 1)))
-
-
-def first_few(names: Iterable[object]) -> str:
-    """List the first five names for a message, and show by dots that there are more."""
-    shown = [str(name) for name in names]
-    return ', '.join(shown[:5]) + (', ...' if len(shown) > 5 else '')
 
 
 def take_cut_options(options: dict[str, Any]) -> CutOptions:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
@@ -120,7 +120,7 @@ def potsdam_pairs(source: str | Path, tiles: Sequence[str], bands: str, labels: 
             f'{LABELS[labels][1]}, zipped or unpacked, or choose others with --bands and --labels'
         )
     if missing:
-        named = ', '.join(f'{tile} ({lacking})' for tile, lacking in missing.items())
+        named = some(f'{tile} ({lacking})' for tile, lacking in missing.items())
         raise InputError(
             f'{source}: {len(missing)} of {len(tiles)} tiles are missing: {named}; download {ZIPS[bands]} and '
             f'{LABELS[labels][1]} again, or leave these tiles out: --exclude {" ".join(missing)}'

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 from projects.false.common.files import check_apart, staged_folder
 from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.levels import choose_ranges
@@ -17,7 +17,7 @@ from projects.false.patch_folder.description import Conversion, describe_bands, 
 from projects.false.patch_folder.lists import write_list
 
 from .cutting import CutWindows, batch_rows, cut_windows
-from .options import RGB, check_window, first_few
+from .options import RGB, check_window
 
 
 def convert_rasters(
@@ -36,7 +36,8 @@ def convert_rasters(
     """Make ``out`` with ``images/``, ``splits/pretrain.txt`` and ``dataset.json``; it appears once it is complete.
 
     Where ``out`` is already complete and was made with the same arguments, nothing is done. Memory does not grow with
-    the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
+    the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``. A JPEG is the exception, which is
+    decoded as a whole: one per thread.
 
     Args:
         sources: Images, by the suffixes of :data:`~projects.false.imagery.image_files.DRIVERS`, and folders; folders
@@ -91,7 +92,7 @@ def convert_rasters(
             for raster in rasters
             for number, windows in enumerate(batch_rows(raster, patch_size, stride))
         }
-        results = list(run_all(tasks, workers, 'cutting', 'batches of windows').values())
+        results = list(run_all(tasks, workers, 'cutting', 'images', len(rasters)).values())
         names = [patch.name for result in results for patch in result.patches]
         dropped = sum(result.dropped for result in results)
         if not names:
@@ -123,7 +124,7 @@ def convert_rasters(
 def _without_small(rasters: list[Raster], size: int, skip: bool) -> tuple[list[Raster], list[Raster]]:
     small = [raster for raster in rasters if min(raster.height, raster.width) < size]
     if small and (not skip or len(small) == len(rasters)):
-        named = first_few(f'{raster.path} ({raster.height} x {raster.width})' for raster in small)
+        named = some(f'{raster.path} ({raster.height} x {raster.width})' for raster in small)
         least = min(min(raster.height, raster.width) for raster in small)
         way_out = '' if len(small) == len(rasters) else ', or leave them out with --skip-small'
         raise InputError(

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
-from projects.false.imagery.image_files import IMAGE_SUFFIXES
+from projects.false.imagery.image_files import IMAGE_SUFFIXES, is_left_out
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
 
 from .cutting import LOSSY_SUFFIXES, Pair
 from .image_splits import list_arguments, match_images, split_images
 from .labelled import SplitPairs, convert_labelled
-from .options import CutOptions, band_names, first_few
+from .options import CutOptions, band_names
 
 IMAGES, TEST_IMAGES = 106, 21
 
@@ -60,35 +60,43 @@ def convert_xiangtan(
         }
 
     def find() -> SplitPairs:
-        pairs = xiangtan_pairs(source, image_folder, mask_folder, exclude)
+        pairs, left_out = xiangtan_pairs(source, image_folder, mask_folder, exclude)
         stems = [pair.stem for pair in pairs]
-        return SplitPairs(pairs, *split_images(stems, val_list, test_list, TEST_IMAGES, IMAGES, options.seed))
+        splits = split_images(stems, val_list, test_list, TEST_IMAGES, IMAGES, options.seed)
+        return SplitPairs(pairs, *splits, left_out)
 
     return convert_labelled('xiangtan', inputs, find, out, palette, band_names(bands), options)
 
 
 def xiangtan_pairs(
     source: str | Path, image_folder: str = 'images', mask_folder: str = 'masks', exclude: Sequence[str] = ()
-) -> list[Pair]:
+) -> tuple[list[Pair], dict[str, str]]:
     """Match images and masks by stem.
+
+    Returns:
+        The pairs; and every file of the two folders that is not used and not excluded -> why.
 
     Raises:
         InputError: A folder is missing or empty, a stem is not unique, or a mask is missing or lossy.
     """
     files = list_files(source)
     images, masks = (_by_stem(source, files, folder) for folder in (image_folder, mask_folder))
-    left_out = match_images(list(images), exclude, '--exclude')
-    missing = [stem for stem in images if stem not in masks and stem not in left_out]
+    excluded = match_images(list(images), exclude, '--exclude')
+    missing = [stem for stem in images if stem not in masks and stem not in excluded]
     if missing:
         raise InputError(
-            f'{source}: no mask in {mask_folder} for {len(missing)} of {len(images)} images: {first_few(missing)}; '
-            f'add masks, or leave these images out: --exclude {" ".join(missing[:5])}'
+            f'{source}: no mask in {mask_folder} for {len(missing)} of {len(images)} images: {some(missing)}; '
+            f'add masks, or leave these images out: --exclude {some(missing, " ")}'
         )
-    pairs = [Pair(stem, file, masks[stem]) for stem, file in images.items() if stem not in left_out]
+    pairs = [Pair(stem, file, masks[stem]) for stem, file in images.items() if stem not in excluded]
     lossy = [str(pair.mask) for pair in pairs if Path(pair.mask.name).suffix.lower() in LOSSY_SUFFIXES]
     if lossy:
         raise InputError(f'{lossy[0]}: a JPEG cannot hold exact classes ({len(lossy)} such masks); give PNG or TIFF')
-    return pairs
+    left_out = {str(file): 'no image' for stem, file in masks.items() if stem not in images}
+    for file in files:
+        if {image_folder, mask_folder} & set(file.folders_below(source)) and is_left_out(file.name):
+            left_out[str(file)] = 'no imagery that is read here'
+    return pairs, left_out
 
 
 def _by_stem(source: str | Path, files: Iterable[SourceFile], folder: str) -> dict[str, SourceFile]:

@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from mmseg.datasets import BaseSegDataset
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import Faults, InputError
 from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES, load_palette
 from projects.false.patch_folder.lists import list_images
 from projects.false.patch_folder.packed import way_out
@@ -87,13 +87,15 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
     def load_data_list(self) -> list[dict]:
         """Return one entry per patch, with the path of its mask."""
         image_folder, mask_folder = (Path(self.data_prefix[key]) for key in ('img_path', 'seg_map_path'))
-        entries = []
+        entries, faults = [], Faults('images')
         names = Path(self.ann_file) if self.ann_file else None
         for image in list_images(image_folder, names, partial(print_log, logger='current')):
             mask = (mask_folder / image.relative_to(image_folder)).with_suffix(self.seg_map_suffix)
-            if not mask.is_file():
-                raise InputError(f'{mask}: no mask for {image}; convert the pair again or remove it from the list')
+            with faults.noted():
+                if not mask.is_file():
+                    raise InputError(f'{mask}: no mask for {image}; convert the pair again or remove it from the list')
             entries.append({'img_path': str(image), 'seg_map_path': str(mask), **self._label_facts()})
+        faults.check()
         return entries
 
     def _label_facts(self) -> dict:

@@ -4,7 +4,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
 from projects.false.common.errors import InputError, check_count
-from projects.false.imagery.images import check_index_values, read_image, read_index_mask
+from projects.false.imagery.images import check_index_values, check_sizes, read_image, read_index_mask
 
 
 @TRANSFORMS.register_module()
@@ -58,11 +58,9 @@ class LoadIndexMask(BaseTransform):
         else:
             mask = read()
             check_index_values(mask, results['seg_map_path'], *expected)
-        if 'ori_shape' in results and mask.shape != tuple(results['ori_shape']):
-            raise InputError(
-                f'{results["seg_map_path"]}: mask of {mask.shape[1]}x{mask.shape[0]} pixels for an image of '
-                f'{results["ori_shape"][1]}x{results["ori_shape"][0]} ({results["img_path"]}); convert the pair again'
-            )
+        if 'ori_shape' in results:
+            paths = results['seg_map_path'], results['img_path']
+            check_sizes(mask.shape, results['ori_shape'], *paths, 'convert the pair again')
         results['gt_seg_map'] = mask
         results['seg_fields'].append('gt_seg_map')
         return results

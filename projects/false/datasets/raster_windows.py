@@ -17,7 +17,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import Faults, InputError
 from projects.false.imagery.images import band_order
 from projects.false.imagery.levels import to_8_bit
 from projects.false.imagery.windows import grid
@@ -303,19 +303,21 @@ def find_cells(
         - windows: (n, 3), int32; number of the raster, first row, first column
 
     Raises:
-        InputError: A raster is unusable or smaller than a window.
+        InputError: Rasters are unusable or smaller than a window; all are looked at before three are named.
     """
-    kept, dropped = [], 0
+    kept, dropped, faults = [], 0, Faults('rasters')
     for number, path in enumerate(paths):
-        raster = reader.raster(path)
-        try:
-            corners = np.array(grid(raster.height, raster.width, size, stride), np.int32)
-        except InputError as error:
-            raise InputError(f'{path}: {error}') from error
-        nodata = _nodata_shares(reader, path, corners, size)
-        enough = nodata <= max_nodata
-        dropped += int(np.count_nonzero(~enough))
-        kept.append(np.column_stack([np.full(len(corners), number, np.int32), corners])[enough])
+        with faults.noted():
+            raster = reader.raster(path)
+            try:
+                corners = np.array(grid(raster.height, raster.width, size, stride), np.int32)
+            except InputError as error:
+                raise InputError(f'{path}: {error}') from error
+            nodata = _nodata_shares(reader, path, corners, size)
+            enough = nodata <= max_nodata
+            dropped += int(np.count_nonzero(~enough))
+            kept.append(np.column_stack([np.full(len(corners), number, np.int32), corners])[enough])
+    faults.check()
     return np.concatenate(kept), dropped
 
 

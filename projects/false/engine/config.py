@@ -3,7 +3,7 @@
 import ast
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from projects.false.common.command_line import check_config
 from projects.false.common.errors import InputError, type_name
 
-from .config_checks import check_effect, first_line
+from .config_checks import check_effect, check_sections, first_line
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
@@ -47,9 +47,15 @@ def _slip(path: str, error: BaseException) -> str:
             line = number
     if isinstance(error, InputError):
         return str(error)
-    if isinstance(error, SyntaxError):
+    if isinstance(error, RecursionError):
+        return f'{read[0]}: its bases lead back to itself; give another base'
+    if isinstance(error, UnicodeDecodeError):
+        return f'{read[-1]}: cannot be read as text ({error.reason} at byte {error.start}); save it as UTF-8'
+    if isinstance(error, SyntaxError) and error.filename and os.path.isfile(error.filename):
         line = error.lineno
-        read.append(error.filename if error.filename and os.path.isfile(error.filename) else read[-1])
+        read.append(error.filename)
+    if hasattr(error, 'problem_mark'):  # of YAML
+        line = error.problem_mark.line + 1
     where = f'{read[-1]}, line {line}' if line else read[-1]
     return f'{where}: cannot be read as a config: {first_line(error)}'
 
@@ -103,7 +109,13 @@ def _is_old(filename: str) -> bool:
     return any(isinstance(target, ast.Name) and target.id == '_base_' for target in targets)
 
 
-def load_config(path: str, options: dict | None = None, work_dir: str | None = None, launcher: str = 'none') -> Config:
+def load_config(
+    path: str,
+    options: dict | None = None,
+    work_dir: str | None = None,
+    launcher: str = 'none',
+    needs: Sequence[str] = (),
+) -> Config:
     """Read a config and apply the options of the command line.
 
     Args:
@@ -111,9 +123,10 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
         options: ``--cfg-options`` as a dict with dotted keys.
         work_dir: Folder that the run writes to; by default ``work_dirs/<name of the config>`` in the current folder.
         launcher: MMEngine's launcher, ``none``, ``pytorch``, ``slurm`` or ``mpi``.
+        needs: Keys without which the caller can do nothing, such as ``model``; each has to be a dict.
 
     Raises:
-        InputError: The file is missing or not a config, or an option does not fit it.
+        InputError: The file is missing or not a config, an option does not fit it, or a needed key is missing.
     """
     check_config(path)
     try:
@@ -130,6 +143,7 @@ def load_config(path: str, options: dict | None = None, work_dir: str | None = N
             config.merge_from_dict(options)
         except Exception as error:
             raise InputError(f'--cfg-options {options}: does not fit {path}: {first_line(error)}') from error
+    check_sections(config, path, needs)
     config.launcher = launcher
     config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
     return config

@@ -6,7 +6,7 @@ leave out. Nothing here needs rasterio.
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -32,12 +32,16 @@ IMAGE_SUFFIXES = tuple(DRIVERS)
 KNOWN_SUFFIXES = 'GeoTIFF, JPEG, PNG, BMP, WebP, JPEG 2000, ERDAS .img or VRT'
 
 # What file systems, desktops and notebooks leave in folders, beside names that begin with a dot.
-_HIDDEN = {'__macosx', 'thumbs.db', 'ehthumbs.db', 'desktop.ini', '@eadir', '$recycle.bin', 'system volume information'}
+_HIDDEN = {
+    *('__macosx', 'thumbs.db', 'ehthumbs.db', 'desktop.ini', '@eadir', '#recycle', '$recycle.bin', 'lost+found'),
+    *('system volume information', 'icon\r', 'zbthumbnail.info', 'picasa.ini'),
+}
 # Files that belong to the image beside them: masks, overviews, statistics, world files, projections, coefficients.
 _SIDECAR = re.compile(
     r'\.(aux\.xml|ovr|msk|[tjpb]gw|tfw|bpw|j2w|tiff?w|jpe?gw|pngw|bmpw|jp2w|wld|prj|rrd|ige|rpb|imd)$|_rpc\.txt$', re.I
 )
 
+_BESIDE = ('.xml', '.aux', '.enp')  # behind the whole name of an image: metadata, statistics, pyramids
 _AMBIGUOUS = ('.img', '.jp2', '.j2k')  # many programs use the first, and few files have the others
 
 _MAGIC = (
@@ -113,17 +117,15 @@ def walk_files(folder: str | Path) -> Listing:
                     name = f'{inside}/{entry.name}' if inside else entry.name
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(name)
-                    elif not entry.is_symlink():
+                    elif entry.is_file():
                         found.names.append(name)
                     elif entry.is_dir():
                         if _leads_up(entry.path):
                             found.left_out[name] = 'link to a folder above it'
                         else:
                             links.append(name)
-                    elif entry.is_file():
-                        found.names.append(name)
                     else:
-                        found.left_out[name] = 'broken link'
+                        found.left_out[name] = 'pipe or device' if os.path.exists(entry.path) else 'broken link'
         except OSError as error:
             raise InputError(f'{path}: cannot be listed ({error.strerror}); check its permissions') from error
     found.names.sort(key=lambda name: name.split('/'))
@@ -155,7 +157,7 @@ def list_imagery(folder: str | Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, m
                 left_out[name] = 'not what its suffix says'
             else:
                 images.append(name)
-        elif not _SIDECAR.search(name) and os.path.splitext(name[:-4])[1].lower() not in taken:
+        elif is_left_out(name, taken):
             left_out[name] = 'no imagery that is read here'
     virtual = [] if mosaics else [name for name in images if name.lower().endswith('.vrt')]
     if virtual:
@@ -164,6 +166,13 @@ def list_imagery(folder: str | Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, m
         left_out |= dict.fromkeys(doubled, 'mosaic of images that are taken')
         images = [name for name in images if name not in doubled]
     return Listing(images, left_out, files.times)
+
+
+def is_left_out(name: str, suffixes: Collection[str] = IMAGE_SUFFIXES) -> bool:
+    """Return True for a file that neither is imagery by its suffix nor belongs to an image, as a world file does."""
+    stem, suffix = os.path.splitext(name)
+    beside = _SIDECAR.search(name) or (suffix.lower() in _BESIDE and os.path.splitext(stem)[1].lower() in suffixes)
+    return suffix.lower() not in suffixes and not beside
 
 
 def _is_what_it_says(path: str) -> bool:
@@ -185,7 +194,7 @@ def _shows_only(mosaic: Path, there: set[str]) -> bool:
 
 
 def describe_left_out(left_out: Mapping[str, str], shown: int = 5) -> str:
-    """Return one line that counts and names the files that were not taken, '' if there are none.
+    """Return one line that counts and names files that were not taken, at most five; '' if there are none.
 
     Example:
         >>> describe_left_out({'notes.txt': 'no imagery that is read here', 'a.tif': 'broken link'})
@@ -194,8 +203,9 @@ def describe_left_out(left_out: Mapping[str, str], shown: int = 5) -> str:
     if not left_out:
         return ''
     named = ', '.join(f'{name} ({why})' for name, why in sorted(left_out.items())[:shown])
-    more = f' and {len(left_out) - shown} more' if len(left_out) > shown else ''
-    return f'left out {len(left_out)} file{"s" if len(left_out) > 1 else ""}: {named}{more}'
+    count = f'left out {len(left_out):,} file{"s" if len(left_out) > 1 else ""}: {named}'
+    more = len(left_out) - shown
+    return count + (f' and {more:,} more; tools/misc/list_images.py FOLDER names all' if more > 0 else '')
 
 
 def check_complete(path: Path) -> bytes:

@@ -188,6 +188,42 @@ def check_index_values(mask: np.ndarray, path: str | Path, num_classes: int, ign
         )
 
 
+def check_sizes(
+    mask: tuple[int, ...],
+    image: tuple[int, ...],
+    mask_path: object,
+    image_path: object,
+    otherwise: str = 'give the mask of this image',
+) -> None:
+    """Refuse a mask whose size differs from that of its image, and say what mends the usual causes.
+
+    Args:
+        mask, image: Height and width in pixels; more dimensions do not count.
+        mask_path, image_path: Where both came from, for the message.
+        otherwise: The way out for sizes that have nothing in common.
+
+    Raises:
+        InputError: The sizes differ.
+    """
+    (rows, columns), (height, width) = mask[:2], image[:2]
+    if (rows, columns) == (height, width):
+        return
+    way_out = otherwise
+    if max(abs(rows - height), abs(columns - width)) <= max(2, min(height, width) // 50):
+        way_out = (
+            f'where both begin at the upper left, cut the larger: gdal_translate -srcwin 0 0 {min(columns, width)} '
+            f'{min(rows, height)} FILE NEW_FILE'
+        )
+    elif (rows, columns) == (width, height):
+        way_out = 'one of them lies on its side: turn it, and save the image without an orientation tag'
+    elif abs(rows * width - columns * height) <= max(rows, columns, height, width):
+        way_out = f'bring the mask to that size: gdal_translate -r nearest -outsize {width} {height} FILE NEW_FILE'
+    raise InputError(
+        f'{mask_path}: mask of {rows} x {columns} pixels (height x width), but its image {image_path} has '
+        f'{height} x {width}; {way_out}'
+    )
+
+
 def read_mask(path: Path, palette: Palette, moves: ColorMoves | None = None) -> np.ndarray:
     """Read a mask as class indices.
 
@@ -220,7 +256,6 @@ def _read_mask_colors(path: Path) -> tuple[np.ndarray, np.ndarray]:
     rasters, reading = _gdal(path)
     with rasters.open_raster(path) as raster:
         values, valid = reading.read_values(raster, colors=True)
-        most = 255 if reading.has_colors(raster) else (1 << min(reading.bits(raster), 8)) - 1
     if values.shape[2] not in (1, 3):
         raise InputError(f'{path}: a colour mask has one or three bands, this has {values.shape[2]}; leave one out')
     counted = values[valid]
@@ -232,8 +267,6 @@ def _read_mask_colors(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f'({values.dtype}); convert it: gdal_translate -ot Byte {path.name} {path.stem}_8bit.tif'
         )
     values = np.where(valid[..., None], values, 0).astype(np.uint8)
-    if most < 255:
-        values = values * np.uint8(255 // most)  # black is 0 and white is 255, whatever the number of bits
     return np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values, valid
 
 

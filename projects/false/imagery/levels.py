@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, some
 
 if TYPE_CHECKING:
     from .rasters import Raster
@@ -77,9 +77,10 @@ def choose_ranges(
     """
     other = [raster for raster in rasters if raster.dtype != rasters[0].dtype]
     if other:
+        named = some(f'{raster.path} ({raster.dtype})' for raster in other)
         raise InputError(
-            f'{other[0].path}: pixels are {other[0].dtype}, but those of {rasters[0].path} are {rasters[0].dtype}; '
-            'convert each type in a separate call'
+            f'{len(other)} of {len(rasters)} images have other pixels than {rasters[0].path} ({rasters[0].dtype}): '
+            f'{named}; convert each type in a separate call'
         )
     if value_range is not None:
         if stretch is not None:

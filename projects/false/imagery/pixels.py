@@ -29,7 +29,8 @@ def read_window(
 
     A pixel is invalid if the file says so: by its nodata value in every band, by its mask, or by its alpha band. An
     alpha band among ``bands`` does not count, because near infrared is often labelled as alpha. A pixel that is not
-    finite in one of the bands is invalid as well.
+    finite in one of the bands is invalid as well. Values of fewer than 8 bits are spread over 0 to 255, as OpenCV and
+    image viewers do.
 
     Args:
         raster: An open raster.
@@ -54,9 +55,12 @@ def read_window(
         valid = (raster.read_masks(list(bands), window=window, out_shape=size) > 0).any(axis=0)
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=-1)
-    if 1 in bands and np.issubdtype(pixels.dtype, np.unsignedinteger) and _is_inverted(raster):
-        white = np.array((1 << bits(raster)) - 1, pixels.dtype)
-        pixels = np.where(np.array(bands) == 1, white - pixels, pixels)
+    if np.issubdtype(pixels.dtype, np.unsignedinteger):
+        white = (1 << bits(raster)) - 1
+        if 1 in bands and _is_inverted(raster):
+            pixels = np.where(np.array(bands) == 1, pixels.dtype.type(white) - pixels, pixels)
+        if white < 255:  # fewer than 8 bits
+            pixels = np.rint(np.minimum(pixels, white) * np.float32(255 / white)).astype(pixels.dtype)
     return pixels, valid
 
 
@@ -117,9 +121,11 @@ _transparent: WeakKeyDictionary[DatasetReader, bool] = WeakKeyDictionary()
 
 
 def has_transparency(raster: DatasetReader) -> bool:
-    """Return True if the last band of an open raster is transparency, by its label and by its values in the middle.
+    """Return True if the last band of an open raster is transparency, by its label and by its values.
 
-    GDAL labels any fourth band as transparency, near infrared as well; most pixels of real transparency are at one end.
+    GDAL labels any fourth band as transparency, near infrared as well. Of real transparency, most values that are not 0
+    mean opaque: 255, or the largest value of the type. The middle of the image decides; where it is 0, as near infrared
+    is over water, the whole image at a lower resolution. A band of nothing but 0 is none: it would hide everything.
     """
     if raster not in _transparent:
         found = False
@@ -127,7 +133,12 @@ def has_transparency(raster: DatasetReader) -> bool:
             height, width = min(_LOOK, raster.height), min(_LOOK, raster.width)
             middle = Window((raster.width - width) // 2, (raster.height - height) // 2, width, height)
             values = raster.read(raster.count, window=middle)
-            found = bool(((values == 0) | (values == values.max())).mean() >= 0.5)
+            if not values.any():
+                size = min(4 * _LOOK, raster.height), min(4 * _LOOK, raster.width)
+                values = raster.read(raster.count, out_shape=size)
+            shown = values[values > 0]
+            opaque = (1, 255) if np.issubdtype(values.dtype, np.floating) else (255, (1 << bits(raster)) - 1)
+            found = bool(shown.size and np.isin(shown, opaque).mean() >= 0.5)
         _transparent[raster] = found
     return _transparent[raster]
 
@@ -141,7 +152,8 @@ def _read_picture(
     """Read a window of an 8-bit JPEG; None for other rasters.
 
     A JPEG is decoded as a whole by the decoder that patches are read with: decoders differ in how they upsample the
-    colours, by up to 30 grey levels.
+    colours, by up to 30 grey levels. Every thread keeps its last JPEG in memory, height x width x bands bytes (JPEG
+    allows 65,500 pixels a side); larger imagery is better kept as a TIFF.
     """
     if raster.driver != 'JPEG' or raster.dtypes[0] != 'uint8':
         return None

@@ -11,7 +11,7 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import Faults, InputError
 
 from .image_files import DRIVERS, KNOWN_SUFFIXES, check_complete, files_behind, list_imagery
 from .pixels import band_count, band_type, has_colors, has_transparency
@@ -151,32 +151,38 @@ def inspect_rasters(paths: Sequence[Path]) -> list[Raster]:
     Where a stem occurs twice, the name of the folder is put in front of it; stems that are still equal are an error.
 
     Raises:
-        InputError: A file cannot be opened, or two have the same name.
+        InputError: Files cannot be opened, or two have the same name. All are looked at before three are named.
     """
     stems = [path.stem for path in paths]
     stems = [p.stem if stems.count(p.stem) == 1 else f'{p.resolve().parent.name}_{p.stem}' for p in paths]
-    rasters: dict[str, Raster] = {}
+    path_of: dict[str, Path] = {}
+    rasters, faults = [], Faults('images')
     for stem, path in zip(stems, paths, strict=True):
-        if stem in rasters:
-            raise InputError(
-                f'{path}: {rasters[stem].path} has the same name, and patches are named after it; rename one'
-            )
-        check_complete(path)
-        with open_raster(path) as raster:
-            if len(set(raster.dtypes)) > 1:
-                raise InputError(f'{path}: bands of different types {raster.dtypes}; give all bands one type')
-            rasters[stem] = Raster(
-                stem,
-                path,
-                raster.height,
-                raster.width,
-                band_type(raster),
-                band_count(raster),
-                ('red', 'green', 'blue') if has_colors(raster) else tuple(name or '' for name in raster.descriptions),
-                georeference(raster),
-                has_transparency(raster),
-            )
-    return list(rasters.values())
+        with faults.noted():
+            other = path_of.setdefault(stem, path)
+            if other is not path:
+                raise InputError(f'{path}: {other} has the same name, and patches are named after it; rename one')
+            rasters.append(_inspect(stem, path))
+    faults.check()
+    return rasters
+
+
+def _inspect(stem: str, path: Path) -> Raster:
+    check_complete(path)
+    with open_raster(path) as raster:
+        if len(set(raster.dtypes)) > 1:
+            raise InputError(f'{path}: bands of different types {raster.dtypes}; give all bands one type')
+        return Raster(
+            stem,
+            path,
+            raster.height,
+            raster.width,
+            band_type(raster),
+            band_count(raster),
+            ('red', 'green', 'blue') if has_colors(raster) else tuple(name or '' for name in raster.descriptions),
+            georeference(raster),
+            has_transparency(raster),
+        )
 
 
 def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tuple[int, ...]:
@@ -187,22 +193,29 @@ def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tupl
         bands: Numbers of bands, all different; None for images with three bands.
 
     Raises:
-        InputError: A raster lacks a given band, or no bands were given and a raster has other than three.
+        InputError: Rasters lack a given band, or no bands were given and rasters have other than three.
     """
+    faults = Faults('images')
     for raster in rasters:
-        count = raster.band_count
-        if bands is None and count - raster.alpha != 3:
-            every = ' '.join(str(band) for band in range(1, count + 1))
-            some = 'which three to take, --bands 1 2 3, or ' if count > 3 else ''
-            raise InputError(f'{raster.path}: has {count} band(s), 3 are usual; say {some}all: --bands {every}')
-        wrong = [band for band in bands or () if not 1 <= band <= count]
-        if wrong:
-            raise InputError(
-                f'{raster.path}: has no band {wrong[0]}; give --bands from 1 to {count}, or leave the file out'
-            )
+        with faults.noted():
+            _check_bands(raster, bands)
+    faults.check()
     if bands is not None and (not bands or len(set(bands)) != len(bands)):
         raise InputError(f'--bands {" ".join(map(str, bands))}: give every band once')
     return tuple(bands) if bands else (1, 2, 3)
+
+
+def _check_bands(raster: Raster, bands: Sequence[int] | None) -> None:
+    count = raster.band_count
+    if bands is None and count - raster.alpha != 3:
+        every = ' '.join(str(band) for band in range(1, count + 1))
+        three = 'which three to take, --bands 1 2 3, or ' if count > 3 else ''
+        raise InputError(f'{raster.path}: has {count} band(s), 3 are usual; say {three}all: --bands {every}')
+    wrong = [band for band in bands or () if not 1 <= band <= count]
+    if wrong:
+        raise InputError(
+            f'{raster.path}: has no band {wrong[0]}; give --bands from 1 to {count}, or leave the file out'
+        )
 
 
 def _system(crs: CRS) -> str:

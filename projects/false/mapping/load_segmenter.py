@@ -46,7 +46,7 @@ def load_segmenter(
         InputError: Config and checkpoint do not fit, or the test pipeline has a step that mapping cannot repeat.
     """
     cfg = load_config(config, options)
-    if 'model' not in cfg or 'test_dataloader' not in cfg:
+    if not (isinstance(cfg.get('model'), dict) and isinstance(cfg.get('test_dataloader'), dict)):
         raise InputError(
             f'{config}: has no segmentation model to test; give a fine-tuning recipe, such as upernet_r18_*'
         )
@@ -139,6 +139,6 @@ def _window(cfg: Config) -> int:
 
 def find_test_images(config: str, options: dict | None) -> list[Path]:
     """Return the folder of the test patches of a config, in a list; the list is empty if there is no such folder."""
-    dataset = load_config(config, options).test_dataloader.dataset
+    dataset = load_config(config, options, needs=['test_dataloader']).test_dataloader.dataset
     folder = Path(dataset.get('data_root') or '.', (dataset.get('data_prefix') or {}).get('img_path', 'images'))
     return [folder] if folder.is_dir() else []

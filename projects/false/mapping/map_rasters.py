@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from projects.false.common.errors import Faults
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
 
@@ -45,7 +46,8 @@ def map_rasters(
 ) -> Iterator[Mapped]:
     """Map images, one after the other.
 
-    Memory depends on the width of an image, by the rows of one window, and not on its height.
+    Memory depends on the width of an image, by the rows of one window, and not on its height. A JPEG is the exception,
+    which is decoded as a whole.
 
     Args:
         segmenter: The model.
@@ -71,7 +73,11 @@ def map_rasters(
     batch_size, threads = options.batch_and_threads(segmenter)
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
     rasters = find_sources(sources, note=note)
-    rules = [choose_rule(r, segmenter.bands, options.bands, options.value_range, options.recorded) for r in rasters]
+    rules, faults = [], Faults('images')
+    for raster in rasters:
+        with faults.noted():
+            rules.append(choose_rule(raster, segmenter.bands, options.bands, options.value_range, options.recorded))
+    faults.check()
     with work_dir_locked(folder, option='--out'):
         remove_stale(folder)
         for raster, rule in zip(rasters, rules, strict=True):

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from projects.false.common.errors import InputError, check_count
+from projects.false.common.errors import Faults, InputError, check_count
 from projects.false.common.files import writable, write_text
 from projects.false.imagery.images import read_image
 
@@ -184,12 +184,14 @@ def fit_appearance(
         raise InputError(f'clusters is {clusters}; one cluster tells nothing apart, give at least 2')
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(count, min(patches, count), replace=False))
-    points, side = [], math.isqrt(pixels)
+    points, side, faults = [], math.isqrt(pixels), Faults('patches')
     for done, number in enumerate(chosen, 1):
-        image = read(int(number))
-        whole = np.array([[0, 0, *image.shape[:2]]])
-        points.append(describe_windows(image, whole, side))
+        with faults.noted():
+            image = read(int(number))
+            whole = np.array([[0, 0, *image.shape[:2]]])
+            points.append(describe_windows(image, whole, side))
         progress(done, len(chosen))
+    faults.check()
     sample = np.concatenate(points)
     if len(np.unique(sample, axis=0)) < clusters:
         raise InputError(

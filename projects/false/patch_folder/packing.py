@@ -13,16 +13,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import Faults, InputError
 from projects.false.common.files import atomic_write, staged_folder
 from projects.false.common.threads import count_workers, map_ahead
 from projects.false.imagery.image_files import describe_left_out, list_imagery
-from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.images import check_sizes, read_image, read_index_mask
 
 from .description import read_description
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
-
-_SHOWN = 5  # unusable patches that an error names
 
 Pair = tuple[Path, Path | None]  # an image and its mask
 Sources = dict[str, dict[str, Any]]  # what source_facts says of the images and the masks, by these names
@@ -170,14 +168,14 @@ def write_pixels(out: Path, pairs: Sequence[Pair], bands: int, workers: int) -> 
         Height, width and number of bands of a patch.
 
     Raises:
-        InputError: Some patches are unreadable or differ in size from the first. All are checked; five are named.
+        InputError: Some patches are unreadable or differ in size from the first. All are checked; three are named.
         OSError: The disk is full.
     """
     shape = read_image(pairs[0][0], bands).shape
     masked = any(mask is not None for _, mask in pairs)
     _check_room(out, len(pairs) * shape[0] * shape[1] * (bands + masked))
     no_mask = np.full(shape[:2], 255, np.uint8)  # a placeholder: labelled.npy marks the row as having no mask
-    failures: list[str] = []
+    faults, faulty = Faults('patches'), False
     console = Console(stderr=True)
     with ExitStack() as stack:
         images = stack.enter_context(ArrayFile(out / 'images.npy', (len(pairs), *shape)))
@@ -186,18 +184,13 @@ def write_pixels(out: Path, pairs: Sequence[Pair], bands: int, workers: int) -> 
         work = map_ahead(lambda pair: _read(pair, bands, shape), pairs, workers)
         for result in progress.track(work, total=len(pairs), description='packing'):
             if isinstance(result, InputError):
-                failures.append(str(result))
-            elif not failures:
+                faults.add(result)
+                faulty = True
+            elif not faulty:
                 images.append(result[0])
                 if masks is not None:
                     masks.append(no_mask if result[1] is None else result[1])
-    if len(failures) == 1:
-        raise InputError(failures[0])
-    if failures:
-        more = f' | and {len(failures) - _SHOWN} more' if len(failures) > _SHOWN else ''
-        raise InputError(
-            f'{len(failures)} of {len(pairs)} patches cannot be packed: {" | ".join(failures[:_SHOWN])}{more}'
-        )
+    faults.check(len(pairs))
     return shape
 
 
@@ -210,10 +203,10 @@ def _read(pair: Pair, bands: int, shape: tuple[int, int, int]) -> tuple[np.ndarr
                 f'{pair[0]}: {_size(image)}, but the first has {shape[0]} x {shape[1]}; cut all to one size'
             )
         mask = None if pair[1] is None else read_index_mask(pair[1], num_classes=256)
+        if mask is not None:
+            check_sizes(mask.shape, shape, pair[1], pair[0], 'convert the pair again')
     except InputError as error:
         return error
-    if mask is not None and mask.shape != shape[:2]:
-        return InputError(f'{pair[1]}: mask of {_size(mask)} for an image of {_size(image)}; convert the pair again')
     return image, mask
 
 

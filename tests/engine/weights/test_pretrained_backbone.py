@@ -122,7 +122,12 @@ def test_other_backbone_stops_and_says_why(tmp_path: Path, file: dict, config: d
 
 @pytest.mark.parametrize(
     ('content', 'expected'),
-    [({'state_dict': {}}, 'holds no backbone'), ([1], 'holds no backbone'), (None, 'is missing')],
+    [
+        ({'state_dict': {}}, 'holds no ResNet, 0 of its 0 tensors match; it holds state_dict'),
+        ([1], 'holds no ResNet, .*; give a file with weights'),
+        ({'model': {'patch_embed.bias': torch.ones(1)}}, r'holds no ResNet, .*; its names are patch_embed\.bias'),
+        (None, 'is missing'),
+    ],
 )
 def test_file_without_a_backbone(tmp_path: Path, content, expected: str) -> None:
     path = tmp_path / 'backbone.pth'

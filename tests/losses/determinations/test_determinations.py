@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from projects.false import FALSELoss, InputError
 from projects.false.losses import build_determination
+from projects.false.losses.determinations import TopK
 from tests.helpers import slow_losses as slow
 from tests.helpers.loss_cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
 
@@ -242,6 +243,20 @@ def test_no_meaning_with_a_queue(name):
     first, second = views(4)
     with pytest.raises(InputError, match=f'determination {name} .* choose anchor_nearest for FALSEMoCo'):
         FALSELoss(determination=name)(first, second, queue=queue_of(8))
+
+
+def test_a_rule_is_known_by_its_name_and_by_its_class():
+    for kind in (TopK, 'topk'):
+        assert type(build_determination(kind)) is TopK
+        assert build_determination(dict(type=kind, k=2)).k == 2
+        with pytest.raises(InputError, match='does not take these arguments'):
+            build_determination(dict(type=kind, wrong=2))
+    for kind in (FALSELoss, 'nope', None):
+        with pytest.raises(InputError, match=r'unknown determination .*; choose one of'):
+            build_determination(dict(type=kind))
+    by_class, by_name = (FALSELoss(determination=dict(type=kind, k=2)) for kind in (TopK, 'topk'))
+    projections = views(6, spread=0.5)
+    assert torch.equal(by_class(*projections), by_name(*projections))
 
 
 def test_oracle_needs_labels():

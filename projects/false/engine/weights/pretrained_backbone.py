@@ -43,8 +43,8 @@ class PretrainedBackbone:
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into a backbone and prevent later initializers from overwriting them."""
         self._must_come_last(module)
-        weights = self._read()
         own = module.state_dict()
+        weights = self._read(a_resnet=any(map(is_resnet, own)))
         known = {name.partition('.')[0] for name in own}
         heads = [name for name in weights if not is_part(name) and name.partition('.')[0] not in known]
         weights = {name: value for name, value in weights.items() if name not in heads}
@@ -61,7 +61,7 @@ class PretrainedBackbone:
             'current',
         )
 
-    def _read(self) -> dict[str, Tensor]:
+    def _read(self, a_resnet: bool) -> dict[str, Tensor]:
         if not self.checkpoint:
             raise InputError(
                 f'PretrainedBackbone has no file (checkpoint={self.checkpoint!r}); add '
@@ -69,7 +69,7 @@ class PretrainedBackbone:
             )
         # A path or torchvision://NAME. checkpoints.mmengine_loader.register_safe_loaders made MMEngine's loader safe.
         checkpoint = CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu')
-        if self.prefix is not None or any(map(is_resnet, tensors_of(checkpoint))):
+        if a_resnet or self.prefix is not None or any(map(is_resnet, tensors_of(checkpoint))):
             option = 'model.backbone.init_cfg.prefix='
             return find_resnet(checkpoint, self.checkpoint, self.prefix, option).weights
         weights = backbone_weights(checkpoint) or tensors_of(checkpoint)

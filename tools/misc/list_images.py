@@ -1,0 +1,43 @@
+"""List the files of folders: which every tool takes as imagery, and which are left out, and why.
+
+Example:
+    python tools/misc/list_images.py SCENES
+    python tools/misc/list_images.py SCENES --left-out > left_out.txt
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
+
+from projects.false.common.command_line import check_source, report_input_errors
+
+
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('folders', metavar='FOLDER', nargs='+', help='searched with all folders below')
+    parser.add_argument('--left-out', action='store_true', help='only the files that are left out')
+    return parser.parse_args(arguments)
+
+
+@report_input_errors
+def main(arguments: list[str] | None = None) -> None:
+    """Print one line per file; hidden files and those that belong to an image are not listed."""
+    options = parse_arguments(arguments)
+    for folder in options.folders:
+        check_source(folder)
+
+    from projects.false.imagery.image_files import list_imagery
+
+    for folder in map(Path, options.folders):
+        listing = list_imagery(folder)
+        for name in () if options.left_out else listing.names:
+            print(folder / name)
+        for name, why in sorted(listing.left_out.items()):
+            print(f'{folder / name}: left out ({why})')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
