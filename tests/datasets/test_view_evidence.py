@@ -43,6 +43,19 @@ def test_shares_of_every_view_before_its_colours_change(data):
             assert dark == pytest.approx(expected, abs=0.13)  # eight columns of points
 
 
+def test_codes_of_every_view(data):
+    fit_folder(data, clusters=2, quantiles=3).write(data / FILE)
+    steps = [*PIPELINE[:2], dict(type='ViewAppearance', code='quantiles')]
+    for result in UnlabelledPatches(str(data), pipeline=steps):
+        evidence = result['evidence']
+        assert (evidence.shape, evidence.dtype) == ((2, 12), np.float32)
+        for code, (_, left, _, width) in zip(evidence, result['view_windows'], strict=True):
+            dark = min(max(24 - left, 0), width) / width
+            assert code[1] == pytest.approx(1 - dark, abs=0.13)  # above the median of lightness
+    with pytest.raises(InputError, match=r"code of ViewAppearance is 'marginals'; give one of clusters, quantiles"):
+        ViewAppearance(code='marginals')
+
+
 def test_views_do_not_depend_on_the_evidence(data):
     fit_folder(data, clusters=2).write(data / FILE)
     with_it, without = (UnlabelledPatches(str(data), pipeline=steps) for steps in (PIPELINE, PIPELINE[:2]))

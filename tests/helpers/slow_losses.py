@@ -90,15 +90,16 @@ def overlap(a, b):
     return sum(min(x, y) for x, y in zip(a, b, strict=True))
 
 
-def evidence(anchors, row_shares, column_shares, level, most=None):
-    return [
-        set(
-            sorted((j for j in a.negatives if overlap(row, column_shares[j]) > level), key=lambda j: -a.negatives[j])[
-                :most
-            ]
-        )
-        for a, row in zip(anchors, row_shares, strict=True)
-    ]
+def agreement(a, b):
+    return 1 - sum(abs(x - y) for x, y in zip(a, b, strict=True)) / len(a)
+
+
+def evidence(anchors, row_shares, column_shares, level, most=None, compare=overlap):
+    found = []
+    for a, row in zip(anchors, row_shares, strict=True):
+        shared = [j for j in a.negatives if compare(row, column_shares[j]) > level]
+        found.append(set(sorted(shared, key=lambda j, a=a: -a.negatives[j])[:most]))
+    return found
 
 
 def gated(found, anchors, threshold):

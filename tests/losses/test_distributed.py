@@ -54,10 +54,11 @@ def run_in_a_process(rank: int, processes: int, folder: str) -> None:
         )
         shares = torch.rand(2 * IMAGES, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         shares = shares / shares.sum(1, keepdim=True)
-        rule = dict(type='evidence', overlap=0.7, graded=True)
         in_queue = dict(queue=queue_of(15), evidence=shares[:IMAGES], queue_evidence=shares[:15])
-        for name, others in {'evidence': dict(evidence=shares), 'evidence, queue': in_queue}.items():
-            compare(rank, processes, name, partial(FALSELoss, 0.5, 0.7, 0.2, rule), first, second, **others)
+        for by in ('overlap', 'distance'):
+            rule = dict(type='evidence', overlap=0.7, graded=True, compare=by)
+            for name, others in {f'evidence, {by}': dict(evidence=shares), f'{by}, queue': in_queue}.items():
+                compare(rank, processes, name, partial(FALSELoss, 0.5, 0.7, 0.2, rule), first, second, **others)
     if rank == 0:
         Path(folder, 'done').touch()
     dist.destroy_process_group()

@@ -14,6 +14,9 @@ from projects.false.patch_folder.appearance import FILE, Appearance, fit_appeara
 
 from .loading import LoadPatch
 
+CODES = {'clusters': Appearance.shares, 'quantiles': Appearance.codes}
+"""What :class:`ViewAppearance` can store."""
+
 
 @TRANSFORMS.register_module()
 class ViewAppearance(BaseTransform):
@@ -24,20 +27,24 @@ class ViewAppearance(BaseTransform):
 
     Args:
         file: Another file of clusters; None looks for ``appearance.json``.
+        code: ``'clusters'`` stores shares of K clusters. ``'quantiles'`` stores the shares above Q quantiles, for every
+            feature of colour and texture alone; determination ``evidence`` then needs ``compare='distance'``.
 
     Shape:
-        - ``evidence``: (views, K), float32, the share of every cluster in the window of each view
+        - ``evidence``: (views, K), or (views, (bands + 1) * Q) for quantiles, float32, of the window of each view
 
     Example:
         ``pipeline=[..., dict(type='ContrastiveViews', ...), dict(type='ViewAppearance'),
         dict(type='PackInputs', algorithm_keys=['evidence'])]``
     """
 
-    def __init__(self, file: str | None = None) -> None:
-        self.file = file
+    def __init__(self, file: str | None = None, code: str = 'clusters') -> None:
+        if code not in CODES:
+            raise InputError(f'code of ViewAppearance is {code!r}; give one of {", ".join(CODES)}')
+        self.file, self.code = file, code
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Find the clusters of both views.
+        """Find what both views look like.
 
         Raises:
             InputError: There is no file of clusters, it is damaged, or made for another number of bands, or no earlier
@@ -46,7 +53,7 @@ class ViewAppearance(BaseTransform):
         if 'view_windows' not in results:
             raise InputError('ViewAppearance needs to know what each view shows; put it after ContrastiveViews')
         path = Path(self.file) if self.file else appearance_file(Path(results['img_path']).parent)
-        results['evidence'] = _read_once(path).shares(results['views_of'], results['view_windows'])
+        results['evidence'] = CODES[self.code](_read_once(path), results['views_of'], results['view_windows'])
         return results
 
 

@@ -24,6 +24,11 @@ class Evidence(Determination):
     The rules that compare projections find what the network knows already. Independent evidence also finds pairs that
     the network still holds apart. This is our addition to FALSE.
 
+    Evidence may also be a code, whose K entries in [0, 1] need not sum to 1, such as shares above thresholds
+    (``ViewAppearance(code='quantiles')``). Codes are compared by distance:
+
+    .. math:: o_{ij} = 1 - \frac{1}{K} \sum_k |h_{ik} - h_{jk}|
+
     Cost: one pass over the block per kind; with ``most``, a partial sort of every row.
 
     Args:
@@ -31,9 +36,11 @@ class Evidence(Determination):
         most: Largest number of pairs per anchor, at least 1, the most similar projections first. None takes all pairs.
         graded: Weigh every pair by its overlap, so that alpha_ij = alpha * o_ij. False moves every pair by the full
             alpha.
+        compare: ``'overlap'`` for distributions, ``'distance'`` for codes.
 
     Raises:
-        InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no evidence.
+        InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, ``compare`` is unknown, or the
+            loss gets no evidence.
     """
 
     reads = 'evidence'
@@ -42,11 +49,17 @@ class Evidence(Determination):
         "algorithm_keys=['evidence'] of PackInputs into the pipeline"
     )
 
-    def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
+    def __init__(
+        self, overlap: float = 0.8, most: int | None = None, graded: bool = False, compare: str = 'overlap'
+    ) -> None:
         check_range(f'overlap of determination {self._name}', overlap, 0, 1)
         if most is not None:
             check_count(f'most of determination {self._name}', most)
-        self.overlap, self.most, self.graded = overlap, most, graded
+        if compare not in COMPARISONS:
+            raise InputError(
+                f'compare of determination {self._name} is {compare!r}; give one of {", ".join(COMPARISONS)}'
+            )
+        self.overlap, self.most, self.graded, self.compare = overlap, most, graded, compare
 
     @property
     def _name(self) -> str:
@@ -73,7 +86,7 @@ class Evidence(Determination):
                 overlaps = None
                 shared = rows[block.anchors, None] == columns
             else:
-                overlaps = share_overlap(rows[block.anchors], columns)
+                overlaps = COMPARISONS[self.compare](rows[block.anchors], columns)
                 shared = overlaps > self.overlap
             if self.most is None:
                 found = Pairs(shared & (block.logits > -torch.inf))
@@ -103,6 +116,9 @@ class Oracle(Evidence):
     reads = 'labels'
     _way_out = 'give every data sample its land_cover'
 
+    def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
+        super().__init__(overlap, most, graded)
+
 
 def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
     r"""Return the overlap of every two distributions, :math:`\sum_c \min(h_{ic}, h_{jc})`.
@@ -114,7 +130,24 @@ def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
     Returns:
         Shape (R, C), in [0, 1].
     """
-    overlap = rows.new_zeros(len(rows), len(columns))
+    overlap, common = rows.new_zeros(len(rows), len(columns)), rows.new_empty(len(rows), len(columns))
     for row_share, column_share in zip(rows.T, columns.T, strict=True):  # avoids an array of rows x columns x kinds
-        overlap += torch.minimum(row_share[:, None], column_share)
+        overlap += torch.minimum(row_share[:, None], column_share, out=common)
     return overlap
+
+
+def code_agreement(rows: Tensor, columns: Tensor) -> Tensor:
+    r"""Return the agreement of every two codes, :math:`1 - \frac{1}{K} \sum_k |h_{ik} - h_{jk}|`.
+
+    Args:
+        rows: Codes, entries in [0, 1], shape (R, K).
+        columns: Codes, shape (C, K).
+
+    Returns:
+        Shape (R, C), in [0, 1]; NaN, which is above no level, where a code has one.
+    """
+    return 1 - torch.cdist(rows, columns, p=1) / rows.shape[1]
+
+
+COMPARISONS = {'overlap': share_overlap, 'distance': code_agreement}
+"""How two pieces of evidence are compared, by the name that a config gives."""
