@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rasterio
 from mmpretrain.datasets import PackInputs
 
 from projects.false import InputError
-from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance
+from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance, ViewMaps
 from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.imagery.images import write_patch
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_folder
@@ -142,3 +143,73 @@ def test_a_data_set_adds_the_step_and_packs_its_result(data):
 def test_a_step_that_cannot_be_added_is_refused(data, steps, evidence, message):
     with pytest.raises(InputError, match=message):
         UnlabelledPatches(str(data), pipeline=steps, evidence=evidence)
+
+
+def maps_of(data, folder, name='{}.png'):
+    """Maps of the patches of ``data``: kind 0 left of the middle, kind 1 right of it, unknown in the first rows."""
+    kinds = np.zeros((48, 48), np.uint8)
+    kinds[:, 24:], kinds[:10] = 1, 255
+    for path in (data / 'images').glob('*.png'):
+        write_patch(folder / name.format(path.stem).removesuffix('.png'), kinds)
+    return kinds
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_shares_by_maps(data, tmp_path_factory, packed):
+    folder = tmp_path_factory.mktemp('maps')
+    kinds = maps_of(data, folder)
+    if packed:
+        pack(data)
+    step = dict(type='ViewMaps', folder=str(folder), kinds=3)
+    dataset = UnlabelledPatches(str(data), packed=packed, pipeline=[*PIPELINE[:2], step])
+    for result in dataset:
+        assert result['evidence'].dtype == np.float32
+        for shares, (top, left, height, width) in zip(result['evidence'], result['view_windows'], strict=True):
+            seen = kinds[top : top + height, left : left + width]
+            known = max((seen < 255).sum(), 1)
+            np.testing.assert_allclose(shares, [(seen == kind).sum() / known for kind in range(3)], atol=1e-6)
+    maps_of(data, folder)
+    write_patch(folder / 'p0', np.full((48, 48), 2, np.uint8))
+    assert dataset[0]['evidence'].tolist() == [[0, 0, 1]] * 2  # maps are read anew
+
+
+def test_maps_that_do_not_fit(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('maps')
+    dataset = UnlabelledPatches(str(data), pipeline=[*PIPELINE[:2], dict(type='ViewMaps', folder=str(folder), kinds=2)])
+    with pytest.raises(InputError, match=r'maps\d*/p0.png: no map of .*images/p0.png; make the maps again'):
+        dataset[0]
+    maps_of(data, folder)
+    write_patch(folder / 'p0', np.zeros((48, 40), np.uint8))
+    with pytest.raises(InputError, match=r'p0.png: map of 40x48 pixels for an image of 48x48 .*images/p0.png'):
+        dataset[0]
+    write_patch(folder / 'p1', np.full((48, 48), 2, np.uint8))
+    with pytest.raises(InputError, match=r'p1.png'):
+        dataset[1]
+    with pytest.raises(InputError, match=r'maps.json: no such file; give the number of kinds'):
+        ViewMaps(str(folder))
+    (folder / 'maps.json').write_text('{"kinds": 4}')
+    assert ViewMaps(str(folder)).kinds == 4
+    (folder / 'maps.json').write_text('{"kinds": ')
+    with pytest.raises(InputError, match=r'maps.json: not readable .*tools/cluster_features.py'):
+        ViewMaps(str(folder))
+    with pytest.raises(InputError, match='kinds of ViewMaps is a number from 1 to 254, got 0'):
+        ViewMaps(str(folder), kinds=0)
+    with pytest.raises(InputError, match='put it after ContrastiveViews'):
+        ViewMaps(str(folder), 2)(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
+
+
+def test_maps_as_a_model_writes_them(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('maps')
+    (data / 'images' / 'north').mkdir()
+    (data / 'images' / 'p5.png').rename(data / 'images' / 'north' / 'p5.png')
+    dataset = UnlabelledPatches(str(data), pipeline=[*PIPELINE[:2], dict(type='ViewMaps', folder=str(folder), kinds=2)])
+    write_patch(folder / 'p5', np.ones((48, 48), np.uint8))  # tools/test.py writes all into one folder
+    assert dataset[0]['evidence'].tolist() == [[0, 1]] * 2
+    (folder / 'north').mkdir()
+    write_patch(folder / 'north' / 'p5', np.zeros((48, 48), np.uint8))  # a map in the same folder comes first
+    assert dataset[0]['evidence'].tolist() == [[1, 0]] * 2
+    with rasterio.open(
+        folder / 'p0_classes.tif', 'w', driver='GTiff', height=48, width=48, count=1, dtype='uint8', nodata=255
+    ) as raster:
+        raster.write(np.ones((1, 48, 48), np.uint8))
+    assert dataset[1]['evidence'].tolist() == [[0, 1]] * 2

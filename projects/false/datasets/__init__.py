@@ -7,7 +7,7 @@ from .loading import LoadIndexMask, LoadPatch
 from .patches import UnlabelledPatches
 from .raster_windows import RasterWindows
 from .seeding import SeededSampler
-from .view_evidence import ViewAppearance
+from .view_evidence import ViewAppearance, ViewMaps
 from .view_labels import DominantClass, ViewLandCover
 from .views.views import ContrastiveViews
 
@@ -21,4 +21,5 @@ __all__ = [
     'UnlabelledPatches',
     'ViewAppearance',
     'ViewLandCover',
+    'ViewMaps',
 ]

@@ -16,11 +16,8 @@ import numpy as np
 
 from projects.false.common.errors import InputError, check_count
 from projects.false.common.files import writable, write_text
-from projects.false.imagery.images import read_image
 
-from .description import read_description
-from .lists import list_images
-from .packed import PackedPatches
+from .reader import PatchReader
 
 FILE = 'appearance.json'
 SIDE = 5  # pixels whose colour is averaged, along rows and columns
@@ -262,15 +259,7 @@ def fit_folder(
     Raises:
         InputError: There are no images, the list does not fit, an image is unusable, or a number is out of range.
     """
-    root = Path(root)
-    if names is None and (root / 'splits' / 'pretrain.txt').is_file():
+    if names is None and (Path(root) / 'splits' / 'pretrain.txt').is_file():
         names = 'splits/pretrain.txt'
-    chosen = None if names is None else root / names
-    if (root / 'packed').is_dir() and not (root / images).is_dir():
-        packed = PackedPatches(root / 'packed')
-        rows = np.arange(len(packed)) if chosen is None else packed.rows(chosen)
-        return fit_appearance(lambda number: packed.image(int(rows[number])), len(rows), **settings)
-    paths = list_images(root / images, chosen, note)
-    described = (root / 'dataset.json').is_file()
-    bands = int(read_description(root).get('bands', {}).get('count', 3)) if described else 3
-    return fit_appearance(lambda number: read_image(paths[number], bands), len(paths), **settings)
+    patches = PatchReader(root, images, names, note)
+    return fit_appearance(patches.image, len(patches), **settings)
