@@ -86,7 +86,7 @@ def test_the_same_maps_again_and_from_packed_patches(cluster, data, tmp_path, ca
     (same / 'images' / 'north' / 'p3.png').unlink()
     assert cluster(same) == 0
     first = read_maps(tmp_path / 'maps')
-    assert cluster(same) == 1
+    assert cluster(same) == 2
     assert 'exists and is not empty' in capsys.readouterr().err
     pack(same)
     shutil.rmtree(same / 'images')
@@ -103,11 +103,11 @@ def test_what_it_refuses(cluster, data, tmp_path, capsys):
         (['--clusters', 255], 'clusters is 255; give 2 to 254'),
         (['--list', 'splits/gone.txt'], 'gone.txt: no such list'),
     ):
-        assert cluster(data, *arguments) == 1
+        assert cluster(data, *arguments) == 2
         assert text in capsys.readouterr().err
         assert not (tmp_path / 'maps').exists()
     given = [RECIPE, data, '--out', tmp_path / 'maps']
-    assert main_of('cluster_features')([*map(str, given)]) == 1
+    assert main_of('cluster_features')([*map(str, given)]) == 2
     assert 'its backbone has no weights; give --weights FILE' in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cluster(data, '--stage', 4)

@@ -14,6 +14,7 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_index_mask
 from projects.false.imagery.palettes import MAX_CLASSES
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_appearance, fit_folder
+from projects.false.patch_folder.places import described_folder, name_of_patch, read_places
 
 from .loading import LoadPatch
 from .view_labels import window_shares
@@ -113,13 +114,46 @@ class ViewMaps(BaseTransform):
         return results
 
     def _map_of(self, patch: Path) -> Path:
-        below = next((above for above in patch.parents if above.name in ('images', 'images.npy')), patch.parent)
-        names = dict.fromkeys((patch.relative_to(below).with_suffix(''), Path(patch.stem)))
+        names = dict.fromkeys((name_of_patch(patch), patch.stem))
         paths = [self.folder / f'{name}{ending}' for name in names for ending in ('.png', '_classes.tif')]
         for path in paths:
             if path.is_file():
                 return path
         raise InputError(f'{paths[0]}: no map of {patch}; make the maps again, of all patches of the training')
+
+
+@TRANSFORMS.register_module()
+class ViewPlace(BaseTransform):
+    """Store where each view lies, as ``results['place']``, for determinations ``place`` and ``other_place``.
+
+    Place it after :class:`ContrastiveViews`. ``dataset.json`` of the data tells where a patch was cut.
+
+    Shape:
+        - ``place``: (views, 5), float32: number of the raster, then top, left, bottom and right of the window in its
+          pixels
+
+    Example:
+        ``train_dataloader = dict(dataset=dict(evidence=[dict(type='ViewAppearance'), dict(type='ViewPlace')]))``
+    """
+
+    field = 'place'
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Look up the patch and add the windows of its views.
+
+        Raises:
+            InputError: ``dataset.json`` is missing, damaged, or does not know the patch, or no earlier step stored the
+                windows of the views.
+        """
+        if 'view_windows' not in results:
+            raise InputError('ViewPlace needs to know what each view shows; put it after ContrastiveViews')
+        path = Path(results['img_path'])
+        places = read_places(described_folder(path.parent))
+        raster, row, column = places.of([name_of_patch(path)])[0]
+        corners = results['view_windows'][:, :2] + (row, column)
+        ends = corners + results['view_windows'][:, 2:]
+        results['place'] = np.column_stack([np.full(len(corners), raster), corners, ends]).astype(np.float32)
+        return results
 
 
 def kinds_of_maps(folder: Path) -> int:

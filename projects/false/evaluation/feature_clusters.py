@@ -53,7 +53,8 @@ class FrozenNetwork:
             spec['out_indices'] = (stage,)
         self.backbone: nn.Module = MODELS.build(spec)
         self.backbone.init_weights()
-        self.backbone.eval().requires_grad_(False)
+        self.backbone.eval()  # some of OpenMMLab's return nothing here
+        self.backbone.requires_grad_(False)
         norm = config.model.data_preprocessor
         self.preprocessor = ViewPreprocessor(norm.mean, norm.std, norm.get('bgr_to_rgb', True))
         device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')

@@ -280,7 +280,7 @@ def test_oracle_needs_labels():
 @pytest.mark.parametrize(
     ('config', 'text'),
     [
-        ('nearest', 'choose one of anchor_nearest, batch_nearest, evidence, margin, mutual, oracle, released, topk'),
+        ('nearest', 'choose one of all_of, anchor_nearest, any_of, batch_nearest, evidence, in_turn, margin, mutual, '),
         (None, 'unknown determination None'),
         ({'k': 3}, 'unknown determination None'),
         ({'type': 'anchor_nearest', 'n': 2}, 'does not take these arguments'),

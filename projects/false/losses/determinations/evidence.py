@@ -43,7 +43,7 @@ class Evidence(Determination):
             loss gets no evidence.
     """
 
-    reads = 'evidence'
+    reads = ('evidence',)
     _way_out = (
         'put a step that finds it, such as ViewAppearance, and '
         "algorithm_keys=['evidence'] of PackInputs into the pipeline"
@@ -52,34 +52,18 @@ class Evidence(Determination):
     def __init__(
         self, overlap: float = 0.8, most: int | None = None, graded: bool = False, compare: str = 'overlap'
     ) -> None:
-        check_range(f'overlap of determination {self._name}', overlap, 0, 1)
+        check_range(f'overlap of determination {self.name}', overlap, 0, 1)
         if most is not None:
-            check_count(f'most of determination {self._name}', most)
+            check_count(f'most of determination {self.name}', most)
         if compare not in COMPARISONS:
             raise InputError(
-                f'compare of determination {self._name} is {compare!r}; give one of {", ".join(COMPARISONS)}'
+                f'compare of determination {self.name} is {compare!r}; give one of {", ".join(COMPARISONS)}'
             )
         self.overlap, self.most, self.graded, self.compare = overlap, most, graded, compare
 
-    @property
-    def _name(self) -> str:
-        return type(self).__name__.lower()
-
-    def known(self, comparison: Comparison) -> tuple[Tensor, Tensor]:
-        """Return what the rule reads of the rows and of the columns.
-
-        Raises:
-            InputError: The loss did not get it.
-        """
-        known: tuple[Tensor, Tensor] | None = getattr(comparison, self.reads)
-        if known is None:
-            needed = self.reads if comparison.images is not None else f'{self.reads} and queue_{self.reads}'
-            raise InputError(f'determination {self._name} needs {needed}: call the loss with them, or {self._way_out}')
-        return known
-
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         """Return the function from a block to F(i), shape (B, C) or (B, most)."""
-        rows, columns = self.known(comparison)
+        rows, columns = self.read(comparison, self.reads[0], self._way_out)
 
         def pairs(block: Block) -> Pairs:
             if rows.ndim == 1:
@@ -113,7 +97,7 @@ class Oracle(Evidence):
         InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no labels.
     """
 
-    reads = 'labels'
+    reads = ('labels',)
     _way_out = 'give every data sample its land_cover'
 
     def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
