@@ -1,5 +1,6 @@
 """Evidence of views: taken from the untouched pixels of the right window, and its clusters found, made or refused."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import rasterio
 from mmpretrain.datasets import PackInputs
 
 from projects.false import InputError
-from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance, ViewMaps
+from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance, ViewMaps, ViewPlace
 from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.imagery.images import write_patch
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_folder
@@ -213,3 +214,43 @@ def test_maps_as_a_model_writes_them(data, tmp_path_factory):
     ) as raster:
         raster.write(np.ones((1, 48, 48), np.uint8))
     assert dataset[1]['evidence'].tolist() == [[0, 1]] * 2
+
+
+def placed(data):
+    """Describe the patches of ``data`` as cut from two rasters."""
+    patches = [
+        {'name': f'p{number}', 'source': f'r{number % 2}', 'row': 48 * (number // 2), 'col': 96} for number in range(6)
+    ]
+    (data / 'dataset.json').write_text(json.dumps({'bands': {'count': 3}, 'patches': patches}))
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_the_place_of_every_view(data, packed):
+    placed(data)
+    if packed:
+        pack(data)
+    steps = [*PIPELINE[:2], dict(type='ViewPlace')]
+    for number, result in enumerate(UnlabelledPatches(str(data), packed=packed, pipeline=steps)):
+        assert result['place'].dtype == np.float32
+        for (raster, *corners), (top, left, height, width) in zip(result['place'], result['view_windows'], strict=True):
+            row, column = 48 * (number // 2), 96
+            assert raster == number % 2
+            assert corners == [row + top, column + left, row + top + height, column + left + width]
+
+
+def test_a_place_that_is_unknown(data):
+    dataset = UnlabelledPatches(str(data), pipeline=[*PIPELINE[:2], dict(type='ViewPlace')])
+    with pytest.raises(InputError, match=r'no dataset.json here or above'):
+        dataset[0]
+    with pytest.raises(InputError, match='put it after ContrastiveViews'):
+        ViewPlace()(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
+
+
+def test_several_steps_are_packed(data):
+    placed(data)
+    fit_folder(data, clusters=2).write(data / FILE)
+    steps = [*PIPELINE[:2], dict(type=PackInputs, meta_keys=('sample_idx',))]
+    evidence = [dict(type='ViewAppearance'), dict(type='ViewPlace')]
+    sample = UnlabelledPatches(str(data), pipeline=steps, evidence=evidence)[3]['data_samples']
+    assert (sample.evidence.shape, sample.place.shape) == ((2, 2), (2, 5))
+    assert 'evidence' not in UnlabelledPatches(str(data), pipeline=steps, evidence=[])[3]['data_samples']
