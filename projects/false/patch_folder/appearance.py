@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,11 @@ class Appearance:
     def __len__(self) -> int:
         return len(self.centres)
 
+    @cached_property
+    def _distance(self) -> tuple[np.ndarray, np.ndarray]:
+        """Factor and summand that turn points into squared distances to the centres, less what all of them share."""
+        return -2 * self.centres.T, (self.centres**2).sum(1)
+
     def shares(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """Return the share of every cluster in windows of an image.
 
@@ -65,8 +71,9 @@ class Appearance:
         Raises:
             InputError: The image has another number of bands.
         """
-        distances = self._describe(image, windows) @ (-2 * self.centres.T) + (self.centres**2).sum(1)
-        nearest = distances.argmin(1).reshape(len(windows), -1) + len(self) * np.arange(len(windows))[:, None]
+        towards, lengths = self._distance
+        nearest = (self._describe(image, windows) @ towards + lengths).argmin(1).reshape(len(windows), -1)
+        nearest += len(self) * np.arange(len(windows))[:, None]
         counts = np.bincount(nearest.ravel(), minlength=len(windows) * len(self))
         shares: np.ndarray = counts.reshape(len(windows), -1).astype(np.float32) / nearest.shape[1]
         return shares
@@ -155,15 +162,12 @@ def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINT
     """
     height, width, bands = image.shape
     along = (np.arange(points) + 0.5) / points
-    # Pixels along rows and columns of every window, (V, points * SIDE); the image's edge repeats beyond the image.
-    rows, columns = (
-        ((windows[:, axis, None] + windows[:, axis + 2, None] * along).astype(int)[..., None] + _AROUND)
-        .reshape(len(windows), -1)
-        .clip(0, end - 1)
-        for axis, end in ((0, height), (1, width))
-    )
+    # Pixels along rows and columns of every window, (V, 2, points, SIDE); the image's edge repeats beyond the image.
+    places = (windows[:, :2, None] + windows[:, 2:, None] * along).astype(int)[..., None] + _AROUND
+    places = np.minimum(np.maximum(places, 0), np.array([height - 1, width - 1])[:, None, None])
+    rows, columns = places.reshape(len(windows), 2, -1).transpose(1, 0, 2)
     pixels = np.ascontiguousarray(image).reshape(-1, bands).view(f'V{bands}')[:, 0]
-    taken = pixels[rows[:, :, None] * width + columns[:, None, :]]
+    taken = pixels.take(rows[:, :, None] * width + columns[:, None, :])
     blocks = taken.reshape(-1, points * SIDE).view(np.uint8).reshape(-1, points * SIDE, bands)
     grey = cv2.cvtColor(np.ascontiguousarray(blocks[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
     means, grey_mean, squares = (_block_means(values) for values in (blocks.astype(np.float32), grey, grey * grey))
