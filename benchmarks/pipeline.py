@@ -28,11 +28,12 @@ from rich.console import Console
 from benchmarks.pipelines.content import STORAGES, make_content
 from benchmarks.pipelines.loading import loader, loader_rate, stamped, worker_cpu
 from benchmarks.pipelines.report import loading_goals, loading_table, training_goals, training_table
-from benchmarks.pipelines.sides import DEVICE, LOADER, STOCK, TORCHVISION, build
+from benchmarks.pipelines.sides import APPEARANCE, DEVICE, LOADER, STOCK, TORCHVISION, build
+from benchmarks.pipelines.training import BASELINE as SIMCLR
 from benchmarks.pipelines.training import OURS, THEIRS, build_ours, build_theirs
 from projects.false.models.preprocessor import ViewPreprocessor
 
-SIDES = (STOCK, TORCHVISION, LOADER, DEVICE)
+SIDES = (STOCK, TORCHVISION, LOADER, APPEARANCE, DEVICE)
 BASELINE = (STOCK, 'JPEG')
 
 
@@ -80,9 +81,10 @@ def measure_device(content: Path, options: argparse.Namespace, device: str) -> f
 
 
 def measure_training(content: Path, options: argparse.Namespace, device: str) -> dict:
-    """Measure images per second of both sides, wall clock and CPU time: pipeline, model, both."""
+    """Measure images per second of all sides, wall clock and CPU time: pipeline, model, both."""
     setting = (options.train_size, options.train_batch, options.train_workers, device)
-    sides = {THEIRS: build_theirs(content, 'JPEG', *setting), OURS: build_ours(content, 'packed', *setting)}
+    sides = {THEIRS: build_theirs(content, 'JPEG', *setting)}
+    sides |= {name: build_ours(content, 'packed', *setting, name) for name in (OURS, SIMCLR)}
     rates = defaultdict(list)
     for _ in range(options.rounds):
         for what in ('pipeline', 'model', 'both'):

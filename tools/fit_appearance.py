@@ -1,4 +1,6 @@
-"""Fit the clusters of colour and texture by which determination `evidence` knows views that look alike, without labels.
+"""Fit the clusters and quantiles of colour and texture by which determination `evidence` knows views that look alike.
+
+No label is read.
 
 Example:
     python tools/fit_appearance.py data/potsdam
@@ -25,6 +27,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--images', default='images', help="its folder of images, '' for DATA itself (images)")
     parser.add_argument('--list', help='list of patches to draw from (splits/pretrain.txt if it exists, else all)')
     parser.add_argument('--clusters', type=int, default=6, metavar='K', help='number of clusters (6)')
+    parser.add_argument(
+        '--quantiles', type=int, default=7, metavar='Q', help="of every feature, for code='quantiles' (7)"
+    )
     parser.add_argument('--patches', type=int, default=300, help='patches to read (300)')
     parser.add_argument(
         '--pixels', type=int, default=200, help='points to describe in each patch at most, on a square grid (200)'
@@ -33,7 +38,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--out', help='file to write (DATA/appearance.json)')
     parser.add_argument('--overwrite', action='store_true', help='replace the file')
     options = parser.parse_args(arguments)
-    for name in ('clusters', 'patches', 'pixels'):
+    for name in ('clusters', 'quantiles', 'patches', 'pixels'):
         try:
             check_count(f'--{name}', getattr(options, name))
         except InputError as error:
@@ -65,6 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
             options.list,
             lambda line: console.print(line, markup=False, soft_wrap=True),
             clusters=options.clusters,
+            quantiles=options.quantiles,
             patches=options.patches,
             pixels=options.pixels,
             seed=options.seed,

@@ -18,13 +18,15 @@ class Embeddings(NamedTuple):
     Attributes:
         rows: Projections [view 1; view 2], not normalised, shape (2N, D), a leaf that requires its gradient.
         labels: Class of every image, shape (N,).
-        evidence: Shares of six kinds in every view, mostly that of its class, shape (2N, 6).
+        known: What the rules read beside projections, by the argument of the loss: ``labels``; ``evidence``, shares of
+            six kinds in every view, mostly that of its class, shape (2N, 6); ``place``, shape (2N, 5); ``features``,
+            shape (2N, 512).
         pairs: Pairs that the released determination picks, the gate included.
     """
 
     rows: Tensor
     labels: Tensor
-    evidence: Tensor
+    known: dict[str, Tensor]
     pairs: int
 
 
@@ -55,7 +57,15 @@ def make_embeddings(
     if closed or not (pairs == everything if regime == 'sentinel' else 0 < pairs <= rows):
         raise RuntimeError(f'{regime} is not hit at {rows} rows: {pairs} pairs, the gate closed for {closed} rows')
     evidence = 0.7 * F.one_hot(labels.repeat(2) % 6, 6) + 0.3 * torch.rand(rows, 6, generator=generator).softmax(1)
-    return Embeddings(values.requires_grad_(), labels.to(device), evidence.to(device, dtype), pairs)
+    along = 64 * torch.arange(rows) % 1024
+    known = {
+        'labels': labels,
+        'evidence': evidence.to(dtype),
+        'place': torch.stack([labels.repeat(2), along, along, along + 64, along + 64], 1).float(),
+        'features': values.detach().repeat(1, -(-512 // dimension))[:, :512].cpu(),
+    }
+    on_device = {name: value.to(device) for name, value in known.items()}
+    return Embeddings(values.requires_grad_(), on_device['labels'], on_device, pairs)
 
 
 @torch.no_grad()

@@ -21,6 +21,9 @@ LIGHTLY = '(c) lightly NTXentLoss'
 METRIC_LEARNING = '(d) pytorch-metric-learning NTXentLoss'
 LIBRARIES = (MMPRETRAIN, LIGHTLY, METRIC_LEARNING)
 MODES = {FNCLoss: ({'mode': 'attraction'}, {'mode': 'elimination'})}
+_TWO = ['evidence', {'type': 'nearest_features', 'k': 20}]
+COMBINED = {'all_of': {'type': 'all_of', 'rules': _TWO}, 'any_of': {'type': 'any_of', 'rules': _TWO}, 'in_turn': None}
+"""Rules for those that combine others; what takes turns costs what its rules do."""
 PAIRS_LIMIT, ROW_LOOP_LIMIT, CUBE_LIMIT, SQUARE_LIMIT = 200_000, 8192, 512, 16384
 
 
@@ -49,16 +52,18 @@ def all_sides(chunk_size: int | None = None) -> list[Side]:
     return [*_determinations(chunk_size), *_losses(chunk_size), *_others()]
 
 
-def false_loss(determination: str, chunk_size: int | None = None) -> FALSELoss:
+def false_loss(determination: str | dict, chunk_size: int | None = None) -> FALSELoss:
     """Make a FALSE loss with the temperature and the threshold of the released recipe."""
     return FALSELoss(TEMPERATURE, 1.0, THRESHOLD, determination, chunk_size=chunk_size)
 
 
 def _determinations(chunk_size: int | None) -> list[Side]:
     names = sorted(DETERMINATIONS.module_dict, key=lambda name: (name != 'anchor_nearest', name != 'released', name))
+    rules = {name: COMBINED.get(name, name) for name in names}
     return [
-        Side(name, 'determination', lambda batch, name=name: _two_views(false_loss(name, chunk_size), batch, name))
-        for name in names
+        Side(name, 'determination', lambda batch, rule=rule: _two_views(false_loss(rule, chunk_size), batch))
+        for name, rule in rules.items()
+        if rule is not None
     ]
 
 
@@ -83,9 +88,9 @@ def _others() -> list[Side]:
     ]
 
 
-def _two_views(loss: nn.Module, batch: Embeddings, name: str = '') -> Callable[[], Tensor]:
+def _two_views(loss: nn.Module, batch: Embeddings) -> Callable[[], Tensor]:
     half = len(batch.rows) // 2
-    known = {'oracle': {'labels': batch.labels}, 'evidence': {'evidence': batch.evidence}}.get(name, {})
+    known = {name: batch.known[name] for name in getattr(getattr(loss, 'determination', None), 'reads', ())}
     return lambda: loss(batch.rows[:half], batch.rows[half:], **known)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from .sides import DEVICE, LOADER, STOCK
-from .training import OURS, THEIRS
+from .sides import APPEARANCE, DEVICE, LOADER, STOCK
+from .training import BASELINE, OURS, THEIRS
 
 CELL = tuple[str, str]  # side and storage
 
@@ -58,6 +58,9 @@ def loading_goals(cpu: Mapping[CELL, list[float]]) -> list[str]:
             if (STOCK, storage) in cpu:
                 found = ratio(cpu[side, 'packed'], cpu[STOCK, storage])
                 lines.append(goal(f'{side} from packed, views a core, against stock from {storage}', found, wanted))
+    if (APPEARANCE, 'PNG') in cpu:
+        found = ratio(cpu[APPEARANCE, 'PNG'], cpu[LOADER, 'PNG'])
+        lines.append(goal('views a core from PNG, with appearance against without', found, 0.9))
     return lines
 
 
@@ -68,6 +71,8 @@ def training_goals(rates: Mapping[tuple[str, str], list[tuple[float, float]]], d
     for place, unit in enumerate(('images/s', 'images a CPU second')):
         found = ratio(columns[OURS, 'both'][place], columns[THEIRS, 'both'][place])
         lines.append(goal(f'training, {unit}, {OURS} against {THEIRS} ({device})', found, 2))
+    found = ratio(columns[OURS, 'model'][1], columns[BASELINE, 'model'][1])
+    lines.append(goal(f'a step, images a CPU second, {OURS} against {BASELINE} ({device})', found, 0.95))
     if device == 'cuda':
         found = ratio(columns[OURS, 'both'][0], columns[OURS, 'model'][0])
         lines.append(goal('training, share of the speed with fake data', found, 0.9))

@@ -15,10 +15,12 @@ from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 
 from projects.false.datasets import UnlabelledPatches
+from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.patch_folder.packed import PackedPatches
 
 JITTER = (0.8, 0.8, 0.8, 0.2)  # as released; so are crop scale, probabilities and sigma, the defaults of all sides
 STOCK, TORCHVISION, LOADER, DEVICE = 'mmpretrain stock', 'torchvision v2', 'loader path', 'device path'
+APPEARANCE = 'loader path, by appearance'
 
 
 class Mapped(Dataset):
@@ -125,4 +127,7 @@ def build(side: str, content: Path, storage: str, size: int) -> Dataset:
         return stock(content, storage, stock_view(size))
     if side == TORCHVISION:
         return torchvision(content, storage, size)
-    return ours(content, storage, 'loader' if side == LOADER else 'device', size=size, jitter=JITTER)
+    evidence = dict(type='ViewAppearance') if side == APPEARANCE else None
+    dataset = ours(content, storage, 'device' if side == DEVICE else 'loader', evidence, size=size, jitter=JITTER)
+    fit_missing_appearance(dataset)
+    return dataset

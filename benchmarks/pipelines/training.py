@@ -1,4 +1,4 @@
-"""Images per second in training: SimCLR of mmpretrain with its pipeline, and the recipe false_simclr_r18 with ours."""
+"""Images per second in training: SimCLR of mmpretrain with its pipeline, and FALSE and SimCLR of this project."""
 
 import time
 from pathlib import Path
@@ -17,8 +17,8 @@ from projects.false.engine.precision import to_channels_last
 from .loading import loader
 from .sides import ours, stock, stock_view
 
-RECIPE = Path(__file__).resolve().parents[2] / 'configs' / 'false_simclr_r18_synthetic.py'
-THEIRS, OURS = 'mmpretrain SimCLR', 'false_simclr_r18'
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+THEIRS, OURS, BASELINE = 'mmpretrain SimCLR', 'false_simclr_r18', 'simclr_r18'
 
 
 class TrainingSide:
@@ -101,12 +101,14 @@ def build_theirs(content: Path, storage: str, size: int, batch: int, workers: in
         return TrainingSide(model, optim_wrapper, stock(content, storage, stock_view(size)), batch, workers, device)
 
 
-def build_ours(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:
-    """Build the recipe: FALSE by appearance, channels-last, bfloat16; released views, so that both sides load alike."""
-    config = Config.fromfile(RECIPE)
+def build_ours(
+    content: Path, storage: str, size: int, batch: int, workers: int, device: str, name: str = OURS
+) -> TrainingSide:
+    """Build a recipe, FALSE by appearance or SimCLR, channels-last, bfloat16; released views, as on the other side."""
+    config = Config.fromfile(CONFIGS / f'{name}_synthetic.py')
     import_modules_from_strings(**config.custom_imports)
     color_on = 'device' if device == 'cuda' else 'loader'
-    dataset = ours(content, storage, color_on, config.train_dataloader.dataset.evidence, size=size)
+    dataset = ours(content, storage, color_on, config.train_dataloader.dataset.get('evidence'), size=size)
     fit_missing_appearance(dataset)
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         torch.manual_seed(0)

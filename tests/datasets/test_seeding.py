@@ -1,3 +1,4 @@
+import json
 import pickle
 import random
 from itertools import islice
@@ -7,8 +8,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from projects.false import InputError
 from projects.false.common.random_state import seeded
-from projects.false.datasets.seeding import SampleIndex, SeededSampler, SeededSamples
+from projects.false.datasets.seeding import NeighbourSampler, SampleIndex, SeededSampler, SeededSamples
 
 
 def draws():
@@ -109,3 +111,78 @@ def test_plain_indices_are_not_seeded():
     first = Samples()[3]
     second = Samples()[3]
     assert not torch.equal(first, second)
+
+
+class Grid(Base):
+    """Patches of 64 pixels in two rasters of 8 x 8 of them."""
+
+    def __init__(self, folder):
+        self.places = [(raster, 64 * row, 64 * col) for raster in 'ab' for row in range(8) for col in range(8)]
+        patches = [{'name': f'{s}_{r}_{c}', 'source': s, 'row': r, 'col': c} for s, r, c in self.places]
+        (folder / 'dataset.json').write_text(json.dumps({'patches': patches}))
+        self.paths = [str(folder / 'images' / f'{patch["name"]}.png') for patch in patches]
+
+    def __len__(self):
+        return len(self.paths)
+
+    def get_data_info(self, index):
+        return {'img_path': self.paths[index]}
+
+
+@pytest.fixture
+def grid(tmp_path):
+    return Grid(tmp_path)
+
+
+def neighbours(places, order, batch):
+    """Pairs of a batch that lie side by side, per batch."""
+    count = 0
+    for start in range(0, len(order), batch):
+        chosen = [places[index] for index in order[start : start + batch]]
+        count += sum(
+            a[0] == b[0] and max(abs(a[1] - b[1]), abs(a[2] - b[2])) == 64
+            for number, a in enumerate(chosen)
+            for b in chosen[:number]
+        )
+    return count * batch / len(order)
+
+
+def test_neighbours_meet_in_a_batch(grid):
+    near, far = list(NeighbourSampler(grid, side=128, seed=0)), list(SeededSampler(grid, seed=0))
+    assert sorted(near) == list(range(128))
+    assert neighbours(grid.places, near, 16) > 10  # four cells of 2 x 2 give 24, fewer at the edges
+    assert neighbours(grid.places, near, 16) > 2 * neighbours(grid.places, far, 16)
+
+
+def test_orders_of_neighbours_are_seeded_and_differ(grid):
+    def order(seed, epoch):
+        sampler = NeighbourSampler(grid, side=128, seed=seed)
+        sampler.set_epoch(epoch)
+        return list(sampler)
+
+    assert order(1, 2) == order(1, 2)
+    assert [index.seed for index in order(1, 2)] == [(1, 2, position) for position in range(128)]
+    assert order(1, 2) != order(1, 3)
+    assert order(1, 2) != order(2, 2)
+    cells = {frozenset(order(0, epoch)[:4]) for epoch in range(8)}
+    assert len(cells) > 4  # the grid moves
+
+
+def test_neighbours_over_processes_and_after_an_interruption(grid, monkeypatch):
+    whole = list(NeighbourSampler(grid, side=128, seed=1))
+    parts = []
+    for rank in (0, 1):
+        monkeypatch.setattr('projects.false.datasets.seeding.get_dist_info', lambda rank=rank: (rank, 2))
+        sampler = NeighbourSampler(grid, side=128, seed=1)
+        parts.append(list(sampler))
+        sampler.skip(10)
+        assert list(sampler) == parts[-1][10:]
+    assert [index for pair in zip(*parts, strict=True) for index in pair] == whole
+
+
+def test_neighbours_that_nobody_knows(grid, tmp_path):
+    with pytest.raises(InputError, match='side of NeighbourSampler'):
+        NeighbourSampler(grid, side=0)
+    grid.paths[3] = str(tmp_path / 'images' / 'new.png')
+    with pytest.raises(InputError, match="does not know the patch 'new'"):
+        NeighbourSampler(grid)

@@ -1,14 +1,16 @@
 """Evidence of views: taken from the untouched pixels of the right window, and its clusters found, made or refused."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import rasterio
 from mmpretrain.datasets import PackInputs
 
 from projects.false import InputError
-from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance
+from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance, ViewMaps, ViewPlace
 from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.imagery.images import write_patch
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_folder
@@ -41,6 +43,19 @@ def test_shares_of_every_view_before_its_colours_change(data):
             assert dark + bright == pytest.approx(1)
             expected = min(max(24 - left, 0), width) / width
             assert dark == pytest.approx(expected, abs=0.13)  # eight columns of points
+
+
+def test_codes_of_every_view(data):
+    fit_folder(data, clusters=2, quantiles=3).write(data / FILE)
+    steps = [*PIPELINE[:2], dict(type='ViewAppearance', code='quantiles')]
+    for result in UnlabelledPatches(str(data), pipeline=steps):
+        evidence = result['evidence']
+        assert (evidence.shape, evidence.dtype) == ((2, 12), np.float32)
+        for code, (_, left, _, width) in zip(evidence, result['view_windows'], strict=True):
+            dark = min(max(24 - left, 0), width) / width
+            assert code[1] == pytest.approx(1 - dark, abs=0.13)  # above the median of lightness
+    with pytest.raises(InputError, match=r"code of ViewAppearance is 'marginals'; give one of clusters, quantiles"):
+        ViewAppearance(code='marginals')
 
 
 def test_views_do_not_depend_on_the_evidence(data):
@@ -129,3 +144,113 @@ def test_a_data_set_adds_the_step_and_packs_its_result(data):
 def test_a_step_that_cannot_be_added_is_refused(data, steps, evidence, message):
     with pytest.raises(InputError, match=message):
         UnlabelledPatches(str(data), pipeline=steps, evidence=evidence)
+
+
+def maps_of(data, folder, name='{}.png'):
+    """Maps of the patches of ``data``: kind 0 left of the middle, kind 1 right of it, unknown in the first rows."""
+    kinds = np.zeros((48, 48), np.uint8)
+    kinds[:, 24:], kinds[:10] = 1, 255
+    for path in (data / 'images').glob('*.png'):
+        write_patch(folder / name.format(path.stem).removesuffix('.png'), kinds)
+    return kinds
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_shares_by_maps(data, tmp_path_factory, packed):
+    folder = tmp_path_factory.mktemp('maps')
+    kinds = maps_of(data, folder)
+    if packed:
+        pack(data)
+    step = dict(type='ViewMaps', folder=str(folder), kinds=3)
+    dataset = UnlabelledPatches(str(data), packed=packed, pipeline=[*PIPELINE[:2], step])
+    for result in dataset:
+        assert result['evidence'].dtype == np.float32
+        for shares, (top, left, height, width) in zip(result['evidence'], result['view_windows'], strict=True):
+            seen = kinds[top : top + height, left : left + width]
+            known = max((seen < 255).sum(), 1)
+            np.testing.assert_allclose(shares, [(seen == kind).sum() / known for kind in range(3)], atol=1e-6)
+    maps_of(data, folder)
+    write_patch(folder / 'p0', np.full((48, 48), 2, np.uint8))
+    assert dataset[0]['evidence'].tolist() == [[0, 0, 1]] * 2  # maps are read anew
+
+
+def test_maps_that_do_not_fit(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('maps')
+    dataset = UnlabelledPatches(str(data), pipeline=[*PIPELINE[:2], dict(type='ViewMaps', folder=str(folder), kinds=2)])
+    with pytest.raises(InputError, match=r'maps\d*/p0.png: no map of .*images/p0.png; make the maps again'):
+        dataset[0]
+    maps_of(data, folder)
+    write_patch(folder / 'p0', np.zeros((48, 40), np.uint8))
+    with pytest.raises(InputError, match=r'p0.png: map of 40x48 pixels for an image of 48x48 .*images/p0.png'):
+        dataset[0]
+    write_patch(folder / 'p1', np.full((48, 48), 2, np.uint8))
+    with pytest.raises(InputError, match=r'p1.png'):
+        dataset[1]
+    with pytest.raises(InputError, match=r'maps.json: no such file; give the number of kinds'):
+        ViewMaps(str(folder))
+    (folder / 'maps.json').write_text('{"kinds": 4}')
+    assert ViewMaps(str(folder)).kinds == 4
+    (folder / 'maps.json').write_text('{"kinds": ')
+    with pytest.raises(InputError, match=r'maps.json: not readable .*tools/cluster_features.py'):
+        ViewMaps(str(folder))
+    with pytest.raises(InputError, match='kinds of ViewMaps is a number from 1 to 254, got 0'):
+        ViewMaps(str(folder), kinds=0)
+    with pytest.raises(InputError, match='put it after ContrastiveViews'):
+        ViewMaps(str(folder), 2)(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
+
+
+def test_maps_as_a_model_writes_them(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('maps')
+    (data / 'images' / 'north').mkdir()
+    (data / 'images' / 'p5.png').rename(data / 'images' / 'north' / 'p5.png')
+    dataset = UnlabelledPatches(str(data), pipeline=[*PIPELINE[:2], dict(type='ViewMaps', folder=str(folder), kinds=2)])
+    write_patch(folder / 'p5', np.ones((48, 48), np.uint8))  # tools/test.py writes all into one folder
+    assert dataset[0]['evidence'].tolist() == [[0, 1]] * 2
+    (folder / 'north').mkdir()
+    write_patch(folder / 'north' / 'p5', np.zeros((48, 48), np.uint8))  # a map in the same folder comes first
+    assert dataset[0]['evidence'].tolist() == [[1, 0]] * 2
+    with rasterio.open(
+        folder / 'p0_classes.tif', 'w', driver='GTiff', height=48, width=48, count=1, dtype='uint8', nodata=255
+    ) as raster:
+        raster.write(np.ones((1, 48, 48), np.uint8))
+    assert dataset[1]['evidence'].tolist() == [[0, 1]] * 2
+
+
+def placed(data):
+    """Describe the patches of ``data`` as cut from two rasters."""
+    patches = [
+        {'name': f'p{number}', 'source': f'r{number % 2}', 'row': 48 * (number // 2), 'col': 96} for number in range(6)
+    ]
+    (data / 'dataset.json').write_text(json.dumps({'bands': {'count': 3}, 'patches': patches}))
+
+
+@pytest.mark.parametrize('packed', [False, True])
+def test_the_place_of_every_view(data, packed):
+    placed(data)
+    if packed:
+        pack(data)
+    steps = [*PIPELINE[:2], dict(type='ViewPlace')]
+    for number, result in enumerate(UnlabelledPatches(str(data), packed=packed, pipeline=steps)):
+        assert result['place'].dtype == np.float32
+        for (raster, *corners), (top, left, height, width) in zip(result['place'], result['view_windows'], strict=True):
+            row, column = 48 * (number // 2), 96
+            assert raster == number % 2
+            assert corners == [row + top, column + left, row + top + height, column + left + width]
+
+
+def test_a_place_that_is_unknown(data):
+    dataset = UnlabelledPatches(str(data), pipeline=[*PIPELINE[:2], dict(type='ViewPlace')])
+    with pytest.raises(InputError, match=r'no dataset.json here or above'):
+        dataset[0]
+    with pytest.raises(InputError, match='put it after ContrastiveViews'):
+        ViewPlace()(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
+
+
+def test_several_steps_are_packed(data):
+    placed(data)
+    fit_folder(data, clusters=2).write(data / FILE)
+    steps = [*PIPELINE[:2], dict(type=PackInputs, meta_keys=('sample_idx',))]
+    evidence = [dict(type='ViewAppearance'), dict(type='ViewPlace')]
+    sample = UnlabelledPatches(str(data), pipeline=steps, evidence=evidence)[3]['data_samples']
+    assert (sample.evidence.shape, sample.place.shape) == ((2, 2), (2, 5))
+    assert 'evidence' not in UnlabelledPatches(str(data), pipeline=steps, evidence=[])[3]['data_samples']

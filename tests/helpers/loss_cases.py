@@ -5,6 +5,7 @@ import torch
 from projects.false import DebiasedLoss, FALSELoss, FNCLoss, HardNegativeLoss, NTXentLoss
 from tests.helpers import slow_losses as slow
 
+WIDE, NEAR = {'type': 'topk', 'k': 4, 'floor': -0.5}, {'type': 'anchor_nearest', 'k': 3}
 ROW_WISE = {
     'anchor_nearest': ({}, slow.anchor_nearest),
     'anchor_nearest_3': ({'type': 'anchor_nearest', 'k': 3, 'floor': -0.2}, slow.anchor_nearest),
@@ -13,6 +14,8 @@ ROW_WISE = {
     'topk': ({}, slow.topk),
     'topk_low': ({'type': 'topk', 'k': 3, 'floor': -0.5}, slow.topk),
     'batch_nearest': ({}, slow.batch_nearest),
+    'all_of': ({'type': 'all_of', 'rules': [WIDE, NEAR]}, slow.all_of),
+    'any_of': ({'type': 'any_of', 'rules': [NEAR, {'type': 'margin', 'margin': 0.3}]}, slow.any_of),
 }
 """Determinations that have a meaning with a queue, by case: config and slow form."""
 

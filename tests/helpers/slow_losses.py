@@ -90,15 +90,57 @@ def overlap(a, b):
     return sum(min(x, y) for x, y in zip(a, b, strict=True))
 
 
-def evidence(anchors, row_shares, column_shares, level, most=None):
+def agreement(a, b):
+    return 1 - sum(abs(x - y) for x, y in zip(a, b, strict=True)) / len(a)
+
+
+def evidence(anchors, row_shares, column_shares, level, most=None, compare=overlap):
+    found = []
+    for a, row in zip(anchors, row_shares, strict=True):
+        shared = [j for j in a.negatives if compare(row, column_shares[j]) > level]
+        found.append(set(sorted(shared, key=lambda j, a=a: -a.negatives[j])[:most]))
+    return found
+
+
+def gap(a, b):
+    """Between two windows (raster, top, left, bottom, right) of one raster; negative where they overlap."""
+    return max(max(b[1] - a[3], a[1] - b[3]), max(b[2] - a[4], a[2] - b[4]))
+
+
+def place(anchors, rows, columns, distance):
     return [
-        set(
-            sorted((j for j in a.negatives if overlap(row, column_shares[j]) > level), key=lambda j: -a.negatives[j])[
-                :most
-            ]
-        )
-        for a, row in zip(anchors, row_shares, strict=True)
+        {j for j in a.negatives if row[0] == columns[j][0] and 0 <= gap(row, columns[j]) <= distance}
+        for a, row in zip(anchors, rows, strict=True)
     ]
+
+
+def other_place(anchors, rows, columns, distance):
+    return [
+        {j for j in a.negatives if row[0] != columns[j][0] or gap(row, columns[j]) > distance}
+        for a, row in zip(anchors, rows, strict=True)
+    ]
+
+
+def nearest_features(anchors, features, k):
+    rows = unit(features)
+    return [
+        set(sorted(a.negatives, key=lambda j, row=row: -dot(row, rows[j]))[:k])
+        for a, row in zip(anchors, rows, strict=True)
+    ]
+
+
+def of_rules(anchors, tau, rules):
+    for rule in rules:
+        arguments = dict(rule)
+        yield globals()[arguments.pop('type')](anchors, tau, **arguments)
+
+
+def all_of(anchors, tau, rules):
+    return [set.intersection(*found) for found in zip(*of_rules(anchors, tau, rules), strict=True)]
+
+
+def any_of(anchors, tau, rules):
+    return [set.union(*found) for found in zip(*of_rules(anchors, tau, rules), strict=True)]
 
 
 def gated(found, anchors, threshold):

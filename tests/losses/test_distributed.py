@@ -26,9 +26,9 @@ def compare(rank, processes, name, make, first, second, **others):
     projection = torch.linspace(-1, 1, 25, dtype=torch.float64).view(5, 5) + torch.eye(5, dtype=torch.float64)
     mine = slice(rank * IMAGES // processes, (rank + 1) * IMAGES // processes)
     own = {key: value[mine] if key in ('excluded', 'labels') else value for key, value in others.items()}
-    if 'evidence' in others:
-        evidence = others['evidence'].unflatten(0, (-1, IMAGES))  # of both views, or of queries
-        own['evidence'] = evidence[:, mine].flatten(0, 1)
+    for name in {'evidence', 'place', 'features'} & others.keys():
+        of_views = others[name].unflatten(0, (-1, IMAGES))  # of both views, or of queries
+        own[name] = of_views[:, mine].flatten(0, 1)
     expected = loss_and_gradient(make(gather=False), first, second, projection, **others)
     for chunk_size in (None, 2):
         found = loss_and_gradient(make(chunk_size=chunk_size), first[mine], second[mine], projection, **own)
@@ -54,10 +54,20 @@ def run_in_a_process(rank: int, processes: int, folder: str) -> None:
         )
         shares = torch.rand(2 * IMAGES, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
         shares = shares / shares.sum(1, keepdim=True)
-        rule = dict(type='evidence', overlap=0.7, graded=True)
         in_queue = dict(queue=queue_of(15), evidence=shares[:IMAGES], queue_evidence=shares[:15])
-        for name, others in {'evidence': dict(evidence=shares), 'evidence, queue': in_queue}.items():
-            compare(rank, processes, name, partial(FALSELoss, 0.5, 0.7, 0.2, rule), first, second, **others)
+        for by in ('overlap', 'distance'):
+            rule = dict(type='evidence', overlap=0.7, graded=True, compare=by)
+            for name, others in {f'evidence, {by}': dict(evidence=shares), f'{by}, queue': in_queue}.items():
+                compare(rank, processes, name, partial(FALSELoss, 0.5, 0.7, 0.2, rule), first, second, **others)
+        places = torch.tensor([[i % 2, 0, 8 * i, 8, 8 * i + 10] for i in range(2 * IMAGES)])
+        rules = [
+            dict(type='place', distance=8),
+            dict(type='all_of', rules=[dict(type='evidence', overlap=0.5), dict(type='nearest_features', k=6)]),
+            dict(type='any_of', rules=[dict(type='other_place', distance=9), dict(type='evidence', graded=True)]),
+        ]
+        for rule in rules:
+            others = dict(place=places, evidence=shares, features=first.repeat(2, 1))
+            compare(rank, processes, str(rule), partial(FALSELoss, 0.5, 0.7, 0.2, rule), first, second, **others)
     if rank == 0:
         Path(folder, 'done').touch()
     dist.destroy_process_group()

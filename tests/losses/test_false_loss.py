@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.losses import DETERMINATIONS
+from projects.false.losses.determinations.combined import Combined
 from tests.helpers import slow_losses as slow
 from tests.helpers.loss_cases import (
     IN_BATCH,
@@ -156,7 +157,7 @@ def test_released_depends_on_order():
         ({'confidence_weight': None}, 'confidence_weight'),
         ({'confidence_floor': 1.5}, r'confidence_floor .* must be in \[-1, 1\], got 1.5'),
         ({'positive_threshold': -1.5}, 'positive_threshold'),
-        ({'determination': 'nearest'}, 'choose one of anchor_nearest'),
+        ({'determination': 'nearest'}, 'choose one of all_of, anchor_nearest'),
         ({'chunk_size': 0}, 'chunk_size of FALSELoss must be an integer of at least 1, got 0'),
     ],
 )
@@ -170,10 +171,14 @@ def test_a_positive_at_the_threshold_opens_the_gate():
     assert FALSELoss(0.5, 1.0, 1.0).determined(rows, rows).sum() == 8
 
 
-@pytest.mark.parametrize('name', sorted(DETERMINATIONS.module_dict))
+SINGLE = {name: rule for name, rule in sorted(DETERMINATIONS.module_dict.items()) if not issubclass(rule, Combined)}
+
+
+@pytest.mark.parametrize('name', SINGLE)
 def test_nothing_determined(name):
     first, second = views(4)
     known = dict(labels=torch.tensor([0, 1, 0, 1]), evidence=torch.eye(4, dtype=first.dtype)[[0, 1, 0, 1] * 2])
+    known |= dict(features=torch.rand(8, 3), place=torch.tensor([[0, 0, 10 * i, 8, 10 * i + 8] for i in range(8)]))
     value = FALSELoss(0.5, 1.0, 1.0, name)(first.requires_grad_(), second, **known)
     value.backward()
     torch.testing.assert_close(value, NTXentLoss(0.5)(first, second))
@@ -191,7 +196,7 @@ def test_everything_determined(config):
     assert torch.isfinite(first.grad).all()
 
 
-@pytest.mark.parametrize('name', [name for name, rule in sorted(DETERMINATIONS.module_dict.items()) if not rule.reads])
+@pytest.mark.parametrize('name', [name for name, rule in SINGLE.items() if not rule.reads])
 @pytest.mark.parametrize('n', [32, 256])
 def test_no_default_rewards_collapse(name, n):
     loss = FALSELoss(determination=name)

@@ -160,6 +160,33 @@ def test_evidence_that_is_absent_or_does_not_fit():
 
 
 @pytest.mark.usefixtures('mmpretrain')
+def test_the_queue_remembers_all_that_the_rules_read():
+    made = config('FALSELoss', queue_kinds=2)
+    rules = [dict(type='evidence', overlap=0.5), dict(type='other_place', distance=8)]
+    made['head']['loss'].update(determination=dict(type='all_of', rules=rules), positive_threshold=-1.0)
+    model = MODELS.build(made)
+    grass, sand = np.float32([1, 0]), np.float32([0, 1])
+
+    def batch(indices, shown, rasters):
+        places = [np.float32([[raster, 0, 0, 9, 9]] * 2) for raster in rasters]
+        return [
+            SimpleNamespace(sample_idx=index, evidence=(shares, shares), place=place)
+            for index, shares, place in zip(indices, shown, places, strict=True)
+        ]
+
+    model(views(4), batch(range(4), [grass, grass, sand, sand], [0, 1, 2, 3]), mode='loss')
+    assert model.queue.known[:2].tolist() == [[1, 0, 0, 0, 0, 9, 9], [1, 0, 1, 0, 0, 9, 9]]
+    found = model(views(4, seed=1), batch(range(4, 8), [grass] * 4, [0, 0, 7, 7]), mode='loss')
+    assert found['pairs_per_anchor'].item() == pytest.approx((1 + 1 + 2 + 2) / 4)
+    nothing = [SimpleNamespace(sample_idx=index, evidence=(grass, sand)) for index in range(2)]
+    with pytest.raises(InputError, match=r'reads place of both views, 5 numbers, .* place, and got nothing; put the'):
+        model(views(2), nothing, mode='loss')
+    made['head']['loss']['determination'] = 'nearest_features'
+    with pytest.raises(InputError, match='which a queue does not remember; choose topk for FALSEMoCo'):
+        MODELS.build(made)
+
+
+@pytest.mark.usefixtures('mmpretrain')
 def test_one_label_per_image_is_remembered_as_well():
     model, batch = evident('oracle', 'land_cover', range(4), [0, 0, 1, -3])
     model(views(4), batch, mode='loss')

@@ -3,6 +3,7 @@ import torch
 
 from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.losses import DETERMINATIONS
+from projects.false.losses.determinations.combined import Combined
 from projects.false.pair_audit.judge import PairCounts, estimate_quality
 from projects.false.pair_audit.picks import (
     RandomPicks,
@@ -93,9 +94,10 @@ def test_a_recipe_that_reads_labels_keeps_its_own():
 
 def test_every_rule_is_there_side_by_side():
     in_batch = audited_rules(FALSELoss(), True, 0)
-    every = {'recipe', *DETERMINATIONS.module_dict, 'random', 'oracle', 'oracle_overlap'}
-    assert set(in_batch) == every - {'evidence'}
-    assert set(audited_rules(FALSELoss(), True, 0, evidence=True)) == every
+    single = {name for name, rule in DETERMINATIONS.module_dict.items() if not issubclass(rule, Combined)}
+    every = {'recipe', *single, 'random', 'oracle', 'oracle_overlap'}
+    assert set(in_batch) == every - {'evidence', 'place', 'other_place', 'nearest_features'}
+    assert set(audited_rules(FALSELoss(), True, 0, known=['evidence', 'place', 'features'])) == every
     with_queue = audited_rules(NTXentLoss(), False, 0)
     assert set(in_batch) - set(with_queue) == {'recipe', 'released', 'mutual'}
     for rules, queue in ((in_batch, 0), (with_queue, 48)):

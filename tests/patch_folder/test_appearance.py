@@ -1,4 +1,4 @@
-"""Clusters of appearance: what they tell apart, that they depend on the ground alone, and files that do not fit."""
+"""Clusters and quantiles of appearance: what they tell apart, what they depend on, and files that do not fit."""
 
 import json
 
@@ -57,6 +57,31 @@ def test_windows_of_every_size_and_place(appearance, window):
     assert shares.max() == 1
 
 
+def test_codes_are_shares_above_quantiles():
+    patches = [np.random.default_rng(seed).integers(0, 256, (40, 40, 4), np.uint8) for seed in range(3)]
+    fitted = fit_appearance(patches.__getitem__, 3, clusters=2, quantiles=3)
+    points = np.concatenate([describe_windows(patch, whole(patch), 14) for patch in patches])
+    assert fitted.quantiles.shape == (3, 5)
+    for feature in range(5):
+        expected = [np.mean(points[:, feature] > cut) for cut in fitted.quantiles[:, feature]]
+        assert expected == pytest.approx([0.75, 0.5, 0.25], abs=0.01)
+    windows = np.array([[0, 0, 40, 40], [3, 8, 20, 9]])
+    codes = fitted.codes(patches[1], windows)
+    assert codes.dtype == np.float32
+    for window, code in zip(windows, codes, strict=True):
+        described = describe_windows(patches[1], window[None])
+        expected = [np.mean(described[:, f] > cut) for f in range(5) for cut in fitted.quantiles[:, f]]
+        np.testing.assert_allclose(code, expected, atol=1e-6)
+
+
+def test_difference_of_codes_is_the_distance_of_ranks():
+    """Grey levels from 0 to 255 once each: the lower and the upper half are half of all ranks apart."""
+    ramp = np.repeat(np.arange(256, dtype=np.uint8), 5)[None, :, None].repeat(5, 0).repeat(3, 2)
+    fitted = fit_appearance([ramp].__getitem__, 1, clusters=2, pixels=196, quantiles=63)
+    lower, upper = fitted.codes(ramp, np.array([[0, 0, 5, 640], [0, 640, 5, 640]])).reshape(2, 4, 63)[:, 0]
+    assert np.abs(lower - upper).mean() == pytest.approx(0.5, abs=0.02)
+
+
 def slow_description(image, row, column):
     """The description of one point as its definition reads, in float64."""
     rows = np.arange(row - 2, row + 3).clip(0, image.shape[0] - 1)
@@ -102,6 +127,7 @@ def test_a_file_holds_the_clusters(appearance, tmp_path):
     appearance.write(tmp_path / 'appearance.json')
     read = Appearance.read(tmp_path / 'appearance.json')
     np.testing.assert_allclose(read.centres, appearance.centres, atol=1e-4)
+    np.testing.assert_allclose(read.quantiles, appearance.quantiles, atol=1e-4)
     assert (len(read), read.bands, read.fitted) == (3, 3, appearance.fitted)
 
 
@@ -113,6 +139,8 @@ def test_a_file_holds_the_clusters(appearance, tmp_path):
         lambda content: content.update(centres=[[1, 2, 3, float('nan')]]),
         lambda content: content.update(centres='none'),
         lambda content: content.update(format=2),
+        lambda content: content.update(quantiles=[[1, 2, 3]]),
+        lambda content: content['quantiles'].reverse(),
     ],
 )
 def test_a_damaged_file(appearance, tmp_path, spoil):
@@ -123,6 +151,18 @@ def test_a_damaged_file(appearance, tmp_path, spoil):
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match=r'appearance.json: .*fit it again'):
         Appearance.read(path)
+
+
+def test_a_file_of_an_earlier_version_has_clusters_but_no_quantiles(appearance, tmp_path):
+    path = tmp_path / 'appearance.json'
+    appearance.write(path)
+    content = json.loads(path.read_text())
+    del content['quantiles']
+    path.write_text(json.dumps(content))
+    read = Appearance.read(path)
+    assert read.shares(ground([SAND]), whole(ground([SAND]))).max() == 1
+    with pytest.raises(InputError, match=r'has no quantiles; fit it again with .* --overwrite'):
+        read.codes(ground([SAND]), whole(ground([SAND])))
 
 
 def test_no_file_and_half_a_file(tmp_path):
@@ -136,6 +176,8 @@ def test_no_file_and_half_a_file(tmp_path):
 def test_what_cannot_be_fitted():
     with pytest.raises(InputError, match='at least 2'):
         fit_appearance([ground([GRASS])].__getitem__, 1, clusters=1)
+    with pytest.raises(InputError, match='quantiles'):
+        fit_appearance([ground([GRASS])].__getitem__, 1, quantiles=0)
     flat = np.zeros((32, 32, 3), np.uint8)
     with pytest.raises(InputError, match='fewer than 6 different appearances'):
         fit_appearance([flat].__getitem__, 1)

@@ -152,3 +152,32 @@ def test_unusable_input_ends_with_one_line(data, checkpoint, tmp_path, capsys):
         assert said.startswith('error: '), said
         assert message in said
     assert not list(out.glob('*'))
+
+
+@pytest.mark.slow
+def test_places_and_rules_that_take_turns(data, checkpoint, tmp_path, capsys):
+    recipe = tmp_path / 'turns.py'
+    recipe.write_text(f"""_base_ = {str(RECIPE)!r}
+rule = dict(_delete_=True, type='in_turn', at=[0.1], rules=[dict(type='place', distance=128), 'evidence'])
+model = dict(head=dict(loss=dict(determination=rule)))
+train_dataloader = dict(
+    sampler=dict(type='NeighbourSampler', side=128),
+    dataset=dict(evidence=[dict(type='ViewAppearance'), dict(type='ViewPlace')]),
+)
+""")
+    main, out = main_of('analysis_tools/audit_false_negatives'), tmp_path / 'out'
+    options = arguments(data, checkpoint, 'untrained', recipe=recipe, split='train', out=out, examples=0)
+    names = ['recipe', 'evidence', 'place', 'other_place']
+    assert main([*options[:3], '--determinations', *names, *options[3:]]) == 0, capsys.readouterr().err
+    rows = json.loads((out / 'audit.json').read_text())['results']
+    picked = {
+        (row['epoch'], row['determination']): (row['picked'], row['right'])
+        for row in rows
+        if row['criterion'] == 'dominant' and not row['after_gate']
+    }
+    assert picked[0, 'recipe'] == picked[0, 'place']
+    assert picked[0, 'place'][0] > 0
+    assert picked[3, 'recipe'] == picked[3, 'evidence']  # 3 of 20 epochs
+    assert picked[3, 'evidence'] != picked[3, 'place']
+    pairs = {row['pairs'] for row in rows if row['determination'] == 'place'}
+    assert all(picked[epoch, 'place'][0] + picked[epoch, 'other_place'][0] <= max(pairs) for epoch in (0, 3))

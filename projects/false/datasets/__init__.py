@@ -6,8 +6,8 @@ Only the segmentation configs import ``land_cover``, which needs mmseg.
 from .loading import LoadIndexMask, LoadPatch
 from .patches import UnlabelledPatches
 from .raster_windows import RasterWindows
-from .seeding import SeededSampler
-from .view_evidence import ViewAppearance
+from .seeding import NeighbourSampler, SeededSampler
+from .view_evidence import ViewAppearance, ViewMaps, ViewPlace
 from .view_labels import DominantClass, ViewLandCover
 from .views.views import ContrastiveViews
 
@@ -16,9 +16,12 @@ __all__ = [
     'DominantClass',
     'LoadIndexMask',
     'LoadPatch',
+    'NeighbourSampler',
     'RasterWindows',
     'SeededSampler',
     'UnlabelledPatches',
     'ViewAppearance',
     'ViewLandCover',
+    'ViewMaps',
+    'ViewPlace',
 ]

@@ -245,12 +245,13 @@ class SkipUnreadable(DatasetMixin):
 
 
 class ViewsWithEvidence(DatasetMixin):
-    """Mixin for MMEngine data sets: one more step in the pipeline, which finds out what the views show.
+    """Mixin for MMEngine data sets: one more step in the pipeline, or several, which find out what the views show.
 
     It saves a recipe from repeating the whole pipeline: MMEngine's configs replace lists as a whole.
 
     Args:
-        evidence: Step as for :func:`with_evidence`, such as ``dict(type='ViewAppearance')``; None adds nothing.
+        evidence: Step as for :func:`with_evidence`, such as ``dict(type='ViewAppearance')``, or a list of steps; None
+            adds nothing.
         pipeline: The other steps.
 
     Raises:
@@ -260,22 +261,28 @@ class ViewsWithEvidence(DatasetMixin):
         ``train_dataloader = dict(dataset=dict(evidence=dict(type='ViewAppearance')))``
     """
 
-    def __init__(self, *args: Any, evidence: dict | None = None, pipeline: Sequence[Any] = (), **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, evidence: dict | list | None = None, pipeline: Sequence[Any] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, pipeline=with_evidence(pipeline, evidence), **kwargs)
 
 
-def with_evidence(pipeline: Sequence[Any], evidence: dict | None) -> list[Any]:
+def with_evidence(pipeline: Sequence[Any], evidence: dict | list | None) -> list[Any]:
     """Put a step that finds out what the views show before the last one, which then packs its result.
 
     Args:
         pipeline: Configs of steps; the last is ``PackInputs`` of mmpretrain or ``PackSelfSupInputs`` of mmselfsup.
-        evidence: Config of the step. It stores ``results['evidence']``, or what its class names as ``field``. None
-            changes nothing.
+        evidence: Config of the step, or a list of some. It stores ``results['evidence']``, or what its class names as
+            ``field``. None changes nothing.
 
     Raises:
         InputError: ``evidence`` is not a known step, or nothing packs its result.
     """
     if evidence is None:
+        return list(pipeline)
+    if isinstance(evidence, list | tuple):
+        for step in evidence:
+            pipeline = with_evidence(pipeline, step)
         return list(pipeline)
     kind = evidence.get('type') if isinstance(evidence, dict) else None
     step = TRANSFORMS.get(kind) if isinstance(kind, str) else kind

@@ -1,18 +1,22 @@
 """Seeds that belong to a sample: views do not depend on the number of workers, and a resumed run repeats them.
 
-:class:`SeededSampler` yields indices that carry a seed made of (run seed, epoch, position). A data set with
-:class:`SeededSamples` runs its pipeline under that seed and restores the global generators afterwards.
+:class:`SeededSampler` yields indices that carry a seed made of (run seed, epoch, position), and
+:class:`NeighbourSampler` those of neighbouring patches one after the other. A data set with :class:`SeededSamples` runs
+its pipeline under that seed and restores the global generators afterwards.
 """
 
 from collections.abc import Iterator, Sized
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mmengine.dist import get_dist_info, sync_random_seed
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import Sampler, get_worker_info
 
+from projects.false.common.errors import InputError, check_count
 from projects.false.common.random_state import seeded
+from projects.false.patch_folder.places import described_folder, name_of_patch, read_places
 
 if TYPE_CHECKING:  # the mixins go in front of a data set of MMEngine, whose methods they call
     from mmengine.dataset import BaseDataset as DatasetMixin
@@ -102,6 +106,55 @@ class SeededSampler(Sampler):
     def _at(self, epoch: int, position: int) -> SampleIndex:
         """Return the index at a position of an epoch, with its seed."""
         if self.shuffle and self._ordered_epoch != epoch:
-            self._order = np.random.default_rng((self.seed, epoch)).permutation(self.size)
+            self._order = self.draw_order(np.random.default_rng((self.seed, epoch)))
             self._ordered_epoch = epoch
         return SampleIndex(int(self._order[position]), (self.seed, epoch, position))
+
+    def draw_order(self, generator: np.random.Generator) -> np.ndarray:
+        """Draw the order of an epoch, a permutation of all indices."""
+        return generator.permutation(self.size)
+
+
+@DATA_SAMPLERS.register_module()
+class NeighbourSampler(SeededSampler):
+    """Shuffled indices in which neighbouring patches of a raster follow one another, so that they meet in a batch.
+
+    Every epoch lays a grid of square cells over each raster, at a place of its own, and shuffles the cells; the patches
+    of a cell come one after the other, in an order of their own. Processes take turns, so that neighbours meet in a
+    global batch, as the loss compares it. All else is as in :class:`SeededSampler`: seeded, the same for any number of
+    workers, and resumable within an epoch.
+
+    Args:
+        dataset: Patches of a folder with ``dataset.json``.
+        side: Side of a cell in pixels of the raster, at least 1; 256 holds 2 x 2 patches of 128 pixels.
+        seed, infinite: See :class:`SeededSampler`.
+
+    Raises:
+        InputError: ``side`` is not a positive integer, or ``dataset.json`` does not know the patches.
+
+    Example:
+        ``--cfg-options train_dataloader.sampler.type=NeighbourSampler train_dataloader.sampler.side=256``
+    """
+
+    def __init__(self, dataset: Any, side: int = 256, seed: int | None = None, infinite: bool = False) -> None:
+        check_count('side of NeighbourSampler', side)
+        super().__init__(dataset, seed, shuffle=True, infinite=infinite)
+        self.side = side
+        paths = [Path(dataset.get_data_info(index)['img_path']) for index in range(len(dataset))]
+        folders = {described_folder(path.parent) for path in paths}
+        if len(folders) > 1:
+            raise InputError(
+                f'{", ".join(map(str, sorted(folders)))}: NeighbourSampler takes the patches of one data set; join none'
+            )
+        self.places = read_places(folders.pop()).of([name_of_patch(path) for path in paths])
+
+    def draw_order(self, generator: np.random.Generator) -> np.ndarray:
+        """Draw the grids, the order of their cells, and that of the patches of a cell."""
+        raster, row, column = self.places.T
+        shifts = generator.integers(0, self.side, (int(raster.max()) + 1, 2))
+        cells = np.column_stack(
+            [raster, (row + shifts[raster, 0]) // self.side, (column + shifts[raster, 1]) // self.side]
+        )
+        cell = np.unique(cells, axis=0, return_inverse=True)[1].reshape(-1)
+        turn = generator.permutation(int(cell.max()) + 1)[cell]
+        return np.lexsort([generator.random(self.size), turn])

@@ -1,5 +1,6 @@
 """Evidence of what a view shows, found without the network and without labels, for determination ``evidence``."""
 
+import json
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -10,9 +11,17 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.images import read_index_mask
+from projects.false.imagery.palettes import MAX_CLASSES
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_appearance, fit_folder
+from projects.false.patch_folder.places import described_folder, name_of_patch, read_places
 
 from .loading import LoadPatch
+from .view_labels import window_shares
+
+MAPS_FILE = 'maps.json'
+CODES = {'clusters': Appearance.shares, 'quantiles': Appearance.codes}
+"""What :class:`ViewAppearance` can store."""
 
 
 @TRANSFORMS.register_module()
@@ -24,20 +33,24 @@ class ViewAppearance(BaseTransform):
 
     Args:
         file: Another file of clusters; None looks for ``appearance.json``.
+        code: ``'clusters'`` stores shares of K clusters. ``'quantiles'`` stores the shares above Q quantiles, for every
+            feature of colour and texture alone; determination ``evidence`` then needs ``compare='distance'``.
 
     Shape:
-        - ``evidence``: (views, K), float32, the share of every cluster in the window of each view
+        - ``evidence``: (views, K), or (views, (bands + 1) * Q) for quantiles, float32, of the window of each view
 
     Example:
         ``pipeline=[..., dict(type='ContrastiveViews', ...), dict(type='ViewAppearance'),
         dict(type='PackInputs', algorithm_keys=['evidence'])]``
     """
 
-    def __init__(self, file: str | None = None) -> None:
-        self.file = file
+    def __init__(self, file: str | None = None, code: str = 'clusters') -> None:
+        if code not in CODES:
+            raise InputError(f'code of ViewAppearance is {code!r}; give one of {", ".join(CODES)}')
+        self.file, self.code = file, code
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Find the clusters of both views.
+        """Find what both views look like.
 
         Raises:
             InputError: There is no file of clusters, it is damaged, or made for another number of bands, or no earlier
@@ -46,8 +59,118 @@ class ViewAppearance(BaseTransform):
         if 'view_windows' not in results:
             raise InputError('ViewAppearance needs to know what each view shows; put it after ContrastiveViews')
         path = Path(self.file) if self.file else appearance_file(Path(results['img_path']).parent)
-        results['evidence'] = _read_once(path).shares(results['views_of'], results['view_windows'])
+        results['evidence'] = CODES[self.code](_read_once(path), results['views_of'], results['view_windows'])
         return results
+
+
+@TRANSFORMS.register_module()
+class ViewMaps(BaseTransform):
+    """Store what each view shows by maps of the patches, as ``results['evidence']``.
+
+    A map gives every pixel of a patch one of some kinds: land cover as a model predicts it, or clusters of the features
+    of another network. Place this step after :class:`ContrastiveViews`. Maps are read anew at every visit, so that
+    training goes on with those that a tool writes meanwhile.
+
+    Args:
+        folder: Where the maps are, named like the patches: ``NAME.png``, as ``tools/cluster_features.py`` and
+            ``tools/test.py --predictions`` write them, or ``NAME_classes.tif`` of ``tools/infer.py``. 255 is unknown.
+        kinds: Number of kinds; None reads it from ``maps.json`` of ``tools/cluster_features.py``.
+
+    Shape:
+        - ``evidence``: (views, kinds), float32, the share of every kind among the known pixels in the window of each
+          view. A view without known pixels has zeros and resembles no other.
+
+    Raises:
+        InputError: ``kinds`` is out of range, or not given where ``maps.json`` is missing.
+
+    Example:
+        ``train_dataloader = dict(dataset=dict(evidence=dict(type='ViewMaps', folder='work_dirs/maps', kinds=5)))``
+    """
+
+    def __init__(self, folder: str, kinds: int | None = None) -> None:
+        self.folder = Path(folder)
+        found = kinds_of_maps(self.folder) if kinds is None else kinds
+        if not isinstance(found, int) or isinstance(found, bool) or not 1 <= found <= MAX_CLASSES:
+            raise InputError(f'kinds of ViewMaps is a number from 1 to {MAX_CLASSES}, got {found!r}')
+        self.kinds = found
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Read the map of the patch and count in the windows of its views.
+
+        Raises:
+            InputError: The map is missing, damaged, of other kinds or of another size, or no earlier step stored the
+                windows of the views.
+        """
+        if 'view_windows' not in results:
+            raise InputError('ViewMaps needs to know what each view shows; put it after ContrastiveViews')
+        path = self._map_of(Path(results['img_path']))
+        kinds, size = read_index_mask(path, self.kinds), results['views_of'].shape[:2]
+        if kinds.shape != size:
+            raise InputError(
+                f'{path}: map of {kinds.shape[1]}x{kinds.shape[0]} pixels for an image of {size[1]}x{size[0]} '
+                f'({results["img_path"]}); make the maps again, of these patches'
+            )
+        results['evidence'] = window_shares(kinds, results['view_windows'], self.kinds)
+        return results
+
+    def _map_of(self, patch: Path) -> Path:
+        names = dict.fromkeys((name_of_patch(patch), patch.stem))
+        paths = [self.folder / f'{name}{ending}' for name in names for ending in ('.png', '_classes.tif')]
+        for path in paths:
+            if path.is_file():
+                return path
+        raise InputError(f'{paths[0]}: no map of {patch}; make the maps again, of all patches of the training')
+
+
+@TRANSFORMS.register_module()
+class ViewPlace(BaseTransform):
+    """Store where each view lies, as ``results['place']``, for determinations ``place`` and ``other_place``.
+
+    Place it after :class:`ContrastiveViews`. ``dataset.json`` of the data tells where a patch was cut.
+
+    Shape:
+        - ``place``: (views, 5), float32: number of the raster, then top, left, bottom and right of the window in its
+          pixels
+
+    Example:
+        ``train_dataloader = dict(dataset=dict(evidence=[dict(type='ViewAppearance'), dict(type='ViewPlace')]))``
+    """
+
+    field = 'place'
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Look up the patch and add the windows of its views.
+
+        Raises:
+            InputError: ``dataset.json`` is missing, damaged, or does not know the patch, or no earlier step stored the
+                windows of the views.
+        """
+        if 'view_windows' not in results:
+            raise InputError('ViewPlace needs to know what each view shows; put it after ContrastiveViews')
+        path = Path(results['img_path'])
+        places = read_places(described_folder(path.parent))
+        raster, row, column = places.of([name_of_patch(path)])[0]
+        corners = results['view_windows'][:, :2] + (row, column)
+        ends = corners + results['view_windows'][:, 2:]
+        results['place'] = np.column_stack([np.full(len(corners), raster), corners, ends]).astype(np.float32)
+        return results
+
+
+def kinds_of_maps(folder: Path) -> int:
+    """Read the number of kinds from ``maps.json``.
+
+    Raises:
+        InputError: The file is missing or damaged.
+    """
+    path = folder / MAPS_FILE
+    try:
+        return int(json.loads(path.read_text(encoding='utf-8'))['kinds'])
+    except FileNotFoundError:
+        raise InputError(f'{path}: no such file; give the number of kinds as ViewMaps(kinds=...)') from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f'{path}: not readable ({error!r}); make the maps again with tools/cluster_features.py'
+        ) from error
 
 
 @lru_cache(maxsize=4096)

@@ -73,8 +73,7 @@ class ViewLandCover(BaseTransform):
         if 'view_windows' not in results:
             raise InputError('ViewLandCover needs to know what each view shows; put it after ContrastiveViews')
         mask = mask_of_patch(results['img_path'], type(self).__name__, self.classes)
-        counts = window_counts(mask, results['view_windows'], self.classes)
-        results['land_cover'] = (counts / np.maximum(counts.sum(1, keepdims=True), 1)).astype(np.float32)
+        results['land_cover'] = window_shares(mask, results['view_windows'], self.classes)
         return results
 
 
@@ -87,6 +86,17 @@ def window_counts(mask: np.ndarray, windows: np.ndarray, classes: int) -> np.nda
     return np.array(
         [class_counts(mask[top : top + height, left : left + width], classes) for top, left, height, width in windows]
     )
+
+
+def window_shares(mask: np.ndarray, windows: np.ndarray, classes: int) -> np.ndarray:
+    """Return the share of every class among the labelled pixels in windows of a mask; zeros where none is labelled.
+
+    Shape:
+        - mask, windows: see :func:`window_counts`. Result: (V, classes), float32.
+    """
+    counts = window_counts(mask, windows, classes)
+    shares: np.ndarray = (counts / np.maximum(counts.sum(1, keepdims=True), 1)).astype(np.float32)
+    return shares
 
 
 def mask_of_patch(image: str, asked_by: str, classes: int) -> np.ndarray:

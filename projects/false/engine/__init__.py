@@ -11,6 +11,7 @@ from .checkpoints.mmengine_loader import register_safe_loaders
 from .checkpoints.plain_hook import PlainCheckpointHook
 from .checkpoints.safe_hook import SafeCheckpointHook
 from .confidence_schedule_hook import ConfidenceScheduleHook
+from .determination_schedule_hook import DeterminationScheduleHook
 from .finite_loss_hook import FiniteLossHook
 from .precision import AutocastOptimWrapper, ChannelsLastHook
 from .released_optim import LARC, ReleasedLR
@@ -27,6 +28,7 @@ __all__ = [
     'ChannelsLastHook',
     'CollapseHook',
     'ConfidenceScheduleHook',
+    'DeterminationScheduleHook',
     'ExactResumeHook',
     'ExportBackboneHook',
     'FALSERunner',

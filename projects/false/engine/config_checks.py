@@ -141,8 +141,13 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         lambda value: _counts(value) or value == -1,
     ),
     '*_dataloader.dataset.evidence': (
-        'a dict with a type, or None',
-        lambda value: value is None or (isinstance(value, dict) and 'type' in value),
+        'a dict with a type, a list of them, or None',
+        lambda value: (
+            value is None
+            or all(
+                isinstance(step, dict) and 'type' in step for step in (value if isinstance(value, list) else [value])
+            )
+        ),
     ),
     '*_dataloader.dataset.evidence.file': _FILE,
     '*_dataloader.dataset.ann_file': (

@@ -39,6 +39,10 @@ class ContrastiveLoss(nn.Module):
         - queue_labels: (K,) or (K, classes); only for determination ``oracle``
         - evidence: what each view shows, (2N, kinds), or (N, kinds) of the queries; only for determination ``evidence``
         - queue_evidence: (K, kinds); only for determination ``evidence``
+        - place: raster, top, left, bottom and right of each view, (2N, 5), or (N, 5) of the queries; only for
+          determinations ``place`` and ``other_place``
+        - queue_place: (K, 5); only for determinations ``place`` and ``other_place``
+        - features: (2N, channels); only for determination ``nearest_features``
         - output: scalar, float32 (float64 for float64 input), differentiable once
 
     Raises:
@@ -61,13 +65,10 @@ class ContrastiveLoss(nn.Module):
         view2: Tensor,
         queue: Tensor | None = None,
         excluded: Tensor | None = None,
-        labels: Tensor | None = None,
-        queue_labels: Tensor | None = None,
-        evidence: Tensor | None = None,
-        queue_evidence: Tensor | None = None,
+        **known: Tensor | None,
     ) -> Tensor:
         """Return the mean of L_i over this process's anchors: 2N rows, or N queries with a queue."""
-        comparison = self.compare(view1, view2, queue, excluded, labels, queue_labels, evidence, queue_evidence)
+        comparison = self.compare(view1, view2, queue, excluded, **known)
         observation = Observation(comparison)
         mean = mean_over_anchors(comparison, self.cost(comparison, observation))
         self.seen = observation.summary()
@@ -79,29 +80,14 @@ class ContrastiveLoss(nn.Module):
         view2: Tensor,
         queue: Tensor | None = None,
         excluded: Tensor | None = None,
-        labels: Tensor | None = None,
-        queue_labels: Tensor | None = None,
-        evidence: Tensor | None = None,
-        queue_evidence: Tensor | None = None,
+        **known: Tensor | None,
     ) -> Comparison:
         """Arrange the inputs of the loss as anchors, columns and positives; see :meth:`forward` for the arguments."""
         if queue is None:
             if excluded is not None:
                 raise InputError('excluded marks queue slots, but there is no queue; leave it out or give queue=')
-            return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, labels, evidence)
-        return queue_comparison(
-            view1,
-            view2,
-            queue,
-            self.temperature,
-            excluded,
-            self.gather,
-            self.chunk_size,
-            labels,
-            queue_labels,
-            evidence,
-            queue_evidence,
-        )
+            return in_batch_comparison(view1, view2, self.temperature, self.gather, self.chunk_size, **known)
+        return queue_comparison(view1, view2, queue, self.temperature, excluded, self.gather, self.chunk_size, **known)
 
     def cost(self, comparison: Comparison, observation: 'Observation') -> Callable[[Block], Tensor]:
         """Return the function from a block to L_i of its anchors, shape (B, 1), which also feeds the observation."""

@@ -3,8 +3,9 @@
 Negatives come from the batch, from other processes, or from a queue.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,9 @@ from torch import Tensor
 from projects.false.common.errors import InputError
 
 from .distributed import gather_views, process_count, process_rank
+
+KNOWN = ('labels', 'evidence', 'place', 'features')
+"""What a comparison may know of its views beside their projections."""
 
 SHORTEST = 1e-6
 """Length up to which a projection has no direction, so that it gets no gradient."""
@@ -58,6 +62,10 @@ class Comparison:
             (R, classes) and (C, classes); None without labels.
         evidence: Evidence of the rows, shape (R, kinds), and of the columns, shape (C, kinds): what each view shows,
             found without the network; None without evidence.
+        place: Where the rows, shape (R, 5), and the columns, shape (C, 5), lie: number of their raster, then top, left,
+            bottom and right in its pixels; None without places.
+        features: Features of the backbone of the rows, shape (R, channels), and of the columns, shape (C, channels);
+            None without them.
         distributed: True if the anchors of the batch are distributed over several processes.
         chunk_size: Anchors per block; None chooses.
     """
@@ -71,6 +79,8 @@ class Comparison:
     excluded: Tensor | None = None
     labels: tuple[Tensor, Tensor] | None = None
     evidence: tuple[Tensor, Tensor] | None = None
+    place: tuple[Tensor, Tensor] | None = None
+    features: tuple[Tensor, Tensor] | None = None
     distributed: bool = False
     chunk_size: int | None = None
 
@@ -132,8 +142,7 @@ def in_batch_comparison(
     temperature: float,
     gather: bool = True,
     chunk_size: int | None = None,
-    labels: Tensor | None = None,
-    evidence: Tensor | None = None,
+    **known: Tensor | None,
 ) -> Comparison:
     """Compare all rows of a batch with each other.
 
@@ -143,16 +152,17 @@ def in_batch_comparison(
         temperature: tau > 0.
         gather: Compare with the rows of all processes; False compares with those of this process alone.
         chunk_size: Anchors per block; None chooses.
-        labels: Labels of the images, shape (N,), or shares of classes of the views, view 1 first, shape (2N, classes).
-        evidence: Evidence of the views, view 1 first, shape (2N, kinds).
+        **known: What is known of the views, by the names of :data:`KNOWN`, view 1 first, shape (2N, ...); ``labels``
+            may also be those of the images, shape (N,).
 
     Returns:
         Comparison of 2N rows with 2NW columns. Half precision is raised to float32 first; float64 is kept.
 
     Raises:
-        InputError: The views differ in shape, are not (N, D), N is 0, or labels or evidence do not fit.
+        InputError: The views differ in shape, are not (N, D), N is 0, or what is known does not fit.
     """
     _check_views(view1, view2)
+    _check_names(known, KNOWN)
     n = len(view1)
     processes, rank = (process_count(), process_rank()) if gather else (1, 0)
     with torch.autocast(view1.device.type, enabled=False):
@@ -165,10 +175,11 @@ def in_batch_comparison(
     def of_all(own: Tensor) -> Tensor:
         return gather_views(own) if processes > 1 else own
 
-    def known(values: Tensor | None, name: str) -> tuple[Tensor, Tensor] | None:
-        own = None if values is None else _of_views(values, n, name)
-        return None if own is None else (own, of_all(own))
-
+    of_both: dict[str, Any] = {}
+    for name, values in known.items():
+        if values is not None:
+            own = _of_views(values, n, name)
+            of_both[name] = own, of_all(own)
     return Comparison(
         rows,
         of_all(rows),
@@ -178,8 +189,7 @@ def in_batch_comparison(
         runs=runs,
         distributed=processes > 1,
         chunk_size=chunk_size,
-        labels=known(labels, 'labels'),
-        evidence=known(evidence, 'evidence'),
+        **of_both,
     )
 
 
@@ -191,10 +201,7 @@ def queue_comparison(
     excluded: Tensor | None = None,
     gather: bool = True,
     chunk_size: int | None = None,
-    labels: Tensor | None = None,
-    queue_labels: Tensor | None = None,
-    evidence: Tensor | None = None,
-    queue_evidence: Tensor | None = None,
+    **known: Tensor | None,
 ) -> Comparison:
     """Compare queries with their own keys and with a queue of past keys.
 
@@ -208,10 +215,8 @@ def queue_comparison(
         gather: A determination that looks at the whole batch sees the queries of all processes; False shows it those
             of this process alone.
         chunk_size: Anchors per block; None chooses.
-        labels: Labels of the queries, shape (N,), or their shares of classes, shape (N, classes).
-        queue_labels: The same of the queue, shape (K,) or (K, classes).
-        evidence: Evidence of the queries, shape (N, kinds).
-        queue_evidence: Evidence of the queue, shape (K, kinds).
+        **known: What is known of the queries, by the names of :data:`KNOWN`, shape (N, ...), and of the queue, by the
+            same names after ``queue_``, shape (K, ...). Only what is known of both counts.
 
     Returns:
         Comparison of N rows with K columns.
@@ -220,6 +225,7 @@ def queue_comparison(
         InputError: The shapes do not fit.
     """
     _check_views(query, key)
+    _check_names(known, (*KNOWN, *(f'queue_{name}' for name in KNOWN)))
     if queue.ndim != 2 or queue.shape[1] != query.shape[1]:
         raise InputError(
             f'a queue has shape (K, D) with the D of the projections, {query.shape[1]}; got {tuple(queue.shape)}'
@@ -230,10 +236,11 @@ def queue_comparison(
             f'excluded is bool of shape {(n, slots)} or {(slots,)}; '
             f'got {excluded.dtype} of shape {tuple(excluded.shape)}'
         )
-    known: dict[str, tuple[Tensor, Tensor]] = {}
-    for name, own, others in (('labels', labels, queue_labels), ('evidence', evidence, queue_evidence)):
+    of_both: dict[str, Any] = {}
+    for name in KNOWN:
+        own, others = known.get(name), known.get(f'queue_{name}')
         if own is not None and others is not None:
-            known[name] = _of_rows(own, n, name), _of_rows(others, slots, f'queue_{name}')
+            of_both[name] = _of_rows(own, n, name), _of_rows(others, slots, f'queue_{name}')
             if own.shape[1:] != others.shape[1:]:
                 raise InputError(
                     f'{name} and queue_{name} have the same form; got {tuple(own.shape)} and {tuple(others.shape)}'
@@ -249,8 +256,7 @@ def queue_comparison(
             excluded=excluded,
             distributed=gather and process_count() > 1,
             chunk_size=chunk_size,
-            labels=known.get('labels'),
-            evidence=known.get('evidence'),
+            **of_both,
         )
 
 
@@ -267,6 +273,12 @@ def _check_views(view1: Tensor, view2: Tensor) -> None:
             'a contrastive loss takes two views of one shape (N, D) with N >= 1; '
             f'got {tuple(view1.shape)} and {tuple(view2.shape)}'
         )
+
+
+def _check_names(known: Iterable[str], names: Iterable[str]) -> None:
+    unknown = sorted(set(known) - set(names))
+    if unknown:
+        raise InputError(f'the loss takes no {unknown[0]} in this form; give some of {", ".join(names)}')
 
 
 def _of_views(values: Tensor, images: int, name: str) -> Tensor:

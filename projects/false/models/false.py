@@ -1,5 +1,6 @@
 """FALSE in its SimCLR form: one encoder, negatives from the batch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -42,6 +43,12 @@ class ContrastiveAlgorithm(BaseModel):
         self.neck = MODELS.build(neck)
         self.head = MODELS.build(head)
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """What the determination of the loss reads beside projections."""
+        determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
+        return getattr(determination, 'reads', ())
+
     def forward(
         self, inputs: list[Tensor] | Tensor, data_samples: list[Any] | None = None, mode: str = 'tensor'
     ) -> Any:
@@ -72,7 +79,8 @@ class FALSE(ContrastiveAlgorithm):
     Shape:
         See :class:`ContrastiveAlgorithm`. The loss gets what all ``data_samples`` have of these: ``land_cover`` as
         labels, a number for the image or shares of classes for its two views, (2, classes), which determination
-        ``oracle`` reads; and ``evidence``, (2, kinds), which determination ``evidence`` reads.
+        ``oracle`` reads; ``evidence``, (2, kinds), which determination ``evidence`` reads; and ``place``, (2, 5), which
+        ``place`` and ``other_place`` read. ``nearest_features`` gets the features of the backbone.
     """
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
@@ -80,8 +88,16 @@ class FALSE(ContrastiveAlgorithm):
         first, second = two_views(views)
         # Copy from host to device first: once the network runs, copies would have to wait for it.
         known = {name: known_of_views(data_samples, name, first.device) for name in SAMPLE_FIELDS}
-        projections = self.neck(self.backbone(torch.cat([first, second])))
-        return self.head.loss(*projections.split(len(first)), **known)
+        features = self.backbone(torch.cat([first, second]))
+        if 'features' in self.reads:
+            known['features'] = pooled(features)
+        return self.head.loss(*self.neck(features).split(len(first)), **known)
+
+
+def pooled(features: Tensor | Sequence[Tensor]) -> Tensor:
+    """Average the last feature map of a batch over its cells, without gradient, shape (N, channels)."""
+    last = features if isinstance(features, Tensor) else features[-1]
+    return last.detach().float().mean((2, 3))
 
 
 def two_views(views: list[Tensor]) -> list[Tensor]:
@@ -99,16 +115,16 @@ def two_views(views: list[Tensor]) -> list[Tensor]:
     return views
 
 
-SAMPLE_FIELDS = {'labels': 'land_cover', 'evidence': 'evidence'}
+SAMPLE_FIELDS = {'labels': 'land_cover', 'evidence': 'evidence', 'place': 'place'}
 """What the loss may know of its views, and the field of a data sample that holds it."""
 
 
 def known_of_views(data_samples: list[Any] | None, name: str, device: torch.device) -> Tensor | None:
-    """Collect ``labels`` or ``evidence`` from the data samples; return None if any of them lacks it.
+    """Collect ``labels``, ``evidence`` or ``place`` from the data samples; return None if any of them lacks it.
 
     Returns:
-        One label per image, shape (N,), or the shares of kinds of all first views, then of all second ones, shape
-        (2N, kinds).
+        One label per image, shape (N,), or the shares of kinds, or places, of all first views, then of all second ones,
+        shape (2N, kinds).
     """
     field = SAMPLE_FIELDS[name]
     # mmselfsup packs fields of any name one level deeper.

@@ -18,6 +18,8 @@ from projects.false.losses.determinations import Determination
 
 from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views, two_views
 
+PLACE = 5  # raster, top, left, bottom and right
+
 
 @MODELS.register_module()
 class FALSEMoCo(ContrastiveAlgorithm):
@@ -37,7 +39,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
         key_splits: Number of shuffled sub-batches in which a single process encodes the keys; several processes
             shuffle them across processes instead.
         queue_kinds: Kinds of evidence, or classes, that the queue remembers of every key; determinations ``evidence``
-            and ``oracle`` need it.
+            and ``oracle`` need it. Places are remembered as well where the determination reads them.
 
     Shape:
         See :class:`.false.ContrastiveAlgorithm`. ``data_samples`` carry the index of their image as ``sample_idx``. In
@@ -69,14 +71,16 @@ class FALSEMoCo(ContrastiveAlgorithm):
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
         if isinstance(determination, Determination):
             determination.check_queue()
-        self.reads = getattr(determination, 'reads', None)
-        if self.reads and queue_kinds == 0:
+        shares = [name for name in self.reads if name != 'place']
+        if shares and queue_kinds == 0:
             raise InputError(
-                f'the determination reads {self.reads}, which the queue has to remember of its keys; set '
+                f'the determination reads {shares[0]}, which the queue has to remember of its keys; set '
                 'model.queue_kinds, now 0, to the number of its kinds (clusters in appearance.json, or classes)'
             )
         self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
-        self.queue = KeyQueue(queue_len, feat_dim, queue_kinds)
+        self.remembered = {name: PLACE if name == 'place' else queue_kinds for name in self.reads}
+        # A queue of another length would not load, so that without a rule that reads, too, it has the asked kinds.
+        self.queue = KeyQueue(queue_len, feat_dim, sum(self.remembered.values()) or queue_kinds)
         self.key_splits = key_splits
 
     def _query_encoder(self) -> nn.Sequential:
@@ -92,10 +96,13 @@ class FALSEMoCo(ContrastiveAlgorithm):
         self.key_encoder.update(self._query_encoder())
         query = self.neck(self.backbone(first))
         key, all_keys = encode_shuffled(self.key_encoder, second, order, self.key_splits)
-        others, keys_known = {}, None
-        if self.reads and known is not None:
+        others: dict[str, Tensor] = {}
+        keys_known = None
+        if known is not None:
             of_queries, of_keys = known.split(len(first))
-            others = {self.reads: of_queries, f'queue_{self.reads}': self.queue.known.clone()}
+            for prefix, rows in (('', of_queries), ('queue_', self.queue.known.clone())):
+                parts = rows.split(list(self.remembered.values()), dim=1)
+                others |= {f'{prefix}{name}': part for name, part in zip(self.remembered, parts, strict=True)}
             keys_known = torch.cat(all_gather(of_keys.contiguous()))
         losses = self.head.loss(
             query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images), **others
@@ -104,21 +111,22 @@ class FALSEMoCo(ContrastiveAlgorithm):
         return losses
 
     def _known(self, data_samples: list[Any] | None, device: torch.device) -> Tensor | None:
-        """Return what the determination reads of both views, shape (2N, kinds); None if it reads nothing."""
-        if not self.reads:
-            return None
-        known = known_of_views(data_samples, self.reads, device)
-        kinds = self.queue.known.shape[1]
-        if known is not None and known.ndim == 1:
-            known = shares_of_labels(known, kinds).repeat(2, 1)
-        if known is None or known.ndim != 2 or known.shape[1] != kinds:
-            got = 'nothing' if known is None else f'shape {tuple(known.shape[1:])}'
-            raise InputError(
-                f'the determination reads {self.reads} of both views, {kinds} shares of each (model.queue_kinds), from '
-                f"the data samples' {SAMPLE_FIELDS[self.reads]}, and got {got}; put the step that finds them into the "
-                'pipeline, or set model.queue_kinds to their number'
-            )
-        return known
+        """Return what the determination reads of both views, shape (2N, all kinds); None if it reads nothing."""
+        parts = []
+        for name, kinds in self.remembered.items():
+            known = known_of_views(data_samples, name, device)
+            if known is not None and known.ndim == 1:
+                known = shares_of_labels(known, kinds).repeat(2, 1)
+            if known is None or known.ndim != 2 or known.shape[1] != kinds:
+                got = 'nothing' if known is None else f'shape {tuple(known.shape[1:])}'
+                what = f'{kinds} numbers' if name == 'place' else f'{kinds} shares of each (model.queue_kinds)'
+                raise InputError(
+                    f"the determination reads {name} of both views, {what}, from the data samples' "
+                    f'{SAMPLE_FIELDS[name]}, and got {got}; put the step that finds them into the pipeline'
+                    f'{"" if name == "place" else ", or set model.queue_kinds to their number"}'
+                )
+            parts.append(known.float())
+        return torch.cat(parts, dim=1) if parts else None
 
 
 def shares_of_labels(labels: Tensor, kinds: int) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from projects.false.common.errors import type_name
 from projects.false.losses.determinations import Determination
+from projects.false.losses.determinations.combined import turns
 
 from .picks import (
     CRITERIA,
@@ -108,8 +109,11 @@ class Judge:
         queue, settings = getattr(self.model, 'queue', None), self.settings
         filling = 0 if queue is None else -(-len(queue) // (self.loader.batch_size or 1))
         rules = audited_rules(
-            self.model.get_submodule('head.loss_module'), queue is None, self.seed, settings.names, self._evidence()
+            self.model.get_submodule('head.loss_module'), queue is None, self.seed, settings.names, self._known()
         )
+        for rule in rules.values():
+            for turn in turns(rule) if rule else ():
+                turn.progress = self._progress(stage)
         generator = torch.Generator().manual_seed(self.seed)
         torch.manual_seed(self.seed)
         kinds = [(name, gated) for name in rules for gated in (False, True)]
@@ -125,10 +129,17 @@ class Judge:
         self.examples[stage] = examples
         self.judgements += [Judgement(stage, *kind, batch_counts) for kind, batch_counts in counts.items()]
 
-    def _evidence(self) -> bool:
-        """Return True if the recipe's pipeline finds evidence."""
+    def _progress(self, stage: Stage) -> float:
+        """Return the finished share of training at a stage, in [0, 1]."""
+        length = self.config.train_cfg
+        done, of = (stage.iteration, 'max_iters') if length.get('max_iters') else (stage.epoch, 'max_epochs')
+        return min(done / length[of], 1.0)
+
+    def _known(self) -> set[str]:
+        """Return what the recipe's pipeline, or its model, finds of the views."""
         dataset: Any = self.loader.dataset
-        return 'evidence' in dataset[0]['data_samples']
+        sample, model = dataset[0]['data_samples'], cast(Any, self.model)
+        return {name for name in ('evidence', 'place') if name in sample} | ({'features'} & set(model.reads))
 
     def _count(
         self,

@@ -1,6 +1,6 @@
 """The pairs that every determination picks in a comparison, and the pairs that share their land cover by the labels."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from projects.false.common.errors import InputError
 from projects.false.losses.comparison import Block, Comparison
 from projects.false.losses.determinations import DETERMINATIONS, Determination, build_determination
 from projects.false.losses.determinations.base import Pairs
+from projects.false.losses.determinations.combined import Combined
 from projects.false.losses.determinations.evidence import share_overlap
 
 from .replay import AuditedComparison
@@ -21,7 +22,7 @@ RECIPE, RANDOM, ORACLE, ORACLE_OVERLAP = 'recipe', 'random', 'oracle', 'oracle_o
 
 
 def audited_rules(
-    loss: Any, in_batch: bool, seed: int, names: list[str] | None = None, evidence: bool = False
+    loss: Any, in_batch: bool, seed: int, names: list[str] | None = None, known: Collection[str] = ()
 ) -> dict[str, Determination | None]:
     """Collect the rules to audit, by name: the recipe's own, every known one with its defaults, and the controls.
 
@@ -30,7 +31,7 @@ def audited_rules(
         in_batch: Negatives come from the batch; False leaves out the rules that need that.
         seed: Seed of ``random``.
         names: The rules to keep; None keeps all.
-        evidence: The views come with evidence; False leaves out the rule that needs it.
+        known: What the loader knows of the views, such as ``evidence``; rules that read more are left out.
 
     Returns:
         Rules by name; None for ``oracle_overlap``, whose picks are an argument of :func:`pick_pairs`.
@@ -40,7 +41,9 @@ def audited_rules(
     """
     rules: dict[str, Determination | None] = {RECIPE: loss.determination} if hasattr(loss, 'determination') else {}
     for name, kind in sorted(DETERMINATIONS.module_dict.items()):
-        if name != ORACLE and (in_batch or not kind.in_batch_only) and (evidence or kind.reads is None):
+        if name == ORACLE or issubclass(kind, Combined) or not set(kind.reads) <= set(known):
+            continue
+        if in_batch or not kind.in_batch_only:
             rules[name] = build_determination(name)
     rules |= {RANDOM: RandomPicks(seed=seed), ORACLE: build_determination(ORACLE), ORACLE_OVERLAP: None}
     if names is None:

@@ -59,7 +59,7 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
     *steps, pack = with_evidence(steps, settings['dataset'].get('evidence'))
     pipeline = [*steps, dict(type='LoadIndexMask'), counting, {**pack, 'meta_keys': META_KEYS}]
     dataset = labelled_dataset(description, data_root, list_name, pipeline)
-    size = settings['batch_size']
+    size, sampler = settings['batch_size'], settings.get('sampler', {})
     if len(dataset) < size:
         raise InputError(
             f'{Path(data_root) / list_name}: {len(dataset)} patches are less than a batch of {size}; give another '
@@ -68,7 +68,7 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
     fit_missing_appearance(dataset, whole_folder=True)
     settings.update(
         dataset=dataset,
-        sampler=dict(type='SeededSampler'),
+        sampler=sampler if type_name(sampler.get('type')) == 'NeighbourSampler' else dict(type='SeededSampler'),
         drop_last=True,
         persistent_workers=settings.get('num_workers', 0) > 0,
     )

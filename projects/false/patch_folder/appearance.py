@@ -1,13 +1,14 @@
-"""Appearance: what a piece of imagery looks like, as shares of a few clusters of colour and texture.
+"""Appearance: what a piece of imagery looks like, as shares of a few clusters of colour and texture, or as quantiles.
 
-The clusters are fitted once per data set, without labels, and kept in ``appearance.json`` beside the images. Views with
-the same shares probably show the same land cover (determination ``evidence``).
+Both are fitted once per data set, without labels, and kept in ``appearance.json`` beside the images. Views with the
+same appearance probably show the same land cover (determination ``evidence``).
 """
 
 import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,8 @@ import numpy as np
 
 from projects.false.common.errors import Faults, InputError, check_count
 from projects.false.common.files import writable, write_text
-from projects.false.imagery.images import read_image
 
-from .description import read_description
-from .lists import list_images
-from .packed import PackedPatches
+from .reader import PatchReader
 
 FILE = 'appearance.json'
 SIDE = 5  # pixels whose colour is averaged, along rows and columns
@@ -33,15 +31,18 @@ _REMEDY = 'fit it again with tools/fit_appearance.py DATA --overwrite'
 
 @dataclass(frozen=True)
 class Appearance:
-    """Clusters of the appearance of pixels.
+    """Clusters and quantiles of the appearance of pixels.
 
     Attributes:
         centres: Centres of K clusters, shape (K, bands + 1), float32, in units of CIELAB; columns as in
             :func:`describe_windows`.
+        quantiles: Q quantiles of every column alone, ascending, shape (Q, bands + 1), float32; Q is 0 in files of
+            earlier versions.
         fitted: How they were fitted: numbers of patches and pixels, and the seed.
     """
 
     centres: np.ndarray
+    quantiles: np.ndarray
     fitted: dict[str, Any]
 
     @property
@@ -51,6 +52,11 @@ class Appearance:
 
     def __len__(self) -> int:
         return len(self.centres)
+
+    @cached_property
+    def _distance(self) -> tuple[np.ndarray, np.ndarray]:
+        """Factor and summand that turn points into squared distances to the centres, less what all of them share."""
+        return -2 * self.centres.T, (self.centres**2).sum(1)
 
     def shares(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """Return the share of every cluster in windows of an image.
@@ -65,15 +71,41 @@ class Appearance:
         Raises:
             InputError: The image has another number of bands.
         """
+        towards, lengths = self._distance
+        nearest = (self._describe(image, windows) @ towards + lengths).argmin(1).reshape(len(windows), -1)
+        nearest += len(self) * np.arange(len(windows))[:, None]
+        counts = np.bincount(nearest.ravel(), minlength=len(windows) * len(self))
+        shares: np.ndarray = counts.reshape(len(windows), -1).astype(np.float32) / nearest.shape[1]
+        return shares
+
+    def codes(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """Return what every window shows, feature by feature, as shares above quantiles.
+
+        Entry (f, q) is the share of points whose feature f is above its quantile q. The mean difference of two codes is
+        the Wasserstein distance of the distributions of a feature, averaged over the features, where values count by
+        their rank in the data, from 0 to 1.
+
+        Args:
+            image, windows: See :meth:`shares`.
+
+        Returns:
+            Shape (V, (bands + 1) * Q), float32, in [0, 1].
+
+        Raises:
+            InputError: The image has another number of bands, or the file has no quantiles.
+        """
+        if len(self.quantiles) == 0:
+            raise InputError(f'the appearance was fitted by an earlier version and has no quantiles; {_REMEDY}')
+        described = self._describe(image, windows).reshape(len(windows), -1, self.bands + 1, 1)
+        above: np.ndarray = (described > self.quantiles.T).mean(1, dtype=np.float32)
+        return above.reshape(len(windows), -1)
+
+    def _describe(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
         if image.shape[2] != self.bands:
             raise InputError(
                 f'the appearance was fitted on images of {self.bands} bands, these have {image.shape[2]}; {_REMEDY}'
             )
-        distances = describe_windows(image, windows) @ (-2 * self.centres.T) + (self.centres**2).sum(1)
-        nearest = distances.argmin(1).reshape(len(windows), -1) + len(self) * np.arange(len(windows))[:, None]
-        counts = np.bincount(nearest.ravel(), minlength=len(windows) * len(self))
-        shares: np.ndarray = counts.reshape(len(windows), -1).astype(np.float32) / nearest.shape[1]
-        return shares
+        return describe_windows(image, windows)
 
     def write(self, path: Path) -> None:
         """Write ``appearance.json``.
@@ -81,7 +113,9 @@ class Appearance:
         Raises:
             InputError: The folder cannot be written to.
         """
-        content = {'format': _FORMAT, 'fitted': self.fitted, 'centres': self.centres.astype(float).round(4).tolist()}
+        content = {'format': _FORMAT, 'fitted': self.fitted}
+        for name in ('centres', 'quantiles'):
+            content[name] = getattr(self, name).astype(float).round(4).tolist()
         with writable(
             path, 'write it elsewhere with tools/fit_appearance.py DATA --out FILE, and give evidence.file=FILE'
         ):
@@ -101,11 +135,14 @@ class Appearance:
             centres = np.array(content['centres'], np.float32)
             if centres.ndim != 2 or centres.shape[1] < 2 or not np.isfinite(centres).all():
                 raise ValueError(f'centres of shape {centres.shape}')
+            quantiles = np.array(content.get('quantiles', []), np.float32).reshape(-1, centres.shape[1])
+            if not np.isfinite(quantiles).all() or (np.diff(quantiles, axis=0) < 0).any():
+                raise ValueError('quantiles that do not ascend')
         except FileNotFoundError:
             raise InputError(f'{path}: no such file; make it with tools/fit_appearance.py DATA') from None
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f'{path}: no readable appearance ({error!r}); {_REMEDY}') from error
-        return cls(centres, dict(content.get('fitted', {})))
+        return cls(centres, quantiles, dict(content.get('fitted', {})))
 
 
 def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINTS) -> np.ndarray:
@@ -125,15 +162,12 @@ def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINT
     """
     height, width, bands = image.shape
     along = (np.arange(points) + 0.5) / points
-    # Pixels along rows and columns of every window, (V, points * SIDE); the image's edge repeats beyond the image.
-    rows, columns = (
-        ((windows[:, axis, None] + windows[:, axis + 2, None] * along).astype(int)[..., None] + _AROUND)
-        .reshape(len(windows), -1)
-        .clip(0, end - 1)
-        for axis, end in ((0, height), (1, width))
-    )
+    # Pixels along rows and columns of every window, (V, 2, points, SIDE); the image's edge repeats beyond the image.
+    places = (windows[:, :2, None] + windows[:, 2:, None] * along).astype(int)[..., None] + _AROUND
+    places = np.minimum(np.maximum(places, 0), np.array([height - 1, width - 1])[:, None, None])
+    rows, columns = places.reshape(len(windows), 2, -1).transpose(1, 0, 2)
     pixels = np.ascontiguousarray(image).reshape(-1, bands).view(f'V{bands}')[:, 0]
-    taken = pixels[rows[:, :, None] * width + columns[:, None, :]]
+    taken = pixels.take(rows[:, :, None] * width + columns[:, None, :])
     blocks = taken.reshape(-1, points * SIDE).view(np.uint8).reshape(-1, points * SIDE, bands)
     grey = cv2.cvtColor(np.ascontiguousarray(blocks[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
     means, grey_mean, squares = (_block_means(values) for values in (blocks.astype(np.float32), grey, grey * grey))
@@ -160,9 +194,10 @@ def fit_appearance(
     patches: int = 300,
     pixels: int = 200,
     seed: int = 0,
+    quantiles: int = 7,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Appearance:
-    """Fit clusters to points of some patches by k-means (k-means++ start, the best of five).
+    """Fit clusters to points of some patches by k-means (k-means++ start, the best of five), and their quantiles.
 
     The time does not depend on the number of patches of the data set, only on those that are read.
 
@@ -173,12 +208,14 @@ def fit_appearance(
         patches: Patches to read at most, drawn without replacement, at least 1.
         pixels: Points to describe in each at most, on a square grid, at least 1.
         seed: Seed of the draws and of k-means.
+        quantiles: Q, at least 1: they cut the points at 1 / (Q + 1) to Q / (Q + 1) of every feature.
         progress: Called after every patch with the number of patches read and to read.
 
     Raises:
         InputError: A number is out of range, or the points have fewer than K different appearances.
     """
-    for name, value in (('clusters', clusters), ('patches', patches), ('pixels', pixels), ('count', count)):
+    counts = {'clusters': clusters, 'patches': patches, 'pixels': pixels, 'count': count, 'quantiles': quantiles}
+    for name, value in counts.items():
         check_count(name, value)
     if clusters < 2:
         raise InputError(f'clusters is {clusters}; one cluster tells nothing apart, give at least 2')
@@ -203,9 +240,9 @@ def fit_appearance(
     best: Any = None  # without labels to start from
     centres = cv2.kmeans(sample, clusters, best, criteria, 5, cv2.KMEANS_PP_CENTERS)[2]
     order = np.argsort(centres[:, 0])  # from dark to bright
-    return Appearance(
-        centres[order].astype(np.float32), {'patches': len(chosen), 'of': count, 'pixels': side * side, 'seed': seed}
-    )
+    cuts = np.quantile(sample, np.arange(1, quantiles + 1) / (quantiles + 1), axis=0)
+    fitted = {'patches': len(chosen), 'of': count, 'pixels': side * side, 'seed': seed}
+    return Appearance(centres[order].astype(np.float32), cuts.astype(np.float32), fitted)
 
 
 def fit_folder(
@@ -228,15 +265,7 @@ def fit_folder(
     Raises:
         InputError: There are no images, the list does not fit, an image is unusable, or a number is out of range.
     """
-    root = Path(root)
-    if names is None and (root / 'splits' / 'pretrain.txt').is_file():
+    if names is None and (Path(root) / 'splits' / 'pretrain.txt').is_file():
         names = 'splits/pretrain.txt'
-    chosen = None if names is None else root / names
-    if (root / 'packed').is_dir() and not (root / images).is_dir():
-        packed = PackedPatches(root / 'packed')
-        rows = np.arange(len(packed)) if chosen is None else packed.rows(chosen)
-        return fit_appearance(lambda number: packed.image(int(rows[number])), len(rows), **settings)
-    paths = list_images(root / images, chosen, note)
-    described = (root / 'dataset.json').is_file()
-    bands = int(read_description(root).get('bands', {}).get('count', 3)) if described else 3
-    return fit_appearance(lambda number: read_image(paths[number], bands), len(paths), **settings)
+    patches = PatchReader(root, images, names, note)
+    return fit_appearance(patches.image, len(patches), **settings)

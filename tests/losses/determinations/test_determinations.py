@@ -94,9 +94,13 @@ def shares_of(count, kinds=3, seed=0):
     return counts / counts.sum(1, keepdim=True).clamp(min=1)
 
 
-def slow_evidence(form, level, most):
+COMPARE = {'overlap': slow.overlap, 'distance': slow.agreement}
+
+
+def slow_evidence(form, level, most, compare='overlap'):
     """A comparison by evidence: inputs of the loss, the anchors, F(i), and the overlap of every pair."""
     first, second = views(6)
+    alike = COMPARE[compare]
     if form == 'in batch':
         rows = columns = shares_of(12)
         anchors, given = slow.in_batch(first, second), dict(evidence=rows)
@@ -104,17 +108,18 @@ def slow_evidence(form, level, most):
         rows, columns = shares_of(6), shares_of(8, seed=1)
         anchors = slow.with_queue(first, second, queue_of(8))
         given = dict(evidence=rows, queue=queue_of(8), queue_evidence=columns)
-    found = slow.evidence(anchors, rows.tolist(), columns.tolist(), level, most)
-    overlaps = [[slow.overlap(row, column) for column in columns.tolist()] for row in rows.tolist()]
+    found = slow.evidence(anchors, rows.tolist(), columns.tolist(), level, most, alike)
+    overlaps = [[alike(row, column) for column in columns.tolist()] for row in rows.tolist()]
     return (first, second, given), anchors, found, overlaps
 
 
 @pytest.mark.parametrize('form', ['in batch', 'queue'])
 @pytest.mark.parametrize('level', [0.0, 0.45, 0.8])
 @pytest.mark.parametrize('most', [None, 1, 3])
-def test_evidence(form, level, most):
-    (first, second, given), _, expected, _ = slow_evidence(form, level, most)
-    loss = FALSELoss(0.5, 1.0, -1.0, dict(type='evidence', overlap=level, most=most))
+@pytest.mark.parametrize('compare', COMPARE)
+def test_evidence(form, level, most, compare):
+    (first, second, given), _, expected, _ = slow_evidence(form, level, most, compare)
+    loss = FALSELoss(0.5, 1.0, -1.0, dict(type='evidence', overlap=level, most=most, compare=compare))
     assert as_sets(loss.determined(first, second, **given)) == expected
     assert any(expected)
 
@@ -122,9 +127,10 @@ def test_evidence(form, level, most):
 @pytest.mark.parametrize('form', ['in batch', 'queue'])
 @pytest.mark.parametrize('most', [None, 2])
 @pytest.mark.parametrize('chunk_size', [None, 5])
-def test_graded_evidence_weighs_every_pair_by_its_overlap(form, most, chunk_size):
-    (first, second, given), anchors, found, overlaps = slow_evidence(form, 0.3, most)
-    rule = dict(type='evidence', overlap=0.3, most=most, graded=True)
+@pytest.mark.parametrize('compare', COMPARE)
+def test_graded_evidence_weighs_every_pair_by_its_overlap(form, most, chunk_size, compare):
+    (first, second, given), anchors, found, overlaps = slow_evidence(form, 0.3, most, compare)
+    rule = dict(type='evidence', overlap=0.3, most=most, graded=True, compare=compare)
     loss = FALSELoss(0.5, 0.8, -1.0, rule, chunk_size=chunk_size)
     expected = slow.false_loss(anchors, found, 0.5, 0.8, graded=overlaps)
     assert loss(first, second, **given).item() == pytest.approx(expected, abs=1e-9)
@@ -134,12 +140,13 @@ def test_graded_evidence_weighs_every_pair_by_its_overlap(form, most, chunk_size
 
 @pytest.mark.parametrize('graded', [False, True])
 @pytest.mark.parametrize('most', [None, 3])
-def test_evidence_in_blocks(graded, most):
+@pytest.mark.parametrize('compare', COMPARE)
+def test_evidence_in_blocks(graded, most, compare):
     first, second = views(9)
     value, gradients = [], []
     for chunk_size in (None, 1, 4):
         leaf = first.clone().requires_grad_()
-        rule = dict(type='evidence', overlap=0.4, most=most, graded=graded)
+        rule = dict(type='evidence', overlap=0.4, most=most, graded=graded, compare=compare)
         loss = FALSELoss(0.5, 0.9, -1.0, rule, chunk_size=chunk_size)(leaf, second, evidence=shares_of(18))
         loss.backward()
         value.append(loss.detach())
@@ -176,6 +183,22 @@ def test_evidence_that_is_missing_or_does_not_fit():
         loss(first, second, queue=queue_of(8), evidence=shares_of(5), queue_evidence=shares_of(8, kinds=4))
     with pytest.raises(InputError, match='overlap of determination evidence'):
         build_determination(dict(type='evidence', overlap=-0.1))
+    with pytest.raises(InputError, match=r"compare of determination evidence is 'minima'; give one of overlap, dist"):
+        build_determination(dict(type='evidence', compare='minima'))
+    with pytest.raises(InputError, match='does not take these arguments'):
+        build_determination(dict(type='oracle', compare='distance'))
+
+
+def test_codes_that_are_not_known_agree_with_none():
+    first, second = views(3)
+    codes = torch.rand(6, 4, generator=torch.Generator().manual_seed(0))
+    codes[2] = torch.nan
+    found = FALSELoss(0.5, 1.0, -1.0, dict(type='evidence', compare='distance', overlap=0.0)).determined(
+        first, second, evidence=codes
+    )
+    assert not found[2].any()
+    assert not found[:, 2].any()
+    assert found[0].tolist() == [False, True, False, False, True, True]
 
 
 def test_oracle_refuses_labels_that_do_not_fit():
@@ -272,7 +295,7 @@ def test_oracle_needs_labels():
 @pytest.mark.parametrize(
     ('config', 'text'),
     [
-        ('nearest', 'choose one of anchor_nearest, batch_nearest, evidence, margin, mutual, oracle, released, topk'),
+        ('nearest', 'choose one of all_of, anchor_nearest, any_of, batch_nearest, evidence, in_turn, margin, mutual, '),
         (None, 'unknown determination None'),
         ({'k': 3}, 'unknown determination None'),
         ({'type': 'anchor_nearest', 'n': 2}, 'does not take these arguments'),

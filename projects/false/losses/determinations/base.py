@@ -81,11 +81,37 @@ class Determination:
 
     Attributes:
         in_batch_only: True if the rule has no meaning with a queue; :meth:`check_queue` then refuses one.
-        reads: What the rule reads beside projections: ``'labels'``, ``'evidence'``, or None.
+        reads: What the rule reads beside projections, of :data:`~projects.false.losses.comparison.KNOWN`.
+        rules: The rules that it combines.
     """
 
     in_batch_only = False
-    reads: str | None = None
+    reads: tuple[str, ...] = ()
+    rules: 'tuple[Determination, ...]' = ()
+
+    @property
+    def name(self) -> str:
+        """The name by which a config calls the rule."""
+        return next(
+            (name for name, kind in DETERMINATIONS.module_dict.items() if kind is type(self)), type(self).__name__
+        )
+
+    def read(self, comparison: Comparison, field: str, way_out: str) -> tuple[Tensor, Tensor]:
+        """Return what the rule reads of the rows and of the columns.
+
+        Args:
+            comparison: The comparison.
+            field: One of :attr:`reads`.
+            way_out: How to give it to the loss, for the message.
+
+        Raises:
+            InputError: The loss did not get it.
+        """
+        known: tuple[Tensor, Tensor] | None = getattr(comparison, field)
+        if known is None:
+            needed = field if comparison.images is not None else f'{field} and queue_{field}'
+            raise InputError(f'determination {self.name} needs {needed}: call the loss with them, or {way_out}')
+        return known
 
     def check_queue(self) -> None:
         """Refuse to work with a queue if the rule has no meaning there.
@@ -94,9 +120,8 @@ class Determination:
             InputError: :attr:`in_batch_only` is set.
         """
         if self.in_batch_only:
-            names = (name for name, kind in DETERMINATIONS.module_dict.items() if kind is type(self))
             raise InputError(
-                f'determination {next(names, type(self).__name__)} compares the rows of a batch with one '
+                f'determination {self.name} compares the rows of a batch with one '
                 'another, which has no meaning with a queue; choose anchor_nearest for FALSEMoCo'
             )
 

@@ -24,6 +24,11 @@ class Evidence(Determination):
     The rules that compare projections find what the network knows already. Independent evidence also finds pairs that
     the network still holds apart. This is our addition to FALSE.
 
+    Evidence may also be a code, whose K entries in [0, 1] need not sum to 1, such as shares above thresholds
+    (``ViewAppearance(code='quantiles')``). Codes are compared by distance:
+
+    .. math:: o_{ij} = 1 - \frac{1}{K} \sum_k |h_{ik} - h_{jk}|
+
     Cost: one pass over the block per kind; with ``most``, a partial sort of every row.
 
     Args:
@@ -31,49 +36,41 @@ class Evidence(Determination):
         most: Largest number of pairs per anchor, at least 1, the most similar projections first. None takes all pairs.
         graded: Weigh every pair by its overlap, so that alpha_ij = alpha * o_ij. False moves every pair by the full
             alpha.
+        compare: ``'overlap'`` for distributions, ``'distance'`` for codes.
 
     Raises:
-        InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no evidence.
+        InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, ``compare`` is unknown, or the
+            loss gets no evidence.
     """
 
-    reads = 'evidence'
+    reads = ('evidence',)
     _way_out = (
         'put a step that finds it, such as ViewAppearance, and '
         "algorithm_keys=['evidence'] of PackInputs into the pipeline"
     )
 
-    def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
-        check_range(f'overlap of determination {self._name}', overlap, 0, 1)
+    def __init__(
+        self, overlap: float = 0.8, most: int | None = None, graded: bool = False, compare: str = 'overlap'
+    ) -> None:
+        check_range(f'overlap of determination {self.name}', overlap, 0, 1)
         if most is not None:
-            check_count(f'most of determination {self._name}', most)
-        self.overlap, self.most, self.graded = overlap, most, graded
-
-    @property
-    def _name(self) -> str:
-        return type(self).__name__.lower()
-
-    def known(self, comparison: Comparison) -> tuple[Tensor, Tensor]:
-        """Return what the rule reads of the rows and of the columns.
-
-        Raises:
-            InputError: The loss did not get it.
-        """
-        known: tuple[Tensor, Tensor] | None = getattr(comparison, self.reads)
-        if known is None:
-            needed = self.reads if comparison.images is not None else f'{self.reads} and queue_{self.reads}'
-            raise InputError(f'determination {self._name} needs {needed}: call the loss with them, or {self._way_out}')
-        return known
+            check_count(f'most of determination {self.name}', most)
+        if compare not in COMPARISONS:
+            raise InputError(
+                f'compare of determination {self.name} is {compare!r}; give one of {", ".join(COMPARISONS)}'
+            )
+        self.overlap, self.most, self.graded, self.compare = overlap, most, graded, compare
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         """Return the function from a block to F(i), shape (B, C) or (B, most)."""
-        rows, columns = self.known(comparison)
+        rows, columns = self.read(comparison, self.reads[0], self._way_out)
 
         def pairs(block: Block) -> Pairs:
             if rows.ndim == 1:
                 overlaps = None
                 shared = rows[block.anchors, None] == columns
             else:
-                overlaps = share_overlap(rows[block.anchors], columns)
+                overlaps = COMPARISONS[self.compare](rows[block.anchors], columns)
                 shared = overlaps > self.overlap
             if self.most is None:
                 found = Pairs(shared & (block.logits > -torch.inf))
@@ -100,8 +97,11 @@ class Oracle(Evidence):
         InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no labels.
     """
 
-    reads = 'labels'
+    reads = ('labels',)
     _way_out = 'give every data sample its land_cover'
+
+    def __init__(self, overlap: float = 0.8, most: int | None = None, graded: bool = False) -> None:
+        super().__init__(overlap, most, graded)
 
 
 def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
@@ -114,7 +114,24 @@ def share_overlap(rows: Tensor, columns: Tensor) -> Tensor:
     Returns:
         Shape (R, C), in [0, 1].
     """
-    overlap = rows.new_zeros(len(rows), len(columns))
+    overlap, common = rows.new_zeros(len(rows), len(columns)), rows.new_empty(len(rows), len(columns))
     for row_share, column_share in zip(rows.T, columns.T, strict=True):  # avoids an array of rows x columns x kinds
-        overlap += torch.minimum(row_share[:, None], column_share)
+        overlap += torch.minimum(row_share[:, None], column_share, out=common)
     return overlap
+
+
+def code_agreement(rows: Tensor, columns: Tensor) -> Tensor:
+    r"""Return the agreement of every two codes, :math:`1 - \frac{1}{K} \sum_k |h_{ik} - h_{jk}|`.
+
+    Args:
+        rows: Codes, entries in [0, 1], shape (R, K).
+        columns: Codes, shape (C, K).
+
+    Returns:
+        Shape (R, C), in [0, 1]; NaN, which is above no level, where a code has one.
+    """
+    return 1 - torch.cdist(rows, columns, p=1) / rows.shape[1]
+
+
+COMPARISONS = {'overlap': share_overlap, 'distance': code_agreement}
+"""How two pieces of evidence are compared, by the name that a config gives."""

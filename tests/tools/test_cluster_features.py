@@ -1,0 +1,114 @@
+"""tools/cluster_features.py: maps that follow the features, for image files and packed patches, and what it refuses."""
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from projects.false.engine.config import load_config
+from projects.false.evaluation.feature_clusters import FrozenNetwork
+from projects.false.imagery.images import read_image, write_patch
+from projects.false.patch_folder.packing import pack
+from tests.helpers.networks import build
+from tests.helpers.tools import REPOSITORY, main_of
+
+RECIPE = REPOSITORY / 'configs' / 'simclr_r18_synthetic.py'
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    """Patches whose left half is smooth and whose right half is rough, and one of another size."""
+    folder = tmp_path_factory.mktemp('data')
+    (folder / 'images' / 'north').mkdir(parents=True)
+    for number in range(4):
+        generator = np.random.default_rng(number)
+        image = np.full((96, 96, 3), 90, np.uint8)
+        image[:, 48:] = generator.integers(0, 256, (96, 48, 3))
+        write_patch(folder / 'images' / 'north' / f'p{number}', image[: 64 if number == 3 else 96])
+    return folder
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    backbone = build('mmpretrain', 18)
+    path = tmp_path_factory.mktemp('weights') / 'backbone.pth'
+    torch.save({'state_dict': {f'backbone.{name}': value for name, value in backbone.state_dict().items()}}, path)
+    return path
+
+
+@pytest.fixture
+def cluster(tmp_path, weights):
+    def run(data, *arguments):
+        given = [RECIPE, data, '--weights', weights, '--out', tmp_path / 'maps', '--clusters', 2, *arguments]
+        return main_of('cluster_features')([*map(str, given)])
+
+    return run
+
+
+def read_maps(folder):
+    return {path.stem: cv2.imread(str(path), -1) for path in sorted(folder.rglob('*.png'))}
+
+
+def test_every_pixel_gets_the_cluster_of_its_feature(cluster, data, weights, tmp_path):
+    assert cluster(data, '--stage', 0, '--batch-size', 3) == 0
+    maps = read_maps(tmp_path / 'maps')
+    assert {name: kinds.shape for name, kinds in maps.items()} == {
+        'p0': (96, 96),
+        'p1': (96, 96),
+        'p2': (96, 96),
+        'p3': (64, 96),
+    }
+    assert (tmp_path / 'maps' / 'north' / 'p0.png').is_file()
+    for kinds in maps.values():
+        smooth, rough = np.bincount(kinds[8:-8, 8:40].ravel()).argmax(), np.bincount(kinds[:, 56:].ravel()).argmax()
+        assert smooth != rough
+    facts = json.loads((tmp_path / 'maps' / 'maps.json').read_text())
+    assert facts['kinds'] == 2
+    assert facts['weights'] == str(weights)
+    # Two features of one cluster are closer to their mean than to that of the other cluster.
+    network = FrozenNetwork(load_config(str(RECIPE)), str(weights), 0)
+    found = network.features([read_image(data / 'images' / 'north' / 'p0.png')])[0]
+    assert found.shape == (24, 24, 64)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=-1), 1, atol=1e-5)
+    cells = maps['p0'][2::4, 2::4]
+    means = [found[cells == kind].mean(0) for kind in (0, 1)]
+    distances = np.stack([((found - mean) ** 2).sum(-1) for mean in means])
+    assert (distances.argmin(0) == cells).mean() > 0.9
+
+
+def test_the_same_maps_again_and_from_packed_patches(cluster, data, tmp_path, capsys):
+    same = tmp_path / 'data'
+    shutil.copytree(data, same)
+    (same / 'images' / 'north' / 'p3.png').unlink()
+    assert cluster(same) == 0
+    first = read_maps(tmp_path / 'maps')
+    assert cluster(same) == 2
+    assert 'exists and is not empty' in capsys.readouterr().err
+    pack(same)
+    shutil.rmtree(same / 'images')
+    assert cluster(same, '--overwrite', '--batch-size', 1) == 0
+    again = read_maps(tmp_path / 'maps')
+    assert again.keys() == first.keys()
+    assert all((again[name] == first[name]).mean() > 0.99 for name in first)
+
+
+def test_what_it_refuses(cluster, data, tmp_path, capsys):
+    for arguments, text in (
+        (['--cfg-options', 'model.backbone.depth=34'], 'does not fit the backbone'),
+        (['--weights', tmp_path / 'gone.pth'], 'gone.pth'),
+        (['--clusters', 255], 'clusters is 255; give 2 to 254'),
+        (['--list', 'splits/gone.txt'], 'gone.txt: no such list'),
+    ):
+        assert cluster(data, *arguments) == 2
+        assert text in capsys.readouterr().err
+        assert not (tmp_path / 'maps').exists()
+    given = [RECIPE, data, '--out', tmp_path / 'maps']
+    assert main_of('cluster_features')([*map(str, given)]) == 2
+    assert 'its backbone has no weights; give --weights FILE' in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cluster(data, '--stage', 4)
+    assert '--stage is 4; give 0 to 3' in capsys.readouterr().err
