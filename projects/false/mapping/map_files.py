@@ -66,7 +66,7 @@ class MapFiles:
         options: MapOptions,
         signals: Signals | None = None,
     ) -> None:
-        self._plan = plan
+        self._plan, self._shared = plan, signals is not None
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
         self._stem = folder / raster.stem
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
@@ -80,6 +80,11 @@ class MapFiles:
         self.bands = BandFiles(self.path, digest, plan, len(segmenter.palette.classes), self._layers, signals)
         self._mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
         self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
+
+    @property
+    def band_count(self) -> int:
+        """Number of bands; an image of one needs no :meth:`join`."""
+        return len(self._plan.bands)
 
     @property
     def path(self) -> Path:
@@ -183,7 +188,7 @@ class MapFiles:
         inherited: Callable[[int], np.ndarray] | None,
         write: Callable[[MappedStrip], object],
     ) -> None:
-        with Background(write) as background, _progress() as progress:
+        with Background(write) as background, _progress(shown=not self._shared) as progress:
             height, width = self._raster.height, self._raster.width
             name = escape(self._raster.path.name)
             task = progress.add_task(name, total=height * width, completed=height * band.left)
@@ -273,10 +278,10 @@ def _values(strip: MappedStrip, layers: Sequence[str]) -> dict[str, np.ndarray]:
     return {layer: strip.classes() if layer == 'classes' else strip.confidence() for layer in layers}
 
 
-def _progress() -> Progress:
+def _progress(shown: bool) -> Progress:
     """Return a progress bar, which is only shown in a terminal."""
     console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    return Progress(console=console, transient=True, disable=not (shown and console.is_terminal))
 
 
 def _write(path: Path, data: bytes) -> None:
