@@ -5,6 +5,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +55,7 @@ class MapFile:
             if sum(map(len, self._held)) == self.next_rows:
                 held = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
                 self._held = []
-                self.write_tiles(lambda part, held=held: held[:, part])
+                self.write_tiles(partial(_columns, held))
 
     @property
     def next_rows(self) -> int:
@@ -203,6 +204,10 @@ def _read_back(out: Path, temporary: Path, checksum: int) -> None:
 def _parts(dataset: DatasetReader) -> Iterator[Window]:
     for row in range(0, dataset.height, TILE):
         yield from _windows(row, min(TILE, dataset.height - row), dataset.width)
+
+
+def _columns(rows: np.ndarray, part: slice) -> np.ndarray:
+    return rows[:, part]
 
 
 def _windows(row: int, height: int, width: int) -> Iterator[Window]:
