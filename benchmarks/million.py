@@ -181,7 +181,10 @@ def main(arguments: list[str] | None = None) -> None:
             root = Path(folder, 'data')
             planted = make_labelled(root, count, options.size)
             files = disk(root)
-            found[count] = {step: in_a_process(step, root) for step in STEPS}
+            found[count] = {}
+            for step in STEPS:
+                found[count][step] = in_a_process(step, root)
+                print(f'{count:,} patches, {step}: {found[count][step]["wall"]:.1f} s', file=sys.stderr)
             packed = disk(root / 'packed')
         lines.append(f'{count:,} patches: {files / MEBI:,.0f} MiB as files, {packed / MEBI:,.0f} packed, ')
         lines[-1] += f'{planted} near duplicates planted'
