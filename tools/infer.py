@@ -11,6 +11,7 @@ Example:
 import argparse
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
@@ -23,6 +24,7 @@ from projects.false.common.command_line import (
     report_input_errors,
 )
 from projects.false.common.errors import InputError
+from projects.false.common.parent_death import end_with_launcher
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -50,6 +52,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
     add('--device', help='cpu, cuda, cuda:1 (default: a GPU if there is one)')
     add('--precision', choices=['float32', 'bfloat16', 'float16'], help='default: float16 on a GPU, float32 on a CPU')
+    add('--launcher', choices=['none', 'pytorch', 'slurm'], default='none', help='set by dist_infer.sh, slurm_infer.sh')
     add('--cfg-options', nargs='+', action=ConfigOptions, help='override config values, KEY=VALUE')
     return parser.parse_args(arguments)
 
@@ -79,18 +82,31 @@ def check_arguments(options: argparse.Namespace) -> None:
 @report_input_errors
 def main(arguments: list[str] | None = None) -> None:
     """Map every input and print one line per map."""
+    end_with_launcher()
     options = parse_arguments(arguments)
     check_arguments(options)
 
     from projects.false.mapping.command import load_model, map_options, report
-    from projects.false.mapping.map_rasters import map_rasters
 
-    segmenter, inputs = load_model(options)
+    if options.launcher == 'none':
+        from projects.false.mapping.map_rasters import map_rasters
+
+        team = None
+        segmenter, inputs = load_model(options, options.device)
+        run = map_rasters
+    else:
+        from projects.false.mapping.bands.shares import Team, map_shared
+
+        team = Team.connect(options.launcher)
+        segmenter, inputs = load_model(options, team.device(options.device))
+        run = partial(map_shared, team)
     started, total = time.perf_counter(), 0
-    for mapped in map_rasters(segmenter, inputs, options.out, map_options(options, segmenter), print):
+    for mapped in run(segmenter, inputs, options.out, map_options(options, segmenter), print):
         print(report(mapped), flush=True)
         total += 0 if mapped.counts is None else int(mapped.counts.sum())
     seconds = time.perf_counter() - started
+    if team is not None:
+        total = team.count('pixels', 0) if team.first else 0
     if total:
         print(f'{total / 1e6:.1f} megapixels in {seconds:.1f} s, {total / 1e6 / seconds:.2f} per second')
 

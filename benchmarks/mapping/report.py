@@ -127,4 +127,4 @@ def memory_lines(peaks: Mapping[int, dict]) -> list[str]:
     first, last = peaks[sizes[0]]['peak'], peaks[sizes[-1]]['peak']
     pixels = (sizes[-1] / sizes[0]) ** 2
     text = f'{last / first:.2f} times the memory for {pixels:.0f} times the pixels'
-    return [_line('peak memory', last <= 1.25 * first, text, 'goal flat, here at most 1.25 times')]
+    return [_line('peak memory', last <= 1.1 * first, text, 'goal flat, here at most 1.1 times')]

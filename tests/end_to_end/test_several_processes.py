@@ -1,7 +1,6 @@
 """Two processes train as one does: through the recipes, the real runner and gloo."""
 
 import os
-import socket
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ from mmengine.registry import RUNNERS
 from mmengine.utils import import_modules_from_strings
 from torch import distributed
 
-from tests.helpers.processes import run_processes
+from tests.helpers.processes import free_port, run_processes
 from tests.helpers.tools import REPOSITORY
 
 RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic')
@@ -51,12 +50,6 @@ def one_of_two(rank, folder, port):
         run(recipe, Path(folder), 2, 'pytorch')
         run(recipe, Path(folder), 2, 'pytorch', f'{folder}/{recipe}_pytorch/iter_{STEPS // 2}.pth')
     distributed.destroy_process_group()
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(('localhost', 0))
-        return found.getsockname()[1]
 
 
 @pytest.fixture(scope='module')

@@ -15,8 +15,7 @@ from torch import distributed
 from projects.false import InputError
 from projects.false.common.command_line import user_message
 from tests.end_to_end.test_resume import Interruption, flat
-from tests.end_to_end.test_several_processes import free_port
-from tests.helpers.processes import run_processes
+from tests.helpers.processes import free_port, run_processes
 from tests.helpers.tools import REPOSITORY
 
 RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic')

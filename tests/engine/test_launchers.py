@@ -43,7 +43,7 @@ def test_process_that_no_launcher_started(launcher, monkeypatch):
 def test_launchers_variables_are_understood(launcher, variables, monkeypatch):
     from torch import distributed
 
-    from tests.end_to_end.test_several_processes import free_port
+    from tests.helpers.processes import free_port
 
     for name in ('RANK', 'WORLD_SIZE', 'LOCAL_RANK'):
         monkeypatch.setenv(name, 'replaced')

@@ -3,6 +3,7 @@
 import os
 import runpy
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,13 @@ def can_fork() -> bool:
     import torch
 
     return sys.platform.startswith('linux') and not torch.cuda.is_available()
+
+
+def free_port() -> int:
+    """Return a port of this machine at which processes can meet."""
+    with socket.socket() as found:
+        found.bind(('localhost', 0))
+        return int(found.getsockname()[1])
 
 
 def run_tool(name: str, *arguments, cwd: Path, **environment: str) -> subprocess.CompletedProcess:

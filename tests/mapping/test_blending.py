@@ -31,7 +31,7 @@ def blend(plan, logits, group):
             columns = list(range(len(plan.columns)))[first : first + group]
             strips += blender.add(row, columns, logits[row, columns])
     strips += blender.finish()
-    return [torch.cat(parts).numpy() for parts in zip(*strips, strict=True)]
+    return [torch.cat([strip[layer] for strip in strips]).numpy() for layer in (0, 1)]
 
 
 @pytest.mark.parametrize('group', [1, 3, 100])
@@ -67,6 +67,32 @@ def test_windows_may_be_left_out():
     assert (classes[24:32] == expected[24:32]).all()
 
 
-def test_carried_sums_depend_on_the_width_only():
-    low, tall = (Blender(WindowPlan(height, 500, 32, 0.5), 4, 'cpu') for height in (64, 64_000))
-    assert low._carried.shape == tall._carried.shape == (4, 16, 500)
+@pytest.mark.parametrize('overlap', [0, 0.3, 0.9])
+def test_bands_make_the_same_sums_bit_by_bit(overlap):
+    plan = WindowPlan(40, 110, 16, overlap, band=32)
+    logits = torch.randn(len(plan.rows), len(plan.columns), 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    expected, parts, seams = blend(plan, logits, 3), [], None
+    assert len(plan.bands) >= 3
+    for band in plan.bands:
+        blender = Blender(plan, 4, 'cpu', True, band, seams and [seam.numpy() for seam in seams].__getitem__)
+        strips = []
+        for row in range(len(plan.rows)):
+            columns = list(range(band.first, band.stop))
+            strips += blender.add(row, columns, logits[row, columns])
+        strips += blender.finish()
+        seams = [strip.seam for strip in strips] if band.seam else None
+        parts.append([torch.cat([strip[layer] for strip in strips]).numpy() for layer in (0, 1)])
+    for whole_layer, layers in zip(expected, zip(*parts, strict=True), strict=True):
+        assert (np.concatenate(layers, axis=1) == whole_layer).all()
+
+
+def test_buffers_do_not_depend_on_the_size_of_the_image():
+    sizes = set()
+    for height, width in ((64, 2_000), (64, 50_000), (50_000, 2_000), (20_000, 20_000)):
+        plan = WindowPlan(height, width, 32, 0.5, band=2_000)
+        blender = Blender(plan, 4, 'cpu', True, plan.bands[0])
+        tensors = [value for value in vars(blender).values() if isinstance(value, torch.Tensor)]
+        per_side = [blender._row_sums, blender._column_sums]  # one number per row and per column
+        sizes.add(sum(t.numel() for t in tensors if not any(t is side for side in per_side)) // 1_000)
+        assert sum(side.numel() for side in per_side) == height + width
+    assert max(sizes) == pytest.approx(min(sizes), rel=0.05)

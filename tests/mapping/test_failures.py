@@ -1,5 +1,6 @@
 """Failures of mapping end in one line, within seconds, and leave no file that looks complete."""
 
+import json
 import os
 import resource
 import signal
@@ -114,6 +115,61 @@ def test_a_full_disk(make_raster, tmp_path, share):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['.lock']
+
+
+class Failing(ColourThreshold):
+    """Fails after some windows, as a process that is killed."""
+
+    def __init__(self, windows):
+        super().__init__()
+        self.left = windows
+
+    def __call__(self, pixels):
+        self.left -= len(pixels)
+        if self.left < 0:
+            raise RuntimeError
+        return super().__call__(pixels)
+
+
+def test_finished_bands_are_not_mapped_again(make_raster, tmp_path):
+    source, out, options = make_raster(checkerboard(70, 331)), tmp_path / 'out', MapOptions(band=100, confidence=True)
+    windows = 4 * 20
+    (whole,) = map_rasters(ColourThreshold(), [source], tmp_path / 'whole', options)
+    with pytest.raises(RuntimeError):
+        list(map_rasters(Failing(windows // 3), [source], out, options))
+    assert finished(out) == []
+    (bands,) = (path for path in out.iterdir() if path.is_dir())
+    assert [path.name for path in sorted(bands.glob('*.json'))] == ['0.json']
+    done, _ = json.loads((bands / '0.json').read_text())
+    rest = ColourThreshold()
+    (mapped,) = map_rasters(rest, [source], out, options)
+    assert sum(rest.batches) == windows - done
+    assert mapped.windows == whole.windows == windows
+    assert mapped.path.read_bytes() == whole.path.read_bytes()
+    assert not bands.exists()
+
+
+def test_bands_for_another_map_are_removed(make_raster, tmp_path):
+    source, out = make_raster(checkerboard(70, 331)), tmp_path / 'out'
+    with pytest.raises(RuntimeError):
+        list(map_rasters(Failing(50), [source], out, MapOptions(band=100)))
+    assert len([path for path in out.iterdir() if path.is_dir()]) == 1
+    model = ColourThreshold()
+    (mapped,) = map_rasters(model, [source], out, MapOptions(band=100, blend='uniform'))
+    assert sum(model.batches) == mapped.windows
+    assert not [path for path in out.iterdir() if path.is_dir()]
+
+
+def test_a_full_disk_between_bands(make_raster, tmp_path):
+    source = make_raster(checkerboard(200, 331))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(InputError, match=r'scene_classes.tif: writing failed at band 0 .*make room'):
+            map_all(source, tmp_path / 'out', band=100)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert finished(tmp_path / 'out') == []
 
 
 @pytest.mark.slow

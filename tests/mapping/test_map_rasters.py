@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,32 @@ def test_batch_size_and_threads_do_not_matter(make_raster, tmp_path, batch_size,
     assert (classes == expected_classes(pixels[0])).all()
     assert max(segmenter.batches) == min(batch_size, mapped.windows)
     assert sum(segmenter.batches) == mapped.windows == 12 * 18
+
+
+@pytest.mark.parametrize('stored', [{}, {'tiled': True, 'blockxsize': 64, 'blockysize': 64}])
+def test_bands_of_columns_do_not_change_a_byte(make_raster, tmp_path, stored):
+    pixels = checkerboard(70, 331)
+    pixels[:, 10:50, 120:300] = 0
+    source, found = make_raster(pixels, nodata=0, **stored), {}
+    for band in (1, 100, 2048):
+        options = {'band': band, 'overlap': 0.6, 'batch_size': 3, 'confidence': True}
+        mapped, _ = map_one(source, tmp_path / f'{band}', ColourThreshold((60, 128)), **options)
+        maps = [path.read_bytes() for path in sorted((tmp_path / f'{band}').glob('*.tif'))]
+        found[band] = maps, mapped.counts.tolist(), mapped.windows, mapped.skipped
+        assert not [path for path in (tmp_path / f'{band}').iterdir() if path.is_dir()]
+    assert found[1] == found[100] == found[2048]
+    assert len(found[1][0]) == 2
+
+
+def test_memory_does_not_depend_on_the_width(make_raster, tmp_path):
+    peaks = {}
+    for width in (1_500, 6_000):
+        source = make_raster(np.zeros((3, 64, width), np.uint8), f'{width}.tif', tiled=True)
+        tracemalloc.start()
+        map_one(source, tmp_path / f'{width}', window=64, band=512, threads=1)
+        peaks[width] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert peaks[6_000] < 1.1 * peaks[1_500] + 6_000 * 64  # map_one itself reads the map
 
 
 def test_the_map_lies_in_the_same_place(make_raster, tmp_path):

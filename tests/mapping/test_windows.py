@@ -1,3 +1,6 @@
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -45,3 +48,16 @@ def test_uniform_weights_count_windows():
     rows, columns = WindowPlan(32, 64, 32, 0.5, 'uniform').weight_sums()
     assert rows.tolist() == [1] * 32
     assert columns.tolist() == [1] * 16 + [2] * 32 + [1] * 16
+
+
+@pytest.mark.parametrize('band', [1, 40, 64, 2048])
+@pytest.mark.parametrize('plan', PLANS)
+def test_bands_are_all_windows_and_all_columns_once(plan, band):
+    plan = replace(plan, width=701, band=band)
+    bands = plan.bands
+    assert [number for band in bands for number in range(band.first, band.stop)] == list(range(len(plan.columns)))
+    assert [(band.left, band.right) for band in bands] == list(pairwise([0, *(band.right for band in bands)]))
+    assert bands[-1].right == bands[-1].reach == 701
+    assert all(band.right <= band.reach < following.reach for band, following in pairwise(bands))
+    assert max(each.right - each.left for each in bands) <= max(band, plan.stride) + 32
+    assert (len(bands) == 1) == (band >= 701)

@@ -49,6 +49,7 @@ ONE_IMPORTER = {
     'experiments.benchmark.runner': 'runs processes; outputs reads what they leave',
     'experiments.quickstart_page': 'HTML alone; quickstart runs the steps',
     'mapping.blending': 'arithmetic alone; map_image reads, calls the model and writes',
+    'mapping.map_image': 'reads, computes and blends; map_files writes',
     'mapping.map_files': 'the files of one map; map_rasters goes from image to image',
     'mapping.preview': 'a picture, which is optional',
     'monitoring.embeddings': 'measures alone; the hook decides when to take them and when to stop',

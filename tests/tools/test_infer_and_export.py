@@ -7,7 +7,7 @@ import pytest
 import rasterio
 
 from tests.helpers.fine_tuned import save_fine_tuned
-from tests.helpers.processes import run_tool
+from tests.helpers.processes import free_port, run_tool
 from tests.helpers.rasters import (
     checkerboard,
     make_raster,  # noqa: F401
@@ -43,6 +43,14 @@ def test_command_line(fine_tuned, make_raster, tmp_path):  # noqa: F811
         'scene_confidence.tif',
         'scene_preview.png',
     ]
+    launched = {'RANK': '0', 'WORLD_SIZE': '1', 'LOCAL_RANK': '0', 'MASTER_ADDR': 'localhost'}
+    launched['MASTER_PORT'] = str(free_port())
+    shared = [*arguments[:-1], 'shared', '--confidence', '--launcher', 'pytorch']
+    team = run_tool('infer', *shared, cwd=tmp_path, **launched)  # as dist_infer.sh starts it
+    assert [line for line in team.stdout.splitlines() if line.startswith('wrote')], team.stderr
+    for name in ('scene_classes.tif', 'scene_confidence.tif'):
+        with rasterio.open(tmp_path / 'maps' / name) as one, rasterio.open(tmp_path / 'shared' / name) as other:
+            assert (one.read(1) == other.read(1)).all()
     again = run_tool('infer', *arguments, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stdout.splitlines()[-1] == 'up to date: maps/scene_classes.tif'

@@ -49,8 +49,10 @@ def lines(done):
     [
         ('dist_train', ['c.py'], 'CONFIG GPUS'),
         ('dist_test', ['c.py', 'c.pth'], 'CONFIG CHECKPOINT GPUS'),
+        ('dist_infer', ['c.py', 'c.pth', '2'], 'CONFIG CHECKPOINT GPUS INPUT...'),
         ('slurm_train', ['gpu', 'job'], 'PARTITION JOB_NAME CONFIG'),
         ('slurm_test', ['gpu', 'job', 'c.py'], 'PARTITION JOB_NAME CONFIG CHECKPOINT'),
+        ('slurm_infer', ['gpu', 'job', 'c.py', 'c.pth'], 'PARTITION JOB_NAME CONFIG CHECKPOINT INPUT...'),
     ],
 )
 def test_missing_arguments(script, given, needed, tmp_path):
@@ -183,7 +185,14 @@ def test_slurm_job(told, cluster, tmp_path):
     assert (line['MASTER_ADDR'], line['MASTER_PORT']) == ('localhost', '20123')
 
 
-@pytest.mark.parametrize(('script', 'arguments'), [('slurm_train', ['gone.py']), ('slurm_test', ['gone.py', 'c.pth'])])
+@pytest.mark.parametrize(
+    ('script', 'arguments'),
+    [
+        ('slurm_train', ['gone.py']),
+        ('slurm_test', ['gone.py', 'c.pth']),
+        ('slurm_infer', ['gone.py', 'c.pth', 'in.tif', '--out', 'maps']),
+    ],
+)
 def test_slurm_scripts_call_their_tool(script, arguments, cluster, tmp_path):
     done = shell(tmp_path, TOOLS / f'{script}.sh', 'gpu', 'job', *arguments, **cluster, GPUS='1')
     assert done.returncode == 2

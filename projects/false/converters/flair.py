@@ -8,7 +8,7 @@ https://arxiv.org/abs/2211.12979
 
 import csv
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import partial
@@ -236,7 +236,7 @@ def indexed_tiles(source: Path) -> list[Tile]:
         raise InputError(f'{path}: has no rows or no column {lacking[0]!r}; its columns are {", ".join(COLUMNS)}')
     tiles = [_indexed_tile(source, row, f'{path}, line {number}') for number, row in enumerate(rows, start=2)]
     names = [tile.pair.stem for tile in tiles]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError(f'{path}: {twice[0]} is in several rows; keep one')
     missing = [file for tile in tiles for file in (tile.pair.image.path, tile.pair.mask.path) if not file.is_file()]

@@ -40,6 +40,30 @@ def init_gloo(launcher: str, timeout: float | None = None) -> None:
     Raises:
         InputError: The launcher's variables are not set, so it did not start this process.
     """
+    _set_variables(launcher, 'train')
+    distributed.init_process_group('gloo', timeout=None if timeout is None else timedelta(seconds=timeout))
+
+
+def connect_store(launcher: str, tool: str) -> tuple[distributed.Store, int, int, int]:
+    """Connect the processes by nothing but a store of keys and values, which a process may use at any time.
+
+    Args:
+        launcher: ``pytorch``, ``slurm`` or ``mpi``.
+        tool: Name of the tool, for the message.
+
+    Returns:
+        The store, rank, world size and local rank.
+
+    Raises:
+        InputError: The launcher's variables are not set, so it did not start this process.
+    """
+    _set_variables(launcher, tool)
+    store, rank, count = next(distributed.rendezvous('env://'))
+    return store, rank, count, int(os.environ['LOCAL_RANK'])
+
+
+def _set_variables(launcher: str, tool: str) -> None:
+    """Give rank, world size and local rank the names that PyTorch looks for."""
     for name, source in LAUNCHER_VARIABLES.get(launcher, {}).items():
         if source in os.environ:
             os.environ[name] = os.environ[source]
@@ -48,6 +72,5 @@ def init_gloo(launcher: str, timeout: float | None = None) -> None:
     if missing:
         raise InputError(
             f'--launcher {launcher} without {", ".join(missing)} in the environment; '
-            'start with tools/dist_train.sh or tools/slurm_train.sh, or leave --launcher out for one process'
+            f'start with tools/dist_{tool}.sh or tools/slurm_{tool}.sh, or leave --launcher out for one process'
         )
-    distributed.init_process_group('gloo', timeout=None if timeout is None else timedelta(seconds=timeout))

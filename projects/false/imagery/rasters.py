@@ -1,6 +1,7 @@
 """Find, open and read georeferenced rasters of any type, each by the driver that its suffix names."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,8 +154,8 @@ def inspect_rasters(paths: Sequence[Path]) -> list[Raster]:
     Raises:
         InputError: Files cannot be opened, or two have the same name. All are looked at before three are named.
     """
-    stems = [path.stem for path in paths]
-    stems = [p.stem if stems.count(p.stem) == 1 else f'{p.resolve().parent.name}_{p.stem}' for p in paths]
+    counts = Counter(path.stem for path in paths)
+    stems = [p.stem if counts[p.stem] == 1 else f'{p.resolve().parent.name}_{p.stem}' for p in paths]
     path_of: dict[str, Path] = {}
     rasters, faults = [], Faults('images')
     for stem, path in zip(stems, paths, strict=True):

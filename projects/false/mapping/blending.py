@@ -1,13 +1,13 @@
-"""Blend the logits of overlapping windows into one class per pixel; memory only depends on the image's width."""
+"""Blend the logits of overlapping windows into one class per pixel; memory only depends on the width of a band."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .windows import WindowPlan
+from .windows import Band, WindowPlan
 
 
 class Strip(NamedTuple):
@@ -16,44 +16,65 @@ class Strip(NamedTuple):
     Args:
         classes: The class of the largest weighted mean of the logits.
         confidence: Probability of that class in percent, or None.
+        seam: Sums of this row of windows beyond the columns of the band, without those of the rows above; None where
+            the band is the last.
 
     Shape:
-        - classes, confidence: (rows, width of the image), uint8
+        - classes, confidence: (rows, columns of the band), uint8
+        - seam: (classes, window, band.seam), float32
     """
 
     classes: Tensor
     confidence: Tensor | None
+    seam: Tensor | None = None
 
 
 class Blender:
     """Weighted sums of logits, built from left to right within a row of windows and carried on to the next row.
 
-    Between two rows, only the sums of pixels in both rows are kept: classes x overlap x width float32 numbers.
+    Between two rows, only the sums of pixels in both rows are kept: classes x overlap x columns of the band float32
+    numbers. Bands do not change the sums: each adds to those that the band on its left began, window by window.
 
     Args:
         plan: The windows.
         classes: Number of classes.
         device: Where to compute; logits are moved there.
         confidence: Compute the confidence as well.
+        band: The columns to blend; None blends all.
+        inherited: Returns, by the number of the row of windows, the seam that the band on the left made of it. Called
+            once a row, from the top down; None for the first band.
     """
 
-    def __init__(self, plan: WindowPlan, classes: int, device: torch.device | str, confidence: bool = False) -> None:
+    def __init__(
+        self,
+        plan: WindowPlan,
+        classes: int,
+        device: torch.device | str,
+        confidence: bool = False,
+        band: Band | None = None,
+        inherited: Callable[[int], np.ndarray] | None = None,
+    ) -> None:
         self._plan, self._device = plan, device
+        self._band = band or plan.part(0, len(plan.columns))
+        self._inherited = inherited
         side = torch.from_numpy(plan.profile()).to(device)
         self._weight = side[:, None] * side
         self._row_sums, self._column_sums = (torch.from_numpy(sums).to(device) for sums in plan.weight_sums())
         common = max((plan.window - (b - a) for a, b in zip(plan.rows, plan.rows[1:], strict=False)), default=0)
-        self._width = max(plan.width, plan.window)
-        self._carried = torch.zeros((classes, common, self._width), device=device)
+        columns = self._band.right - self._band.left
+        self._carried = torch.zeros((classes, common, columns), device=device)
         self._carried_rows = 0  # number of them that hold sums for the current row of windows
-        self._classes = torch.empty((plan.window, self._width), dtype=torch.uint8, device=device)
+        self._classes = torch.empty((plan.window, columns), dtype=torch.uint8, device=device)
         self._confidence = torch.empty_like(self._classes) if confidence else None
         self._row = 0
         self._begin_row()
 
     def _begin_row(self) -> None:
-        self._done = 0  # columns of this row of windows that no later window touches
-        self._tail = torch.zeros((len(self._carried), self._plan.window, 0), device=self._device)
+        self._done = self._band.left  # up to here no later window of this row touches the sums
+        if self._inherited is not None and self._row < len(self._plan.rows):
+            self._tail = torch.from_numpy(self._inherited(self._row)).to(self._device)
+        else:
+            self._tail = torch.zeros((len(self._carried), self._plan.window, 0), device=self._device)
 
     def add(self, row: int, columns: Sequence[int], logits: Tensor | np.ndarray) -> Iterator[Strip]:
         """Add windows of one row of windows, each to the right of those already added to that row.
@@ -74,7 +95,7 @@ class Blender:
         yield from self.finish(row)
         starts, window = self._plan.columns, self._plan.window
         last = columns[-1]
-        final = starts[last + 1] if last + 1 < len(starts) else self._width
+        final = starts[last + 1] if last + 1 < len(starts) else self._band.right
         sums = self._extended(max(starts[last] + window, final))
         for column, values in zip(columns, torch.as_tensor(logits, device=self._device), strict=True):
             first = starts[column] - self._done
@@ -85,11 +106,11 @@ class Blender:
         """Finish the rows of windows before ``row``, or all of them by default, and yield their strips."""
         until = len(self._plan.rows) if row is None else row
         while self._row < until:
-            self._settle(self._extended(self._width), self._width)
+            self._settle(self._extended(self._band.reach), self._band.right)
             rows = self._plan.finished_rows(self._row)
-            finished = slice(rows), slice(self._plan.width)
+            finished = slice(rows), slice(self._plan.width - self._band.left)
             confidence = None if self._confidence is None else self._confidence[finished].clone()
-            yield Strip(self._classes[finished].clone(), confidence)
+            yield Strip(self._classes[finished].clone(), confidence, self._tail if self._band.seam else None)
             self._carried_rows = max(0, self._plan.window - rows)
             self._row += 1
             self._begin_row()
@@ -105,7 +126,7 @@ class Blender:
         """Add the carried sums to the columns up to ``final``, decide the finished rows, and carry the rest."""
         count, rows = final - self._done, self._plan.finished_rows(self._row)
         if count > 0:
-            part = slice(self._done, final)
+            part = slice(self._done - self._band.left, final - self._band.left)
             total = sums[:, :, :count]
             total[:, : self._carried_rows] += self._carried[:, : self._carried_rows, part]
             self._decide(total[:, :rows], part)
@@ -120,9 +141,11 @@ class Blender:
         self._classes[:rows, part] = best.indices.to(torch.uint8)
         if self._confidence is not None:
             first = self._plan.rows[self._row]
-            columns = slice(part.start, min(part.stop, self._plan.width))
-            inside = columns.stop - columns.start
-            weight = self._row_sums[first : first + rows, None] * self._column_sums[columns]
+            left = self._band.left
+            inside = min(part.stop, self._plan.width - left) - part.start
+            columns = slice(part.start, part.start + inside)
+            weights = self._column_sums[left + columns.start : left + columns.stop]
+            weight = self._row_sums[first : first + rows, None] * weights
             shifted = (total[:, : len(weight), :inside] - best.values[: len(weight), :inside]) / weight
             share = 100 / shifted.exp_().sum(dim=0)
             self._confidence[: len(weight), columns] = share.round_().to(torch.uint8)

@@ -3,8 +3,9 @@
 import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from projects.false.imagery.palettes import Palette
 from .sources import GDAL_OPTIONS
 
 NODATA, TILE = 255, 256
+PART = 8 * TILE  # columns that are written or read back at a time
 
 
 class MapFile:
@@ -34,8 +36,8 @@ class MapFile:
 
     def __init__(self, out: Path, temporary: Path, dataset: DatasetWriter) -> None:
         self.out, self.temporary, self._dataset = out, temporary, dataset
-        self._row, self._held, self._count = 0, np.empty((TILE, dataset.width), np.uint8), 0
-        self._checksum = 0
+        self._row, self._checksum = 0, 0
+        self._held: list[np.ndarray] = []  # rows that do not fill a row of tiles yet
 
     def write(self, rows: np.ndarray) -> None:
         """Add rows; a row of tiles is written once it is full.
@@ -47,22 +49,37 @@ class MapFile:
             InputError: The file cannot be written.
         """
         while len(rows):
-            taken = min(len(rows), TILE - self._count)
-            self._held[self._count : self._count + taken] = rows[:taken]
-            self._count += taken
-            rows = rows[taken:]
-            if self._count == TILE or self._row + self._count == self._dataset.height:
-                self._flush()
+            missing = self.next_rows - sum(map(len, self._held))
+            self._held.append(rows[:missing])
+            rows = rows[missing:]
+            if sum(map(len, self._held)) == self.next_rows:
+                held = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
+                self._held = []
+                self.write_tiles(partial(_columns, held))
 
-    def _flush(self) -> None:
-        part = self._held[: self._count]
-        self._checksum = zlib.crc32(part.data, self._checksum)
+    @property
+    def next_rows(self) -> int:
+        """Height of the next row of tiles; 0 after the last."""
+        return min(TILE, self._dataset.height - self._row)
+
+    def write_tiles(self, pixels: Callable[[slice], np.ndarray]) -> None:
+        """Write the next row of tiles, from left to right.
+
+        Args:
+            pixels: Returns the rows of these tiles in some columns, (:attr:`next_rows`, columns), uint8.
+
+        Raises:
+            InputError: The file cannot be written.
+        """
         with rasterio.Env(**GDAL_OPTIONS):
-            try:
-                self._dataset.write(part, 1, window=Window(0, self._row, self._dataset.width, self._count))
-            except RasterioError as error:
-                raise unwritable(self.out, f'row {self._row}', error) from error
-        self._row, self._count = self._row + self._count, 0
+            for window in _windows(self._row, self.next_rows, self._dataset.width):
+                part = np.ascontiguousarray(pixels(slice(window.col_off, window.col_off + window.width)))
+                self._checksum = zlib.crc32(part.data, self._checksum)
+                try:
+                    self._dataset.write(part, 1, window=window)
+                except RasterioError as error:
+                    raise unwritable(self.out, f'row {self._row}', error) from error
+        self._row += self.next_rows
 
     def close(self) -> None:
         """Close the file; GDAL may still write part of it now."""
@@ -186,4 +203,14 @@ def _read_back(out: Path, temporary: Path, checksum: int) -> None:
 
 def _parts(dataset: DatasetReader) -> Iterator[Window]:
     for row in range(0, dataset.height, TILE):
-        yield Window(0, row, dataset.width, min(TILE, dataset.height - row))
+        yield from _windows(row, min(TILE, dataset.height - row), dataset.width)
+
+
+def _columns(rows: np.ndarray, part: slice) -> np.ndarray:
+    return rows[:, part]
+
+
+def _windows(row: int, height: int, width: int) -> Iterator[Window]:
+    """Divide rows into windows of whole tiles."""
+    for column in range(0, width, PART):
+        yield Window(column, row, min(PART, width - column), height)

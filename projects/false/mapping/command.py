@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from .map_rasters import Mapped
 
 
-def load_model(options: argparse.Namespace) -> tuple[Segmenter, list[str]]:
+def load_model(options: argparse.Namespace, device: str | None) -> tuple[Segmenter, list[str]]:
     """Load the model, by the library that it needs, and return it with the images to map.
+
+    Args:
+        options: As ``tools/infer.py`` reads them.
+        device: Where it computes; None takes a GPU if there is one.
 
     Raises:
         InputError: The model cannot be loaded.
@@ -25,11 +29,11 @@ def load_model(options: argparse.Namespace) -> tuple[Segmenter, list[str]]:
     if options.onnx:
         from .onnx_segmenter import OnnxSegmenter  # imports onnxruntime
 
-        return OnnxSegmenter(options.onnx, options.device), options.given
+        return OnnxSegmenter(options.onnx, device), options.given
     from .load_segmenter import load_segmenter  # imports PyTorch and OpenMMLab
 
     config, checkpoint, *inputs = options.given
-    return load_segmenter(config, checkpoint, options.cfg_options, options.device, options.precision), inputs
+    return load_segmenter(config, checkpoint, options.cfg_options, device, options.precision), inputs
 
 
 def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions:

@@ -7,8 +7,9 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -28,13 +29,14 @@ from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
 
-from .class_map_file import NODATA, class_tags, map_file
+from .bands.band_files import BandFiles, Signals, Work
+from .class_map_file import NODATA, MapFile, class_tags, map_file, unwritable
 from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
 from .segmenter import Segmenter
-from .windows import WindowPlan
+from .windows import Band, WindowPlan
 
 _FINGERPRINT = 'FINGERPRINT'  # tag of a map: a digest of image, model and windows
 # Name, type and usage of the columns of class names; the numbers are GDAL's GDALRATFieldType and GDALRATFieldUsage.
@@ -51,6 +53,7 @@ class MapFiles:
         plan: The windows.
         folder: Output folder.
         options: Which files to write.
+        signals: What is told to processes that map other bands of the image; None where this process maps all.
     """
 
     def __init__(
@@ -61,14 +64,27 @@ class MapFiles:
         plan: WindowPlan,
         folder: Path,
         options: MapOptions,
+        signals: Signals | None = None,
     ) -> None:
+        self._plan, self._shared = plan, signals is not None
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
         self._stem = folder / raster.stem
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
         facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        self._layers = ('classes', 'confidence') if options.confidence else ('classes',)
+        batch_size, threads = options.batch_and_threads(segmenter)
+        facts += [batch_size, plan.band, self._layers]  # the bands of a map are computed alike
+        digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        self.bands = BandFiles(self.path, digest, plan, len(segmenter.palette.classes), self._layers, signals)
+        self._mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
         self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
+
+    @property
+    def band_count(self) -> int:
+        """Number of bands; an image of one needs no :meth:`join`."""
+        return len(self._plan.bands)
 
     @property
     def path(self) -> Path:
@@ -107,43 +123,97 @@ class MapFiles:
         }
         return [self._named(ending) for ending, chosen in wanted.items() if chosen]
 
-    def write(self, mapping: ImageMapping) -> np.ndarray:
+    def write(self) -> tuple[np.ndarray, Work]:
         """Map the image and write all files, in a background thread while the model continues.
 
         Returns:
-            Number of pixels per value of the map, shape (256,).
+            Number of pixels per value of the map, shape (256,), and what the model did.
 
         Raises:
             InputError: The image cannot be read, or a file cannot be written.
         """
-        counts = np.zeros(256, np.int64)
+        bands = self._plan.bands
+        with self._maps() as maps:
+            if len(bands) == 1:
+                self._run(bands[0], None, lambda strip: maps.write(_values(strip, self._layers)))
+                work = Work(self._mapping.windows, self._mapping.skipped)
+            else:
+                for number in range(len(bands)):
+                    last = number + 1 == len(bands)
+                    self.write_band(number, partial(maps.join, self.bands) if last else None)
+                maps.join(self.bands, self._raster.height)
+                work = self.bands.total()
+        self.bands.remove()
+        return maps.counts, work
+
+    def write_band(self, number: int, after: Callable[[int], object] | None = None) -> None:
+        """Map one band of a wide image for :meth:`join`, unless an earlier run did.
+
+        Args:
+            number: Number of the band.
+            after: Called in the background with the number of rows of the band that are on the disk.
+
+        Raises:
+            InputError: The image cannot be read, or a file cannot be written.
+        """
+        if number in self.bands.finished():
+            return
+        before, rows = Work(self._mapping.windows, self._mapping.skipped), 0
+        try:
+            with self.bands.writing(number) as band:
+
+                def write(strip: MappedStrip) -> None:
+                    nonlocal rows
+                    band.write({**_values(strip, self._layers), 'seam': strip.seam()})
+                    rows += strip.rows
+                    if after is not None:
+                        after(rows)
+
+                self._run(self._plan.bands[number], self.bands.inherited(number), write)
+                band.work = Work(self._mapping.windows - before.windows, self._mapping.skipped - before.skipped)
+        except OSError as error:
+            raise unwritable(self.path, f'band {number}', error) from error
+
+    def join(self) -> tuple[np.ndarray, Work]:
+        """Write all files from the bands of a wide image, which are all finished; as :meth:`write`."""
+        with self._maps() as maps:
+            maps.join(self.bands, self._raster.height)
+        work = self.bands.total()
+        self.bands.remove()
+        return maps.counts, work
+
+    def _run(
+        self,
+        band: Band,
+        inherited: Callable[[int], np.ndarray] | None,
+        write: Callable[[MappedStrip], object],
+    ) -> None:
+        with Background(write) as background, _progress(shown=not self._shared) as progress:
+            height, width = self._raster.height, self._raster.width
+            name = escape(self._raster.path.name)
+            task = progress.add_task(name, total=height * width, completed=height * band.left)
+            for strip in self._mapping.strips(background.check, band, inherited):
+                background.put(strip)
+                progress.advance(task, strip.strip.classes.numel())
+
+    @contextmanager
+    def _maps(self) -> Iterator['_OpenMaps']:
+        """Open the maps; at the end of the block write what belongs to them, and let them take their names."""
         with ExitStack() as stack:
             georeference = self._georeference()
             size = self._raster.height, self._raster.width
             tags = {**self._tags, **class_tags(self._palette)}
             classes = stack.enter_context(map_file(self.path, *size, georeference, tags, self._palette))
-            confidence = None
+            files = {'classes': classes}
             if self._options.confidence:
                 out = self._named('_confidence.tif')
-                confidence = stack.enter_context(map_file(out, *size, georeference, {**self._tags, 'UNIT': 'per cent'}))
-
-            def write(strip: MappedStrip) -> None:
-                rows = strip.classes()
-                counts[:] += np.bincount(rows.ravel(), minlength=256)
-                classes.write(rows)
-                if confidence is not None:
-                    confidence.write(strip.confidence())
-
-            with Background(write) as background, _progress() as progress:
-                task = progress.add_task(escape(self._raster.path.name), total=self._raster.height)
-                for strip in mapping.strips(background.check):
-                    background.put(strip)
-                    progress.advance(task, strip.rows)
-            classes.seal()
-            if confidence is not None:
-                confidence.seal()
-            self._write_companions(classes.temporary, counts, georeference)
-        return counts
+                unit = {**self._tags, 'UNIT': 'per cent'}
+                files['confidence'] = stack.enter_context(map_file(out, *size, georeference, unit))
+            maps = _OpenMaps(files)
+            yield maps
+            for file in files.values():
+                file.seal()
+            self._write_companions(classes.temporary, maps.counts, georeference)
 
     def _georeference(self) -> dict:
         """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
@@ -169,10 +239,49 @@ class MapFiles:
             _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))
 
 
-def _progress() -> Progress:
+class _OpenMaps:
+    """The maps of one image that are being written.
+
+    Args:
+        files: One per layer.
+    """
+
+    def __init__(self, files: Mapping[str, MapFile]) -> None:
+        self._files = files
+        self.counts = np.zeros(256, np.int64)  # pixels per class
+        self._joined = 0
+
+    def write(self, values: Mapping[str, np.ndarray]) -> None:
+        """Add rows to every layer."""
+        self.counts += np.bincount(values['classes'].ravel(), minlength=256)
+        for name, file in self._files.items():
+            file.write(values[name])
+
+    def join(self, bands: BandFiles, until: int) -> None:
+        """Take the rows of tiles up to row ``until`` that all bands have."""
+        while rows := next(iter(self._files.values())).next_rows:
+            if self._joined + rows > until:
+                break
+            for name, file in self._files.items():
+
+                def pixels(columns: slice, name: str = name) -> np.ndarray:
+                    part = bands.read(name, self._joined, rows, columns)
+                    if name == 'classes':
+                        self.counts += np.bincount(part.ravel(), minlength=256)
+                    return part
+
+                file.write_tiles(pixels)
+            self._joined += rows
+
+
+def _values(strip: MappedStrip, layers: Sequence[str]) -> dict[str, np.ndarray]:
+    return {layer: strip.classes() if layer == 'classes' else strip.confidence() for layer in layers}
+
+
+def _progress(shown: bool) -> Progress:
     """Return a progress bar, which is only shown in a terminal."""
     console = Console(stderr=True)
-    return Progress(console=console, transient=True, disable=not console.is_terminal)
+    return Progress(console=console, transient=True, disable=not (shown and console.is_terminal))
 
 
 def _write(path: Path, data: bytes) -> None:

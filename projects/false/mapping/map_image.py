@@ -1,4 +1,4 @@
-"""Map one image with one model, strip by strip from the top down."""
+"""Map one image with one model, band by band and, within a band, strip by strip from the top down."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -16,7 +16,7 @@ from .class_map_file import NODATA
 from .pixel_rule import PixelRule
 from .segmenter import Segmenter
 from .sources import read_rows
-from .windows import WindowBatches, WindowPlan
+from .windows import Band, WindowBatches, WindowPlan
 
 
 class MappedStrip(NamedTuple):
@@ -24,7 +24,7 @@ class MappedStrip(NamedTuple):
 
     Args:
         strip: Classes and confidence of all pixels.
-        valid: Mask of the pixels that are data, (rows, width); None if all are.
+        valid: Mask of the pixels that are data, (rows, columns of the band); None if all are.
     """
 
     strip: Strip
@@ -43,6 +43,10 @@ class MappedStrip(NamedTuple):
         """Return the confidence in percent, 255 where there is no data; only if it was computed."""
         assert self.strip.confidence is not None
         return self._with_nodata(self.strip.confidence)
+
+    def seam(self) -> np.ndarray | None:
+        """Return the sums that the next band goes on with, see :class:`.blending.Strip`; None from the last band."""
+        return None if self.strip.seam is None else self.strip.seam.cpu().numpy()
 
     def _with_nodata(self, values: Tensor) -> np.ndarray:
         found = values.cpu().numpy()
@@ -74,22 +78,19 @@ class ImageMapping:
         threads: int,
         confidence: bool,
     ) -> None:
-        self._segmenter = segmenter
-        self._blender = Blender(plan, len(segmenter.palette.classes), segmenter.device, confidence)
-        self._rows = read_rows(raster, rule, threads)
-        self._batches = WindowBatches(self._rows, plan, batch_size)
-        self.windows = 0  # that the model has seen
+        self._raster, self._rule, self._segmenter, self.plan = raster, rule, segmenter, plan
+        self.batch_size, self._threads, self._confidence = batch_size, threads, confidence
+        self.windows, self.skipped = 0, 0  # that the model has seen, and those without data, which it did not see
 
-    @property
-    def skipped(self) -> int:
-        """Number of windows without data, which the model did not see."""
-        return self._batches.skipped
-
-    def strips(self, check: Callable[[], None]) -> Iterator[MappedStrip]:
-        """Map the image.
+    def strips(
+        self, check: Callable[[], None], band: Band, inherited: Callable[[int], np.ndarray] | None = None
+    ) -> Iterator[MappedStrip]:
+        """Map a band of the image.
 
         Args:
             check: Called before every batch; raises to stop the mapping.
+            band: One of the plan's.
+            inherited: The seams of the band on its left, see :class:`.blending.Blender`; None for the first band.
 
         Yields:
             Strips of the map from the top down.
@@ -97,18 +98,23 @@ class ImageMapping:
         Raises:
             InputError: The image cannot be read.
         """
-        with closing(self._rows):
-            for strip in self._blended(check):
-                yield MappedStrip(strip, self._batches.take_valid())
+        columns = band.left, min(band.reach, self.plan.width)
+        with closing(read_rows(self._raster, self._rule, self._threads, columns)) as rows:
+            batches = WindowBatches(rows, self.plan, self.batch_size, band)
+            classes, device = len(self._segmenter.palette.classes), self._segmenter.device
+            blender = Blender(self.plan, classes, device, self._confidence, band, inherited)
+            for strip in self._blended(batches, blender, check):
+                yield MappedStrip(strip, batches.take_valid())
+            self.skipped += batches.skipped
 
-    def _blended(self, check: Callable[[], None]) -> Iterator[Strip]:
-        for batch in self._batches:
+    def _blended(self, batches: WindowBatches, blender: Blender, check: Callable[[], None]) -> Iterator[Strip]:
+        for batch in batches:
             check()
             logits = self._segmenter(batch.pixels)
             self.windows += len(logits)
             first = 0
             for row, positions in groupby(batch.positions, key=itemgetter(0)):
                 columns = [column for _, column in positions]
-                yield from self._blender.add(row, columns, logits[first : first + len(columns)])
+                yield from blender.add(row, columns, logits[first : first + len(columns)])
                 first += len(columns)
-        yield from self._blender.finish()
+        yield from blender.finish()

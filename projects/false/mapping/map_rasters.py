@@ -10,8 +10,8 @@ from projects.false.common.errors import Faults
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
 
+from .bands.band_files import Signals, remove_bands
 from .map_files import MapFiles
-from .map_image import ImageMapping
 from .options import MapOptions
 from .pixel_rule import choose_rule
 from .segmenter import FlippedSegmenter, Segmenter
@@ -46,8 +46,9 @@ def map_rasters(
 ) -> Iterator[Mapped]:
     """Map images, one after the other.
 
-    Memory depends on the width of an image, by the rows of one window, and not on its height. A JPEG is the exception,
-    which is decoded as a whole.
+    Memory depends neither on the width of an image nor on its height: bands of columns are mapped one after the other.
+    Wide images need room in ``out`` until their maps are complete, see docs/maps.md. A JPEG is the exception, which is
+    decoded as a whole.
 
     Args:
         segmenter: The model.
@@ -67,10 +68,38 @@ def map_rasters(
         >>> for mapped in map_rasters(segmenter, ['scene.tif'], 'maps'):  # doctest: +SKIP
         ...     print(mapped.path)
     """
-    options, folder = options or MapOptions(), Path(out)
+    folder = Path(out)
+    found = plan_maps(segmenter, sources, folder, options or MapOptions(), note)
+    with work_dir_locked(folder, option='--out'):
+        remove_leftovers(folder, found)
+        for files in found:
+            if files.complete():
+                yield Mapped(files.path)
+            else:
+                counts, work = files.write()
+                yield Mapped(files.path, counts, *work)
+
+
+def plan_maps(
+    segmenter: Segmenter,
+    sources: Sequence[str | Path],
+    folder: Path,
+    options: MapOptions,
+    note: Callable[[str], object],
+    signals: Callable[[int], Signals] | None = None,
+) -> list[MapFiles]:
+    """Find the images, and choose how each is mapped; nothing is written.
+
+    Args:
+        segmenter, sources, folder, options, note: As for :func:`map_rasters`.
+        signals: Returns what is told to the processes that map other bands, by the number of the image.
+
+    Raises:
+        InputError: An image cannot be read, or not be mapped with this model.
+    """
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
-    batch_size, threads = options.batch_and_threads(segmenter)
+    options.batch_and_threads(segmenter)
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
     rasters = find_sources(sources, note=note)
     rules, faults = [], Faults('images')
@@ -78,13 +107,14 @@ def map_rasters(
         with faults.noted():
             rules.append(choose_rule(raster, segmenter.bands, options.bands, options.value_range, options.recorded))
     faults.check()
-    with work_dir_locked(folder, option='--out'):
-        remove_stale(folder)
-        for raster, rule in zip(rasters, rules, strict=True):
-            plan = options.plan(segmenter, raster.height, raster.width)
-            files = MapFiles(raster, rule, segmenter, plan, folder, options)
-            if files.complete():
-                yield Mapped(files.path)
-                continue
-            mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
-            yield Mapped(files.path, files.write(mapping), mapping.windows, mapping.skipped)
+    found = []
+    for number, (raster, rule) in enumerate(zip(rasters, rules, strict=True)):
+        plan = options.plan(segmenter, raster.height, raster.width)
+        found.append(MapFiles(raster, rule, segmenter, plan, folder, options, signals and signals(number)))
+    return found
+
+
+def remove_leftovers(folder: Path, found: Sequence[MapFiles]) -> None:
+    """Remove what killed runs left in the output folder, but for bands that this run goes on from."""
+    remove_stale(folder)
+    remove_bands(folder, {files.bands.folder for files in found})

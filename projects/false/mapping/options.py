@@ -8,7 +8,7 @@ from projects.false.common.threads import count_workers
 
 from .pixel_rule import PixelRule
 from .segmenter import Segmenter
-from .windows import WindowPlan
+from .windows import BAND, WindowPlan
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class MapOptions:
         preview: Write ``NAME_preview.png``.
         areas: Write ``NAME_areas.csv``.
         overwrite: Replace maps that were made from another image, model or window.
+        band: Columns of pixels that are mapped at a time, about; memory grows with it, and not with the image.
     """
 
     window: int | None = None
@@ -44,6 +45,7 @@ class MapOptions:
     preview: bool = False
     areas: bool = False
     overwrite: bool = False
+    band: int = BAND
 
     def plan(self, segmenter: Segmenter, height: int = 1, width: int = 1) -> WindowPlan:
         """Return the windows over an image of this size.
@@ -52,7 +54,7 @@ class MapOptions:
             InputError: A value is out of range.
         """
         window = segmenter.window if self.window is None else self.window
-        return WindowPlan(height, width, window, self.overlap, self.blend)
+        return WindowPlan(height, width, window, self.overlap, self.blend, self.band)
 
     def batch_and_threads(self, segmenter: Segmenter) -> tuple[int, int]:
         """Return the batch size and the number of threads, with defaults that suit the model's device.

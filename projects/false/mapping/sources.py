@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,31 +48,35 @@ def find_sources(
     return rasters
 
 
-def read_rows(raster: Raster, rule: PixelRule, threads: int) -> Generator[list[Pixels], None, None]:
-    """Read an image in whole blocks of its file, each block once.
+def read_rows(
+    raster: Raster, rule: PixelRule, threads: int, columns: tuple[int, int] | None = None
+) -> Generator[list[Pixels], None, None]:
+    """Read an image, or a band of its columns, in whole blocks of its file, each block once.
 
-    A JPEG is one piece, since :func:`~projects.false.imagery.pixels.read_window` decodes it as a whole.
+    A JPEG is decoded as one, since :func:`~projects.false.imagery.pixels.read_window` decodes it as a whole.
 
     Args:
         raster: The image.
         rule: How its values become pixels.
         threads: Pieces to read at the same time; the result does not depend on it.
+        columns: First and last column, the last excluded; None reads all.
 
     Yields:
-        Pieces of one height that lie side by side and fill the width.
+        Pieces of one height that lie side by side and fill these columns.
 
     Raises:
         InputError: A block cannot be read; the message says where it is.
     """
     with _Handles(raster) as handles:
         driver, block = handles.get().driver, handles.get().block_shapes[0]
-        pieces = _pieces(raster, *((raster.height, raster.width) if driver == 'JPEG' else block))
+        start, stop = columns or (0, raster.width)
+        pieces = _pieces(raster.height, start, stop, *((raster.height, raster.width) if driver == 'JPEG' else block))
         threads = threads if driver in _IN_ANY_ORDER else 1
         read = map_ahead(lambda piece: _read_piece(handles, piece, rule), pieces, threads, ahead=2 * threads)
         row: list[Pixels] = []
         for piece, part in zip(pieces, read, strict=True):
             row.append(part)
-            if piece.column + piece.width == raster.width:
+            if piece.column + piece.width == stop:
                 yield row
                 row = []
 
@@ -83,14 +88,15 @@ class _Piece(NamedTuple):
     width: int
 
 
-def _pieces(raster: Raster, block_height: int, block_width: int) -> list[_Piece]:
-    """Divide the image into pieces that end where blocks of the file end, row by row."""
+def _pieces(rows: int, start: int, stop: int, block_height: int, block_width: int) -> list[_Piece]:
+    """Divide columns of the image into pieces that end where blocks of the file end, row by row."""
     height = max(1, -(-_LEAST_ROWS // block_height)) * block_height if block_height <= _MOST_ROWS else _LEAST_ROWS
     width = max(1, _PIECE_WIDTH // block_width) * block_width
+    edges = [start, *range((start // width + 1) * width, stop, width), stop]
     return [
-        _Piece(row, column, min(height, raster.height - row), min(width, raster.width - column))
-        for row in range(0, raster.height, height)
-        for column in range(0, raster.width, width)
+        _Piece(row, left, min(height, rows - row), right - left)
+        for row in range(0, rows, height)
+        for left, right in pairwise(edges)
     ]
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,29 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.windows import starts
 
 BLENDS = ('smooth', 'uniform')
+BAND = 2048  # pixels: columns of an image that are mapped at a time, which bounds the memory
+
+
+class Band(NamedTuple):
+    """Columns of windows that are mapped together from the top down, before those to their right.
+
+    Args:
+        first, stop: Numbers of its columns of windows, ``stop`` excluded.
+        left, right: Columns of pixels whose sums no window of a later band touches, ``right`` excluded.
+        reach: Column of pixels where its windows end, at least ``right``. The next band goes on with the sums between
+            ``right`` and ``reach``, the seam.
+    """
+
+    first: int
+    stop: int
+    left: int
+    right: int
+    reach: int
+
+    @property
+    def seam(self) -> int:
+        """Width of the seam in pixels; 0 for the last band."""
+        return self.reach - self.right
 
 
 @dataclass(frozen=True)
@@ -27,6 +51,7 @@ class WindowPlan:
         overlap: Share of a window that it has in common with its neighbour, in [0, 1).
         blend: Weights of the pixels of a window: ``'smooth'`` rises over the overlap as a raised cosine, ``'uniform'``
             is 1 everywhere, as in mmseg's slide mode.
+        band: Columns of pixels to map at a time, about; at least one column of windows is.
 
     Raises:
         InputError: A value is out of range.
@@ -42,6 +67,7 @@ class WindowPlan:
     window: int
     overlap: float = 0.5
     blend: str = 'smooth'
+    band: int = BAND
     rows: tuple[int, ...] = field(init=False)
     columns: tuple[int, ...] = field(init=False)
 
@@ -59,6 +85,24 @@ class WindowPlan:
     def stride(self) -> int:
         """Distance between neighbouring windows in pixels."""
         return max(1, round(self.window * (1 - self.overlap)))
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands from left to right, of about equal width; one where the image is not wider than a band.
+
+        Example:
+            >>> [band[2:] for band in WindowPlan(4, 10, window=4, band=4).bands]
+            [(0, 4, 6), (4, 10, 10)]
+        """
+        columns, each = len(self.columns), max(1, self.band // self.stride)
+        edges = [columns * number // -(-columns // each) for number in range(-(-columns // each) + 1)]
+        return tuple(self.part(first, stop) for first, stop in pairwise(edges))
+
+    def part(self, first: int, stop: int) -> Band:
+        """Return the band of some columns of windows, ``stop`` excluded."""
+        reach = self.columns[stop - 1] + self.window
+        right = self.columns[stop] if stop < len(self.columns) else reach
+        return Band(first, stop, self.columns[first], right, reach)
 
     def finished_rows(self, row: int) -> int:
         """Return the number of image rows, from the first of a row of windows on, that no later window touches."""
@@ -179,13 +223,17 @@ class WindowBatches:
     Memory only holds the pieces of the image that the current row of windows touches.
 
     Args:
-        rows: The image from the top down, see :func:`.sources.read_rows`.
+        rows: The pixels that the windows touch, from the top down, see :func:`.sources.read_rows`.
         plan: The windows.
         batch_size: Windows per batch; a batch may continue from one row of windows to the next.
+        band: The windows to cut; None cuts all of the plan.
     """
 
-    def __init__(self, rows: Iterable[list[Pixels]], plan: WindowPlan, batch_size: int) -> None:
+    def __init__(
+        self, rows: Iterable[list[Pixels]], plan: WindowPlan, batch_size: int, band: Band | None = None
+    ) -> None:
         self._rows, self._plan, self._batch_size = iter(rows), plan, batch_size
+        self._band = band or plan.part(0, len(plan.columns))
         self._held = Mosaic()
         self._valid: deque[np.ndarray | None] = deque()
         self._skipped = 0
@@ -201,20 +249,22 @@ class WindowBatches:
         Call this once per row of windows, after a batch that reaches beyond it.
 
         Shape:
-            - result: (plan.finished_rows(row), width), bool
+            - result: (plan.finished_rows(row), width of the band), bool
         """
         return self._valid.popleft()
 
     def __iter__(self) -> Iterator[Batch]:
         positions: list[tuple[int, int]] = []
         pixels: list[np.ndarray] = []
-        size = self._plan.window
+        size, band = self._plan.window, self._band
+        settled = slice(0, min(band.right, self._plan.width) - band.left)
         for number, first in enumerate(self._plan.rows):
             self._read_until(first)
             finished = slice(first, first + self._plan.finished_rows(number))
-            valid = self._held.part(finished, slice(0, self._plan.width)).valid
+            valid = self._held.part(finished, settled).valid
             self._valid.append(None if valid.all() else valid)
-            for column, left in enumerate(self._plan.columns):
+            for column in range(band.first, band.stop):
+                left = self._plan.columns[column] - band.left
                 window = self._held.part(slice(first, first + size), slice(left, left + size))
                 if not window.valid.any():
                     self._skipped += 1

@@ -7,6 +7,7 @@ a line means.
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Set
 from functools import cached_property
 from pathlib import Path
@@ -122,7 +123,7 @@ def read_lists(data_root: str | Path, known: Set[str] = frozenset()) -> list[Spl
     names = {name: read_list(paths[name], known) for name in [*first, *sorted(set(paths) - set(first))]}
     for name, patches in names.items():
         if len(set(patches)) != len(patches):
-            twice = next(patch for patch in patches if patches.count(patch) > 1)
+            twice = next(patch for patch, count in Counter(patches).items() if count > 1)
             raise InputError(f'{paths[name]}: {twice!r} is listed twice; list every patch once')
     trained = {*names.get('train', ()), *names.get('pretrain', ())}
     return [
