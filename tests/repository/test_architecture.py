@@ -20,7 +20,7 @@ LEVELS = [
     {'models', 'monitoring', 'reports'},
     {'engine', 'label_audit'},
     {'evaluation', 'mapping', 'pair_audit'},
-    {'selection', 'semi_supervised'},
+    {'selection', 'semi_supervised', 'assessment'},
     {'experiments'},
 ]
 LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package in packages}

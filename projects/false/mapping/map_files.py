@@ -14,9 +14,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
-from rasterio.crs import CRS
 from rasterio.errors import RasterioError
-from rasterio.transform import Affine
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -28,7 +26,7 @@ from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
 
-from .class_map_file import NODATA, class_tags, map_file
+from .class_map_file import NODATA, class_tags, map_file, pixel_hectares
 from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
@@ -205,25 +203,13 @@ def class_names_xml(palette: Palette) -> str:
     return ElementTree.tostring(root, encoding='unicode') + '\n'
 
 
-def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
-    """Return the area of a pixel in hectares of the map projection; None without a projected reference system.
-
-    Example:
-        >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
-        0.01
-    """
-    if not crs or transform is None or not crs.is_projected:
-        return None
-    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
-
-
 def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | None) -> str:
     """Return a CSV table of pixels, share of the mapped pixels, and hectares per class, with nodata last.
 
     Args:
         counts: Number of pixels per value of the map, 255 for nodata.
         classes: Names of the classes.
-        hectares: Area of a pixel, see :func:`pixel_hectares`; None leaves the column empty.
+        hectares: Area of a pixel, see :func:`.class_map_file.pixel_hectares`; None leaves the column empty.
 
     Shape:
         - counts: (256,)
