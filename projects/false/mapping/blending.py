@@ -35,10 +35,18 @@ class Blender:
         classes: Number of classes.
         device: Where to compute; logits are moved there.
         confidence: Compute the confidence as well.
+        temperature: The logits are divided by it for the confidence; the classes do not depend on it.
     """
 
-    def __init__(self, plan: WindowPlan, classes: int, device: torch.device | str, confidence: bool = False) -> None:
-        self._plan, self._device = plan, device
+    def __init__(
+        self,
+        plan: WindowPlan,
+        classes: int,
+        device: torch.device | str,
+        confidence: bool = False,
+        temperature: float = 1.0,
+    ) -> None:
+        self._plan, self._device, self._temperature = plan, device, temperature
         side = torch.from_numpy(plan.profile()).to(device)
         self._weight = side[:, None] * side
         self._row_sums, self._column_sums = (torch.from_numpy(sums).to(device) for sums in plan.weight_sums())
@@ -123,6 +131,7 @@ class Blender:
             columns = slice(part.start, min(part.stop, self._plan.width))
             inside = columns.stop - columns.start
             weight = self._row_sums[first : first + rows, None] * self._column_sums[columns]
-            shifted = (total[:, : len(weight), :inside] - best.values[: len(weight), :inside]) / weight
+            shifted = total[:, : len(weight), :inside] - best.values[: len(weight), :inside]
+            shifted /= weight * self._temperature
             share = 100 / shifted.exp_().sum(dim=0)
             self._confidence[: len(weight), columns] = share.round_().to(torch.uint8)

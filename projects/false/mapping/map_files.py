@@ -65,6 +65,8 @@ class MapFiles:
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
         facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
+        if options.confidence and options.temperature != 1:
+            facts.append(options.temperature)
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
 
@@ -91,8 +93,8 @@ class MapFiles:
             same = False
         if not same and not self._options.overwrite:
             raise InputError(
-                f'{self.path}: exists and was made from another image, model or window; give another --out, '
-                'or --overwrite'
+                f'{self.path}: exists and was made from another image, model or window, or with another '
+                'temperature; give another --out, or --overwrite'
             )
         return same and all(path.exists() for path in self._companions())
 

@@ -62,6 +62,7 @@ class ImageMapping:
         batch_size: Windows per call of the model; the map depends on it by rounding alone.
         threads: Blocks of the file read at the same time; the map does not depend on it.
         confidence: Compute the confidence as well.
+        temperature: Of the confidence, see :class:`.blending.Blender`.
     """
 
     def __init__(
@@ -73,9 +74,10 @@ class ImageMapping:
         batch_size: int,
         threads: int,
         confidence: bool,
+        temperature: float = 1.0,
     ) -> None:
         self._segmenter = segmenter
-        self._blender = Blender(plan, len(segmenter.palette.classes), segmenter.device, confidence)
+        self._blender = Blender(plan, len(segmenter.palette.classes), segmenter.device, confidence, temperature)
         self._rows = read_rows(raster, rule, threads)
         self._batches = WindowBatches(self._rows, plan, batch_size)
         self.windows = 0  # that the model has seen

@@ -86,5 +86,6 @@ def map_rasters(
             if files.complete():
                 yield Mapped(files.path)
                 continue
-            mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
+            confidence = options.confidence, options.temperature
+            mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, *confidence)
             yield Mapped(files.path, files.write(mapping), mapping.windows, mapping.skipped)

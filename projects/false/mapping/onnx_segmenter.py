@@ -51,6 +51,7 @@ class OnnxSegmenter:
         self.bands, self.window, self._path = facts['bands'], facts['window'], path
         rule = facts['recorded']
         self.recorded = rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))
+        self.exported_from = facts.get('identity', '')  # of the model that was exported
         self.identity = f'{Path(path).name} {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}'
 
     def check_window(self, window: int) -> None:
