@@ -43,7 +43,10 @@ class OnnxSegmenter:
             raise InputError(
                 f'{path}: cannot be loaded as ONNX ({str(error).splitlines()[0]}); export it again'
             ) from error
-        stored = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        known = self._session.get_modelmeta().custom_metadata_map
+        stored = known.get(KEY)
+        if 'standardization_mean' in known:
+            raise InputError(f'{path}: is for the QGIS plugin Deepness; export it again without --for deepness')
         if stored is None:
             raise InputError(f'{path}: says nothing about its classes; give a file from tools/export.py')
         facts = json.loads(stored)
