@@ -45,6 +45,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--range', type=float, nargs=2, metavar=('LOW', 'HIGH'), help='values that become 0 and 255, in every band')
     add('--data', metavar='DIR', help='data set of rasters.py whose bands and ranges to take')
     add('--confidence', action='store_true', help='also NAME_confidence.tif, in percent')
+    add('--temperature', metavar='T', help='number or file of tools/calibrate.py, for an honest --confidence')
     add('--preview', action='store_true', help='also NAME_preview.png, image and map with a legend')
     add('--areas', action='store_true', help='also NAME_areas.csv, pixels, percent and hectares per class')
     add('--overwrite', action='store_true', help='replace maps made from another image, model or window')
@@ -75,6 +76,8 @@ def check_arguments(options: argparse.Namespace) -> None:
         config, checkpoint, *inputs = options.given
         check_config(config)
         check_checkpoint(checkpoint)
+    if options.temperature is not None and not options.confidence:
+        raise InputError('--temperature is for the confidence; add --confidence, or leave it out')
     for source in inputs:
         check_source(source)
 

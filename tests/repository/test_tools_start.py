@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from projects.false.assessment.estimates import ALLOCATIONS
 from projects.false.converters.flair import BANDS as FLAIR_BANDS
 from projects.false.converters.potsdam import BANDS, LABELS
 from projects.false.engine.weights.conversion import FORMS
@@ -43,6 +44,19 @@ MISTAKES = {
         [TOOLS[0], 'untrained', '--data', '.', '--overlap', '2'],
         [TOOLS[0], 'untrained', '--data', '.', '--labels', 'pixel'],
     ],
+    'tools/assess.py': [
+        ['gone.tif', '--sample', '9', '--out', 'out'],
+        [TOOLS[0], 'gone.gpkg'],
+        [TOOLS[0]],
+        [TOOLS[0], '--sample', '0', '--out', 'out'],
+        [TOOLS[0], '--sample', '9'],
+        [TOOLS[0], TOOLS[0], '--allocation', 'optimal'],
+    ],
+    'tools/calibrate.py': [
+        ['gone.py', TOOLS[0]],
+        [TOOLS[0], 'gone.pth'],
+        [TOOLS[0], TOOLS[0], '--pixels', '0'],
+    ],
     'tools/dataset_converters/potsdam.py': [['in', 'out', '--bands', 'grey'], ['in', 'out', '--labels', 'none']],
     'tools/export.py': [['gone.py', TOOLS[0], 'model.onnx'], [TOOLS[0], 'gone.pth', 'model.onnx']],
     'tools/export_backbone.py': [['gone.pth', 'backbone.pth']],
@@ -53,6 +67,7 @@ MISTAKES = {
         [TOOLS[0], TOOLS[0], 'gone.tif', '--out', 'maps'],
         ['--onnx', TOOLS[0], TOOLS[0], '--out', 'maps', '--precision', 'float16'],
         [TOOLS[0], TOOLS[0], TOOLS[0], '--out', 'maps', '--blend', 'sharp'],
+        [TOOLS[0], TOOLS[0], TOOLS[0], '--out', 'maps', '--temperature', '2'],
     ],
     'tools/misc/browse_dataset.py': [['gone.py'], [TOOLS[0], '--seed', '-1']],
     'tools/misc/list_images.py': [['gone']],
@@ -128,6 +143,7 @@ def test_choices_are_those_of_the_modules_behind(capsys):
     assert f'--bands {{{",".join(BANDS)}}}' in text
     assert f'--labels {{{",".join(LABELS)}}}' in text
     assert f'--bands {{{",".join(FLAIR_BANDS)}}}' in help_of('dataset_converters/flair')
+    assert f'--allocation {{{",".join(ALLOCATIONS)}}}' in help_of('assess')
     assert f'--to {{{",".join(FORMS)}}}' in help_of('model_converters/convert_weights')
     assert ' '.join(f'{", ".join(PALETTES)}, or a JSON file'.split()) in ' '.join(
         help_of('dataset_converters/color_masks').split()

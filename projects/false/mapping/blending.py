@@ -40,6 +40,7 @@ class Blender:
         classes: Number of classes.
         device: Where to compute; logits are moved there.
         confidence: Compute the confidence as well.
+        temperature: The logits are divided by it for the confidence; the classes do not depend on it.
         band: The columns to blend; None blends all.
         inherited: Returns, by the number of the row of windows, the seam that the band on the left made of it. Called
             once a row, from the top down; None for the first band.
@@ -51,10 +52,11 @@ class Blender:
         classes: int,
         device: torch.device | str,
         confidence: bool = False,
+        temperature: float = 1.0,
         band: Band | None = None,
         inherited: Callable[[int], np.ndarray] | None = None,
     ) -> None:
-        self._plan, self._device = plan, device
+        self._plan, self._device, self._temperature = plan, device, temperature
         self._band = band or plan.part(0, len(plan.columns))
         self._inherited = inherited
         side = torch.from_numpy(plan.profile()).to(device)
@@ -146,6 +148,7 @@ class Blender:
             columns = slice(part.start, part.start + inside)
             weights = self._column_sums[left + columns.start : left + columns.stop]
             weight = self._row_sums[first : first + rows, None] * weights
-            shifted = (total[:, : len(weight), :inside] - best.values[: len(weight), :inside]) / weight
+            shifted = total[:, : len(weight), :inside] - best.values[: len(weight), :inside]
+            shifted /= weight * self._temperature
             share = 100 / shifted.exp_().sum(dim=0)
             self._confidence[: len(weight), columns] = share.round_().to(torch.uint8)

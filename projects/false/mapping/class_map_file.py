@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from projects.false.common.errors import InputError
@@ -177,6 +179,18 @@ def class_tags(palette: Palette) -> dict[str, str]:
     """Return the names of the classes as a tag."""
     names = {str(index): name for index, name in enumerate(palette.classes)}
     return {'CLASSES': json.dumps(names, ensure_ascii=False)}
+
+
+def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
+    """Return the area of a pixel in hectares of the map projection; None without a projected reference system.
+
+    Example:
+        >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
+        0.01
+    """
+    if not crs or transform is None or not crs.is_projected:
+        return None
+    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
 
 
 def _add_overviews(temporary: Path, height: int, width: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_temperature
 
 from .options import MapOptions
 from .pixel_rule import recorded_rule
@@ -52,7 +53,29 @@ def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions
             )
     names = ('window', 'overlap', 'blend', 'flip', 'bands', 'confidence', 'preview', 'areas', 'overwrite')
     chosen = {name: getattr(options, name) for name in (*names, 'batch_size', 'threads')}
+    chosen['temperature'] = read_temperature(options.temperature, segmenter)
     return MapOptions(**chosen, value_range=options.range, recorded=recorded)
+
+
+def read_temperature(given: str | None, segmenter: Segmenter) -> float:
+    """Read ``--temperature``: a number, or a file that ``tools/calibrate.py`` wrote for this model.
+
+    Args:
+        given: What the command line says; None is a temperature of 1.
+        segmenter: The model.
+
+    Raises:
+        InputError: It is neither, or the file was written for another model.
+    """
+    try:
+        number, model = 1.0 if given is None else float(given), None
+    except ValueError:
+        number, model = _fitted(str(given))
+    known = getattr(segmenter, 'exported_from', segmenter.identity)
+    if model is not None and not known.startswith(f'{model} '):
+        raise InputError(f'{given}: was fitted to {model}, the model here is {known}; run tools/calibrate.py for it')
+    check_temperature('--temperature', number)
+    return number
 
 
 def report(mapped: Mapped) -> str:
@@ -63,3 +86,11 @@ def report(mapped: Mapped) -> str:
     skipped = f', {mapped.skipped} windows without data left out' if mapped.skipped else ''
     empty = f', {nodata / total:.1%} nodata' if nodata else ''
     return f'wrote {mapped.path}: {total / 1e6:.2f} megapixels, {mapped.windows} windows{empty}{skipped}'
+
+
+def _fitted(path: str) -> tuple[float, str]:
+    try:
+        content = json.loads(Path(path).read_text(encoding='utf-8'))
+        return content['temperature'], content['model']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f'--temperature {path}: give a number, or a file of tools/calibrate.py') from error

@@ -15,9 +15,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
-from rasterio.crs import CRS
 from rasterio.errors import RasterioError
-from rasterio.transform import Affine
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -30,7 +28,7 @@ from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
 
 from .bands.band_files import BandFiles, Signals, Work
-from .class_map_file import NODATA, MapFile, class_tags, map_file, unwritable
+from .class_map_file import NODATA, MapFile, class_tags, map_file, pixel_hectares, unwritable
 from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
@@ -72,13 +70,16 @@ class MapFiles:
         files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
         facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
+        if options.confidence and options.temperature != 1:
+            facts.append(options.temperature)
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self._layers = ('classes', 'confidence') if options.confidence else ('classes',)
         batch_size, threads = options.batch_and_threads(segmenter)
         facts += [batch_size, plan.band, self._layers]  # the bands of a map are computed alike
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self.bands = BandFiles(self.path, digest, plan, len(segmenter.palette.classes), self._layers, signals)
-        self._mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
+        confidence = options.confidence, options.temperature
+        self._mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, *confidence)
         self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
 
     @property
@@ -109,8 +110,8 @@ class MapFiles:
             same = False
         if not same and not self._options.overwrite:
             raise InputError(
-                f'{self.path}: exists and was made from another image, model or window; give another --out, '
-                'or --overwrite'
+                f'{self.path}: exists and was made from another image, model or window, or with another '
+                'temperature; give another --out, or --overwrite'
             )
         return same and all(path.exists() for path in self._companions())
 
@@ -314,25 +315,13 @@ def class_names_xml(palette: Palette) -> str:
     return ElementTree.tostring(root, encoding='unicode') + '\n'
 
 
-def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
-    """Return the area of a pixel in hectares of the map projection; None without a projected reference system.
-
-    Example:
-        >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
-        0.01
-    """
-    if not crs or transform is None or not crs.is_projected:
-        return None
-    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
-
-
 def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | None) -> str:
     """Return a CSV table of pixels, share of the mapped pixels, and hectares per class, with nodata last.
 
     Args:
         counts: Number of pixels per value of the map, 255 for nodata.
         classes: Names of the classes.
-        hectares: Area of a pixel, see :func:`pixel_hectares`; None leaves the column empty.
+        hectares: Area of a pixel, see :func:`.class_map_file.pixel_hectares`; None leaves the column empty.
 
     Shape:
         - counts: (256,)

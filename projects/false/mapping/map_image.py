@@ -66,6 +66,7 @@ class ImageMapping:
         batch_size: Windows per call of the model; the map depends on it by rounding alone.
         threads: Blocks of the file read at the same time; the map does not depend on it.
         confidence: Compute the confidence as well.
+        temperature: Of the confidence, see :class:`.blending.Blender`.
     """
 
     def __init__(
@@ -77,10 +78,12 @@ class ImageMapping:
         batch_size: int,
         threads: int,
         confidence: bool,
+        temperature: float = 1.0,
     ) -> None:
         self._raster, self._rule, self._segmenter, self.plan = raster, rule, segmenter, plan
         self.batch_size, self._threads, self._confidence = batch_size, threads, confidence
         self.windows, self.skipped = 0, 0  # that the model has seen, and those without data, which it did not see
+        self._temperature = temperature
 
     def strips(
         self, check: Callable[[], None], band: Band, inherited: Callable[[int], np.ndarray] | None = None
@@ -102,7 +105,7 @@ class ImageMapping:
         with closing(read_rows(self._raster, self._rule, self._threads, columns)) as rows:
             batches = WindowBatches(rows, self.plan, self.batch_size, band)
             classes, device = len(self._segmenter.palette.classes), self._segmenter.device
-            blender = Blender(self.plan, classes, device, self._confidence, band, inherited)
+            blender = Blender(self.plan, classes, device, self._confidence, self._temperature, band, inherited)
             for strip in self._blended(batches, blender, check):
                 yield MappedStrip(strip, batches.take_valid())
             self.skipped += batches.skipped

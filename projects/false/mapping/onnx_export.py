@@ -4,7 +4,7 @@ import copy
 import json
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,14 +72,21 @@ def export_onnx(segmenter: TorchSegmenter, out: str | Path, window: int, patches
             )
 
     with writable(out, 'give another file'), atomic_path(out, verify) as temporary:
-        temporary.write_bytes(_onnx(segmenter, window))
+        example = torch.zeros((2, segmenter.bands, window, window), dtype=torch.uint8, device=segmenter.device)
+        known = {KEY: json.dumps(_facts(segmenter, window))}
+        temporary.write_bytes(onnx_bytes(SegmenterNetwork(segmenter).eval(), example, 'pixels', 'logits', known))
     return found[0]
 
 
-def _onnx(segmenter: TorchSegmenter, window: int) -> bytes:
-    network = _Network(segmenter).eval()
-    example = torch.zeros((2, segmenter.bands, window, window), dtype=torch.uint8, device=segmenter.device)
-    dynamic = {'pixels': {0: torch.export.Dim('windows', min=1)}}
+def onnx_bytes(network: nn.Module, example: Tensor, name: str, result: str, metadata: Mapping[str, str]) -> bytes:
+    """Export a network with one input and one output as ONNX, for any number of windows per call.
+
+    Args:
+        network: In evaluation mode.
+        example: An input, which fixes all sizes but the first.
+        name, result: Names of input and output in the file.
+        metadata: Texts to store in the file.
+    """
     logging.getLogger('torch.onnx').setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore')  # the exporter warns about its own internals
@@ -87,16 +94,17 @@ def _onnx(segmenter: TorchSegmenter, window: int) -> bytes:
             network,
             (example,),
             dynamo=True,
-            input_names=['pixels'],
-            output_names=['logits'],
-            dynamic_shapes=dynamic,
+            input_names=[name],
+            output_names=[result],
+            dynamic_shapes=({0: torch.export.Dim('windows', min=1)},),
             external_data=False,
             verbose=False,
         )
     assert program is not None  # the exporter without dynamo returns None
     model = program.model_proto
-    entry = model.metadata_props.add()
-    entry.key, entry.value = KEY, json.dumps(_facts(segmenter, window))
+    for key, value in metadata.items():
+        entry = model.metadata_props.add()
+        entry.key, entry.value = key, value
     return model.SerializeToString()
 
 
@@ -112,11 +120,11 @@ def _facts(segmenter: TorchSegmenter, window: int) -> dict:
     }
 
 
-class _Network(nn.Module):
+class SegmenterNetwork(nn.Module):
     """Normalisation, network and upsampling of the logits as one module.
 
     Shape:
-        - input: (N, bands, H, W), uint8, red first
+        - input: (N, bands, H, W), values from 0 to 255 of any type, red first
         - output: (N, classes, H, W), float32
     """
 

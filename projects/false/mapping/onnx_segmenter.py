@@ -43,7 +43,10 @@ class OnnxSegmenter:
             raise InputError(
                 f'{path}: cannot be loaded as ONNX ({str(error).splitlines()[0]}); export it again'
             ) from error
-        stored = self._session.get_modelmeta().custom_metadata_map.get(KEY)
+        known = self._session.get_modelmeta().custom_metadata_map
+        stored = known.get(KEY)
+        if 'standardization_mean' in known:
+            raise InputError(f'{path}: is for the QGIS plugin Deepness; export it again without --for deepness')
         if stored is None:
             raise InputError(f'{path}: says nothing about its classes; give a file from tools/export.py')
         facts = json.loads(stored)
@@ -51,6 +54,7 @@ class OnnxSegmenter:
         self.bands, self.window, self._path = facts['bands'], facts['window'], path
         rule = facts['recorded']
         self.recorded = rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))
+        self.exported_from = facts.get('identity', '')  # of the model that was exported
         self.identity = f'{Path(path).name} {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}'
 
     def check_window(self, window: int) -> None:

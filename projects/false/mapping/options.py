@@ -26,6 +26,7 @@ class MapOptions:
         value_range: Values that become 0 and 255, in every band.
         recorded: The rule by which the training data was made.
         confidence: Write ``NAME_confidence.tif``, in percent.
+        temperature: The logits are divided by it for the confidence, see ``tools/calibrate.py``.
         preview: Write ``NAME_preview.png``.
         areas: Write ``NAME_areas.csv``.
         overwrite: Replace maps that were made from another image, model or window.
@@ -42,6 +43,7 @@ class MapOptions:
     value_range: Sequence[float] | None = None
     recorded: PixelRule | None = None
     confidence: bool = False
+    temperature: float = 1.0
     preview: bool = False
     areas: bool = False
     overwrite: bool = False

@@ -1,0 +1,1 @@
+"""What QGIS and its plugins read."""
