@@ -40,10 +40,10 @@ class Blender:
         classes: Number of classes.
         device: Where to compute; logits are moved there.
         confidence: Compute the confidence as well.
-        temperature: The logits are divided by it for the confidence; the classes do not depend on it.
         band: The columns to blend; None blends all.
         inherited: Returns, by the number of the row of windows, the seam that the band on the left made of it. Called
             once a row, from the top down; None for the first band.
+        temperature: The logits are divided by it for the confidence; the classes do not depend on it.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Blender:
         classes: int,
         device: torch.device | str,
         confidence: bool = False,
-        temperature: float = 1.0,
         band: Band | None = None,
         inherited: Callable[[int], np.ndarray] | None = None,
+        temperature: float = 1.0,
     ) -> None:
         self._plan, self._device, self._temperature = plan, device, temperature
         self._band = band or plan.part(0, len(plan.columns))

@@ -105,7 +105,7 @@ class ImageMapping:
         with closing(read_rows(self._raster, self._rule, self._threads, columns)) as rows:
             batches = WindowBatches(rows, self.plan, self.batch_size, band)
             classes, device = len(self._segmenter.palette.classes), self._segmenter.device
-            blender = Blender(self.plan, classes, device, self._confidence, self._temperature, band, inherited)
+            blender = Blender(self.plan, classes, device, self._confidence, band, inherited, self._temperature)
             for strip in self._blended(batches, blender, check):
                 yield MappedStrip(strip, batches.take_valid())
             self.skipped += batches.skipped
