@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -90,15 +91,15 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
 
 
 def on_the_host(numbers: dict[str, Any]) -> dict[str, Any]:
-    """Replace tensors of one element by numbers, with one copy from the device for all of them."""
-    there = {
-        name: value.detach().double().reshape(())
-        for name, value in numbers.items()
-        if isinstance(value, torch.Tensor) and value.numel() == 1 and value.device.type != 'cpu'
-    }
-    if not there:
-        return numbers
-    return {**numbers, **dict(zip(there, torch.stack(list(there.values())).tolist(), strict=True))}
+    """Replace tensors of one element by numbers, with one copy from every device that holds any."""
+    found, by_device = dict(numbers), defaultdict(list)
+    for name, value in numbers.items():
+        if isinstance(value, torch.Tensor) and value.numel() == 1:
+            by_device[value.device].append(name)
+    for names in by_device.values():
+        values = torch.stack([numbers[name].detach().double().reshape(()) for name in names])
+        found.update(zip(names, values.tolist(), strict=True))
+    return found
 
 
 @RUNNERS.register_module()
