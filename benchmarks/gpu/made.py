@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import BaseDataElement
@@ -239,6 +240,7 @@ def built(config: Config, device: str) -> nn.Module:
     """Build a model of a config with its initial weights, on the device, in training mode."""
     from mmengine.model import revert_sync_batchnorm
 
+    MMLogger.get_current_instance().setLevel('WARNING')  # the origin of every weight fills pages
     model = MODELS.build(config.model)
     model.init_weights()
     return (model if device == 'cuda' else revert_sync_batchnorm(model)).to(device).train()

@@ -138,9 +138,12 @@ def training(setting: Setting) -> Iterator[Row]:
     for recipe in RECIPES:
         for precision in precisions:
             try:
-                trained = Trained(setting, recipe, precision)
-                data = trained.fake(setting.choose(32, 4))
-                found = [float(trained.step(data)['loss']) for _ in range(setting.choose(20, 3))]
+                count = setting.choose(32, 4)
+                queue = {'model.queue_len': 2 * count} if 'moco' in recipe else {}
+                trained = Trained(setting, recipe, precision, **queue)
+                data = trained.fake(count)
+                found = [float(trained.step(data)['loss']) for _ in range(setting.choose(22, 5))]
+                found = found[2:]  # until then the queue of MoCo is not full
             except Exception as error:
                 yield Row(f'{recipe}, {precision}', f'{type(error).__name__}: {error}'[:300], None, 'trains', False)
                 continue
