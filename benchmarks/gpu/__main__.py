@@ -47,7 +47,7 @@ PARTS = {  # in the order of what would be missed most
     'training': Part('right', 'right', 'training', 75),
     'speed': Part('fast', 'fast', 'training', 95),
     'loss speed': Part('fast', 'fast', 'loss', 35),
-    'waits': Part('what waits', 'fast', 'waiting', 40),
+    'waits': Part('what waits', 'fast', 'waiting', 50),
     'map': Part('right', 'right', 'maps', 25),
     'map speed': Part('fast', 'fast', 'maps', 55),
     'processes': Part('right', 'right', 'processes', 25),
@@ -62,10 +62,13 @@ def measure(name: str, size: str, folder: Path, seconds: float) -> Iterator[Any]
     """Measure one part in this process and yield its rows."""
     import importlib
 
+    import cv2
     import torch
 
     from .made import Setting
 
+    cv2.setNumThreads(0)  # this and the next line as the recipes have them
+    torch.backends.cudnn.benchmark = True
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     part = PARTS[name]
     function: Callable[[Any], Iterator[Any]] = getattr(

@@ -81,7 +81,11 @@ def loss(setting: Setting) -> Iterator[Row]:
     wanted = ('anchor_nearest', 'evidence', 'released', 'NTXentLoss', LIGHTLY)
     dtype = torch.bfloat16 if setting.device == 'cuda' else torch.float32
     for rows in setting.choose((4096, 16384, 65536), (64,)):
-        batch = make_embeddings('nearest', rows, 128, setting.device, dtype)
+        try:
+            batch = make_embeddings('nearest', rows, 128, setting.device, dtype)
+        except RuntimeError as error:
+            yield Row(f'loss, {rows:,} rows', str(error)[:300], None, 'measured', False)
+            continue
         unit = batch.rows.detach().float()
         sides: dict[str, tuple[Callable[[], Tensor], Tensor]] = {}
         for side in all_sides():

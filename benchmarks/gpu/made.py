@@ -230,10 +230,10 @@ class Trained:
         if settings.num_workers == 0:
             settings.update(persistent_workers=False)
         settings.update(pin_memory=self.setting.device == 'cuda')
+        settings.sampler.update(infinite=True)
         loader = Runner.build_dataloader(settings, seed=0)
         fit_missing_appearance(loader.dataset)
-        while True:
-            yield from loader
+        yield from loader
 
 
 def built(config: Config, device: str) -> nn.Module:

@@ -208,17 +208,21 @@ def processes(setting: Setting) -> Iterator[Row]:
 def compiled(setting: Setting) -> Iterator[Row]:
     """Compare a compiled model with the model as it is: first losses, and images per second."""
     for recipe in ('false_simclr_r50_potsdam', 'false_mocov2_r50_potsdam'):
-        first, rates = {}, {}
-        for how in ('as it is', 'compiled'):
-            trained = Trained(setting, recipe)
-            data = trained.fake(setting.choose(64, 4))
-            if how == 'compiled':
-                backend = 'inductor' if not setting.tiny else 'eager'
-                trained.model.forward = torch.compile(trained.model.forward, backend=backend)
-            first[how] = float(trained.step(data)['loss'])
-            rates[how] = setting.rate(
-                lambda trained=trained, data=data: trained.step(data), len(data['inputs'][0]), 0.1
-            )
+        try:
+            first, rates = {}, {}
+            for how in ('as it is', 'compiled'):
+                trained = Trained(setting, recipe)
+                data = trained.fake(setting.choose(64, 4))
+                if how == 'compiled':
+                    backend = 'inductor' if not setting.tiny else 'eager'
+                    trained.model.forward = torch.compile(trained.model.forward, backend=backend)
+                first[how] = float(trained.step(data)['loss'])
+                rates[how] = setting.rate(
+                    lambda trained=trained, data=data: trained.step(data), len(data['inputs'][0]), 0.1
+                )
+        except Exception as error:
+            yield Row(recipe, f'{type(error).__name__}: {error}'.replace('\n', ' ')[:300], None, 'compiles', False)
+            continue
         gap = abs(first['compiled'] - first['as it is']) / abs(first['as it is'])
         yield row(f'{recipe}: first loss, compiled against not', gap, '{:.1e}', most=2e-2)
         yield row(f'{recipe}: images/s, compiled against not', rates['compiled'] / rates['as it is'], '{:.2f}x')
