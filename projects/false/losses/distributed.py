@@ -66,7 +66,7 @@ def gather_together(*values: Tensor) -> list[Tensor]:
         for value in values
     ]
     gathered = gather_rows(torch.cat(bytes_of, dim=1)).flatten(0, 1)
-    parts = gathered.split([part.shape[1] for part in bytes_of], dim=1)
+    parts = torch.split(gathered, [part.shape[1] for part in bytes_of], dim=1)
     return [
         part.contiguous().view(value.dtype).view(-1, *value.shape[1:])
         for part, value in zip(parts, values, strict=True)

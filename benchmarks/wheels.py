@@ -1,7 +1,7 @@
 """Collect the wheels that a machine without a network lacks, where Python and PyTorch are there already.
 
-    python -m benchmarks.gpu.wheels --out wheels
-    python -m benchmarks.gpu.wheels --out wheels --python 3.12 --there numpy,torch,torchvision,scipy,...
+    python -m benchmarks.wheels --out wheels
+    python -m benchmarks.wheels --out wheels --python 3.12 --there numpy,torch,torchvision,scipy,...
 
 Run it where pip works. Then carry the folder over, and there:
 
@@ -20,7 +20,7 @@ import zipfile
 from email.parser import HeaderParser
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 WANTED = 'onedl-mmengine onedl-mmcv onedl-mmpretrain onedl-mmsegmentation rasterio ftfy regex lightly'
 # What images for training on GPUs usually hold; `--there` replaces the list.
 THERE = (

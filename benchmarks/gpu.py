@@ -6,7 +6,7 @@
 
 Every part runs in a process of its own, with a share of the time, and writes its results one by one: a part that fails,
 hangs or runs out of memory loses only what it had not measured yet. OUT gets `report.json`, `report.md` and what each
-part printed. docs/benchmarks.md describes the parts; `python -m benchmarks.gpu.wheels` collects what a machine without
+part printed. docs/benchmarks.md describes the parts; `python -m benchmarks.wheels` collects what a machine without
 a network lacks.
 """
 
@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class Part(NamedTuple):
@@ -31,7 +31,7 @@ class Part(NamedTuple):
 
     Args:
         question: The heading that it is reported under.
-        module, function: Where it is, below ``benchmarks.gpu``.
+        module, function: Where it is, below ``benchmarks.device``.
         seconds: Its share of eight minutes.
     """
 
@@ -65,14 +65,14 @@ def measure(name: str, size: str, folder: Path, seconds: float) -> Iterator[Any]
     import cv2
     import torch
 
-    from .made import Setting
+    from benchmarks.device.made import Setting
 
     cv2.setNumThreads(0)  # this and the next line as the recipes have them
     torch.backends.cudnn.benchmark = True
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     part = PARTS[name]
     function: Callable[[Any], Iterator[Any]] = getattr(
-        importlib.import_module(f'benchmarks.gpu.{part.module}'), part.function
+        importlib.import_module(f'benchmarks.device.{part.module}'), part.function
     )
     yield from function(Setting(folder, device, size == 'tiny', seconds))
 
@@ -157,7 +157,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     if options.part:
-        from .made import write_rows
+        from benchmarks.device.made import write_rows
 
         try:
             write_rows(options.rows, measure(options.part, options.size, options.scratch, options.seconds))
