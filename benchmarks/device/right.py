@@ -206,7 +206,7 @@ def processes(setting: Setting) -> Iterator[Row]:
 
 
 def compiled(setting: Setting) -> Iterator[Row]:
-    """Compare a compiled model with the model as it is: first losses, and images per second."""
+    """Compare a compiled model with the model as it is: third losses, and images per second."""
     for recipe in ('false_simclr_r50_potsdam', 'false_mocov2_r50_potsdam'):
         try:
             first, rates = {}, {}
@@ -216,7 +216,7 @@ def compiled(setting: Setting) -> Iterator[Row]:
                 if how == 'compiled':
                     backend = 'inductor' if not setting.tiny else 'eager'
                     trained.model.forward = torch.compile(trained.model.forward, backend=backend)
-                first[how] = float(trained.step(data)['loss'])
+                first[how] = [float(trained.step(data)['loss']) for _ in range(3)][-1]  # MoCo has a queue by then
                 rates[how] = setting.rate(
                     lambda trained=trained, data=data: trained.step(data), len(data['inputs'][0]), 0.1
                 )
@@ -224,7 +224,7 @@ def compiled(setting: Setting) -> Iterator[Row]:
             yield Row(recipe, f'{type(error).__name__}: {error}'.replace('\n', ' ')[:300], None, 'compiles', False)
             continue
         gap = abs(first['compiled'] - first['as it is']) / abs(first['as it is'])
-        yield row(f'{recipe}: first loss, compiled against not', gap, '{:.1e}', most=2e-2)
+        yield row(f'{recipe}: third loss, compiled against not', gap, '{:.1e}', most=2e-2)
         yield row(f'{recipe}: images/s, compiled against not', rates['compiled'] / rates['as it is'], '{:.2f}x')
 
 
