@@ -1,6 +1,6 @@
 """FALSE pretraining of ResNet-50 on DGLC (DeepGlobe Land Cover): simclr_r50_dglc.py with another loss in the head.
 
-Command: python tools/train.py configs/false_simclr_r50_dglc.py
+Command: python tools/train.py configs/false_simclr_r50_dglc.py --amp
 Data, global batch and hardware: as simclr_r50_dglc.py.
 Determination: evidence by appearance, as in false_simclr_r18_mbrsc.py.
 Result: not yet measured.

@@ -1,6 +1,6 @@
 """FALSE pretraining of ResNet-50 on Potsdam: simclr_r50_potsdam.py with another loss in the head.
 
-Command: python tools/train.py configs/false_simclr_r50_potsdam.py
+Command: python tools/train.py configs/false_simclr_r50_potsdam.py --amp
 Data, global batch and hardware: as simclr_r50_potsdam.py.
 Determination: evidence by appearance, as in false_simclr_r18_mbrsc.py.
 Result: not yet measured.

@@ -5,7 +5,7 @@ views, SGD over LARC, the released learning rate with its warm restart.
 
 Command: python tools/train.py configs/false_simclr_r50_potsdam_released.py
 Global batch: 256 images on one process; the learning rate is not scaled with the number of processes.
-Hardware: one GPU, memory not yet measured.
+Hardware: one GPU, memory not yet measured: by estimate 55 GB, or 30 with --amp, which the release did not use.
 Result: not yet measured.
 """
 

@@ -1,6 +1,6 @@
 """FALSE pretraining of ResNet-50 on Xiangtan: simclr_r50_xiangtan.py with another loss in the head.
 
-Command: python tools/train.py configs/false_simclr_r50_xiangtan.py
+Command: python tools/train.py configs/false_simclr_r50_xiangtan.py --amp
 Data, global batch and hardware: as simclr_r50_xiangtan.py.
 Determination: evidence by appearance, as in false_simclr_r18_mbrsc.py.
 Result: not yet measured.

@@ -1,9 +1,10 @@
 """SimCLR pretraining of ResNet-50 on Potsdam, the baseline of false_simclr_r50_potsdam.py.
 
-Command: python tools/train.py configs/simclr_r50_potsdam.py
+Command: python tools/train.py configs/simclr_r50_potsdam.py --amp
 Data: data/potsdam, splits/pretrain.txt (13,824 patches, no labels read).
 Global batch: 256 images (512 views) on one process.
-Hardware: one GPU, memory not yet measured; if it is short, --amp or a smaller batch with --auto-scale-lr.
+Hardware: one GPU, memory not yet measured: by estimate 30 GB, and 55 without --amp; if that is too much, a smaller
+batch with --auto-scale-lr.
 Result: not yet measured.
 """
 

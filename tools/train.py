@@ -23,7 +23,7 @@ def parse_arguments() -> argparse.Namespace:
         '--resume', nargs='?', const='auto', help='continue from the last checkpoint of the work folder, or from a file'
     )
     parser.add_argument('--allow-other-batch', action='store_true', help='resume although the global batch has changed')
-    parser.add_argument('--amp', action='store_true', help='mixed precision (bfloat16 on a CPU)')
+    parser.add_argument('--amp', action='store_true', help='mixed precision: bfloat16, or float16 on a GPU without it')
     parser.add_argument('--auto-scale-lr', action='store_true', help='scale the learning rate with the global batch')
     parser.add_argument('--no-validate', action='store_true', help='leave out the validation during training')
     parser.add_argument('--no-pin-memory', action='store_true', help='no pinned memory in the data loaders')

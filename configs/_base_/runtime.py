@@ -1,4 +1,8 @@
-"""Runtime of every run: seeded (bit for bit on a CPU) and resumable, with checkpoints that hold data only."""
+"""Runtime of every run: seeded (bit for bit on a CPU) and resumable, with checkpoints that hold data only.
+
+cuDNN tries its algorithms on the first batch, since all batches have one shape; runs on a GPU may differ in the last
+bits. `randomness.deterministic=True` takes that back.
+"""
 
 runner_type = 'FALSERunner'
 default_hooks = dict(
@@ -14,7 +18,7 @@ default_hooks = dict(
     finite_loss=dict(type='FiniteLossHook'),
 )
 env_cfg = dict(
-    cudnn_benchmark=False, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
+    cudnn_benchmark=True, mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0), dist_cfg=dict(backend='nccl')
 )
 vis_backends = [dict(type='LocalVisBackend')]
 log_level = 'INFO'

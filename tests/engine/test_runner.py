@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 
 from projects.false.common.errors import InputError
 from projects.false.datasets import UnlabelledPatches
 from projects.false.engine.config import load_config
-from projects.false.engine.runner import FALSERunner, fit_schedules
+from projects.false.engine.runner import FALSERunner, fit_schedules, on_the_host
 from projects.false.imagery.images import write_patch
 from tests.helpers.runs import Points, Tiny
 from tests.helpers.tools import REPOSITORY
@@ -16,6 +17,15 @@ from tests.helpers.tools import REPOSITORY
 
 def test_runner_is_registered():
     assert RUNNERS.get('FALSERunner') is FALSERunner
+
+
+def test_numbers_of_a_step_come_to_the_host_as_they_are():
+    made = torch.tensor(0.1), torch.tensor([0.1], dtype=torch.float64), torch.tensor(3), torch.ones(2)
+    given = dict(zip('abcd', made, strict=True), loss=0.5)
+    found = on_the_host(given)
+    assert found['d'] is given['d']
+    assert [found[name] for name in ('a', 'b', 'c', 'loss')] == [made[0].item(), 0.1, 3.0, 0.5]
+    assert not any(isinstance(found[name], torch.Tensor) for name in 'abc')
 
 
 def test_schedules_that_begin_after_the_end_are_dropped():

@@ -8,6 +8,7 @@ import torch
 from torch import distributed as dist
 
 from projects.false import FALSELoss
+from projects.false.losses.distributed import gather_together
 from tests.helpers.loss_cases import WITH_QUEUE, losses, queue_of, some_excluded, views
 from tests.helpers.processes import run_processes
 
@@ -39,6 +40,11 @@ def compare(rank, processes, name, make, first, second, **others):
 
 def run_in_a_process(rank: int, processes: int, folder: str) -> None:
     dist.init_process_group('gloo', init_method=f'file://{folder}/rendezvous', rank=rank, world_size=processes)
+    mine = torch.arange(3) + 10 * rank, torch.full((3, 2), rank / 3, dtype=torch.float16), torch.ones(3, 5).cumsum(1)
+    indices, shares, rows = gather_together(*mine)
+    assert indices.tolist() == [10 * other + n for other in range(processes) for n in range(3)]
+    assert torch.equal(shares, torch.cat([torch.full((3, 2), o / 3, dtype=torch.float16) for o in range(processes)]))
+    assert torch.equal(rows, mine[2].repeat(processes, 1))
     for spread in (0.1, 0.8):  # the released rule in both of its regimes
         first, second = views(IMAGES, spread=spread)
         for name in losses():

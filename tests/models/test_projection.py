@@ -53,7 +53,7 @@ def test_labels_reach_the_oracle():
 
 
 def land_cover(samples):
-    return known_of_views(samples, 'labels', torch.device('cpu'))
+    return known_of_views(samples, 'labels')
 
 
 def test_land_cover_of_all_samples_or_none():

@@ -17,6 +17,7 @@ from projects.false.common.command_line import check_config
 from projects.false.common.errors import InputError, type_name
 
 from .config_checks import check_effect, check_sections, first_line
+from .precision import gpu_has_bfloat16
 
 
 def new_keys(config: Config, options: dict) -> list[str]:
@@ -150,12 +151,12 @@ def load_config(
 
 
 def enable_amp(config: Config) -> None:
-    """Train in mixed precision: with MMEngine's wrapper on a GPU, with bfloat16 autocast on a CPU."""
+    """Train in mixed precision: bfloat16, or float16 with loss scaling on a GPU that has no bfloat16."""
     chosen = type_name(config.optim_wrapper.get('type', 'OptimWrapper'))
     if chosen != 'OptimWrapper':
         print_log(f'--amp changes nothing: the config already trains with {chosen}', 'current')
         return
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and not gpu_has_bfloat16():
         config.optim_wrapper.type = 'AmpOptimWrapper'
         config.optim_wrapper.setdefault('loss_scale', 'dynamic')
     else:

@@ -22,6 +22,11 @@ def cpu_has_bfloat16() -> bool:
     return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
+def gpu_has_bfloat16() -> bool:
+    """Return True if there is a GPU that computes bfloat16 itself, from Ampere on, instead of emulating it."""
+    return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
 @OPTIM_WRAPPERS.register_module()
 class AutocastOptimWrapper(OptimWrapper):
     """Run the forward pass of training under bfloat16 autocast; weights, gradients and updates stay float32.
@@ -44,7 +49,7 @@ class AutocastOptimWrapper(OptimWrapper):
         if dtype != 'bfloat16':
             raise InputError(f"dtype must be 'bfloat16', got {dtype!r}; for float16 on a GPU use AmpOptimWrapper")
         self.device_type = 'cuda' if torch.cuda.is_available() else 'cpu'
-        if self.device_type == 'cuda' and not torch.cuda.is_bf16_supported():
+        if self.device_type == 'cuda' and not gpu_has_bfloat16():
             raise InputError(
                 f'{torch.cuda.get_device_name()} has no bfloat16; use AmpOptimWrapper, which takes float16'
             )

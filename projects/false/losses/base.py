@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._compile import _disable_dynamo  # torch.compiler.disable would import the compiler at once
 
 from projects.false.common.errors import InputError, check_count, check_range, check_temperature
 
@@ -59,6 +60,8 @@ class ContrastiveLoss(nn.Module):
         self.chunk_size = chunk_size
         self.seen: dict[str, Tensor] = {}
 
+    # Blocks, each differentiated as soon as it is computed, leave a compiler nothing to fuse across them.
+    @_disable_dynamo
     def forward(
         self,
         view1: Tensor,

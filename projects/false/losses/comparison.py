@@ -45,6 +45,11 @@ class Block:
         """tau."""
         return self.comparison.temperature
 
+    @property
+    def bound(self) -> float:
+        """1 / tau, the largest absolute value of a logit."""
+        return 1 / self.comparison.temperature
+
 
 @dataclass(frozen=True)
 class Comparison:

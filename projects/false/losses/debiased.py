@@ -107,9 +107,9 @@ def debiased(block: Block, tau_plus: float = 0.1, beta: float = 0.0) -> Tensor:
         count = torch.full_like(positive.detach(), negative_count)
     # Keep everything finite for anchors without negatives: the last line masks them, but NaN would reach the gradient.
     log_count = count.clamp(min=1).to(positive.dtype).log()
-    negatives = logsumexp(block.logits, 1 + beta).clamp(min=-1e30)
+    negatives = logsumexp(block.logits, 1 + beta, block.bound, overwrite=beta == 0).clamp(min=-1e30)
     if beta > 0:
-        negatives = log_count + negatives - logsumexp(block.logits, beta).clamp(min=-1e30)
+        negatives = log_count + negatives - logsumexp(block.logits, beta, block.bound, overwrite=True).clamp(min=-1e30)
     least = log_count - 1 / block.temperature
     if tau_plus > 0:
         # log(a - b) = log a + log(1 - b / a) where a > b; elsewhere N_i takes its lower bound.

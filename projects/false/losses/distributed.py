@@ -48,6 +48,31 @@ class _GatherRows(torch.autograd.Function):
         return gradient[process_rank()]
 
 
+def gather_together(*values: Tensor) -> list[Tensor]:
+    """Collect several tensors from all processes in one exchange, without gradient.
+
+    Args:
+        *values: Of any types, shapes (n, ...), the same on every process.
+
+    Returns:
+        One tensor for each of them, (Wn, ...), rank by rank.
+    """
+    if process_count() == 1:
+        return list(values)
+    bytes_of = [
+        value.detach().contiguous().flatten(1).view(torch.uint8)
+        if value.ndim > 1
+        else value.detach().contiguous()[:, None].view(torch.uint8)
+        for value in values
+    ]
+    gathered = gather_rows(torch.cat(bytes_of, dim=1)).flatten(0, 1)
+    parts = torch.split(gathered, [part.shape[1] for part in bytes_of], dim=1)
+    return [
+        part.contiguous().view(value.dtype).view(-1, *value.shape[1:])
+        for part, value in zip(parts, values, strict=True)
+    ]
+
+
 def gather_views(rows: Tensor) -> Tensor:
     """Collect rows of both views from all processes: view 1 of all ranks, rank by rank, then view 2.
 

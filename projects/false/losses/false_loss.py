@@ -12,7 +12,7 @@ from projects.false.common.errors import check_range
 from .base import DeterminedLoss
 from .comparison import Block
 from .determinations.base import Pairs
-from .linear_memory import logsumexp, logsumexp_and_picked
+from .linear_memory import PLAIN, logsumexp, logsumexp_and_picked, plain_sums
 
 
 @MODELS.register_module()
@@ -98,15 +98,23 @@ def calibrated_cross_entropy(
     """
     positive = block.positive_logits
     if confidence_weight == 0 or pairs.chosen.shape[1] == 0:
-        negatives, numerator = logsumexp(block.logits), positive
+        negatives, numerator = logsumexp(block.logits, bound=block.bound, overwrite=True), positive
+    elif block.bound <= PLAIN:
+        weights = pairs.weights(positive.dtype)
+        if pairs.confidence is not None:
+            weights *= pairs.confidence
+        if confidence_floor is not None:
+            weights *= pair_confidence(block, pairs, confidence_floor)
+        negatives, moved = plain_sums(block.logits, weights, pairs.columns)
+        numerator = torch.logaddexp(positive, moved + math.log(confidence_weight))
     else:
         negatives, candidates = logsumexp_and_picked(block.logits, pairs.columns)
-        moved = pairs.among(candidates, 2 / block.temperature)
+        moved = pairs.among(candidates, 2 * block.bound)
         if pairs.confidence is not None:
             moved = moved + pairs.confidence.clamp(min=torch.finfo(moved.dtype).tiny).log()
         if confidence_floor is not None:
             moved = moved + pair_confidence(block, pairs, confidence_floor).log()
-        numerator = torch.logaddexp(positive, logsumexp(moved) + math.log(confidence_weight))
+        numerator = torch.logaddexp(positive, logsumexp(moved, overwrite=True) + math.log(confidence_weight))
     return torch.logaddexp(positive, negatives) - numerator
 
 

@@ -66,7 +66,8 @@ def elimination(block: Block, pairs: Pairs) -> Tensor:
     .. math:: L_i = \log \Big( e_{ip} + \sum_{j \in Neg(i) \setminus F(i)} e_{ij} \Big) - s_{ip}
     """
     kept = block.logits.masked_fill(pairs.mask(block.logits.shape[1]), -torch.inf)
-    return torch.logaddexp(block.positive_logits, logsumexp(kept)) - block.positive_logits
+    negatives = logsumexp(kept, bound=block.bound, overwrite=True)
+    return torch.logaddexp(block.positive_logits, negatives) - block.positive_logits
 
 
 def attraction(block: Block, pairs: Pairs) -> Tensor:
@@ -75,6 +76,6 @@ def attraction(block: Block, pairs: Pairs) -> Tensor:
     .. math:: L_i = \log \sum_{j \ne i} e_{ij} - \frac{1}{1 + |F(i)|} \sum_{j \in F(i) \cup \{p\}} s_{ij}
     """
     positive = block.positive_logits
-    negatives, candidates = logsumexp_and_picked(block.logits, pairs.columns)
+    negatives, candidates = logsumexp_and_picked(block.logits, pairs.columns, block.bound, overwrite=True)
     attracted = positive + torch.where(pairs.chosen, candidates, 0).sum(1, keepdim=True)
     return torch.logaddexp(positive, negatives) - attracted / (1 + pairs.chosen.sum(1, keepdim=True))

@@ -33,4 +33,5 @@ class NTXentLoss(ContrastiveLoss):
 
     def per_anchor(self, block: Block) -> Tensor:
         """Return L_i, shape (B, 1), computed in log space."""
-        return torch.logaddexp(block.positive_logits, logsumexp(block.logits)) - block.positive_logits
+        negatives = logsumexp(block.logits, bound=block.bound, overwrite=True)
+        return torch.logaddexp(block.positive_logits, negatives) - block.positive_logits

@@ -9,6 +9,7 @@ from mmengine.registry import MODELS
 from torch import Tensor
 
 from projects.false.common.errors import InputError
+from projects.false.datasets.views.color_device import to_device
 
 
 class ContrastiveAlgorithm(BaseModel):
@@ -87,7 +88,8 @@ class FALSE(ContrastiveAlgorithm):
         """Encode both views in one pass, so that they share their batch statistics, and compare them."""
         first, second = two_views(views)
         # Copy from host to device first: once the network runs, copies would have to wait for it.
-        known = {name: known_of_views(data_samples, name, first.device) for name in SAMPLE_FIELDS}
+        found = {name: known_of_views(data_samples, name) for name in SAMPLE_FIELDS}
+        known = {name: None if value is None else to_device(value, first.device) for name, value in found.items()}
         features = self.backbone(torch.cat([first, second]))
         if 'features' in self.reads:
             known['features'] = pooled(features)
@@ -119,8 +121,8 @@ SAMPLE_FIELDS = {'labels': 'land_cover', 'evidence': 'evidence', 'place': 'place
 """What the loss may know of its views, and the field of a data sample that holds it."""
 
 
-def known_of_views(data_samples: list[Any] | None, name: str, device: torch.device) -> Tensor | None:
-    """Collect ``labels``, ``evidence`` or ``place`` from the data samples; return None if any of them lacks it.
+def known_of_views(data_samples: list[Any] | None, name: str) -> Tensor | None:
+    """Collect ``labels``, ``evidence`` or ``place`` from the samples, on the CPU; return None if any of them lacks it.
 
     Returns:
         One label per image, shape (N,), or the shares of kinds, or places, of all first views, then of all second ones,
@@ -132,5 +134,5 @@ def known_of_views(data_samples: list[Any] | None, name: str, device: torch.devi
     found = [getattr(holder, field, None) for holder in holders]
     if not found or any(known is None for known in found):
         return None
-    values = torch.stack([torch.as_tensor(known) for known in found]).to(device)
+    values = torch.stack([torch.as_tensor(known) for known in found])
     return values if values.ndim == 1 else values.transpose(0, 1).flatten(0, 1)

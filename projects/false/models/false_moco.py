@@ -14,7 +14,9 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from projects.false.common.errors import InputError, check_count, is_number
+from projects.false.datasets.views.color_device import to_device
 from projects.false.losses.determinations import Determination
+from projects.false.losses.distributed import gather_together
 
 from .false import SAMPLE_FIELDS, ContrastiveAlgorithm, known_of_views, two_views
 
@@ -90,31 +92,31 @@ class FALSEMoCo(ContrastiveAlgorithm):
         """Compare queries (view 1) with their keys (view 2) and the queue, then enqueue the keys of all processes."""
         first, second = two_views(views)
         # Copy from host to device first: once the network runs, copies would have to wait for it.
-        images = image_indices(data_samples, len(first)).to(first.device)
+        images = to_device(image_indices(data_samples, len(first)), first.device)
         known = self._known(data_samples, first.device)
         order = draw_order(len(second), second.device)
         self.key_encoder.update(self._query_encoder())
         query = self.neck(self.backbone(first))
         key, all_keys = encode_shuffled(self.key_encoder, second, order, self.key_splits)
         others: dict[str, Tensor] = {}
-        keys_known = None
+        of_own_keys = [images]
         if known is not None:
             of_queries, of_keys = known.split(len(first))
             for prefix, rows in (('', of_queries), ('queue_', self.queue.known.clone())):
                 parts = rows.split(list(self.remembered.values()), dim=1)
                 others |= {f'{prefix}{name}': part for name, part in zip(self.remembered, parts, strict=True)}
-            keys_known = torch.cat(all_gather(of_keys.contiguous()))
+            of_own_keys.append(of_keys)
         losses = self.head.loss(
             query, key, queue=self.queue.keys.clone(), excluded=self.queue.excluded(images), **others
         )
-        self.queue.enqueue(all_keys, torch.cat(all_gather(images)), keys_known)
+        self.queue.enqueue(all_keys, *gather_together(*of_own_keys))
         return losses
 
     def _known(self, data_samples: list[Any] | None, device: torch.device) -> Tensor | None:
         """Return what the determination reads of both views, shape (2N, all kinds); None if it reads nothing."""
         parts = []
         for name, kinds in self.remembered.items():
-            known = known_of_views(data_samples, name, device)
+            known = known_of_views(data_samples, name)
             if known is not None and known.ndim == 1:
                 known = shares_of_labels(known, kinds).repeat(2, 1)
             if known is None or known.ndim != 2 or known.shape[1] != kinds:
@@ -126,14 +128,14 @@ class FALSEMoCo(ContrastiveAlgorithm):
                     f'{"" if name == "place" else ", or set model.queue_kinds to their number"}'
                 )
             parts.append(known.float())
-        return torch.cat(parts, dim=1) if parts else None
+        return to_device(torch.cat(parts, dim=1), device) if parts else None
 
 
 def shares_of_labels(labels: Tensor, kinds: int) -> Tensor:
     """Write one label per image as shares of kinds, all of them its own; a negative label shares nothing.
 
     Args:
-        labels: Shape (N,).
+        labels: Shape (N,), on the CPU.
         kinds: Number of labels.
 
     Returns:
@@ -248,6 +250,8 @@ def encode_shuffled(
         shuffled = torch.cat([encode(part) for part in parts])
     else:
         mine = order[rank * n : (rank + 1) * n]
+        if torch.is_autocast_enabled(images.device.type):  # the encoder's first layer rounds them to this type anyway
+            images = images.to(torch.get_autocast_dtype(images.device.type))
         shuffled = torch.cat(all_gather(encode(torch.cat(all_gather(images))[mine]).contiguous()))
     projections = torch.empty_like(shuffled)
     projections[order] = shuffled

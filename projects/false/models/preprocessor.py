@@ -35,10 +35,14 @@ class ViewPreprocessor(BaseDataPreprocessor):
     """
 
     mean: torch.Tensor
+    order: torch.Tensor
     std: torch.Tensor
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = True) -> None:
-        super().__init__()
+        super().__init__(non_blocking=True)
+        # An index that is on the device already: a list would be copied there in every step.
+        order = band_order(len(mean)) if bgr_to_rgb else list(range(len(mean)))
+        self.register_buffer('order', torch.tensor(order), persistent=False)
         self.bgr_to_rgb = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)
@@ -48,12 +52,15 @@ class ViewPreprocessor(BaseDataPreprocessor):
         inputs, steps = data['inputs'], None
         if isinstance(inputs, list | tuple) and inputs[-1].ndim == 3:
             *inputs, steps = inputs  # the steps stay on the CPU, see apply_steps
-        data = self.cast_data({**data, 'inputs': inputs})
-        views = data['inputs']
+        # What the samples hold stays on the CPU as well: the algorithm takes from there what it needs, in one copy.
+        views = self.cast_data(inputs)
         if not isinstance(views, list | tuple):
             return {'inputs': self._finish(views), 'data_samples': data.get('data_samples')}
-        rows = [None] * len(views) if steps is None else steps.cpu().unbind(1)
-        finished = [self._finish(view, row) for view, row in zip(views, rows, strict=True)]
+        if steps is None:
+            finished = [self._finish(view) for view in views]
+        else:
+            rows = steps.cpu().transpose(0, 1).flatten(0, 1)
+            finished = list(self._finish(torch.cat(views), rows).split(len(views[0])))
         return {'inputs': finished, 'data_samples': data.get('data_samples')}
 
     def _finish(self, images: torch.Tensor, steps: torch.Tensor | None = None) -> torch.Tensor:
@@ -64,7 +71,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
                 'give one number per band (dataset.json of the data has them)'
             )
         if self.bgr_to_rgb:
-            images = images[:, band_order(bands)]
+            images = images.index_select(1, self.order)
         images = images.float()
         if steps is not None:
             images = apply_steps(images, steps)

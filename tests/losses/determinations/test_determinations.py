@@ -1,5 +1,7 @@
 """Every rule against its slow form, in a batch and with a queue, and what it must not depend on."""
 
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -7,9 +9,12 @@ from hypothesis import strategies as st
 
 from projects.false import FALSELoss, InputError
 from projects.false.losses import build_determination
-from projects.false.losses.determinations import TopK
+from projects.false.losses.comparison import in_batch_comparison
+from projects.false.losses.determinations import TopK, released
+from projects.false.losses.determinations.batch_nearest import mask_at_minimum, nearest_distances
 from tests.helpers import slow_losses as slow
 from tests.helpers.loss_cases import IN_BATCH, ROW_WISE, queue_of, slow_pairs, some_excluded, spec, views
+from tests.helpers.waits import Waits
 
 
 def as_sets(mask):
@@ -329,3 +334,25 @@ def test_bounds_that_let_everything_pass_do_so_in_spite_of_rounding(rule):
     first = torch.cat([row, -3 * row])
     found = FALSELoss(0.3, positive_threshold=-1.0, determination=rule).determined(first, 0.7 * first)
     assert found.sum(1).tolist() == [78] * 80
+
+
+@pytest.mark.parametrize('spread', [0.0, 0.1, 0.8])  # ties everywhere, and both regimes of the released rule
+@pytest.mark.parametrize('name', ['batch_nearest', 'released'])
+def test_forms_that_do_not_wait_find_the_same_pairs(name, spread):
+    first, second = views(9, spread=spread)
+    rule = build_determination(name)
+    comparison = in_batch_comparison(first, second, 0.5, chunk_size=5)
+    find = rule.prepare(comparison)
+    if name == 'released':
+        blocks = comparison.blocks(later_columns=True)
+        nearest = torch.cat([nearest_distances(released._keep_candidates(block)) for block in blocks])
+        without = partial(released._of_either_regime, nearest=nearest, minimum=nearest.min())
+    else:
+        nearest = torch.cat([nearest_distances(block) for block in comparison.blocks()])
+        without = partial(mask_at_minimum, attained=nearest == nearest.min())
+    for one, other in zip(comparison.blocks(), comparison.blocks(), strict=True):
+        expected = find(one).mask(18)
+        with Waits() as waits:
+            found = without(other).mask(18)
+        assert torch.equal(found, expected)
+        assert waits.calls == []

@@ -1,5 +1,6 @@
 """The colour steps applied on the training device: a batch of views at a time, each with its own draws."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,45 +18,60 @@ def apply_steps(images: Tensor, steps: Tensor) -> Tensor:
         images: Changed in place. Jitter and greyscale change the first three bands, red, green and blue; the blur
             changes all bands.
         steps: One row of :meth:`ViewSteps.row` per image, on the CPU: the images that a step concerns are looked up
-            there, so that the device never waits.
+            there and reach the device in one copy, so that nothing waits.
 
     Shape:
         - images: (N, C, H, W) float, grey levels 0 to 255; steps: (N, 10); result: as images.
     """
+    drawn = steps.numpy()
+    amounts = drawn[:, AMOUNTS]
+    groups = [
+        (step, np.flatnonzero((drawn[:, place] == step) & (amounts[:, step] != NEUTRAL[step])))
+        for place in range(4)
+        for step in range(4)
+    ]
+    grey, blurred = np.flatnonzero(drawn[:, GREY]), np.flatnonzero(drawn[:, SIGMA])
+    lists = [*((numbers, amounts[numbers, step]) for step, numbers in groups), (grey, drawn[grey, GREY])]
+    lists.append((blurred, drawn[blurred, SIGMA]))
+    table = np.concatenate([np.stack(parts).astype(np.float32) for parts in lists], axis=1)
+    numbers, values = to_device(torch.from_numpy(table), images.device)
+    lengths = [len(part) for part, _ in lists]
+    chosen, drawn_values = numbers.long().split(lengths), values.to(images.dtype).split(lengths)
     # bfloat16 barely tells 256 grey levels apart, so autocast must not reach the blur.
     with torch.autocast(images.device.type, enabled=False):
         colors = images[:, :3]
-        for place in range(4):
-            for step, (adjust, neutral) in enumerate(zip(ADJUST, NEUTRAL, strict=True)):
-                amounts = steps[:, AMOUNTS][:, step]
-                chosen = ((steps[:, place] == step) & (amounts != neutral)).nonzero().flatten()
-                if len(chosen):
-                    there, amounts = chosen.to(images.device), amounts[chosen].to(images)
-                    colors.index_copy_(0, there, adjust(colors[there], amounts))
-        chosen = steps[:, GREY].nonzero().flatten().to(images.device)
-        if len(chosen):
-            colors.index_copy_(0, chosen, luma(colors[chosen]).expand(-1, 3, -1, -1))
-        chosen = steps[:, SIGMA].nonzero().flatten()
-        if len(chosen):
-            there = chosen.to(images.device)
-            images.index_copy_(0, there, blur(images[there], steps[chosen, SIGMA]))
+        for (step, _), there, factors in zip(groups, chosen, drawn_values, strict=False):
+            if len(there):
+                colors.index_copy_(0, there, ADJUST[step](colors[there], factors))
+        if len(grey):
+            colors.index_copy_(0, chosen[-2], luma(colors[chosen[-2]]).expand(-1, 3, -1, -1))
+        if len(blurred):
+            longest = float(drawn[:, SIGMA].max())
+            images.index_copy_(0, chosen[-1], blur(images[chosen[-1]], drawn_values[-1], longest))
     return images
 
 
-def blur(images: Tensor, sigmas: Tensor, truncate: float = 3.5) -> Tensor:
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """Copy from the CPU to a device without waiting for it, by way of pinned memory."""
+    if device.type == 'cuda' and not values.is_cuda:
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
+
+
+def blur(images: Tensor, sigmas: Tensor, longest: float | None = None, truncate: float = 3.5) -> Tensor:
     """Blur by a Gaussian, mirrored at the borders: multiply by one matrix for the rows and one for the columns.
 
     Args:
         images: Any number of bands.
-        sigmas: Standard deviation of each image's blur in pixels, above 0; best on the CPU, which determines the
-            longest kernel.
+        sigmas: Standard deviation of each image's blur in pixels, above 0.
+        longest: The largest of them, which determines the longest kernel; None finds it and waits for the device.
         truncate: Half the length of the kernel in standard deviations.
 
     Shape:
         - images: (N, C, H, W); sigmas: (N,); result: (N, C, H, W).
     """
     height, width = images.shape[-2:]
-    reach = int(truncate * float(sigmas.max()) + 1)
+    reach = int(truncate * (float(sigmas.max()) if longest is None else longest) + 1)
     sigmas = sigmas.to(images)
     vertical = blur_matrices(sigmas, height, reach)
     horizontal = vertical if width == height else blur_matrices(sigmas, width, reach)
@@ -68,7 +84,7 @@ def blur_matrices(sigmas: Tensor, length: int, reach: int) -> Tensor:
     weights = torch.softmax(-0.5 * (offsets / sigmas[:, None]) ** 2, dim=1)
     sources = (torch.arange(length, device=sigmas.device) + offsets[:, None]).abs()
     sources = length - 1 - (length - 1 - sources).abs()  # mirrored beyond either end, without repeating the border
-    places = torch.nn.functional.one_hot(sources, length).to(weights)
+    places = (sources[..., None] == torch.arange(length, device=sigmas.device)).to(weights)
     return (weights @ places.flatten(1)).view(-1, length, length)
 
 

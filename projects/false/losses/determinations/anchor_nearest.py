@@ -1,5 +1,6 @@
 """anchor_nearest: for every anchor the negatives whose similarity is nearest to that of its own two views."""
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -39,9 +40,10 @@ class AnchorNearest(Determination):
         """Return F(i) among at most k columns per anchor, shape (B, min(k, C))."""
         logits = block.logits
         if self.floor is not None and self.floor > -1:  # cosines of -1 may round to less
-            least = torch.tensor(self.floor / block.temperature, dtype=logits.dtype)
+            kind = np.float64 if logits.dtype == torch.float64 else np.float32
             # F.threshold keeps strictly greater values; the next smaller number lets a cosine at the floor pass.
-            logits = F.threshold(logits, torch.nextafter(least, least.new_tensor(-torch.inf)).item(), -torch.inf)
+            below = np.nextafter(kind(self.floor / block.temperature), kind(-np.inf))
+            logits = F.threshold(logits, float(below), -torch.inf)
         above, upper = smallest(gaps_above(logits, block.positive_logits), self.k)
         below, lower = smallest(gaps_below(logits, block.positive_logits), self.k)
         # Distances of very dissimilar negatives round to e_ip and tie; a stable sort keeps the most similar first.

@@ -51,8 +51,10 @@ class Pairs(NamedTuple):
         Returns:
             Shape of ``chosen``.
         """
-        # Even 2^40 terms of e^-80 stay below the last bit of a float64.
-        return logits + self.weights(logits.dtype).sub_(1).mul_(largest_gap + 80)
+        # 2^33 terms of e^-40 stay below the last bit of a float32, and 2^62 of e^-80 below that of a float64.
+        return logits + self.weights(logits.dtype).sub_(1).mul_(
+            largest_gap + (80 if logits.dtype == torch.float64 else 40)
+        )
 
     def weights(self, dtype: torch.dtype) -> Tensor:
         """Return 1 where a pair is chosen and 0 elsewhere, shape of ``chosen``."""

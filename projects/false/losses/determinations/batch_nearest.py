@@ -10,6 +10,9 @@ from ..distributed import minimum_over_processes
 from .base import DETERMINATIONS, Determination, Pairs
 from .search import gaps_above, gaps_below, log_distances
 
+PASSED_OVER = 1 << 24
+"""Logits of a block that a GPU passes over in less time than it would take to wait for the host."""
+
 
 @DETERMINATIONS.register_module(name='batch_nearest')
 class BatchNearest(Determination):
@@ -57,22 +60,37 @@ def pairs_at_minimum(block: Block, attained: Tensor, later_columns: bool = False
         F(i) among as many candidate columns as the anchor with the most pairs needs. Usually one block of the batch has
         one candidate per anchor, and all other blocks have none.
     """
-    # Few anchors attain the minimum, usually one per batch, so that finding them is worth a wait for the device.
+    if block.logits.device.type != 'cpu' and block.logits.numel() <= PASSED_OVER:
+        return mask_at_minimum(block, attained, later_columns)
+    # Few anchors attain the minimum, usually one per batch, so that finding them saves passes over the block.
     anchors = attained[block.anchors, 0].nonzero()[:, 0]
     if len(anchors) == 0:
         return Pairs.none(block.logits)
-    logits, positive_logits = block.logits[anchors], block.positive_logits[anchors]
+    found = _nearest_columns(
+        block.logits[anchors], block.positive_logits[anchors], block.first + anchors, later_columns
+    )
+    found_chosen, found_columns = found.to(torch.uint8).topk(int(found.sum(1).max()), dim=1)
+    columns = torch.zeros(len(block.logits), found_chosen.shape[1], dtype=torch.long, device=found.device)
+    chosen = torch.zeros_like(columns, dtype=torch.bool)
+    chosen[anchors], columns[anchors] = found_chosen.bool(), found_columns
+    return Pairs(chosen, columns)
+
+
+def mask_at_minimum(block: Block, attained: Tensor, later_columns: bool = False) -> Pairs:
+    """Return the pairs of :func:`pairs_at_minimum` as a mask over all columns, without waiting for the device."""
+    rows = block.first + torch.arange(len(block.logits), device=block.logits.device)
+    found = _nearest_columns(block.logits.clone(), block.positive_logits, rows, later_columns)
+    return Pairs(found & attained[block.anchors])
+
+
+def _nearest_columns(logits: Tensor, positive_logits: Tensor, rows: Tensor, later_columns: bool) -> Tensor:
+    """Return True at the columns that are nearest to each row's positive, bool, shape (B, C); changes the logits."""
     if later_columns:
         column = torch.arange(logits.shape[1], device=logits.device)
-        logits.masked_fill_(column <= (block.first + anchors)[:, None], -torch.inf)
+        logits.masked_fill_(column <= rows[:, None], -torch.inf)
     above, below = gaps_above(logits, positive_logits), gaps_below(logits, positive_logits)
     least_above, least_below = above.amin(1, keepdim=True), below.amin(1, keepdim=True)
     upper, lower = log_distances(least_above, least_below, positive_logits)
     nearest = torch.minimum(upper, lower)
     found = ((above == least_above) & (upper == nearest)) | ((below == least_below) & (lower == nearest))
-    found &= logits > -torch.inf
-    found_chosen, found_columns = found.to(torch.uint8).topk(int(found.sum(1).max()), dim=1)
-    columns = torch.zeros(len(block.logits), found_chosen.shape[1], dtype=torch.long, device=logits.device)
-    chosen = torch.zeros_like(columns, dtype=torch.bool)
-    chosen[anchors], columns[anchors] = found_chosen.bool(), found_columns
-    return Pairs(chosen, columns)
+    return found & (logits > -torch.inf)

@@ -45,8 +45,8 @@ class Mutual(Determination):
             found.append(columns.masked_fill_(logits == -torch.inf, -1))
         neighbours = torch.cat(found)
         all_neighbours = gather_views(neighbours) if comparison.distributed else neighbours
-        rows = torch.cat([torch.arange(first, first + length) for _, first, length in comparison.runs])
-        rows = rows.to(neighbours.device)
+        device = neighbours.device
+        rows = torch.cat([torch.arange(first, first + length, device=device) for _, first, length in comparison.runs])
         # In a row with fewer than k negatives, -1 looks up the last row; the second condition discards the result.
         chosen = (all_neighbours[neighbours] == rows[:, None, None]).any(2) & (neighbours >= 0)
         neighbours.clamp_(min=0)

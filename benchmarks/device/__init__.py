@@ -1,0 +1,1 @@
+"""Parts of ``python -m benchmarks.gpu``: is it right, is it fast, what waits."""
