@@ -45,6 +45,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--confidence', action='store_true', help='also NAME_confidence.tif, in percent')
     add('--preview', action='store_true', help='also NAME_preview.png, image and map with a legend')
     add('--areas', action='store_true', help='also NAME_areas.csv, pixels, percent and hectares per class')
+    add('--polygons', action='store_true', help='also NAME_polygons.gpkg with class, area and confidence, for QGIS')
+    add(
+        '--min-area', type=float, default=0, metavar='M2', help='polygons below become part of a neighbour (default: 0)'
+    )
+    add('--simplify', type=float, default=0, metavar='M', help='metres by which borders may move, about (default: 0)')
     add('--overwrite', action='store_true', help='replace maps made from another image, model or window')
     add('--batch-size', type=int, help='windows per call of the model (default: 8 on a CPU, 32 on a GPU)')
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
@@ -72,6 +77,9 @@ def check_arguments(options: argparse.Namespace) -> None:
         config, checkpoint, *inputs = options.given
         check_config(config)
         check_checkpoint(checkpoint)
+    for name in ('min_area', 'simplify'):
+        if getattr(options, name) and not options.polygons:
+            raise InputError(f'--{name.replace("_", "-")} belongs to polygons; give --polygons as well')
     for source in inputs:
         check_source(source)
 

@@ -47,7 +47,8 @@ def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions
                 '--bands and --range'
             )
     names = ('window', 'overlap', 'blend', 'flip', 'bands', 'confidence', 'preview', 'areas', 'overwrite')
-    chosen = {name: getattr(options, name) for name in (*names, 'batch_size', 'threads')}
+    names += ('polygons', 'min_area', 'simplify', 'batch_size', 'threads')
+    chosen = {name: getattr(options, name) for name in names}
     return MapOptions(**chosen, value_range=options.range, recorded=recorded)
 
 

@@ -1,4 +1,4 @@
-"""The files of one map: the class map, and its confidence, areas, preview and class names.
+"""The files of one map: the class map, and its confidence, areas, polygons, preview, class names and styles.
 
 The class map takes its name last, so a map that exists is complete.
 """
@@ -17,6 +17,7 @@ import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import RasterioError
 from rasterio.transform import Affine
+from rasterio.windows import Window
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -27,6 +28,8 @@ from projects.false.common.threads import Background
 from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
+from projects.false.vectors.polygon_file import PolygonFile, read_tags
+from projects.false.vectors.styles import polygon_style, raster_style
 
 from .class_map_file import NODATA, class_tags, map_file
 from .map_image import ImageMapping, MappedStrip
@@ -91,12 +94,25 @@ class MapFiles:
                 same = dataset.tags().get(_FINGERPRINT) == self._fingerprint
         except RasterioError:
             same = False
+        if same and not self._named('_classes.qml').exists():  # of a map made before there were styles
+            _write(self._named('_classes.qml'), raster_style(self._palette).encode())
         if not same and not self._options.overwrite:
             raise InputError(
                 f'{self.path}: exists and was made from another image, model or window; give another --out, '
                 'or --overwrite'
             )
-        return same and all(path.exists() for path in self._companions())
+        return same and all(path.exists() for path in self._companions()) and self._polygons_complete()
+
+    def _polygons_complete(self) -> bool:
+        if not self._options.polygons:
+            return True
+        found = read_tags(self._named('_polygons.gpkg'))
+        return all(found.get(key) == value for key, value in self._polygon_tags.items())
+
+    @property
+    def _polygon_tags(self) -> dict[str, str]:
+        chosen = {'MIN_AREA': f'{self._options.min_area:g}', 'SIMPLIFY': f'{self._options.simplify:g}'}
+        return self._tags | chosen
 
     def _companions(self) -> list[Path]:
         wanted = {
@@ -104,6 +120,8 @@ class MapFiles:
             '_confidence.tif': self._options.confidence,
             '_preview.png': self._options.preview,
             '_areas.csv': self._options.areas,
+            '_polygons.gpkg': self._options.polygons,
+            '_polygons.qml': self._options.polygons,
         }
         return [self._named(ending) for ending, chosen in wanted.items() if chosen]
 
@@ -127,12 +145,17 @@ class MapFiles:
                 out = self._named('_confidence.tif')
                 confidence = stack.enter_context(map_file(out, *size, georeference, {**self._tags, 'UNIT': 'per cent'}))
 
+            polygons = self._polygon_file(georeference) if self._options.polygons else None
+
             def write(strip: MappedStrip) -> None:
                 rows = strip.classes()
                 counts[:] += np.bincount(rows.ravel(), minlength=256)
                 classes.write(rows)
+                shares = None if confidence is polygons is None else strip.confidence()
                 if confidence is not None:
-                    confidence.write(strip.confidence())
+                    confidence.write(shares)
+                if polygons is not None:
+                    polygons.add(rows, shares)
 
             with Background(write) as background, _progress() as progress:
                 task = progress.add_task(escape(self._raster.path.name), total=self._raster.height)
@@ -142,8 +165,36 @@ class MapFiles:
             classes.seal()
             if confidence is not None:
                 confidence.seal()
+            if polygons is not None:
+                with rasterio.open(classes.temporary, driver='GTiff') as dataset:
+                    width = dataset.width
+                    polygons.write(lambda row, rows: dataset.read(1, window=Window(0, row, width, rows)))
+                _write(self._named('_polygons.qml'), polygon_style(self._palette).encode())
             self._write_companions(classes.temporary, counts, georeference)
         return counts
+
+    def _polygon_file(self, georeference: dict) -> PolygonFile:
+        """Return the file of polygons.
+
+        Raises:
+            InputError: The image has control points or coefficients alone.
+        """
+        if 'transform' not in georeference and {'gcps', 'rpcs'} & georeference.keys():
+            raise InputError(
+                f'{self._raster.path}: has control points or RPCs and no transform, so that polygons have no place; warp '
+                f'it first: gdalwarp {self._raster.path.name} {self._raster.stem}_warped.tif'
+            )
+        return PolygonFile(
+            self._named('_polygons.gpkg'),
+            self._raster.height,
+            self._raster.width,
+            self._palette,
+            georeference.get('crs'),
+            georeference.get('transform'),
+            self._options.min_area,
+            self._options.simplify,
+            self._polygon_tags,
+        )
 
     def _georeference(self) -> dict:
         """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
@@ -161,6 +212,7 @@ class MapFiles:
             return georeference
 
     def _write_companions(self, temporary: Path, counts: np.ndarray, georeference: dict) -> None:
+        _write(self._named('_classes.qml'), raster_style(self._palette).encode())
         _write(self._named('_classes.tif.aux.xml'), class_names_xml(self._palette).encode())
         if self._options.areas:
             hectares = pixel_hectares(georeference.get('crs'), georeference.get('transform'))

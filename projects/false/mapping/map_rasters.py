@@ -9,6 +9,7 @@ import numpy as np
 from projects.false.common.errors import Faults
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
+from projects.false.vectors.labels import vector_libraries
 
 from .map_files import MapFiles
 from .map_image import ImageMapping
@@ -68,6 +69,8 @@ def map_rasters(
         ...     print(mapped.path)
     """
     options, folder = options or MapOptions(), Path(out)
+    if options.polygons:
+        vector_libraries()
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
     batch_size, threads = options.batch_and_threads(segmenter)
@@ -86,5 +89,7 @@ def map_rasters(
             if files.complete():
                 yield Mapped(files.path)
                 continue
-            mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, options.confidence)
+            mapping = ImageMapping(
+                raster, rule, segmenter, plan, batch_size, threads, options.confidence or options.polygons
+            )
             yield Mapped(files.path, files.write(mapping), mapping.windows, mapping.skipped)

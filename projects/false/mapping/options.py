@@ -28,6 +28,9 @@ class MapOptions:
         confidence: Write ``NAME_confidence.tif``, in percent.
         preview: Write ``NAME_preview.png``.
         areas: Write ``NAME_areas.csv``.
+        polygons: Write ``NAME_polygons.gpkg``, with a style for QGIS beside it.
+        min_area: Square metres below which a polygon joins its neighbour.
+        simplify: Metres by which borders of polygons may move, about.
         overwrite: Replace maps that were made from another image, model or window.
     """
 
@@ -43,6 +46,9 @@ class MapOptions:
     confidence: bool = False
     preview: bool = False
     areas: bool = False
+    polygons: bool = False
+    min_area: float = 0
+    simplify: float = 0
     overwrite: bool = False
 
     def plan(self, segmenter: Segmenter, height: int = 1, width: int = 1) -> WindowPlan:
