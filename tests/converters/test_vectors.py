@@ -54,7 +54,8 @@ def sparse(tmp_path):
 def test_sparse_labels(sparse, capsys):
     assert call(sparse) == 0
     said = ' '.join(capsys.readouterr().out.split())
-    for text in ('1 features without geometry, left out', "'house' and 'tree' overlap on 16 pixels, which become 'house'",
+    for text in ('1 features without geometry, left out',
+                 "'house' and 'tree' overlap on 16 pixels, which become 'house'",
                  '4 patches without a label are in splits/pretrain.txt alone', 'splits/test.txt, which .* is absent',
                  'wrote 6 patches'):  # fmt: skip
         assert re.search(text, said), text

@@ -1,5 +1,7 @@
 """What maps are for: polygons, styles and cloud-optimised GeoTIFFs, by the model whose answers are known."""
 
+import os
+import shutil
 import subprocess
 
 import numpy as np
@@ -10,6 +12,7 @@ import shapely
 from rasterio.features import rasterize
 
 from projects.false.common.errors import InputError
+from projects.false.imagery.palettes import to_hex
 from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.options import MapOptions
 from tests.helpers.colour_threshold import ColourThreshold
@@ -33,7 +36,9 @@ def map_one(source, out, **options):
 def test_polygons_are_the_map(make_raster, tmp_path):
     source = make_raster(scene(), nodata=0)
     mapped = map_one(source, tmp_path / 'out', polygons=True, confidence=True)
-    meta, _, binary, (names, values, areas, confidence) = pyogrio.raw.read(tmp_path / 'out/scene_polygons.gpkg')
+    meta, _, binary, (names, values, areas, confidence) = pyogrio.raw.read(
+        tmp_path / 'out/scene_polygons.gpkg', layer='scene_polygons'
+    )
     with rasterio.open(mapped.path) as raster:
         classes, transform, crs = raster.read(1), raster.transform, raster.crs
     assert meta['crs'] == f'EPSG:{crs.to_epsg()}'
@@ -49,7 +54,7 @@ def test_polygons_are_the_map(make_raster, tmp_path):
 def test_simplified_polygons_leave_no_gap(make_raster, tmp_path):
     source = make_raster(scene())
     map_one(source, tmp_path / 'out', polygons=True, min_area=5, simplify=0.6)
-    _, _, binary, (_, _, areas, _) = pyogrio.raw.read(tmp_path / 'out/scene_polygons.gpkg')
+    _, _, binary, (_, _, areas, _) = pyogrio.raw.read(tmp_path / 'out/scene_polygons.gpkg', layer='scene_polygons')
     polygons = shapely.from_wkb(binary)
     assert shapely.is_valid(polygons).all()
     assert areas.sum() == pytest.approx(600 * 700 * 0.09)
@@ -112,27 +117,38 @@ def test_polygons_need_a_transform(make_raster, tmp_path):
 
 
 QGIS = """
-import sys
-sys.path.append('/usr/lib/python3/dist-packages')
+import os, sys
+from qgis.PyQt.QtXml import QDomDocument
 from qgis.core import QgsApplication, QgsRasterLayer, QgsVectorLayer
 application = QgsApplication([], False)
 application.initQgis()
-raster, vector = QgsRasterLayer(sys.argv[1], 'map'), QgsVectorLayer(sys.argv[2], 'polygons', 'ogr')
+raster = QgsRasterLayer(sys.argv[1], 'map')
 print(raster.renderer().type(), *(f'{c.label}:{c.color.name()}' for c in raster.renderer().classes()), sep='|')
-print(vector.renderer().type(), *(f'{c.label()}:{c.symbol().color().name()}' for c in vector.renderer().categories()), sep='|')
-application.exitQgis()
+vector, bare = QgsVectorLayer(sys.argv[2], 'polygons', 'ogr'), QgsVectorLayer('Polygon?field=class:string', 'bare', 'memory')
+document = QDomDocument()
+document.setContent(open(sys.argv[2].replace('.gpkg', '.qml'), encoding='utf-8').read())
+assert bare.importNamedStyle(document)[0]
+for layer in (vector, bare):
+    renderer = layer.renderer()
+    print(renderer.type(), *(f'{c.label()}:{c.symbol().color().name()}' for c in renderer.categories()), sep='|')
+sys.stdout.flush()
+os._exit(0)
 """
 
 
 def test_qgis_shows_names_and_colours(make_raster, tmp_path):
-    if subprocess.run(['/usr/bin/python3', '-c', 'import qgis.core'], capture_output=True).returncode:
+    python = '/usr/bin/python3'
+    environment = {key: value for key, value in os.environ.items() if not key.startswith('PYTHON')}
+    environment['QT_QPA_PLATFORM'] = 'offscreen'
+    known = shutil.which(python) and subprocess.run(
+        [python, '-c', 'import qgis.core'], capture_output=True, env=environment, check=False
+    )
+    if not known or known.returncode:
         pytest.skip('QGIS is not installed: apt-get install python3-qgis qgis-providers')
     mapped = map_one(make_raster(scene(100, 120)), tmp_path / 'out', polygons=True)
-    command = ['/usr/bin/python3', '-c', QGIS, str(mapped.path), str(tmp_path / 'out/scene_polygons.gpkg')]
-    said = subprocess.run(command, capture_output=True, text=True, env={'QT_QPA_PLATFORM': 'offscreen'}, timeout=120)
+    command = [python, '-c', QGIS, str(mapped.path), str(tmp_path / 'out/scene_polygons.gpkg')]
+    said = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
     palette = ColourThreshold().palette
-    names = [
-        f'{name}:#{"".join(f"{c:02x}" for c in color)}'
-        for name, color in zip(palette.classes, palette.colors, strict=True)
-    ]
-    assert said.stdout.splitlines() == ['|'.join(['paletted', *names]), '|'.join(['categorizedSymbol', *names])]
+    names = [f'{name}:{to_hex(color).lower()}' for name, color in zip(palette.classes, palette.colors, strict=True)]
+    polygons = '|'.join(['categorizedSymbol', *names])
+    assert said.stdout.splitlines() == ['|'.join(['paletted', *names]), polygons, polygons], said.stderr

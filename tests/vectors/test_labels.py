@@ -123,7 +123,7 @@ def test_lines_and_points_need_a_width_which_is_in_metres_everywhere(tmp_path):
         found = read_features(write_vectors(tmp_path / f'{crs[5:]}.gpkg', shapes, crs), 'class')
         with pytest.raises(InputError, match=r'2 lines and points, which cover no pixel; .* --buffer 1\.5'):
             in_system(found, found.crs, None)
-        point, line, house = in_system(found, found.crs, 2).geometries
+        point, _, house = in_system(found, found.crs, 2).geometries
         assert point.area * found.crs.linear_units_factor[1] ** 2 == pytest.approx(4 * np.pi, rel=0.01)
         assert house.area == found.geometries[2].area
     degrees = read_features(write_vectors(tmp_path / 'd.gpkg', [('POINT(13 52)', 'tree')], 'EPSG:4326'), 'class')

@@ -64,7 +64,7 @@ def test_a_rotated_map_and_one_without_a_place(tmp_path):
     classes = patchy(40, 50)
     polygons = written(tmp_path / 'a.gpkg', classes, transform=ROTATED, simplify=0.5)[1]
     assert shapely.is_valid(polygons).all()
-    meta, polygons, fields = written(tmp_path / 'b.gpkg', classes, None, None, min_area=5)
+    _, polygons, fields = written(tmp_path / 'b.gpkg', classes, None, None, min_area=5)
     assert shapely.total_bounds(polygons).tolist() == [0, -40, 50, 0]
     assert np.isnan(fields['area_m2']).all()
 
@@ -79,7 +79,7 @@ def test_the_style_travels_inside(tmp_path):
 
 
 def test_nothing_to_trace_is_an_empty_layer(tmp_path):
-    meta, polygons, fields = written(tmp_path / 'map.gpkg', np.full((9, 9), 255, np.uint8))
+    _, polygons, fields = written(tmp_path / 'map.gpkg', np.full((9, 9), 255, np.uint8))
     assert (len(polygons), list(fields)) == (0, ['class', 'value', 'area_m2', 'confidence'])
 
 

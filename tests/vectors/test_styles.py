@@ -9,8 +9,11 @@ from tests.vectors.test_polygon_file import PALETTE
 def test_raster_style():
     entries = ElementTree.fromstring(raster_style(PALETTE)).findall('pipe/rasterrenderer/colorPalette/paletteEntry')
     assert [(entry.get('value'), entry.get('label'), entry.get('color')) for entry in entries] == [
-        ('0', 'water', '#0000ff'), ('1', 'a "b" & <c>', '#ff0000'), ('2', 'tree', '#00ff00'), ('3', 'Straße', '#090909'),
-    ]  # fmt: skip
+        ('0', 'water', '#0000ff'),
+        ('1', 'a "b" & <c>', '#ff0000'),
+        ('2', 'tree', '#00ff00'),
+        ('3', 'Straße', '#090909'),
+    ]
 
 
 def test_polygon_style():

@@ -42,7 +42,7 @@ def test_simplified_neighbours_share_their_borders(tolerance, least):
     assert shapely.area(polygons).sum() == pytest.approx(classes.size)
     assert shapely.equals(shapely.coverage_union_all(polygons), shapely.box(0, 0, 60, 50))  # no gap
     plain, _, _ = traced(classes, 0, least)
-    assert shapely.get_num_coordinates(polygons).sum() < 0.75 * shapely.get_num_coordinates(plain).sum()
+    assert shapely.get_num_coordinates(polygons).sum() < 0.8 * shapely.get_num_coordinates(plain).sum()
     burnt = rasterize(zip(polygons, values.tolist(), strict=True), classes.shape, 255)
     assert (burnt == classes).mean() > 0.6
 

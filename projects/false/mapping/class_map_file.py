@@ -1,4 +1,4 @@
-"""Write a map as a cloud-optimised GeoTIFF: tiled, compressed, with overviews, and read back before it takes its name."""
+"""Write a map as a cloud-optimised GeoTIFF, every tile once, and read it back before it takes its name."""
 
 import json
 import math

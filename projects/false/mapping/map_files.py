@@ -181,8 +181,8 @@ class MapFiles:
         """
         if 'transform' not in georeference and {'gcps', 'rpcs'} & georeference.keys():
             raise InputError(
-                f'{self._raster.path}: has control points or RPCs and no transform, so that polygons have no place; warp '
-                f'it first: gdalwarp {self._raster.path.name} {self._raster.stem}_warped.tif'
+                f'{self._raster.path}: has control points or RPCs and no transform, so polygons have no place; warp it '
+                f'first: gdalwarp {self._raster.path.name} {self._raster.stem}_warped.tif'
             )
         return PolygonFile(
             self._named('_polygons.gpkg'),

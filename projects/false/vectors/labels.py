@@ -1,4 +1,4 @@
-"""Read labels from GeoPackage, GeoJSON, Shapefile and FlatGeobuf: classes and simple, valid geometries of two dimensions.
+"""Read labels from GeoPackage, GeoJSON, Shapefile and FlatGeobuf: classes, and simple, valid, flat geometries.
 
 What QGIS and other programs write beside that is mended and counted: heights, multi-part and collected geometries,
 invalid polygons, and features without geometry or class.

@@ -158,7 +158,7 @@ class PolygonFile:
                 geometry_type='Polygon',
                 crs=f'EPSG:{code}' if code else self._crs and self._crs.to_wkt(),
                 append=path.exists(),
-                **({} if path.exists() else {'layer_metadata': self._tags}),
+                **({} if path.exists() else {'layer_metadata': self._tags, 'dataset_options': {'VERSION': '1.2'}}),
             )
         self.count += len(polygons)
 
@@ -176,8 +176,8 @@ class PolygonFile:
                 "'attributes', 'layer_styles', strftime('%Y-%m-%dT%H:%M:%fZ','now'));"
             )
             database.execute(
-                'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, '
-                "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', 'classes', ?, '', 1, "
+                'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, '
+                "styleName, styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', 'classes', ?, '', 1, "
                 "'classes of the map', '')",
                 (layer, style),
             )
