@@ -50,6 +50,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         '--min-area', type=float, default=0, metavar='M2', help='polygons below become part of a neighbour (default: 0)'
     )
     add('--simplify', type=float, default=0, metavar='M', help='metres by which borders may move, about (default: 0)')
+    add('--allow-remote', action='store_true', help='INPUT may be the http(s) address of a GeoTIFF, read in parts')
     add('--overwrite', action='store_true', help='replace maps made from another image, model or window')
     add('--batch-size', type=int, help='windows per call of the model (default: 8 on a CPU, 32 on a GPU)')
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
@@ -81,7 +82,10 @@ def check_arguments(options: argparse.Namespace) -> None:
         if getattr(options, name) and not options.polygons:
             raise InputError(f'--{name.replace("_", "-")} belongs to polygons; give --polygons as well')
     for source in inputs:
-        check_source(source)
+        if not source.startswith(('http://', 'https://')):
+            check_source(source)
+        elif not options.allow_remote:
+            raise InputError(f'{source}: is a web address; give --allow-remote, or download it')
 
 
 @report_input_errors

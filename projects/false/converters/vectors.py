@@ -220,8 +220,8 @@ class _Cutter:
         raster, size, shrink = self._raster, self._size, self._shrink
         if raster.height % shrink or raster.width % shrink:
             raise InputError(
-                f'{raster.path}: {raster.height} x {raster.width} pixels do not split into blocks of --shrink {shrink}; '
-                'give a common divisor'
+                f'{raster.path}: {raster.height} x {raster.width} pixels do not split into blocks of --shrink '
+                f'{shrink}; give a common divisor'
             )
         height, width = raster.height // shrink, raster.width // shrink
         patches: list[LabelledPatch] = []

@@ -47,7 +47,7 @@ def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions
                 '--bands and --range'
             )
     names = ('window', 'overlap', 'blend', 'flip', 'bands', 'confidence', 'preview', 'areas', 'overwrite')
-    names += ('polygons', 'min_area', 'simplify', 'batch_size', 'threads')
+    names += ('allow_remote', 'polygons', 'min_area', 'simplify', 'batch_size', 'threads')
     chosen = {name: getattr(options, name) for name in names}
     return MapOptions(**chosen, value_range=options.range, recorded=recorded)
 

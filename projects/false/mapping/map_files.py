@@ -28,6 +28,7 @@ from projects.false.common.threads import Background
 from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
+from projects.false.imagery.remote import is_remote, remote_state
 from projects.false.vectors.polygon_file import PolygonFile, read_tags
 from projects.false.vectors.styles import polygon_style, raster_style
 
@@ -67,7 +68,7 @@ class MapFiles:
     ) -> None:
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
         self._stem = folder / raster.stem
-        files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
+        files = [_state(path) for path in files_behind(raster.path)]
         facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -219,6 +220,11 @@ class MapFiles:
             _write(self._named('_areas.csv'), area_table(counts, self._palette.classes, hectares).encode())
         if self._options.preview:
             _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))
+
+
+def _state(path: Path) -> tuple[str, int, int | str]:
+    """Return what tells one version of an image from the next: name, size, and time or tag of the last change."""
+    return remote_state(path) if is_remote(path) else (path.name, path.stat().st_size, path.stat().st_mtime_ns)
 
 
 def _progress() -> Progress:

@@ -52,7 +52,8 @@ def map_rasters(
 
     Args:
         segmenter: The model.
-        sources: Files that GDAL reads (GeoTIFF, VRT, JPEG, PNG, ...), and folders, which are searched recursively.
+        sources: Files that GDAL reads (GeoTIFF, VRT, JPEG, PNG, ...), and folders, which are searched recursively; web
+            addresses of GeoTIFFs where the options allow them.
         out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
         options: Options of the mapping, and the files to write.
         note: Called with lines about what was left out or is lost.
@@ -75,7 +76,7 @@ def map_rasters(
     segmenter.check_window(options.plan(segmenter).window)
     batch_size, threads = options.batch_and_threads(segmenter)
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
-    rasters = find_sources(sources, note=note)
+    rasters = find_sources(sources, note=note, remote=options.allow_remote)
     rules, faults = [], Faults('images')
     for raster in rasters:
         with faults.noted():

@@ -31,6 +31,7 @@ class MapOptions:
         polygons: Write ``NAME_polygons.gpkg``, with a style for QGIS beside it.
         min_area: Square metres below which a polygon joins its neighbour.
         simplify: Metres by which borders of polygons may move, about.
+        allow_remote: Web addresses of GeoTIFFs may be mapped, read over the network.
         overwrite: Replace maps that were made from another image, model or window.
     """
 
@@ -49,6 +50,7 @@ class MapOptions:
     polygons: bool = False
     min_area: float = 0
     simplify: float = 0
+    allow_remote: bool = False
     overwrite: bool = False
 
     def plan(self, segmenter: Segmenter, height: int = 1, width: int = 1) -> WindowPlan:

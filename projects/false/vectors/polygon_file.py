@@ -177,8 +177,8 @@ class PolygonFile:
             )
             database.execute(
                 'INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, '
-                "styleName, styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', 'classes', ?, '', 1, "
-                "'classes of the map', '')",
+                'styleName, styleQML, styleSLD, useAsDefault, description, owner) VALUES '
+                "('', '', ?, 'geom', 'classes', ?, '', 1, 'classes of the map', '')",
                 (layer, style),
             )
             database.commit()
