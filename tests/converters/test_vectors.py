@@ -7,7 +7,6 @@ import cv2
 import numpy as np
 import pytest
 import rasterio
-import shapely
 from rasterio.transform import Affine
 
 from projects.false.imagery.palettes import load_palette
@@ -85,23 +84,32 @@ def test_the_same_call_is_done_before_and_edited_labels_are_seen(sparse, capsys)
     assert masks(sparse)['a_0_0'][4, 4] == 1
 
 
-def test_areas_separate_the_splits_of_one_image(sparse):
-    """A patch that touches the area is for testing, with labels inside of it alone; the others never show it."""
-    write_vectors(sparse / 'test.geojson', [(shapely.box(14, 51, 15, 52), None)], 'EPSG:4326')
-    whole = [(box(0, 0, 96, 64), 'tree')]
-    write_vectors(sparse / 'all.gpkg', whole)
-    write_vectors(sparse / 'test.gpkg', [(box(40, 0, 30, 64), None)])
+def test_areas_separate_the_splits_of_one_image(sparse, capsys):
+    """A patch that touches the area is for testing, with labels inside of it alone; no training patch overlaps it."""
+    write_vectors(sparse / 'all.gpkg', [(box(0, 0, 96, 64), 'tree')])
+    write_vectors(sparse / 'test.gpkg', [(box(60, 0, 30, 64), None)])
     assert call(sparse, '--test-area', sparse / 'test.gpkg', '--stride', 16, labels=('all.gpkg',)) == 0
+    assert 'left out 3 windows that overlap patches for validation or test' in ' '.join(capsys.readouterr().out.split())
     assert lines(sparse, 'train') == lines(sparse, 'pretrain') == ['a_0_0', 'a_16_0', 'a_32_0']
     inside = np.zeros((64, 96), bool)
-    inside[:, 40:70] = True
-    for name, mask in masks(sparse).items():
+    inside[:, 60:90] = True
+    found = masks(sparse)
+    assert sorted(lines(sparse, 'test')) == sorted(set(found) - set(lines(sparse, 'train')))
+    for name in lines(sparse, 'test'):
         row, column = map(int, name.split('_')[1:])
-        part = inside[row : row + 32, column : column + 32]
-        if name in lines(sparse, 'test'):
-            assert ((mask == 0) == part).all()
-        else:
-            assert not part.any()
+        assert ((found[name] == 0) == inside[row : row + 32, column : column + 32]).all()
+
+
+def test_sparse_labels_are_drawn_from_and_audited(sparse, capsys):
+    write_vectors(sparse / 'a.gpkg', [(box(50, 50, 2, 2), 'house')], append=True)
+    assert call(sparse) == 0
+    data = str(sparse / 'out')
+    assert main_of('split')([data, '--fractions', '0.5']) == 0
+    assert len(lines(sparse, 'train_50pct')) == 1
+    assert main_of('audit_labels')([data, '--out', str(sparse / 'audit'), '--workers', '1']) == 0
+    counts = json.loads((sparse / 'audit/audit.json').read_text())
+    assert 'no errors' in capsys.readouterr().out
+    assert counts
 
 
 def test_sixteen_bits_nodata_shrunk_and_several_images(tmp_path):

@@ -58,6 +58,7 @@ ONE_IMPORTER = {
     'selection.methods': 'arithmetic on features alone; selection reads and writes',
     'selection.outputs': 'pictures and outlines; selection chooses',
     'pair_audit.gallery': 'pictures of pairs; report is the page around them',
+    'vectors.tracing': 'geometry alone; polygon_file says what is written, and where it lies',
 }
 
 

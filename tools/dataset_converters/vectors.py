@@ -68,6 +68,9 @@ def main(arguments: list[str] | None = None) -> None:
     alone = sum(patch['split'] == 'pretrain' for patch in description['patches'])
     if alone:
         notes.append(f'{alone} patches without a label are in splits/pretrain.txt alone')
+    between = sum(source.get('windows_between_splits', 0) for source in description['sources'].values())
+    if between:
+        notes.append(f'left out {between} windows that overlap patches for validation or test')
     if 'test' not in description['splits']:
         held = (
             'holds the val patches' if 'val' in description['splits'] else 'is absent: give --test-area or --test-list'

@@ -47,7 +47,7 @@ class LabelOptions:
         area: Files of polygons, where labels count; pixels outside are ignored.
         background: Class of the pixels of the area (of all pixels without one) that nothing covers.
         val_area, test_area: Files of polygons whose patches are for validation and test: patches that touch one, with
-            the pixels outside of it ignored.
+            the pixels outside of it ignored. Windows that overlap such a patch and touch no area are left out.
     """
 
     class_field: str
@@ -231,23 +231,21 @@ class _Cutter:
             windows = grid(height, width, size, self._step)
         except InputError as error:
             raise InputError(f'{raster.path}: {error}') from error
+        held = self._held(windows)
+        apart = [window for window in windows if window in held or not _overlaps(window, list(held), size)]
         with open_raster(raster.path) as opened:
-            for row, columns in strips(windows, size):
+            for row, columns in strips(apart, size):
                 image, valid, mask, areas = self._read(opened, row, columns[0], columns[-1] + size - columns[0])
                 for column in columns:
                     part = np.s_[:, column - columns[0] : column - columns[0] + size]
-                    if not valid[part].any():
-                        continue
-                    index, split = mask[part], None
-                    for name, inside in areas.items():
-                        if inside[part].any():
-                            index, split = np.where(inside[part], index, np.uint8(IGNORE_INDEX)), name
-                            break
-                    name = f'{raster.stem}_{row}_{column}'
+                    index, split = mask[part], held.get((row, column))
+                    if split:
+                        index = np.where(areas[split][part], index, np.uint8(IGNORE_INDEX))
                     counts = np.bincount(index.ravel(), minlength=IGNORE_INDEX + 1)
-                    labelled = int(counts[:IGNORE_INDEX].sum())
-                    if split and not labelled:
+                    labelled = bool(counts[:IGNORE_INDEX].any())
+                    if not valid[part].any() or (split and not labelled):
                         continue
+                    name = f'{raster.stem}_{row}_{column}'
                     if split or not labelled:
                         split_of[name] = split or 'pretrain'
                     write_patch(out / 'images' / name, image[part][..., band_order(len(self._bands))])
@@ -260,7 +258,26 @@ class _Cutter:
         a, b, c, d, e, f = place['transform']
         place['transform'] = [a * shrink, b * shrink, c, d * shrink, e * shrink, f]
         source = {'image': str(raster.path), 'mask': list(labels), **place, 'height': height, 'width': width}
+        if len(apart) < len(windows):
+            source['windows_between_splits'] = len(windows) - len(apart)
         return CutPair(patches, levels, source, split_of)
+
+    def _held(self, windows: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
+        """Return the windows that touch an area, with its split; validation comes first."""
+        found: dict[tuple[int, int], str] = {}
+        for row, columns in strips(windows, self._size) if self._areas else ():
+            for split, inside in self._inside(row, columns[0], columns[-1] + self._size - columns[0]).items():
+                for column in columns:
+                    if inside[:, column - columns[0] : column - columns[0] + self._size].any():
+                        found.setdefault((row, column), split)
+        return found
+
+    def _inside(self, row: int, column: int, width: int) -> dict[str, np.ndarray]:
+        """Return where the areas lie in a strip, (patch size, width), bool."""
+        shrink = self._shrink
+        window = row * shrink, column * shrink, self._size * shrink, width * shrink
+        areas = {split: (area.read(*window) == 0).astype(np.uint8) for split, area in self._areas.items()}
+        return {split: shrink_mask(inside, shrink) > 0 for split, inside in areas.items()}
 
     def _read(
         self, opened: Any, row: int, column: int, width: int
@@ -272,9 +289,11 @@ class _Cutter:
         pixels = to_8_bit(pixels, valid, self._ranges)
         mask = self._labels.read(*window)
         mask[~valid] = IGNORE_INDEX
-        areas = {name: area.read(*window) == 0 for name, area in self._areas.items()}
         if shrink > 1:
             pixels, mask = shrink_image(pixels, shrink), shrink_mask(mask, shrink)
             valid = shrink_mask(valid.astype(np.uint8), shrink) > 0
-            areas = {name: shrink_mask(inside.astype(np.uint8), shrink) > 0 for name, inside in areas.items()}
-        return pixels, valid, mask, areas
+        return pixels, valid, mask, self._inside(row, column, width)
+
+
+def _overlaps(window: tuple[int, int], others: Sequence[tuple[int, int]], size: int) -> bool:
+    return bool(others) and bool((np.abs(np.subtract(others, window)) < size).all(axis=1).any())
