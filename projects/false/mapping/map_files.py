@@ -152,11 +152,10 @@ class MapFiles:
                 rows = strip.classes()
                 counts[:] += np.bincount(rows.ravel(), minlength=256)
                 classes.write(rows)
-                shares = None if confidence is polygons is None else strip.confidence()
                 if confidence is not None:
-                    confidence.write(shares)
+                    confidence.write(strip.confidence())
                 if polygons is not None:
-                    polygons.add(rows, shares)
+                    polygons.add(rows, strip.confidence())
 
             with Background(write) as background, _progress() as progress:
                 task = progress.add_task(escape(self._raster.path.name), total=self._raster.height)

@@ -1,6 +1,6 @@
 """Burn labels onto an image: index masks, window by window, and how far polygons of different classes overlap."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -159,7 +159,7 @@ class BurntImage:
         one, two = one[keep], two[keep]
         shared = shapely.area(shapely.intersection(shapely.intersection(geometries[one], geometries[two]), outline))
         pixel = abs(self._place.transform.determinant)
-        found: Counter[tuple[str, str]] = Counter()
+        found: defaultdict[tuple[str, str], float] = defaultdict(float)
         names = [*self._classes, *['ignored'] * (IGNORE_INDEX + 1 - len(self._classes))]
         for winner, loser, area in zip(values[one], values[two], shared / pixel, strict=True):
             found[names[winner], names[loser]] += float(area)

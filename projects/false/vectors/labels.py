@@ -99,10 +99,10 @@ def read_features(source: str | Path, field: str | None) -> Features:
         classes[:] = [class_name(value) for value in values[0].tolist()]
     mended: Counter[str] = Counter()
     if field is not None:
-        _drop(mended, f'without a value of {field!r}, left out', np.equal(classes, None))
+        _drop(mended, f'without a value of {field!r}, left out', _is_none(classes))
     geometries, owners = _simple_geometries(binary, numbers, mended, shapely)
     if field is not None:
-        keep = ~np.equal(classes[owners], None)
+        keep = ~_is_none(classes[owners])
         geometries, owners = geometries[keep], owners[keep]
     return Features(str(source), crs, geometries, classes[owners], mended)
 
@@ -158,7 +158,7 @@ def _simple_geometries(
     binary: np.ndarray, numbers: np.ndarray, mended: Counter[str], shapely: Any
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return simple geometries, and the feature that each is a part of."""
-    there = np.array([value is not None for value in binary], bool)
+    there = ~_is_none(binary)
     geometries = np.full(len(binary), None, object)
     geometries[there] = shapely.from_wkb(binary[there], on_invalid='fix')
     unreadable = there & shapely.is_missing(geometries)
@@ -184,6 +184,10 @@ def _simple_geometries(
         owners = owners[part_of]
     keep = ~shapely.is_empty(geometries)
     return geometries[keep], owners[keep]
+
+
+def _is_none(values: np.ndarray) -> np.ndarray:
+    return np.array([value is None for value in values], bool)
 
 
 def _first(numbers: np.ndarray, chosen: np.ndarray) -> int:
