@@ -10,6 +10,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from projects.false.imagery.palettes import load_palette
+from projects.false.mapping.pixel_rule import recorded_rule
 from tests.helpers.tools import main_of
 from tests.helpers.vector_files import LEFT, TOP, UTM, box, write_vectors
 
@@ -127,7 +128,9 @@ def test_sixteen_bits_nodata_shrunk_and_several_images(tmp_path):
     assert set(lines(tmp_path, 'test')) == {'b_0_0', 'b_0_16'}
     mask = masks(tmp_path)['a_0_0']
     assert ((mask == 255) == (np.arange(32) < 5)[:, None]).all()
-    assert len(json.loads((tmp_path / 'out/dataset.json').read_text())['ranges']) == 3
+    rule = recorded_rule(tmp_path / 'out')  # by which maps read the same pixels
+    assert rule.bands == (4, 3, 2)
+    assert [high > low for low, high in rule.ranges] == [True] * 3
 
 
 BAD = {

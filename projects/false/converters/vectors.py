@@ -133,7 +133,7 @@ def convert_vectors(
             'background': how.background,
             'stretch': list(pixels.stretch) if pixels.stretch else None,
             'range': list(pixels.value_range) if pixels.value_range else None,
-            'bands': list(chosen),
+            'band_numbers': list(chosen),
             **list_arguments(val_list, test_list, stems),
         }
 
