@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError  # what rasterio.shutil raises
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
@@ -85,7 +86,7 @@ class MapFile:
                 _add_overviews(self.temporary, height, width)
                 _cloud_optimise(self.temporary)
                 _read_back(self.out, self.temporary, self._checksum)
-        except RasterioError as error:
+        except (RasterioError, CPLE_BaseError) as error:
             raise unwritable(self.out, 'the end', error) from error
 
 
