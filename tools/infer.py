@@ -48,6 +48,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     add('--temperature', metavar='T', help='number or file of tools/calibrate.py, for an honest --confidence')
     add('--preview', action='store_true', help='also NAME_preview.png, image and map with a legend')
     add('--areas', action='store_true', help='also NAME_areas.csv, pixels, percent and hectares per class')
+    add('--polygons', action='store_true', help='also NAME_polygons.gpkg with class, area and confidence, for QGIS')
+    add(
+        '--min-area', type=float, default=0, metavar='M2', help='polygons below become part of a neighbour (default: 0)'
+    )
+    add('--simplify', type=float, default=0, metavar='M', help='metres by which borders may move, about (default: 0)')
+    add('--allow-remote', action='store_true', help='INPUT may be the http(s) address of a GeoTIFF, read in parts')
     add('--overwrite', action='store_true', help='replace maps made from another image, model or window')
     add('--batch-size', type=int, help='windows per call of the model (default: 8 on a CPU, 32 on a GPU)')
     add('--threads', type=int, help='parts of a file read at the same time (default: CPU cores, at most 8)')
@@ -76,10 +82,16 @@ def check_arguments(options: argparse.Namespace) -> None:
         config, checkpoint, *inputs = options.given
         check_config(config)
         check_checkpoint(checkpoint)
-    if options.temperature is not None and not options.confidence:
-        raise InputError('--temperature is for the confidence; add --confidence, or leave it out')
+    if options.temperature is not None and not (options.confidence or options.polygons):
+        raise InputError('--temperature is for the confidence; add --confidence or --polygons, or leave it out')
+    for name in ('min_area', 'simplify'):
+        if getattr(options, name) and not options.polygons:
+            raise InputError(f'--{name.replace("_", "-")} belongs to polygons; give --polygons as well')
     for source in inputs:
-        check_source(source)
+        if not source.startswith(('http://', 'https://')):
+            check_source(source)
+        elif not options.allow_remote:
+            raise InputError(f'{source}: is a web address; give --allow-remote, or download it')
 
 
 @report_input_errors

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.structures import PixelData
 from mmseg.models import SegDataPreProcessor
@@ -12,6 +13,7 @@ from torch.nn import functional
 from projects.false.common.errors import InputError
 from projects.false.models.preprocessor import ViewPreprocessor
 from projects.false.models.segmentation import BandPreProcessor, LinearSegmentationHead
+from tests.helpers.tools import REPOSITORY
 
 CHANNELS = [3, 5, 7, 9]
 
@@ -141,3 +143,15 @@ def test_training_pads_image_and_label():
 def test_another_number_of_bands_is_named():
     with pytest.raises(InputError, match=r'the images have 3 bands, .* have 4; give one number per band'):
         BandPreProcessor(MEAN, STD)({'inputs': images(3)})
+
+
+def test_the_loss_of_sparse_labels_is_that_of_the_labelled_pixels():
+    """However few pixels of a patch have a label, they weigh as much as if all had one."""
+    cfg = Config.fromfile(REPOSITORY / 'configs/upernet_r18_synthetic.py')
+    loss = MODELS.build(dict(cfg.model.decode_head.loss_decode, _scope_='mmseg'))
+    logits = torch.rand(2, 7, 16, 16, generator=torch.Generator().manual_seed(0)) * 4
+    label = torch.full((2, 16, 16), 255)
+    label[0, 3, 5], label[1, 2, 2:4] = 1, 4
+    known = label != 255
+    expected = functional.cross_entropy(logits.permute(0, 2, 3, 1)[known], label[known])
+    torch.testing.assert_close(loss(logits, label, ignore_index=255), expected)

@@ -15,7 +15,7 @@ PACKAGE = 'projects.false'
 LEVELS = [
     {'common'},
     {'imagery', 'losses'},
-    {'patch_folder'},
+    {'patch_folder', 'vectors'},
     {'datasets', 'converters'},
     {'models', 'monitoring', 'reports'},
     {'engine', 'label_audit'},
@@ -26,7 +26,7 @@ LEVELS = [
 LEVEL_OF = {package: level for level, packages in enumerate(LEVELS) for package in packages}
 ALONE = {'doctor'}  # runs where nothing else can be imported
 FRAMEWORKS = {'torch', 'torchvision', 'mmengine', 'mmcv', 'mmpretrain', 'mmseg'}
-WITHOUT_FRAMEWORKS = {'common', 'imagery', 'patch_folder', 'converters'}
+WITHOUT_FRAMEWORKS = {'common', 'imagery', 'patch_folder', 'vectors', 'converters'}
 FRAMEWORK_ALLOWED = {'common.random_state': 'sets the generators of PyTorch, too'}
 # Only configs of segmentation import the first two; children imports it before it forks trainings.
 NEED_MMSEG = {
@@ -61,6 +61,7 @@ ONE_IMPORTER = {
     'selection.methods': 'arithmetic on features alone; selection reads and writes',
     'selection.outputs': 'pictures and outlines; selection chooses',
     'pair_audit.gallery': 'pictures of pairs; report is the page around them',
+    'vectors.tracing': 'geometry alone; polygon_file says what is written, and where it lies',
 }
 
 

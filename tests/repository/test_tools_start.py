@@ -10,8 +10,10 @@ from projects.false.converters.flair import BANDS as FLAIR_BANDS
 from projects.false.converters.potsdam import BANDS, LABELS
 from projects.false.engine.weights.conversion import FORMS
 from projects.false.imagery.palettes import PALETTES
+from tests.helpers.converter_inputs import tiff
 from tests.helpers.tools import REPOSITORY, main_of
-from tests.tools.test_converters import dglc, flair, potsdam, rasters, xiangtan
+from tests.helpers.vector_files import box, write_vectors
+from tests.tools.test_converters import dglc, flair, noise, potsdam, rasters, xiangtan
 
 TOOLS = sorted(str(path.relative_to(REPOSITORY)) for path in (REPOSITORY / 'tools').rglob('*.py'))
 FRAMEWORKS = {'torch', 'mmcv', 'mmengine', 'mmseg', 'mmpretrain'}
@@ -68,6 +70,8 @@ MISTAKES = {
         ['--onnx', TOOLS[0], TOOLS[0], '--out', 'maps', '--precision', 'float16'],
         [TOOLS[0], TOOLS[0], TOOLS[0], '--out', 'maps', '--blend', 'sharp'],
         [TOOLS[0], TOOLS[0], TOOLS[0], '--out', 'maps', '--temperature', '2'],
+        [TOOLS[0], TOOLS[0], TOOLS[0], '--out', 'maps', '--simplify', '1'],
+        [TOOLS[0], TOOLS[0], 'https://example.org/a.tif', '--out', 'maps'],
     ],
     'tools/misc/browse_dataset.py': [['gone.py'], [TOOLS[0], '--seed', '-1']],
     'tools/misc/list_images.py': [['gone']],
@@ -112,11 +116,19 @@ def test_tools_for_data_import_no_framework_when_they_run(tmp_path):
         make(tmp_path / name)
     converters, scenes, data = 'tools/dataset_converters', tmp_path / 'scenes', tmp_path / 'data'
     cut = ['--patch-size', 12, '--workers', 1]
+    (tmp_path / 'vectors').mkdir()
+    (tmp_path / 'vectors/a.tif').write_bytes(tiff(noise()))
+    write_vectors(tmp_path / 'vectors/a.gpkg', [(box(0, 0, 9, 9), 'house')])
     color_masks = [scenes / 'images', scenes / 'masks', data, '--palette', 'synthetic', *cut]
     calls = [
         *([f'{converters}/{name}.py', tmp_path / name / 'in', tmp_path / name / 'out', *cut] for name in DOWNLOADS),
         [f'{converters}/synthetic.py', scenes, '--tiles', 2, '--size', 64],
         [f'{converters}/color_masks.py', *color_masks],
+        [
+            f'{converters}/vectors.py',
+            *(tmp_path / 'vectors' / name for name in ('a.tif', 'a.gpkg', 'out')),
+            *('--class-field', 'class', *cut),
+        ],
         ['tools/split.py', data, '--fractions', 0.5],
         ['tools/audit_labels.py', data, '--out', tmp_path / 'audit', '--workers', 1],
         ['tools/pack.py', data, '--workers', 1],
@@ -128,7 +140,7 @@ def test_tools_for_data_import_no_framework_when_they_run(tmp_path):
 
 def test_converters_that_run_are_all_of_them():
     names = {path.stem for path in (REPOSITORY / 'tools' / 'dataset_converters').glob('*.py')}
-    assert names == {*DOWNLOADS, 'synthetic', 'color_masks'}
+    assert names == {*DOWNLOADS, 'synthetic', 'color_masks', 'vectors'}
 
 
 def test_choices_are_those_of_the_modules_behind(capsys):

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from .errors import InputError
 
-_TEMPORARY = re.compile(r'\..+\.[0-9a-f]{8}\.tmp')
+_TEMPORARY = re.compile(r'\..+\.[0-9a-f]{8}\.tmp(-journal|-wal|-shm)?')  # the endings are SQLite's
 
 
 @contextmanager

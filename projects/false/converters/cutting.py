@@ -1,6 +1,6 @@
 """Cut images into patches: an image with its mask, or a raster without labels."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,6 +71,8 @@ class CutPair(NamedTuple):
         patches: In the order of the windows.
         levels: How often each grey level occurs in each band of the patches, red first.
         source: Files, size and, where known, georeference of the image.
+        splits: Name of a patch -> its split, where that is not the split of the image; ``'pretrain'`` for patches
+            without a label.
 
     Shape:
         - levels: (bands, 256)
@@ -79,6 +81,7 @@ class CutPair(NamedTuple):
     patches: list[LabelledPatch]
     levels: np.ndarray
     source: dict[str, object]
+    splits: Mapping[str, str] = {}
 
 
 def cut_pair(
@@ -282,7 +285,7 @@ def cut_windows(
     patches, levels, dropped = [], np.zeros((len(bands), 256), np.int64), 0
     order = band_order(len(bands))
     with open_raster(raster.path) as opened:
-        for row, columns in _strips(windows, size):
+        for row, columns in strips(windows, size):
             first, width = columns[0], columns[-1] + size - columns[0]
             pixels, valid = read_window(opened, bands, row, first, size, width)
             pixels = to_8_bit(pixels, valid, ranges)
@@ -299,7 +302,7 @@ def cut_windows(
     return CutWindows(patches, levels, dropped)
 
 
-def _strips(windows: Sequence[Window], size: int) -> Iterator[tuple[int, list[int]]]:
+def strips(windows: Sequence[Window], size: int) -> Iterator[tuple[int, list[int]]]:
     """Group neighbouring windows of one row that are read together: the row, and their columns."""
     for row, group in groupby(windows, key=lambda window: window[0]):
         columns: list[int] = []

@@ -67,6 +67,8 @@ def convert_labelled(
     bands: Sequence[str],
     options: CutOptions,
     readers: Readers | None = None,
+    cut: Callable[[Pair, Path], CutPair] | None = None,
+    facts: Callable[[], Mapping[str, object]] = dict,
 ) -> Conversion:
     """Make ``out`` with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``; it appears once it is complete.
 
@@ -83,6 +85,8 @@ def convert_labelled(
         options: Options for cutting.
         readers: How to read images and masks whose bands or classes are not those of ``bands`` and ``palette``; None
             where they are.
+        cut: Cuts one pair into a folder, where the labels are no file of pixels; None reads image and mask.
+        facts: Further entries of ``dataset.json``, taken after cutting.
 
     Returns:
         The content of ``dataset.json``, and whether it was there before.
@@ -108,11 +112,18 @@ def convert_labelled(
         readers = readers or Readers(
             partial(read_image, bands=len(bands)), partial(read_mask, palette=palette, moves=moves)
         )
-        results = _cut_all(pairs, staged, readers, palette, len(bands), options)
-        _check_foreground(out, results, palette)
-        patches: dict[str, list[LabelledPatch]] = {split: [] for split in SPLITS}
-        for stem, result in results.items():
-            patches[split_of[stem]] += result.patches
+        results = _cut_all(pairs, staged, readers, palette, len(bands), options, cut)
+        if cut is None:
+            _check_foreground(out, results, palette)
+        patches: dict[str, list[LabelledPatch]] = {split: [] for split in (*SPLITS, 'pretrain')}
+        split_of_patch = {
+            patch.name: result.splits.get(patch.name, split_of[stem])
+            for stem, result in results.items()
+            for patch in result.patches
+        }
+        for result in results.values():
+            for patch in result.patches:
+                patches[split_of_patch[patch.name]].append(patch)
         subsets = _draw_subsets(patches['train'], palette, options)
         _write_splits(staged / 'splits', patches, subsets)
         for name, lines in lists.items():
@@ -130,12 +141,13 @@ def convert_labelled(
             **describe_bands(bands, levels),
             **({'nearest_color': moves.describe(palette.tolerance)} if palette.tolerance else {}),
             **({'left_out': dict(left_out)} if left_out else {}),
+            **facts(),
             'arguments': arguments(pair.stem for pair in pairs),
             'splits': _describe_splits(patches, subsets, palette),
             'sources': {stem: result.source for stem, result in results.items()},
             'patches': [
-                {'name': patch.name, 'split': split_of[stem], **patch._asdict()}
-                for stem, result in results.items()
+                {'name': patch.name, 'split': split_of_patch[patch.name], **patch._asdict()}
+                for result in results.values()
                 for patch in result.patches
             ],
         }
@@ -144,12 +156,18 @@ def convert_labelled(
 
 
 def _cut_all(
-    pairs: Sequence[Pair], out: Path, readers: Readers, palette: Palette, bands: int, options: CutOptions
+    pairs: Sequence[Pair],
+    out: Path,
+    readers: Readers,
+    palette: Palette,
+    bands: int,
+    options: CutOptions,
+    cut: Callable[[Pair, Path], CutPair] | None,
 ) -> dict[str, CutPair]:
     """Cut every pair; the result has the order of ``pairs``."""
     scratch = out / 'unpacked'
     scratch.mkdir()
-    cut = partial(
+    read_and_cut = partial(
         cut_pair,
         out=out,
         scratch=scratch,
@@ -160,7 +178,7 @@ def _cut_all(
         stride=options.step,
         shrink=options.shrink,
     )
-    tasks = {pair.stem: partial(cut, pair) for pair in pairs}
+    tasks = {pair.stem: partial(cut, pair, out) if cut else partial(read_and_cut, pair) for pair in pairs}
     results = run_all(tasks, count_workers(options.workers), 'cutting', 'pairs')
     scratch.rmdir()
     return results
@@ -195,7 +213,7 @@ def _write_splits(folder: Path, patches: Mapping[str, list[LabelledPatch]], subs
     lists = {
         **patches,
         'test': patches['test'] or patches['val'],  # without a test list, scores are reported on the val images
-        'pretrain': patches['train'],
+        'pretrain': [*patches['train'], *patches['pretrain']],
         **{subset.name: subset.patches for subset in subsets},
     }
     for name, listed in lists.items():
@@ -207,7 +225,8 @@ def _describe_splits(
     patches: Mapping[str, list[LabelledPatch]], subsets: Sequence[_Subset], palette: Palette
 ) -> dict[str, dict[str, Any]]:
     """Count patches and pixels of every split that has any, and of every labelled subset."""
-    members = {**patches, **{subset.name: subset.patches for subset in subsets}}
+    labelled = {split: patches[split] for split in SPLITS}
+    members = {**labelled, **{subset.name: subset.patches for subset in subsets}}
     splits: dict[str, dict[str, Any]] = {}
     for name, inside in members.items():
         if inside:

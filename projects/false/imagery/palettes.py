@@ -4,6 +4,7 @@ A palette is known by name, or read from JSON, ``dataset.json`` or the metainfo 
 :mod:`.mask_colors` turns colour masks into class indices and back.
 """
 
+import colorsys
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -129,6 +130,38 @@ def to_hex(color: Color) -> str:
     return '#{:02X}{:02X}{:02X}'.format(*color)
 
 
+# Told apart by most people, those with a weakness for red and green included; more are spread over the hues.
+_DISTINCT = (
+    '#E69F00',
+    '#0072B2',
+    '#009E73',
+    '#F0E442',
+    '#CC79A7',
+    '#56B4E9',
+    '#D55E00',
+    '#7F5539',
+    '#8C8C8C',
+    '#5E3C99',
+)
+
+
+def distinct_colors(count: int) -> list[Color]:
+    """Return colours for classes that have none, all different and none black or white.
+
+    Args:
+        count: Number of colours, 0 to 254.
+    """
+    found = [_parse_color(color, Path()) for color in _DISTINCT]
+    for number in range(count - len(found)):
+        light = 0.95 - 0.15 * (number % 4)
+        red, green, blue = colorsys.hsv_to_rgb(number * 0.618034 % 1, 0.55 + 0.1 * (number % 3), light)
+        color = round(red * 255), round(green * 255), round(blue * 255)
+        while color in found:
+            color = (*color[:2], (color[2] + 1) % 256)
+        found.append(color)
+    return found[:count]
+
+
 PALETTES: dict[str, Palette] = {
     palette.name: palette
     for palette in (
@@ -229,7 +262,7 @@ def load_palette(spec: str | Path) -> Palette:
         spec: A key of :data:`PALETTES`, or the path of a file such as
             ``{"classes": ["roof", "ground"], "colors": ["#FF0000", [0, 128, 0]], "ignore": ["#000000"]}``. A colour is
             "#RRGGBB" or three numbers from 0 to 255; ``"binarise": 128``, ``"index_masks": true`` and
-            ``"tolerance": 60`` may be added.
+            ``"tolerance": 60`` may be added. A ``dataset.json`` gives the classes of its masks.
 
     Raises:
         InputError: Neither a name nor a readable, consistent file.
@@ -246,6 +279,8 @@ def load_palette(spec: str | Path) -> Palette:
         content = json.loads(path.read_text(encoding='utf-8-sig'))
     except (OSError, ValueError) as error:
         raise InputError(f'{path}: not readable as JSON ({error}); mend it, or name a known palette') from error
+    if path.name == 'dataset.json' and isinstance(content, dict):
+        return Palette.from_description(content, path)
     return _from_json(content, path)
 
 

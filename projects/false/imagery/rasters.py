@@ -16,6 +16,7 @@ from projects.false.common.errors import Faults, InputError
 
 from .image_files import DRIVERS, KNOWN_SUFFIXES, check_complete, files_behind, list_imagery
 from .pixels import band_count, band_type, has_colors, has_transparency
+from .remote import OPEN_OPTIONS, gdal_name, is_remote, is_url, remote_path, unreachable
 
 
 class Raster(NamedTuple):
@@ -66,7 +67,8 @@ def open_handle(path: Path) -> DatasetReader:
         raise InputError(f'{path}: is none of {KNOWN_SUFFIXES}; convert it with gdal_translate or leave it out')
     files_behind(path)
     try:
-        raster = rasterio.open(path, driver=driver)
+        with rasterio.Env(**OPEN_OPTIONS if is_remote(path) else {}):
+            raster = rasterio.open(gdal_name(path), driver=driver)
     except RasterioError as error:
         raise _damaged(path, error) from error
     if any('complex' in kind for kind in raster.dtypes):
@@ -98,6 +100,8 @@ def open_raster(path: Path) -> Iterator[DatasetReader]:
 
 def _damaged(path: Path, error: RasterioError) -> InputError:
     cause = error.__cause__ or error
+    if is_remote(path):
+        return unreachable(path, cause)
     return InputError(
         f'{path}: cannot be read as a raster ({cause}); it is damaged or not what its suffix says: copy it again'
     )
@@ -115,20 +119,24 @@ class FoundRasters(NamedTuple):
     left_out: dict[str, str]
 
 
-def find_rasters(sources: Sequence[str | Path], mosaics: bool = False) -> FoundRasters:
+def find_rasters(sources: Sequence[str | Path], mosaics: bool = False, remote: bool = False) -> FoundRasters:
     """List the given files and the images of the given folders and all below them.
 
     Args:
         sources: Files and folders.
         mosaics: Take virtual mosaics of folders whose images are there as well; see :func:`.image_files.list_imagery`.
+        remote: Web addresses of GeoTIFFs may be among the sources; otherwise they are refused.
 
     Raises:
         InputError: Something is missing or of another kind, or there is no image at all.
     """
     found: list[Path] = []
     left_out: dict[str, str] = {}
-    for source in map(Path, sources):
-        if source.is_dir():
+    for given in sources:
+        source = Path(given)
+        if is_url(given):
+            found.append(remote_path(str(given), remote))
+        elif source.is_dir():
             listing = list_imagery(source, mosaics=mosaics)
             if not listing.names:
                 raise InputError(f'{source}: no image in it or below it ({KNOWN_SUFFIXES}); check the path')
@@ -169,7 +177,8 @@ def inspect_rasters(paths: Sequence[Path]) -> list[Raster]:
 
 
 def _inspect(stem: str, path: Path) -> Raster:
-    check_complete(path)
+    if not is_remote(path):
+        check_complete(path)
     with open_raster(path) as raster:
         if len(set(raster.dtypes)) > 1:
             raise InputError(f'{path}: bands of different types {raster.dtypes}; give all bands one type')

@@ -1,4 +1,4 @@
-"""Write a map as a GeoTIFF: tiled and compressed, every tile written once, read back before the file takes its name."""
+"""Write a map as a cloud-optimised GeoTIFF, every tile once, and read it back before it takes its name."""
 
 import json
 import math
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from rasterio._err import CPLE_BaseError  # what rasterio.shutil raises
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.shutil import copy as copy_raster
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
@@ -89,7 +91,7 @@ class MapFile:
             self._dataset.close()
 
     def seal(self) -> None:
-        """Close the file after its last row, add overviews, and check that all of it is on the disk.
+        """Close the file after its last row, add overviews, order it for the cloud, and check that all is on the disk.
 
         Raises:
             InputError: The file does not read back as it was written.
@@ -101,8 +103,9 @@ class MapFile:
         try:
             with rasterio.Env(**GDAL_OPTIONS):
                 _add_overviews(self.temporary, height, width)
+                _cloud_optimise(self.temporary)
                 _read_back(self.out, self.temporary, self._checksum)
-        except RasterioError as error:
+        except (RasterioError, CPLE_BaseError) as error:
             raise unwritable(self.out, 'the end', error) from error
 
 
@@ -198,6 +201,13 @@ def _add_overviews(temporary: Path, height: int, width: int) -> None:
     if halvings:
         with rasterio.open(temporary, 'r+', driver='GTiff') as dataset:
             dataset.build_overviews([2**level for level in range(1, halvings + 1)], Resampling.nearest)
+
+
+def _cloud_optimise(temporary: Path) -> None:
+    """Write the file again in the order of a COG: headers first, then overviews, the smallest first, then the map."""
+    with atomic_path(temporary) as ordered:
+        layout = {'blocksize': TILE, 'compress': 'deflate', 'bigtiff': 'if_safer', 'overviews': 'auto'}
+        copy_raster(temporary, ordered, driver='COG', **layout)
 
 
 def _read_back(out: Path, temporary: Path, checksum: int) -> None:

@@ -51,8 +51,19 @@ def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions
                 f'{Path(options.data, "dataset.json")}: has no bands and ranges; give a data set of rasters.py, or '
                 '--bands and --range'
             )
-    names = ('window', 'overlap', 'blend', 'flip', 'bands', 'confidence', 'preview', 'areas', 'overwrite')
-    chosen = {name: getattr(options, name) for name in (*names, 'batch_size', 'threads')}
+    names: tuple[str, ...] = (
+        'window',
+        'overlap',
+        'blend',
+        'flip',
+        'bands',
+        'confidence',
+        'preview',
+        'areas',
+        'overwrite',
+    )
+    names += ('allow_remote', 'polygons', 'min_area', 'simplify', 'batch_size', 'threads')
+    chosen = {name: getattr(options, name) for name in names}
     chosen['temperature'] = read_temperature(options.temperature, segmenter)
     return MapOptions(**chosen, value_range=options.range, recorded=recorded)
 

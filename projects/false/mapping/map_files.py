@@ -1,17 +1,14 @@
-"""The files of one map: the class map, and its confidence, areas, preview and class names.
+"""The files of one map: the class map, and its confidence, areas, polygons, preview, class names and styles.
 
 The class map takes its name last, so a map that exists is complete.
 """
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
@@ -24,21 +21,22 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write
 from projects.false.common.threads import Background
 from projects.false.imagery.image_files import files_behind
-from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster, open_raster
+from projects.false.imagery.remote import is_remote, remote_state
+from projects.false.vectors.polygon_file import PolygonFile, read_tags
+from projects.false.vectors.styles import polygon_style, raster_style
 
 from .bands.band_files import BandFiles, Signals, Work
-from .class_map_file import NODATA, MapFile, class_tags, map_file, pixel_hectares, unwritable
+from .class_map_file import MapFile, class_tags, map_file, pixel_hectares, unwritable
 from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
+from .qgis.companions import area_table, class_names_xml, polygons_of, trace_map
 from .segmenter import Segmenter
 from .windows import Band, WindowPlan
 
 _FINGERPRINT = 'FINGERPRINT'  # tag of a map: a digest of image, model and windows
-# Name, type and usage of the columns of class names; the numbers are GDAL's GDALRATFieldType and GDALRATFieldUsage.
-_COLUMNS = (('Value', 0, 5), ('Class', 2, 2), ('Red', 0, 6), ('Green', 0, 7), ('Blue', 0, 8))
 
 
 class MapFiles:
@@ -67,18 +65,18 @@ class MapFiles:
         self._plan, self._shared = plan, signals is not None
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
         self._stem = folder / raster.stem
-        files = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files_behind(raster.path)]
+        files = [_state(path) for path in files_behind(raster.path)]
         facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
-        if options.confidence and options.temperature != 1:
+        if options.with_confidence and options.temperature != 1:
             facts.append(options.temperature)
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-        self._layers = ('classes', 'confidence') if options.confidence else ('classes',)
+        self._layers = ('classes', 'confidence') if options.with_confidence else ('classes',)
         batch_size, threads = options.batch_and_threads(segmenter)
         facts += [batch_size, plan.band, self._layers]  # the bands of a map are computed alike
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self.bands = BandFiles(self.path, digest, plan, len(segmenter.palette.classes), self._layers, signals)
-        confidence = options.confidence, options.temperature
+        confidence = options.with_confidence, options.temperature
         self._mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, *confidence)
         self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
 
@@ -108,19 +106,34 @@ class MapFiles:
                 same = dataset.tags().get(_FINGERPRINT) == self._fingerprint
         except RasterioError:
             same = False
+        if same and not self._named('_classes.qml').exists():  # of a map made before there were styles
+            _write(self._named('_classes.qml'), raster_style(self._palette).encode())
         if not same and not self._options.overwrite:
             raise InputError(
                 f'{self.path}: exists and was made from another image, model or window, or with another '
                 'temperature; give another --out, or --overwrite'
             )
-        return same and all(path.exists() for path in self._companions())
+        return same and all(path.exists() for path in self._companions()) and self._polygons_complete()
+
+    def _polygons_complete(self) -> bool:
+        if not self._options.polygons:
+            return True
+        found = read_tags(self._named('_polygons.gpkg'))
+        return all(found.get(key) == value for key, value in self._polygon_tags.items())
+
+    @property
+    def _polygon_tags(self) -> dict[str, str]:
+        chosen = {'MIN_AREA': f'{self._options.min_area:g}', 'SIMPLIFY': f'{self._options.simplify:g}'}
+        return self._tags | chosen
 
     def _companions(self) -> list[Path]:
         wanted = {
             '_classes.tif.aux.xml': True,
-            '_confidence.tif': self._options.confidence,
+            '_confidence.tif': self._options.with_confidence,
             '_preview.png': self._options.preview,
             '_areas.csv': self._options.areas,
+            '_polygons.gpkg': self._options.polygons,
+            '_polygons.qml': self._options.polygons,
         }
         return [self._named(ending) for ending, chosen in wanted.items() if chosen]
 
@@ -204,9 +217,10 @@ class MapFiles:
             georeference = self._georeference()
             size = self._raster.height, self._raster.width
             tags = {**self._tags, **class_tags(self._palette)}
+            polygons = self._polygons(georeference) if self._options.polygons else None
             classes = stack.enter_context(map_file(self.path, *size, georeference, tags, self._palette))
             files = {'classes': classes}
-            if self._options.confidence:
+            if self._options.with_confidence:
                 out = self._named('_confidence.tif')
                 unit = {**self._tags, 'UNIT': 'per cent'}
                 files['confidence'] = stack.enter_context(map_file(out, *size, georeference, unit))
@@ -214,7 +228,15 @@ class MapFiles:
             yield maps
             for file in files.values():
                 file.seal()
+            if polygons is not None:
+                trace_map(polygons, classes.temporary, files['confidence'].temporary)
+                _write(self._named('_polygons.qml'), polygon_style(self._palette).encode())
             self._write_companions(classes.temporary, maps.counts, georeference)
+
+    def _polygons(self, georeference: dict) -> PolygonFile:
+        options, out = self._options, self._named('_polygons.gpkg')
+        chosen = options.min_area, options.simplify, self._polygon_tags
+        return polygons_of(self._raster, out, self._palette, georeference, *chosen)
 
     def _georeference(self) -> dict:
         """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
@@ -232,6 +254,7 @@ class MapFiles:
             return georeference
 
     def _write_companions(self, temporary: Path, counts: np.ndarray, georeference: dict) -> None:
+        _write(self._named('_classes.qml'), raster_style(self._palette).encode())
         _write(self._named('_classes.tif.aux.xml'), class_names_xml(self._palette).encode())
         if self._options.areas:
             hectares = pixel_hectares(georeference.get('crs'), georeference.get('transform'))
@@ -279,6 +302,11 @@ def _values(strip: MappedStrip, layers: Sequence[str]) -> dict[str, np.ndarray]:
     return {layer: strip.classes() if layer == 'classes' else strip.confidence() for layer in layers}
 
 
+def _state(path: Path) -> tuple[str, int, int | str]:
+    """Return what tells one version of an image from the next: name, size, and time or tag of the last change."""
+    return remote_state(path) if is_remote(path) else (path.name, path.stat().st_size, path.stat().st_mtime_ns)
+
+
 def _progress(shown: bool) -> Progress:
     """Return a progress bar, which is only shown in a terminal."""
     console = Console(stderr=True)
@@ -293,45 +321,3 @@ def _write(path: Path, data: bytes) -> None:
         raise InputError(
             f'{path}: writing failed ({error.strerror or error}); make room or give another --out'
         ) from error
-
-
-def class_names_xml(palette: Palette) -> str:
-    """Return the content of ``MAP.tif.aux.xml``: category names, and an attribute table with names and colours."""
-    root = ElementTree.Element('PAMDataset')
-    band = ElementTree.SubElement(root, 'PAMRasterBand', band='1')
-    names = ElementTree.SubElement(band, 'CategoryNames')
-    for name in palette.classes:
-        ElementTree.SubElement(names, 'Category').text = name
-    table = ElementTree.SubElement(band, 'GDALRasterAttributeTable', tableType='thematic')
-    for index, (name, kind, usage) in enumerate(_COLUMNS):
-        column = ElementTree.SubElement(table, 'FieldDefn', index=str(index))
-        for key, value in (('Name', name), ('Type', kind), ('Usage', usage)):
-            ElementTree.SubElement(column, key).text = str(value)
-    for index, (name, color) in enumerate(zip(palette.classes, palette.colors, strict=True)):
-        row = ElementTree.SubElement(table, 'Row', index=str(index))
-        for cell in (index, name, *color):
-            ElementTree.SubElement(row, 'F').text = str(cell)
-    ElementTree.indent(root)
-    return ElementTree.tostring(root, encoding='unicode') + '\n'
-
-
-def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | None) -> str:
-    """Return a CSV table of pixels, share of the mapped pixels, and hectares per class, with nodata last.
-
-    Args:
-        counts: Number of pixels per value of the map, 255 for nodata.
-        classes: Names of the classes.
-        hectares: Area of a pixel, see :func:`.class_map_file.pixel_hectares`; None leaves the column empty.
-
-    Shape:
-        - counts: (256,)
-    """
-    mapped = max(int(counts[: len(classes)].sum()), 1)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator='\n')
-    table.writerow(('value', 'class', 'pixels', 'percent', 'hectares'))
-    for value, name in (*enumerate(classes), (NODATA, 'nodata')):
-        count = int(counts[value])
-        percent = '' if value == NODATA else f'{100 * count / mapped:.4f}'
-        table.writerow((value, name, count, percent, '' if hectares is None else f'{count * hectares:.4f}'))
-    return text.getvalue()

@@ -9,6 +9,7 @@ import numpy as np
 from projects.false.common.errors import Faults
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
+from projects.false.vectors.labels import vector_libraries
 
 from .bands.band_files import Signals, remove_bands
 from .map_files import MapFiles
@@ -52,7 +53,8 @@ def map_rasters(
 
     Args:
         segmenter: The model.
-        sources: Files that GDAL reads (GeoTIFF, VRT, JPEG, PNG, ...), and folders, which are searched recursively.
+        sources: Files that GDAL reads (GeoTIFF, VRT, JPEG, PNG, ...), and folders, which are searched recursively; web
+            addresses of GeoTIFFs where the options allow them.
         out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
         options: Options of the mapping, and the files to write.
         note: Called with lines about what was left out or is lost.
@@ -97,11 +99,13 @@ def plan_maps(
     Raises:
         InputError: An image cannot be read, or not be mapped with this model.
     """
+    if options.polygons:
+        vector_libraries()
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
     options.batch_and_threads(segmenter)
     check_apart(folder, *(source for source in sources if Path(source).is_dir()))
-    rasters = find_sources(sources, note=note)
+    rasters = find_sources(sources, note=note, remote=options.allow_remote)
     rules, faults = [], Faults('images')
     for raster in rasters:
         with faults.noted():

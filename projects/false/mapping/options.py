@@ -29,6 +29,10 @@ class MapOptions:
         temperature: The logits are divided by it for the confidence, see ``tools/calibrate.py``.
         preview: Write ``NAME_preview.png``.
         areas: Write ``NAME_areas.csv``.
+        polygons: Write ``NAME_polygons.gpkg``, with a style for QGIS beside it, and ``NAME_confidence.tif``.
+        min_area: Square metres below which a polygon joins its neighbour.
+        simplify: Metres by which borders of polygons may move, about.
+        allow_remote: Web addresses of GeoTIFFs may be mapped, read over the network.
         overwrite: Replace maps that were made from another image, model or window.
         band: Columns of pixels that are mapped at a time, about; memory grows with it, and not with the image.
     """
@@ -46,8 +50,17 @@ class MapOptions:
     temperature: float = 1.0
     preview: bool = False
     areas: bool = False
+    polygons: bool = False
+    min_area: float = 0
+    simplify: float = 0
+    allow_remote: bool = False
     overwrite: bool = False
     band: int = BAND
+
+    @property
+    def with_confidence(self) -> bool:
+        """True if the confidence is computed and written; polygons have its mean."""
+        return self.confidence or self.polygons
 
     def plan(self, segmenter: Segmenter, height: int = 1, width: int = 1) -> WindowPlan:
         """Return the windows over an image of this size.

@@ -22,7 +22,7 @@ class PixelRule(NamedTuple):
 
 
 def recorded_rule(data_root: str | Path) -> PixelRule | None:
-    """Read the rule by which ``dataset_converters/rasters.py`` made a data set; None if another converter made it.
+    """Read the rule by which ``rasters.py`` or ``vectors.py`` made a data set; None if another converter did.
 
     Raises:
         InputError: The folder has no readable dataset.json.
@@ -30,7 +30,8 @@ def recorded_rule(data_root: str | Path) -> PixelRule | None:
     description = read_description(data_root)
     if 'ranges' not in description:
         return None
-    ranges, bands = description['ranges'], description['arguments']['bands']
+    ranges, arguments = description['ranges'], description['arguments']
+    bands = arguments.get('band_numbers', arguments['bands'])
     count = description['bands']['count']
     return PixelRule(
         tuple(bands) if bands else tuple(range(1, count + 1)), ranges and tuple((low, high) for low, high in ranges)

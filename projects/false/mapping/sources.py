@@ -17,6 +17,7 @@ from projects.false.imagery.image_files import describe_left_out
 from projects.false.imagery.levels import to_8_bit
 from projects.false.imagery.pixels import read_window
 from projects.false.imagery.rasters import Raster, find_rasters, inspect_rasters, open_handle
+from projects.false.imagery.remote import is_remote, unreachable
 
 from .pixel_rule import PixelRule
 from .windows import Pixels, all_valid
@@ -29,7 +30,10 @@ _LEAST_ROWS, _MOST_ROWS = 64, 1024  # height of a piece; the former for files wi
 
 
 def find_sources(
-    sources: Sequence[str | Path], limit: int | None = None, note: Callable[[str], object] = lambda line: None
+    sources: Sequence[str | Path],
+    limit: int | None = None,
+    note: Callable[[str], object] = lambda line: None,
+    remote: bool = False,
 ) -> list[Raster]:
     """Find and inspect the given files, and the images in the given folders and below them.
 
@@ -37,11 +41,12 @@ def find_sources(
         sources: Files and folders.
         limit: Number of images to take, from the first on; None takes all.
         note: Called with a line that counts and names the files that are left out.
+        remote: Web addresses may be among the sources.
 
     Raises:
         InputError: Something is missing, damaged or unusable.
     """
-    paths, left_out = find_rasters(sources, mosaics=True)
+    paths, left_out = find_rasters(sources, mosaics=True, remote=remote)
     rasters = inspect_rasters(paths[:limit])
     if left_out:
         note(describe_left_out(left_out))
@@ -153,6 +158,8 @@ def _unreadable(handle: DatasetReader, piece: _Piece, rule: PixelRule, error: Ra
         else:
             continue
         break
+    if is_remote(Path(handle.name)):
+        return unreachable(Path(handle.name), error.__cause__ or error)
     where = f'row {row}, column {column}' + (f', byte {offset} of the file' if offset else '')
     return InputError(
         f'{handle.name}: cannot be read at {where} ({error.__cause__ or error}); it is damaged: copy it again'

@@ -1,0 +1,1 @@
+"""Polygons: read as labels and burnt onto images, traced from maps, and dressed for QGIS."""

@@ -1,0 +1,160 @@
+"""From an image and polygons to patches, by the command line, on real files."""
+
+import json
+import re
+
+import cv2
+import numpy as np
+import pytest
+import rasterio
+from rasterio.transform import Affine
+
+from projects.false.imagery.palettes import load_palette
+from projects.false.mapping.pixel_rule import recorded_rule
+from tests.helpers.tools import main_of
+from tests.helpers.vector_files import LEFT, TOP, UTM, box, write_vectors
+
+PIXELS = np.random.default_rng(0).integers(1, 255, (3, 64, 96), dtype=np.uint8)
+
+
+def write_image(path, pixels=PIXELS, **profile):
+    count, height, width = pixels.shape
+    place = {'crs': UTM, 'transform': Affine(0.5, 0, LEFT, 0, -0.5, TOP)} | profile
+    with rasterio.open(path, 'w', 'GTiff', width, height, count, dtype=pixels.dtype, **place) as raster:
+        raster.write(pixels)
+    return path
+
+
+def call(folder, *options, images='a.tif', labels=('a.gpkg',), out='out'):
+    arguments = [images, *labels, out]
+    paths = [str(folder / argument) for argument in arguments]
+    return main_of('dataset_converters/vectors')(
+        [*paths, '--class-field', 'class', '--patch-size', '32', '--workers', '1', *map(str, options)]
+    )
+
+
+def masks(folder):
+    return {path.stem: cv2.imread(str(path), cv2.IMREAD_UNCHANGED) for path in sorted((folder / 'out/masks').iterdir())}
+
+
+def lines(folder, name):
+    path = folder / 'out' / 'splits' / f'{name}.txt'
+    return path.read_text().split() if path.is_file() else None
+
+
+@pytest.fixture
+def sparse(tmp_path):
+    """Labels in two of six patches, one polygon of two classes above the other, one line."""
+    write_image(tmp_path / 'a.tif')
+    shapes = [(box(0, 0, 8, 8), 'house'), (box(4, 4, 8, 8), 'tree'), (box(40, 40, 4, 4), 'tree'), (None, 'tree')]
+    write_vectors(tmp_path / 'a.gpkg', shapes)
+    return tmp_path
+
+
+def test_sparse_labels(sparse, capsys):
+    assert call(sparse) == 0
+    said = ' '.join(capsys.readouterr().out.split())
+    for text in ('1 features without geometry, left out',
+                 "'house' and 'tree' overlap on 16 pixels, which become 'house'",
+                 '4 patches without a label are in splits/pretrain.txt alone', 'splits/test.txt, which .* is absent',
+                 'wrote 6 patches'):  # fmt: skip
+        assert re.search(text, said), text
+    assert lines(sparse, 'train') == ['a_0_0', 'a_32_32']
+    assert len(lines(sparse, 'pretrain')) == 6
+    expected = np.full((32, 32), 255)
+    expected[4:12, 4:12], expected[:8, :8] = 1, 0
+    found = masks(sparse)
+    assert (found['a_0_0'] == expected).all()
+    assert (found['a_0_32'] == 255).all()
+    description = json.loads((sparse / 'out/dataset.json').read_text())
+    assert description['splits']['train']['pixels'] == {'house': 64, 'tree': 64}
+    assert description['patches'][1]['split'] == 'pretrain'
+    assert load_palette(sparse / 'out/dataset.json').classes == ('house', 'tree')
+    image = cv2.imread(str(sparse / 'out/images/a_32_64.png'))[..., ::-1]
+    assert (image == np.moveaxis(PIXELS, 0, -1)[32:, 64:]).all()
+
+
+def test_the_same_call_is_done_before_and_edited_labels_are_seen(sparse, capsys):
+    assert call(sparse) == call(sparse) == 0
+    assert 'done before with the same arguments' in capsys.readouterr().out
+    (sparse / 'a.gpkg').unlink()
+    write_vectors(sparse / 'a.gpkg', [(box(0, 0, 9, 9), 'house'), (box(4, 4, 8, 8), 'tree')])
+    assert call(sparse) == 2
+    assert 'made with labels' in capsys.readouterr().err
+    assert call(sparse, '--priority', 'tree', '--overwrite') == 0
+    assert masks(sparse)['a_0_0'][4, 4] == 1
+
+
+def test_areas_separate_the_splits_of_one_image(sparse, capsys):
+    """A patch that touches the area is for testing, with labels inside of it alone; no training patch overlaps it."""
+    write_vectors(sparse / 'all.gpkg', [(box(0, 0, 96, 64), 'tree')])
+    write_vectors(sparse / 'test.gpkg', [(box(60, 0, 30, 64), None)])
+    assert call(sparse, '--test-area', sparse / 'test.gpkg', '--stride', 16, labels=('all.gpkg',)) == 0
+    assert 'left out 3 windows that overlap patches for validation or test' in ' '.join(capsys.readouterr().out.split())
+    assert lines(sparse, 'train') == lines(sparse, 'pretrain') == ['a_0_0', 'a_16_0', 'a_32_0']
+    inside = np.zeros((64, 96), bool)
+    inside[:, 60:90] = True
+    found = masks(sparse)
+    assert sorted(lines(sparse, 'test')) == sorted(set(found) - set(lines(sparse, 'train')))
+    for name in lines(sparse, 'test'):
+        row, column = map(int, name.split('_')[1:])
+        assert ((found[name] == 0) == inside[row : row + 32, column : column + 32]).all()
+
+
+def test_sparse_labels_are_drawn_from_and_audited(sparse, capsys):
+    write_vectors(sparse / 'a.gpkg', [(box(50, 50, 2, 2), 'house')], append=True)
+    assert call(sparse) == 0
+    data = str(sparse / 'out')
+    assert main_of('split')([data, '--fractions', '0.5']) == 0
+    assert len(lines(sparse, 'train_50pct')) == 1
+    assert main_of('audit_labels')([data, '--out', str(sparse / 'audit'), '--workers', '1']) == 0
+    counts = json.loads((sparse / 'audit/audit.json').read_text())
+    assert 'no errors' in capsys.readouterr().out
+    assert counts
+
+
+def test_sixteen_bits_nodata_shrunk_and_several_images(tmp_path):
+    pixels = np.random.default_rng(0).integers(1, 4000, (4, 64, 96), dtype=np.uint16)
+    pixels[:, :10] = 0
+    (tmp_path / 'images').mkdir()
+    write_image(tmp_path / 'images/a.tif', pixels, nodata=0)
+    write_image(tmp_path / 'images/b.tif', pixels, nodata=0, transform=Affine(0.5, 0, LEFT + 48, 0, -0.5, TOP))
+    write_vectors(tmp_path / 'a.shp', [(box(0, 0, 200, 64), 'land')])
+    write_vectors(tmp_path / 'b.geojson', [('POINT(13.0 52.4)', 'never')], 'EPSG:4326')
+    (tmp_path / 'test.txt').write_text('b\n')
+    options = ('--bands', 4, 3, 2, '--shrink', 2, '--test-list', tmp_path / 'test.txt', '--buffer', 3)
+    assert call(tmp_path, *options, images='images', labels=('a.shp', 'b.geojson')) == 0
+    assert set(lines(tmp_path, 'train')) == {'a_0_0', 'a_0_16'}
+    assert set(lines(tmp_path, 'test')) == {'b_0_0', 'b_0_16'}
+    mask = masks(tmp_path)['a_0_0']
+    assert ((mask == 255) == (np.arange(32) < 5)[:, None]).all()
+    rule = recorded_rule(tmp_path / 'out')  # by which maps read the same pixels
+    assert rule.bands == (4, 3, 2)
+    assert [high > low for low, high in rule.ranges] == [True] * 3
+
+
+BAD = {
+    'no class there': (['--classes', 'house'], r"a\.gpkg: class 'tree' is not among the classes given"),
+    'elsewhere': (['--area', 'gone.gpkg'], r'gone\.gpkg: no such file'),
+    'two palettes': (['--classes', 'house', '--palette', 'mbrsc'], '--palette names the classes already'),
+    'nothing left': (['--ignore', 'house', 'tree'], '--ignore house tree: no class is left'),
+    'priority': (['--priority', 'car'], '--priority car: is none of the classes house, tree'),
+}
+
+
+@pytest.mark.parametrize('case', BAD)
+def test_bad_options_are_one_line(sparse, case, capsys):
+    options, message = BAD[case]
+    assert call(sparse, *options) == 2
+    assert re.search(message, capsys.readouterr().err)
+    assert not (sparse / 'out').exists()
+
+
+def test_bad_places_are_one_line(sparse, capsys):
+    write_vectors(sparse / 'far.gpkg', [(box(0, 0, 9, 9, left=LEFT + 1e4), 'house')])
+    assert call(sparse, labels=('far.gpkg',)) == 2
+    assert re.search(r'far\.gpkg: no feature lies on .*a\.tif; compare both in QGIS', capsys.readouterr().err)
+    write_image(sparse / 'b.tif', crs=None)
+    assert call(sparse, images='b.tif') == 2
+    assert re.search(r'b\.tif: has no reference system and transform.* gdalwarp', capsys.readouterr().err)
+    assert not (sparse / 'out').exists()
