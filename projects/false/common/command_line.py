@@ -15,6 +15,10 @@ from typing import Any
 
 from .errors import InputError
 from .files import write_text
+from .recipes import find_config
+
+# How messages are put before they are printed; the command false-rs names its commands where they name tools.
+wording: Callable[[str], str] = str
 
 
 def user_message(error: BaseException) -> str | None:
@@ -50,7 +54,7 @@ def report(message: str) -> None:
     torchrun keeps its processes' error files. The message goes into the error file, too, since torchrun quotes it at
     the very end, below its own traceback.
     """
-    line, file = f'error: {message}', os.environ.get('TORCHELASTIC_ERROR_FILE')
+    line, file = f'error: {wording(message)}', os.environ.get('TORCHELASTIC_ERROR_FILE')
     if file and Path(file).parent.is_dir():  # torchrun removes its folder when it ends
         try:
             said = {'message': line, 'extraInfo': {'py_callstack': line, 'timestamp': str(int(time.time()))}}
@@ -91,10 +95,9 @@ def check_config(path: str | Path) -> None:
     """Refuse a config that does not exist; tools call this before they import anything heavy.
 
     Raises:
-        InputError: There is no such file.
+        InputError: There is neither such a file nor a recipe of that name.
     """
-    if not Path(path).is_file():
-        raise InputError(f'{path}: no such config; the recipes are in configs/')
+    find_config(path)
 
 
 def check_checkpoint(path: str | Path) -> None:
