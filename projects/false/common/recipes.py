@@ -13,7 +13,7 @@ from .errors import InputError
 from .files import atomic_write, writable
 
 _ABOVE = Path(__file__).resolve().parents[3]  # the clone, or site-packages
-_PACKAGED = _ABOVE / 'false_recipes' / '.mim'  # where setup.py puts recipes and tools, and mim looks for them
+_PACKAGED = _ABOVE / '+false_recipes' / '.mim'  # where setup.py puts recipes and tools, and mim looks for them
 ROOT = _PACKAGED if _PACKAGED.is_dir() else _ABOVE  # holds configs/ and tools/
 
 
