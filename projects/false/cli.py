@@ -58,6 +58,7 @@ COMMANDS = {
     'export': Command('export.py', 'export a fine-tuned model to ONNX'),
     'export-backbone': Command('export_backbone.py', 'export the backbone of a pretraining checkpoint'),
     'convert-weights': Command('model_converters/convert_weights.py', 'convert ResNet weights between libraries'),
+    'publish': Command('publish.py', 'write a folder with weights, config and model card, to share'),
     'benchmark': Command('run_benchmark.py', 'compare methods over seeds, label draws and protocols'),
     'audit-negatives': Command(
         'analysis_tools/audit_false_negatives.py', 'judge determined false negatives by land-cover labels'

@@ -15,6 +15,7 @@ from typing import Any
 
 from .errors import InputError
 from .files import write_text
+from .published import find_checkpoint, published_folder
 from .recipes import find_config
 
 # How messages are put before they are printed; the command false-rs names its commands where they name tools.
@@ -101,14 +102,24 @@ def check_config(path: str | Path) -> None:
 
 
 def check_checkpoint(path: str | Path) -> None:
-    """Refuse a checkpoint that does not exist; ``~`` is expanded.
+    """Refuse a checkpoint that does not exist; ``~`` is expanded, and a published model stands for its weights.
 
     Raises:
         InputError: There is no such file.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
+    find_checkpoint(path)
+
+
+def split_given(given: Sequence[str]) -> tuple[str, str, list[str]]:
+    """Split ``CONFIG CHECKPOINT INPUT...`` or ``MODEL INPUT...``; a published model is config and checkpoint in one.
+
+    Raises:
+        InputError: There is no input, or the model is incomplete.
+    """
+    count = 1 if published_folder(given[0]) is not None else 2
+    if len(given) <= count:
+        raise InputError('give CONFIG CHECKPOINT INPUT..., MODEL INPUT..., or --onnx FILE INPUT...')
+    return given[0], given[count - 1], list(given[count:])
 
 
 def check_data_root(path: str | Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from .errors import InputError
 from .files import atomic_write, writable
+from .published import CONFIG, published_folder
 
 _ABOVE = Path(__file__).resolve().parents[3]  # the clone, or site-packages
 _PACKAGED = _ABOVE / '+false_recipes' / '.mim'  # where setup.py puts recipes and tools, and mim looks for them
@@ -28,15 +29,16 @@ def find_config(given: str | os.PathLike[str]) -> Path:
     """Return the file of a config that is given by its path or, for a recipe of this project, by its name.
 
     Args:
-        given: Path of a config; or of a folder that holds ``config.py``, as a published model does; or name of a
-            recipe, with or without ``configs/`` and ``.py``. A file that exists goes before a recipe of that name.
+        given: Path of a config; or name of a recipe, with or without ``configs/`` and ``.py``; or a published model
+            (:func:`~projects.false.common.published.published_folder`). A file goes before a recipe of that name.
 
     Raises:
         InputError: There is neither such a file nor such a recipe.
     """
+    folder = published_folder(given)
+    if folder is not None:
+        return folder / CONFIG
     path = Path(given).expanduser()
-    if path.is_dir() and (path / 'config.py').is_file():
-        return path / 'config.py'
     if path.is_file():
         return path
     name = path.as_posix().removeprefix('configs/').removesuffix('.py')
@@ -44,7 +46,7 @@ def find_config(given: str | os.PathLike[str]) -> Path:
     if name in known:
         return ROOT / 'configs' / f'{name}.py'
     if path.is_dir():
-        raise InputError(f'{given}: a folder without config.py; give a config, or the folder of a published model')
+        raise InputError(f'{given}: a folder, and no published model; give a config, or such a folder')
     near = difflib.get_close_matches(name, known, 1, 0.8)
     raise InputError(
         f'{given}: no such config; {f"did you mean {near[0]}?" if near else "the recipes are in configs/"}'

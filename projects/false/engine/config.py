@@ -14,6 +14,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
 from projects.false.common.errors import InputError, type_name
+from projects.false.common.published import check_plain, published_folder
 from projects.false.common.recipes import config_bases, find_config
 
 from .config_checks import check_effect, check_sections, first_line
@@ -120,7 +121,11 @@ def load_config(
     Raises:
         InputError: The file is missing or not a config, an option does not fit it, or a needed key is missing.
     """
+    folder = published_folder(path)
+    name = Path(path).name if folder else Path(path).stem
     path = str(find_config(path))
+    if folder:
+        check_plain(path)
     try:
         _check_circle(Path(path))
         with _old_bases():
@@ -137,7 +142,7 @@ def load_config(
             raise InputError(f'--cfg-options {options}: does not fit {path}: {first_line(error)}') from error
     check_sections(config, path, needs)
     config.launcher = launcher
-    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
+    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', name)
     return config
 
 

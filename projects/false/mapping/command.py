@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from projects.false.common.errors import InputError, check_temperature
+from projects.false.common.command_line import split_given
+from projects.false.common.errors import InputError
 
 from .options import MapOptions
 from .pixel_rule import recorded_rule
@@ -35,6 +37,8 @@ def load_model(options: argparse.Namespace, device: str | None) -> tuple[Segment
 
     config, checkpoint, *inputs = options.given
     return load_segmenter(config, checkpoint, options.cfg_options, device, options.precision), inputs
+    config, checkpoint, inputs = split_given(options.given)
+    return load_segmenter(config, checkpoint, options.cfg_options, options.device, options.precision), inputs
 
 
 def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions:
