@@ -59,6 +59,7 @@ COMMANDS = {
     'export-backbone': Command('export_backbone.py', 'export the backbone of a pretraining checkpoint'),
     'convert-weights': Command('model_converters/convert_weights.py', 'convert ResNet weights between libraries'),
     'publish': Command('publish.py', 'write a folder with weights, config and model card, to share'),
+    'report': Command('report.py', 'show what a work folder holds on one page'),
     'benchmark': Command('run_benchmark.py', 'compare methods over seeds, label draws and protocols'),
     'audit-negatives': Command(
         'analysis_tools/audit_false_negatives.py', 'judge determined false negatives by land-cover labels'
