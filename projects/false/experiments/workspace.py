@@ -140,13 +140,23 @@ class _Writer:
 
     def training(self, run: Path) -> str:
         log = read_training_log(run)
-        charts = ''.join(
-            f'<figure><figcaption>{html.escape(key)}</figcaption>{_chart(key, curve)}</figure>'
-            for key, curve in _curves(log, str(run))
-        )
-        if not charts:
+        curves = list(_curves(log, str(run)))
+        if not curves:
             raise InputError(f'{run}: the log holds no loss; train for longer than one logging interval')
-        return f'<h3>{html.escape(self.name(run))}</h3><div class="pair">{charts}</div>'
+        single_chart = ' class="alone"' if sum(len(curve.steps) > 1 for _, curve in curves) == 1 else ''
+        charts = [
+            f'<figure{single_chart}><figcaption>{html.escape(key)}</figcaption>{_chart(key, curve)}</figure>'
+            for key, curve in curves
+            if len(curve.steps) > 1
+        ]
+        single = [
+            f'{html.escape(key)} {curve.values[0]:.4g} at step {curve.steps[0]}'
+            for key, curve in curves
+            if len(curve.steps) == 1
+        ]
+        numbers = f'<p class="small">{"; ".join(single)}</p>' if single else ''
+        shown = f'<div class="pair">{"".join(charts)}</div>' if len(charts) > 1 else ''.join(charts)
+        return f'<h3>{html.escape(self.name(run))}</h3>{numbers}{shown}'
 
     def scores(self, paths: Sequence[Path]) -> str:
         """Tables and bars of tests; those with the same classes are compared, a handful at a time."""
@@ -183,7 +193,7 @@ class _Writer:
             if (path := run.predictions / name).is_file() and (picture := self.read(path, _embedded))
         )
         return (
-            f'{means_table(runs)}<figure>{legend}{chart}<figcaption>IoU in percent</figcaption></figure>'
+            f'{means_table(runs)}<figure class="alone">{legend}{chart}<figcaption>IoU in percent</figcaption></figure>'
             f'<div class="pair">{pictures}</div>'
         )
 
