@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> None:
     check_config(options.config)
     check_checkpoint(options.checkpoint)
 
+    from projects.false import __version__
     from projects.false.engine.weights.publish import publish
 
     folder = publish(
@@ -48,6 +49,7 @@ def main(arguments: list[str] | None = None) -> None:
         comparison=options.benchmark and tuple(options.benchmark),
         licence=options.licence,
         overwrite=options.overwrite,
+        version=__version__,
     )
     fields = (folder / 'README.md').read_text(encoding='utf-8').count('**to fill in**')
     files = ', '.join(sorted(path.name for path in folder.iterdir()))

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 import rasterio
 
-from projects.false import __version__
 from projects.false.common.errors import InputError
 from projects.false.reports.charts import Curve, bar_chart, line_chart, run_legend
 from projects.false.reports.page import page, write_page
@@ -96,7 +95,6 @@ def write_workspace_page(folder: str | Path, out: str | Path | None = None) -> t
     facts = {
         'folder': str(folder.resolve()),
         'written': datetime.now().strftime('%Y-%m-%d %H:%M'),
-        'version': f'false-rs {__version__}',
     }
     counts = [
         f'{len(paths)} {name[:-1] if len(paths) == 1 else name}'

@@ -78,7 +78,7 @@ def test_the_card_tells_classes_scores_intervals_and_fields_to_fill(published):
         '- Weights: **to fill in**',
     ):
         assert f'\n{line}\n' in card
-    assert 'fine-tuned with the recipe `mine`, 200 iterations, false-rs' in card
+    assert 'fine-tuned with the recipe `mine`, 200 iterations. `config.py` has' in card
 
 
 def test_it_maps_as_the_model_itself_also_from_a_snapshot(published, trained, tmp_path, monkeypatch):

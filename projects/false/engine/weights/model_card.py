@@ -14,7 +14,7 @@ class Facts:
     Attributes:
         name: Name of the model.
         recipe: Name of its recipe.
-        version: Version of this project.
+        version: Version of this project; None leaves it out.
         backbone: Such as ``ResNet-18``.
         method: How it was pretrained, of a backbone; None for a fine-tuned model.
         length: How long it was trained, such as ``200 iterations``; None if that is unknown.
@@ -28,7 +28,7 @@ class Facts:
 
     name: str
     recipe: str
-    version: str
+    version: str | None
     backbone: str
     method: str | None
     length: str | None
@@ -75,7 +75,8 @@ def _about(facts: Facts) -> str:
         kind = f'Land-cover segmentation of aerial and satellite imagery: {facts.backbone}, fine-tuned with the recipe'
     else:
         kind = f'{facts.backbone} pretrained without labels by {facts.method}, with the recipe'
-    return f'{kind} `{facts.recipe}`{length}, false-rs {facts.version}. `config.py` has every setting.\n'
+    version = f', false-rs {facts.version}' if facts.version else ''
+    return f'{kind} `{facts.recipe}`{length}{version}. `config.py` has every setting.\n'
 
 
 def _use(facts: Facts) -> str:

@@ -15,7 +15,6 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 from torch import Tensor
 
-from projects.false import __version__
 from projects.false.common.errors import InputError, type_name
 from projects.false.common.files import staged_folder, write_text
 from projects.false.common.published import CARD, CONFIG, PREPROCESSING, WEIGHTS, check_plain
@@ -41,6 +40,7 @@ def publish(
     comparison: tuple[str | os.PathLike[str], str] | None = None,
     licence: str | None = None,
     overwrite: bool = False,
+    version: str | None = None,
 ) -> Path:
     """Write the folder of a model, completely or not at all.
 
@@ -54,6 +54,7 @@ def publish(
             difference to the baseline with its 95 % interval, for the card.
         licence: Identifier of the licence of the weights, such as ``cc-by-4.0``; None leaves a field to fill.
         overwrite: Replace a folder that is a published model.
+        version: Version of this project, for the card.
 
     Returns:
         The folder.
@@ -74,7 +75,7 @@ def publish(
     card = Facts(
         name=Path(os.path.abspath(out)).name,
         recipe=Path(str(cfg.filename)).stem,
-        version=__version__,
+        version=version,
         backbone=f'{type_name(cfg.model.backbone.type)}-{cfg.model.backbone.get("depth", "")}'.rstrip('-'),
         method=None if segments else method_of(str(meta.get('cfg', ''))) or type_name(cfg.model.type),
         length=_length(meta),
