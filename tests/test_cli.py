@@ -85,10 +85,10 @@ def test_errors_name_commands_and_not_tools(tmp_path, capsys, monkeypatch):
 def test_version_and_list_of_recipes(capsys, monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['false-rs'])
     assert cli.main(['--version']) == 0
-    assert cli.main(['configs', 'list', 'upernet_r18_m']) == 0
+    assert cli.main(['configs', 'list', 'r50_potsdam_released']) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == f'false-rs {__version__}'
-    assert out[1].startswith('upernet_r18_mbrsc  UPerNet')
+    assert out[1].startswith('false_simclr_r50_potsdam_released  FALSE')
 
 
 @pytest.fixture(scope='module')
