@@ -44,6 +44,8 @@ COMMANDS = {
     'prepare flair': Command('dataset_converters/flair.py', 'convert the download of FLAIR #1'),
     'prepare xiangtan': Command('dataset_converters/xiangtan.py', 'convert the Xiangtan data set'),
     'prepare synthetic': Command('dataset_converters/synthetic.py', 'draw made scenes with exact labels'),
+    'images': Command('misc/list_images.py', 'name the files of a folder that are taken, and those that are not'),
+    'select': Command('select_patches.py', 'choose the patches to label'),
     'split': Command('split.py', 'draw lists of labelled patches'),
     'audit': Command('audit_labels.py', 'check files, labels and splits of a converted data set'),
     'pack': Command('pack.py', 'put the patches of a data set into one array'),
