@@ -31,7 +31,7 @@ def test_a_file_goes_before_a_recipe_of_its_name(tmp_path, monkeypatch):
         ('mine.py', r'^mine\.py: no such config; the recipes are in configs/$'),
         ('upernet_r18_mbrs', r'did you mean upernet_r18_mbrsc\?$'),
         ('elsewhere/upernet_r18_mbrsc.py', 'no such config'),
-        ('.', r'^\.: a folder without config\.py'),
+        ('.', r'^\.: a folder, and no published model'),
     ],
 )
 def test_what_is_no_config(given, text, tmp_path, monkeypatch):
