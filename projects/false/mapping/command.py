@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from projects.false.common.errors import InputError, check_temperature
 from projects.false.common.command_line import split_given
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_temperature
 
 from .options import MapOptions
 from .pixel_rule import recorded_rule
