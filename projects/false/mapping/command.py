@@ -34,10 +34,8 @@ def load_model(options: argparse.Namespace, device: str | None) -> tuple[Segment
         return OnnxSegmenter(options.onnx, device), options.given
     from .load_segmenter import load_segmenter  # imports PyTorch and OpenMMLab
 
-    config, checkpoint, *inputs = options.given
-    return load_segmenter(config, checkpoint, options.cfg_options, device, options.precision), inputs
     config, checkpoint, inputs = split_given(options.given)
-    return load_segmenter(config, checkpoint, options.cfg_options, options.device, options.precision), inputs
+    return load_segmenter(config, checkpoint, options.cfg_options, device, options.precision), inputs
 
 
 def map_options(options: argparse.Namespace, segmenter: Segmenter) -> MapOptions:
