@@ -71,11 +71,12 @@ format: setup ## mend what can be mended, then format
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-docs: setup ## build the documents as a site in docs/_build/html; a warning is an error
+docs: setup ## run the notebook and build the documents as a site in docs/_build/html; a warning is an error
 	@[ -f "$(DOCS_STAMP)" ] || { \
 	  $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The site needs Python 3.11 or later: make docs VENV=... PYTHON=...")' \
 	  && $(RUN) -m pip install $(PIP_FLAGS) -r requirements-docs.txt -c constraints.txt \
 	  && rm -f "$(VENV)"/.docs-* && : > "$(DOCS_STAMP)"; }
+	$(RUN) docs/run_tutorial.py --out docs/_build/tutorial.ipynb
 	$(RUN) -m sphinx -q -W --keep-going -b html docs docs/_build/html $(ARGS)
 	@echo 'docs/_build/html/index.html'
 

@@ -7,8 +7,8 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 # mim takes the first folder among the installed files for the root of a distribution. This name sorts before
-# false_rs-*.dist-info; `projects` does not.
-MIM = Path('false_recipes', '.mim')
+# ../../../bin/false-rs, the command; letters do not.
+MIM = Path('+false_recipes', '.mim')
 
 
 class BuildWithRecipes(build_py):

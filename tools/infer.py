@@ -5,6 +5,7 @@ georeference of the image and the colours and names of the classes.
 
 Example:
     python tools/infer.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth scene.tif --out maps
+    python tools/infer.py published/mine scene.tif --out maps
     python tools/infer.py --onnx model.onnx scene.tif --out maps
 """
 
@@ -22,6 +23,7 @@ from projects.false.common.command_line import (
     check_config,
     check_source,
     report_input_errors,
+    split_given,
 )
 from projects.false.common.errors import InputError
 from projects.false.common.parent_death import end_with_launcher
@@ -29,12 +31,13 @@ from projects.false.common.parent_death import end_with_launcher
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
-    forms = ('CONFIG CHECKPOINT', '--onnx FILE')
+    forms = ('CONFIG CHECKPOINT', 'MODEL', '--onnx FILE')
     usage = '\n       '.join(f'%(prog)s {form} INPUT... --out DIR [options]' for form in forms)
     style = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(usage=usage, description=__doc__, formatter_class=style)
     add = parser.add_argument
-    add('given', nargs='+', metavar='CONFIG CHECKPOINT INPUT', help='with --onnx only INPUT...')
+    model = 'MODEL is a folder of tools/publish.py, or hf://OWNER/NAME; with --onnx only INPUT...'
+    add('given', nargs='+', metavar='CONFIG CHECKPOINT INPUT', help=model)
     add('--out', required=True, metavar='DIR', help='folder for the maps')
     add('--onnx', metavar='FILE', help='a model from tools/export.py, instead of config and checkpoint')
     add('--window', type=int, help="side of the windows in pixels (default: that of the model's training)")
@@ -76,10 +79,8 @@ def check_arguments(options: argparse.Namespace) -> None:
                 option = name.replace('_', '-')
                 raise InputError(f'--{option} belongs to config and checkpoint; leave it out with --onnx')
         inputs = options.given
-    elif len(options.given) < 3:
-        raise InputError('give CONFIG CHECKPOINT INPUT..., or --onnx FILE INPUT...')
     else:
-        config, checkpoint, *inputs = options.given
+        config, checkpoint, inputs = split_given(options.given)
         check_config(config)
         check_checkpoint(checkpoint)
     if options.temperature is not None and not (options.confidence or options.polygons):

@@ -12,13 +12,15 @@ from projects.false.common.parent_death import end_with_launcher
 end_with_launcher()  # before the imports that take seconds
 
 from projects.false.common.command_line import ConfigOptions, check_checkpoint, check_config, report_input_errors
+from projects.false.common.errors import InputError
+from projects.false.common.published import published_folder
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line; the options are OpenMMLab's."""
     parser = argparse.ArgumentParser(description='mIoU, OA, kappa, and IoU, F1, precision and recall of every class.')
     parser.add_argument('config', help='config file, for example configs/upernet_r50_potsdam.py')
-    parser.add_argument('checkpoint', help='checkpoint of the fine-tuned model')
+    parser.add_argument('checkpoint', nargs='?', help='checkpoint; left out if CONFIG is a folder of tools/publish.py')
     parser.add_argument('--work-dir', help='where to write the log (work_dirs/<config name>)')
     parser.add_argument('--out', help='folder for scores, confusion matrix and example pictures, or a .json file')
     parser.add_argument('--examples', type=int, default=8, help='test patches in the pictures of an --out folder (8)')
@@ -34,7 +36,10 @@ def main() -> None:
     """Test."""
     arguments = parse_arguments()
     check_config(arguments.config)
-    check_checkpoint(arguments.checkpoint)
+    checkpoint = arguments.checkpoint or arguments.config  # a published model is both
+    if arguments.checkpoint is None and published_folder(arguments.config) is None:
+        raise InputError(f'{arguments.config}: is no published model; give its checkpoint, too')
+    check_checkpoint(checkpoint)
 
     from mmengine.dist import is_main_process
 
@@ -58,7 +63,7 @@ def main() -> None:
     if arguments.predictions:
         config.test_evaluator.output_dir = arguments.predictions
     runner = build_runner(config)
-    found = evaluate_checkpoint(runner, arguments.checkpoint)
+    found = evaluate_checkpoint(runner, checkpoint)
     if not arguments.out or not is_main_process():  # the first process alone has the confusion matrix of all
         return
     if not is_folder(arguments.out):

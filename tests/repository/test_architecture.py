@@ -45,6 +45,7 @@ ONE_IMPORTER = {
     'converters.scenes.cars': 'one layer of a scene, one file',
     'converters.scenes.trees': 'one layer of a scene, one file',
     'datasets.views.color_loader': 'the loader backend of the colour steps, beside color_device',
+    'engine.weights.model_card': 'Markdown alone; publish reads, checks and writes',
     'experiments.benchmark.audit_section': 'one section of the page, which is optional',
     'experiments.benchmark.page': 'HTML alone; outputs decides what is written and when',
     'experiments.benchmark.paired_difference': 'statistics alone, tested against closed forms',

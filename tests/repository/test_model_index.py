@@ -1,10 +1,6 @@
-"""model-index.yml names every recipe as it is, results as docs/results.md has them, and mim finds it all in a wheel."""
+"""model-index.yml names every recipe as it is, and results as docs/results.md has them."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 
 import pytest
 from mmengine.config import Config
@@ -103,60 +99,3 @@ def test_results_are_the_measured_ones_and_no_others(models):
             told[name] = result.metrics
     assert told == measured()
     assert len(told) == 3
-
-
-def files_of(folder):
-    """Modules and package data, such as py.typed and the published lists; documents stay in the clone."""
-    files = (path.relative_to(folder) for path in folder.rglob('*') if path.is_file())
-    return {path for path in files if '__pycache__' not in path.parts and path.suffix != '.md'}
-
-
-@pytest.mark.slow
-def test_mim_finds_recipes_and_tools_in_a_wheel(tmp_path):
-    """Built from a copy and unpacked beside this environment, as a plain `pip install` would do."""
-    source, site = tmp_path / 'source', tmp_path / 'site'
-    source.mkdir()
-    for folder in ('configs', 'projects', 'tools'):
-        shutil.copytree(REPOSITORY / folder, source / folder, ignore=shutil.ignore_patterns('__pycache__'))
-    for name in (
-        'LICENSE',
-        'MANIFEST.in',
-        'README.md',
-        'model-index.yml',
-        'pyproject.toml',
-        'requirements.txt',
-        'setup.py',
-    ):
-        shutil.copy(REPOSITORY / name, source)
-    pip = [sys.executable, '-m', 'pip', '-q', '--disable-pip-version-check']
-    for command in (
-        ['wheel', '--no-deps', '--no-build-isolation', '-w', 'wheels', source],
-        ['install', '--no-deps', '--no-compile', '--no-index', '--find-links', 'wheels', '--target', site, 'false-rs'],
-    ):
-        done = subprocess.run([*pip, *map(str, command)], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-        assert done.returncode == 0, done.stderr
-    code = (
-        'from mim.utils import get_installed_path\n'
-        'from mim.commands.search import get_model_info\n'
-        'print(get_installed_path("false-rs"))\n'
-        'print(*get_model_info("false-rs").index)\n'
-    )
-    done = subprocess.run(
-        [sys.executable, '-c', code],
-        cwd=tmp_path,
-        env=os.environ | {'PYTHONPATH': str(site)},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    root, names = done.stdout.splitlines()
-    assert root == str(site / 'false_recipes')
-    assert sorted(names.split()) == [path.stem for path in RECIPES]
-    assert files_of(site / 'projects' / 'false') == files_of(REPOSITORY / 'projects' / 'false')
-    mim = site / 'false_recipes' / '.mim'
-    for folder in ('configs', 'tools'):
-        there = {path.relative_to(mim) for path in (mim / folder).rglob('*') if path.is_file()}
-        here = {path.relative_to(REPOSITORY) for path in (REPOSITORY / folder).rglob('*') if path.is_file()}
-        assert there == {path for path in here if '__pycache__' not in path.parts}
-    assert os.access(mim / 'tools' / 'dist_train.sh', os.X_OK)

@@ -71,7 +71,7 @@ def test_errors_are_one_line(fine_tuned, make_raster, tmp_path, capsys):  # noqa
     infer, out = main_of('infer'), ['--out', str(tmp_path / 'maps')]
     source = str(make_raster(checkerboard(40, 40).astype('uint16')))
     for arguments, message in {
-        (fine_tuned[0], fine_tuned[1]): 'give CONFIG CHECKPOINT INPUT..., or --onnx FILE INPUT...',
+        (fine_tuned[0], fine_tuned[1]): 'give CONFIG CHECKPOINT INPUT..., MODEL INPUT..., or --onnx FILE INPUT...',
         (*fine_tuned, 'gone.tif'): 'gone.tif: no such file or folder; check the path',
         (*fine_tuned, source): 'pixels are uint16, the model takes 8 bit; give --range LOW HIGH',
         (*fine_tuned, source, '--data', str(tmp_path)): 'dataset.json: no such file',

@@ -15,6 +15,11 @@ from typing import Any
 
 from .errors import InputError
 from .files import write_text
+from .published import find_checkpoint, published_folder
+from .recipes import find_config
+
+# How messages are put before they are printed; the command false-rs names its commands where they name tools.
+wording: Callable[[str], str] = str
 
 
 def user_message(error: BaseException) -> str | None:
@@ -50,7 +55,7 @@ def report(message: str) -> None:
     torchrun keeps its processes' error files. The message goes into the error file, too, since torchrun quotes it at
     the very end, below its own traceback.
     """
-    line, file = f'error: {message}', os.environ.get('TORCHELASTIC_ERROR_FILE')
+    line, file = f'error: {wording(message)}', os.environ.get('TORCHELASTIC_ERROR_FILE')
     if file and Path(file).parent.is_dir():  # torchrun removes its folder when it ends
         try:
             said = {'message': line, 'extraInfo': {'py_callstack': line, 'timestamp': str(int(time.time()))}}
@@ -91,21 +96,30 @@ def check_config(path: str | Path) -> None:
     """Refuse a config that does not exist; tools call this before they import anything heavy.
 
     Raises:
-        InputError: There is no such file.
+        InputError: There is neither such a file nor a recipe of that name.
     """
-    if not Path(path).is_file():
-        raise InputError(f'{path}: no such config; the recipes are in configs/')
+    find_config(path)
 
 
 def check_checkpoint(path: str | Path) -> None:
-    """Refuse a checkpoint that does not exist; ``~`` is expanded.
+    """Refuse a checkpoint that does not exist; ``~`` is expanded, and a published model stands for its weights.
 
     Raises:
         InputError: There is no such file.
     """
-    path = Path(path).expanduser()
-    if not path.is_file():
-        raise InputError(f'checkpoint {path} is {"a folder" if path.is_dir() else "missing"}; check the path')
+    find_checkpoint(path)
+
+
+def split_given(given: Sequence[str]) -> tuple[str, str, list[str]]:
+    """Split ``CONFIG CHECKPOINT INPUT...`` or ``MODEL INPUT...``; a published model is config and checkpoint in one.
+
+    Raises:
+        InputError: There is no input, or the model is incomplete.
+    """
+    count = 1 if published_folder(given[0]) is not None else 2
+    if len(given) <= count:
+        raise InputError('give CONFIG CHECKPOINT INPUT..., MODEL INPUT..., or --onnx FILE INPUT...')
+    return given[0], given[count - 1], list(given[count:])
 
 
 def check_data_root(path: str | Path) -> None:

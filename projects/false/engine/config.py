@@ -13,8 +13,9 @@ import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.logging import print_log
 
-from projects.false.common.command_line import check_config
 from projects.false.common.errors import InputError, type_name
+from projects.false.common.published import check_plain, published_folder
+from projects.false.common.recipes import config_bases, find_config
 
 from .config_checks import check_effect, check_sections, first_line
 from .precision import gpu_has_bfloat16
@@ -91,17 +92,8 @@ def _check_circle(path: Path, above: tuple[Path, ...] = ()) -> None:
     path = Path(os.path.abspath(path))
     if path in above:
         raise InputError(f'{path}: its _base_ leads back to itself; give another base')
-    if path.suffix != '.py' or not path.is_file():
-        return
-    for statement in ast.parse(path.read_text(encoding='utf-8'), str(path)).body:
-        if not isinstance(statement, ast.Assign) or not any(
-            isinstance(target, ast.Name) and target.id == '_base_' for target in statement.targets
-        ):
-            continue
-        values = statement.value.elts if isinstance(statement.value, ast.List | ast.Tuple) else [statement.value]
-        for value in values:
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                _check_circle(path.parent / value.value, (*above, path))
+    for base in config_bases(path):
+        _check_circle(base, (*above, path))
 
 
 def _is_old(filename: str) -> bool:
@@ -120,7 +112,7 @@ def load_config(
     """Read a config and apply the options of the command line.
 
     Args:
-        path: The config file.
+        path: The config file, or the name of a recipe (:func:`~projects.false.common.recipes.find_config`).
         options: ``--cfg-options`` as a dict with dotted keys.
         work_dir: Folder that the run writes to; by default ``work_dirs/<name of the config>`` in the current folder.
         launcher: MMEngine's launcher, ``none``, ``pytorch``, ``slurm`` or ``mpi``.
@@ -129,7 +121,11 @@ def load_config(
     Raises:
         InputError: The file is missing or not a config, an option does not fit it, or a needed key is missing.
     """
-    check_config(path)
+    folder = published_folder(path)
+    name = Path(path).name if folder else Path(path).stem
+    path = str(find_config(path))
+    if folder:
+        check_plain(path)
     try:
         _check_circle(Path(path))
         with _old_bases():
@@ -146,7 +142,7 @@ def load_config(
             raise InputError(f'--cfg-options {options}: does not fit {path}: {first_line(error)}') from error
     check_sections(config, path, needs)
     config.launcher = launcher
-    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', Path(path).stem)
+    config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', name)
     return config
 
 

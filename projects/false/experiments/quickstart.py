@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from projects.false.common.command_line import as_option
+from projects.false.common.recipes import ROOT
 from projects.false.imagery.palettes import load_palette
 from projects.false.reports.score_tables import Run
 
@@ -22,7 +23,7 @@ SEGMENTATION = 'upernet_r18_synthetic'
 
 def plan(folder: Path, settings: Settings) -> list[Step]:
     """Return the commands of the quickstart as steps; a user could type each of them."""
-    scenes, data, configs = folder / 'scenes', folder / 'data', Path(__file__).resolve().parents[3] / 'configs'
+    scenes, data, configs = folder / 'scenes', folder / 'data', ROOT / 'configs'
     percent = f'{100 * settings.label_fraction:g}'
     data_steps = [
         Step(

@@ -20,10 +20,10 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import write_text
+from projects.false.common.recipes import ROOT
 
 from .children import Child
 
-_REPOSITORY = Path(__file__).resolve().parents[3]
 _EPOCH = re.compile(r'Epoch\(train\)\s+\[(\d+)\]\[\s*(\d+)/(\d+)\]')
 _ITERATION = re.compile(r'Iter\((?:train|val|test)\)\s+\[\s*(\d+)/(\d+)\]|Epoch\(test\)\s+\[\s*(\d+)/(\d+)\]')
 _POLL_INTERVAL = 0.1  # seconds between two checks of the running commands
@@ -51,8 +51,8 @@ class Step:
 
 
 def tool_command(script: str, *arguments: object) -> tuple[str, ...]:
-    """Return the command line of one of this repository's tools."""
-    return (sys.executable, str(_REPOSITORY / 'tools' / script), *map(str, arguments))
+    """Return the command line of one of this project's tools."""
+    return (sys.executable, str(ROOT / 'tools' / script), *map(str, arguments))
 
 
 def resume_if_begun(work: Path) -> Callable[[], Sequence[str]]:

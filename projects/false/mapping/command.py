@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from projects.false.common.command_line import split_given
 from projects.false.common.errors import InputError, check_temperature
 
 from .options import MapOptions
@@ -33,7 +34,7 @@ def load_model(options: argparse.Namespace, device: str | None) -> tuple[Segment
         return OnnxSegmenter(options.onnx, device), options.given
     from .load_segmenter import load_segmenter  # imports PyTorch and OpenMMLab
 
-    config, checkpoint, *inputs = options.given
+    config, checkpoint, inputs = split_given(options.given)
     return load_segmenter(config, checkpoint, options.cfg_options, device, options.precision), inputs
 
 

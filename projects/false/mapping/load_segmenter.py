@@ -11,12 +11,13 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false.common.errors import InputError, type_name
+from projects.false.common.published import find_checkpoint, published_folder
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.config import load_config
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import Palette, load_palette
 
-from .pixel_rule import recorded_rule
+from .pixel_rule import published_rule, recorded_rule
 from .segmenter import check_classes
 from .torch_segmenter import PRECISIONS, TorchSegmenter
 
@@ -26,7 +27,7 @@ _PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')  # steps that lea
 
 def load_segmenter(
     config: str,
-    checkpoint: str,
+    checkpoint: str | None = None,
     options: dict | None = None,
     device: str | None = None,
     precision: str | None = None,
@@ -35,8 +36,8 @@ def load_segmenter(
     """Build a fine-tuned model and load all its weights.
 
     Args:
-        config: The config that it was trained with.
-        checkpoint: File that ``tools/train.py`` wrote.
+        config: The config that it was trained with, or a published model.
+        checkpoint: File that ``tools/train.py`` wrote; None for that of the published model.
         options: Config values to override, as ``--cfg-options`` does.
         device: ``'cpu'``, ``'cuda'``, ``'cuda:1'``; None takes a GPU if there is one.
         precision: ``'float32'``, ``'bfloat16'`` or ``'float16'``; None takes float16 on a GPU and float32 on a CPU.
@@ -45,6 +46,8 @@ def load_segmenter(
     Raises:
         InputError: Config and checkpoint do not fit, or the test pipeline has a step that mapping cannot repeat.
     """
+    if checkpoint is None:
+        checkpoint = config
     cfg = load_config(config, options)
     if not (isinstance(cfg.get('model'), dict) and isinstance(cfg.get('test_dataloader'), dict)):
         raise InputError(
@@ -65,9 +68,13 @@ def load_segmenter(
     model = fuse_conv_bn(model.eval()) if fused else model.eval()
     model = model.to(target).to(memory_format=torch.channels_last)
     root = Path(cfg.test_dataloader.dataset.get('data_root') or '.')
-    recorded = recorded_rule(root) if (root / 'dataset.json').is_file() else None
-    digest = hashlib.sha256(Path(checkpoint).expanduser().read_bytes()).hexdigest()[:16]
-    identity = f'{Path(checkpoint).name} {digest}'
+    published = published_folder(config)
+    if published is not None:
+        recorded = published_rule(published)
+    else:
+        recorded = recorded_rule(root) if (root / 'dataset.json').is_file() else None
+    file = find_checkpoint(checkpoint)
+    identity = f'{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}'
     return TorchSegmenter(model, palette, _bands(cfg, config), _window(cfg), precision, identity, recorded)
 
 

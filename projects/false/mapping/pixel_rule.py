@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from projects.false.common.errors import InputError
+from projects.false.common.published import read_preprocessing
 from projects.false.imagery.rasters import Raster
 from projects.false.patch_folder.description import read_description
 
@@ -36,6 +37,16 @@ def recorded_rule(data_root: str | Path) -> PixelRule | None:
     return PixelRule(
         tuple(bands) if bands else tuple(range(1, count + 1)), ranges and tuple((low, high) for low, high in ranges)
     )
+
+
+def published_rule(folder: Path) -> PixelRule | None:
+    """Read the rule that a published model carries; None if its data was 8 bit to begin with.
+
+    Raises:
+        InputError: The file that should have it is damaged.
+    """
+    rule = read_preprocessing(folder).get('recorded')
+    return rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))
 
 
 def choose_rule(

@@ -19,9 +19,9 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch import Tensor
 
-from projects.false.common.command_line import check_checkpoint
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write
+from projects.false.common.published import find_checkpoint
 
 SUFFIX = '.safetensors'
 _META = 'facts'  # key of a safetensors header under which ``meta`` is kept, as JSON
@@ -124,6 +124,7 @@ def read_checkpoint(
 
     Args:
         path: The file; ``~`` is expanded. A name that ends in ``.safetensors`` is read by :func:`read_safetensors`.
+            A published model stands for its weights (:func:`~projects.false.common.published.published_folder`).
         map_location: Device for the tensors, as in :func:`torch.load`; None is the CPU.
         mmap: Leave the tensors on the disk until they are used, which is fast where only the plain values matter.
 
@@ -134,8 +135,7 @@ def read_checkpoint(
         DamagedCheckpoint: The file is damaged or not a PyTorch checkpoint.
         InputError: The file is missing, asks for code to run, or contains a config that MMEngine would execute.
     """
-    path = Path(path).expanduser()
-    check_checkpoint(path)
+    path = find_checkpoint(path)
     checkpoint = read_safetensors(path) if path.suffix == SUFFIX else _unpickled(path, map_location or 'cpu', mmap)
     meta = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
     if isinstance(meta, dict) and 'config' in meta:

@@ -137,7 +137,7 @@ def benchmark_facts(benchmark: Benchmark, results: Sequence[dict]) -> dict[str, 
     epochs = {config.train_cfg.max_epochs for name, config in plan.recipes.items() if name.startswith('pretrain_')}
     iterations = {config.train_cfg.max_iters for name, config in plan.recipes.items() if name.startswith('finetune_')}
     return {
-        'command': 'python ' + ' '.join(sys.argv),
+        'command': ' '.join(sys.argv if sys.argv[0].startswith('false-rs') else ['python', *sys.argv]),
         'methods': '\n'.join(starts),
         'protocols': '\n'.join(f'{name}: {_recipe(recipe)}' for name, recipe in spec.protocols.items()),
         'baseline': spec.baseline,

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from projects.false.common.errors import InputError
+from projects.false.common.recipes import find_config
 from projects.false.engine.config import load_config
 
 PARTS = ('val', 'test')
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
-_REPOSITORY = Path(__file__).resolve().parents[4]
 _KEYS = {
     'methods', 'baseline', 'protocols', 'seeds', 'draws', 'fractions', 'data', 'budget', 'part', 'tiers', 'title',
 }  # fmt: skip
@@ -215,10 +215,10 @@ class _Reader:
         options = value.get('options') or {}
         if not isinstance(options, dict):
             raise InputError(f'{self.path}: {key}.options is {options!r}; give a dict with dotted keys')
-        found = [path for path in (Path(value['config']), _REPOSITORY / value['config']) if path.is_file()]
-        if not found:
-            raise InputError(f'{self.path}: {key}: no such config: {value["config"]}; the recipes are in configs/')
-        return Recipe(str(found[0].resolve()), options)
+        try:
+            return Recipe(str(find_config(value['config']).resolve()), options)
+        except InputError as error:
+            raise InputError(f'{self.path}: {key}: {error}') from error
 
     def numbers(self, key: str, kind: type, low: float, high: float) -> tuple:
         values = self.given.get(key)
