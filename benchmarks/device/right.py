@@ -11,6 +11,7 @@ import rasterio
 import torch
 from torch import Tensor, nn
 
+from benchmarks.losses.sides import COMBINED
 from benchmarks.mapping.made_scene import write_scene
 from benchmarks.mapping.measuring import Cell
 from benchmarks.mapping.sides import OURS, build
@@ -36,13 +37,14 @@ RECIPES = (
     'upernet_r50_potsdam',
     'linear_r50_potsdam',
 )
-WITHOUT_QUEUE = ('released', 'mutual')
 
 
 def all_losses(chunk_size: int | None = None) -> dict[str, nn.Module]:
     """Return every loss with every determination."""
     found: dict[str, nn.Module] = {
-        name: FALSELoss(0.2, 1.0, -1.0, name, chunk_size=chunk_size) for name in sorted(DETERMINATIONS.module_dict)
+        name: FALSELoss(0.2, 1.0, -1.0, rule, chunk_size=chunk_size)
+        for name, rule in ((name, COMBINED.get(name, name)) for name in sorted(DETERMINATIONS.module_dict))
+        if rule is not None
     }
     found |= {kind.__name__: kind(0.2, chunk_size=chunk_size) for kind in (NTXentLoss, DebiasedLoss, HardNegativeLoss)}
     for mode in ('attraction', 'elimination'):
@@ -58,18 +60,23 @@ def losses(setting: Setting) -> Iterator[Row]:
     first, second = (images + 0.3 * torch.randn(half, 128, generator=generator) for _ in range(2))
     known = dict(
         queue=torch.randn(slots, 128, generator=generator),
-        shares=torch.rand(2 * half, 6, generator=generator).softmax(1),
-        queue_shares=torch.rand(slots, 6, generator=generator).softmax(1),
     )
+    for prefix, count in (('', 2 * half), ('queue_', slots)):
+        known[f'{prefix}evidence'] = torch.rand(count, 6, generator=generator).softmax(1)
+        known[f'{prefix}labels'] = known[f'{prefix}evidence']
+        known[f'{prefix}features'] = torch.randn(count, 32, generator=generator)
+        corner = torch.randint(0, 600, (count, 2), generator=generator)
+        known[f'{prefix}place'] = torch.cat([torch.arange(count)[:, None] % 3, corner, corner + 64], dim=1).float()
     for form in ('batch', 'queue'):
         for precision in (torch.float32, torch.bfloat16, torch.float16):
             worst = {'loss': (0.0, ''), 'gradient': (0.0, '')}
             for name, loss in all_losses().items():
-                if form == 'queue' and name in WITHOUT_QUEUE:
+                rule = getattr(loss, 'determination', None)
+                if form == 'queue' and rule and (rule.in_batch_only or 'features' in rule.reads):
                     continue
                 rounded = [view.to(precision) for view in (first, second)]
-                wanted = _value(loss, [view.double() for view in rounded], known, name, form)
-                found = _value(loss, [view.to(setting.device) for view in rounded], known, name, form)
+                wanted = _value(loss, [view.double() for view in rounded], known, form)
+                found = _value(loss, [view.to(setting.device) for view in rounded], known, form)
                 for kind, one, other in zip(worst, wanted, found, strict=True):
                     error = float((one - other.double().cpu()).norm() / one.norm())
                     if not error <= worst[kind][0]:  # NaN is the worst
@@ -81,23 +88,19 @@ def losses(setting: Setting) -> Iterator[Row]:
     worst_chunk = 0.0
     for name, loss in all_losses(chunk_size=setting.choose(100, 5)).items():
         views = [view.to(setting.device) for view in (first, second)]
-        dense, chunked = (_value(one, views, known, name, 'batch') for one in (all_losses(2 * half)[name], loss))
+        dense, chunked = (_value(one, views, known, 'batch') for one in (all_losses(2 * half)[name], loss))
         worst_chunk = max(worst_chunk, *(float((a - b).norm() / a.norm()) for a, b in zip(dense, chunked, strict=True)))
     yield row('chunked against dense, worst relative error', worst_chunk, '{:.1e}', most=1e-4)
 
 
-def _value(loss: nn.Module, views: list[Tensor], known: dict[str, Tensor], name: str, form: str) -> list[Tensor]:
+def _value(loss: nn.Module, views: list[Tensor], known: dict[str, Tensor], form: str) -> list[Tensor]:
     """Return the value of a loss and its gradient for the first view."""
     first, second = (view.detach().clone().requires_grad_() for view in views)
-    kind = {'oracle': 'labels', 'evidence': 'evidence'}.get(name)
     device, dtype = first.device, torch.promote_types(first.dtype, torch.float32)
-    others = {}
+    names = getattr(getattr(loss, 'determination', None), 'reads', ())
+    others = {name: known[name] if form == 'batch' else known[name][: len(first)] for name in names}
     if form == 'queue':
-        others['queue'] = known['queue'].to(device, dtype)
-        if kind:
-            others |= {kind: known['shares'][: len(first)], f'queue_{kind}': known['queue_shares']}
-    elif kind:
-        others[kind] = known['shares']
+        others |= {f'queue_{name}': known[f'queue_{name}'] for name in names} | {'queue': known['queue']}
     value = loss(first, second, **{key: tensor.to(device, dtype) for key, tensor in others.items()})
     return [value.detach(), torch.autograd.grad(value, first)[0]]
 

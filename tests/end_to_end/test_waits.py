@@ -15,9 +15,11 @@ from projects.false.losses import DETERMINATIONS
 from tests.helpers.waits import Waits
 
 IMAGES, KINDS = 4, 3
+COMBINED = {name: dict(rules=['evidence', 'topk']) for name in ('all_of', 'any_of')}
 FALSE_LOSS = {
-    rule: dict(type='FALSELoss', positive_threshold=-1.0, determination=dict(type=rule))
+    rule: dict(type='FALSELoss', positive_threshold=-1.0, determination=dict(type=rule, **COMBINED.get(rule, {})))
     for rule in DETERMINATIONS.module_dict
+    if rule != 'in_turn'  # each of its rules is here
 }
 FALSE_LOSS['anchor_nearest']['determination'].update(k=2, floor=-0.5)
 LOSSES = FALSE_LOSS | {
@@ -25,7 +27,7 @@ LOSSES = FALSE_LOSS | {
     **{name: dict(type=name) for name in ('NTXentLoss', 'FNCLoss', 'DebiasedLoss', 'HardNegativeLoss')},
     'elimination': dict(type='FNCLoss', mode='elimination'),
 }
-WITHOUT_QUEUE = {'released', 'mutual'}
+WITHOUT_QUEUE = {'released', 'mutual', 'nearest_features'}
 # On a CPU these two look for the few rows at the minimum; what they do on a GPU is in test_determinations.
 ON_A_CPU = {'released': 3, 'batch_nearest': 2}
 ON_THE_HOST = {'oracle': 1}  # the largest of the labels, which come from the loader
@@ -50,7 +52,9 @@ def batch():
     samples = []
     for number in range(IMAGES):
         sample = BaseDataElement(metainfo=dict(sample_idx=number))
-        sample.set_data(dict(evidence=generator.dirichlet(np.ones(KINDS), 2).astype(np.float32), land_cover=number % 2))
+        evidence = generator.dirichlet(np.ones(KINDS), 2).astype(np.float32)
+        place = np.array([[0, number, 0, number + 9, 9]] * 2, np.float32)
+        sample.set_data(dict(evidence=evidence, place=place, land_cover=number % 2))
         samples.append(sample)
     return dict(inputs=[*views, torch.tensor([[row, row]] * IMAGES)], data_samples=samples)
 
