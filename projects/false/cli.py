@@ -39,6 +39,7 @@ COMMANDS = {
     'quickstart': Command('quickstart.py', 'go all the way on made scenes: pretraining, fine-tuning, report'),
     'prepare rasters': Command('dataset_converters/rasters.py', 'cut unlabelled imagery into patches'),
     'prepare color-masks': Command('dataset_converters/color_masks.py', 'cut images with colour masks'),
+    'prepare vectors': Command('dataset_converters/vectors.py', 'cut images with labels drawn as polygons'),
     'prepare potsdam': Command('dataset_converters/potsdam.py', 'convert the download of ISPRS Potsdam'),
     'prepare dglc': Command('dataset_converters/dglc.py', 'convert the download of DeepGlobe Land Cover'),
     'prepare flair': Command('dataset_converters/flair.py', 'convert the download of FLAIR #1'),

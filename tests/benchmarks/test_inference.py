@@ -68,9 +68,9 @@ def test_goals_are_met_or_missed():
 
 
 def test_flat_memory():
-    peaks = {2000: {'peak': 100}, 20000: {'peak': 120}}
-    assert memory_lines(peaks)[0].startswith('met    peak memory: 1.20 times the memory for 100 times the pixels')
-    peaks[20000]['peak'] = 130
+    peaks = {2000: {'peak': 100}, 20000: {'peak': 110}}
+    assert memory_lines(peaks)[0].startswith('met    peak memory: 1.10 times the memory for 100 times the pixels')
+    peaks[20000]['peak'] = 111
     assert memory_lines(peaks)[0].startswith('MISSED')
 
 

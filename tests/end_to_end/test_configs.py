@@ -12,7 +12,7 @@ from mmengine.registry import RUNNERS, init_default_scope
 from mmengine.utils import import_modules_from_strings
 
 from projects.false import InputError
-from projects.false.datasets import ViewAppearance
+from projects.false.datasets import NeighbourSampler, ViewAppearance
 from projects.false.engine.config_checks import check_values
 from projects.false.engine.runner import FALSERunner
 from projects.false.losses import Released
@@ -229,6 +229,16 @@ OPTIONS = {
     'model.head.loss.determination.overlap=0.7': lambda run: run.model.head.loss_module.determination.overlap == 0.7,
     'model.head.loss.determination.most=3': lambda run: run.model.head.loss_module.determination.most == 3,
     'model.head.loss.determination.graded=True': lambda run: run.model.head.loss_module.determination.graded,
+    'model.head.loss.determination.compare=distance': lambda run: (
+        run.model.head.loss_module.determination.compare == 'distance'
+    ),
+    'train_dataloader.dataset.evidence.code=quantiles': lambda run: (
+        run.train_loop.dataloader.dataset.pipeline.transforms[2].code == 'quantiles'
+    ),
+    'train_dataloader.sampler.type=NeighbourSampler': lambda run: isinstance(
+        run.train_loop.dataloader.sampler, NeighbourSampler
+    ),
+    'train_dataloader.sampler.side=64': lambda run: run.train_loop.dataloader.sampler.side == 64,
     'train_dataloader.dataset.evidence=None': lambda run: (
         not any(isinstance(step, ViewAppearance) for step in run.train_loop.dataloader.dataset.pipeline.transforms)
     ),
@@ -273,6 +283,8 @@ def test_options_reach_what_is_built(option, patches, tmp_path):
     form = 'mocov2' if option.startswith(('model.queue', 'model.momentum')) else 'simclr'
     path = CONFIGS[0].parent / f'{"upernet" if fine_tuning else f"false_{form}"}_r18_synthetic.py'
     config = on_small_data(path, patches, tmp_path)
+    if 'sampler.side' in option:
+        config.train_dataloader.sampler.type = 'NeighbourSampler'
     if 'packed' in option:
         pack(config.train_dataloader.dataset.data_root)
     parser = argparse.ArgumentParser()
@@ -307,6 +319,8 @@ def test_a_value_that_does_not_fit_ends_in_one_line(key, patches, tmp_path):
 
     def try_value(key, value):
         config = on_small_data(path, patches, tmp_path)
+        if 'sampler.side' in key:
+            config.train_dataloader.sampler.type = 'NeighbourSampler'
         config.merge_from_dict({key: value})
         config.experiment_name = f'{key}_{value}_{tmp_path.name}'
         import_modules_from_strings(**config.custom_imports)

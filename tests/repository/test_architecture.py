@@ -174,7 +174,7 @@ def test_folders_are_small_enough_to_survey():
 
 def test_modules_are_few_and_deep():
     lines = [len(path.read_text().splitlines()) for name, path in real_modules().items() if name not in MOVED]
-    assert len(lines) <= 200
+    assert len(lines) <= 220
     assert median(lines) >= 110
     assert sum(count < 60 for count in lines) / len(lines) <= 0.14
     assert max(lines) <= 350

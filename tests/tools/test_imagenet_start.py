@@ -48,7 +48,7 @@ def test_frozen_backbone_is_that_of_the_file(train, tmp_path, name):
     [
         ('resnet34', 'weights.pth does not fit the backbone: it holds ResNet-34'),
         ('resnet18d', 'weights.pth does not fit the backbone: it holds ResNet-18'),
-        ('vit_tiny_patch16_224', 'weights.pth does not fit the backbone: it holds no ResNet'),
+        ('vit_tiny_patch16_224', 'weights.pth: holds no ResNet'),
         (None, 'checkpoint weights.pth is missing; check the path'),
     ],
 )

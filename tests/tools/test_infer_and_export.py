@@ -38,6 +38,7 @@ def test_command_line(fine_tuned, make_raster, tmp_path):  # noqa: F811
     assert last.startswith('0.0 megapixels in ')
     assert sorted(path.name for path in (tmp_path / 'maps').iterdir() if path.name != '.lock') == [
         'scene_areas.csv',
+        'scene_classes.qml',
         'scene_classes.tif',
         'scene_classes.tif.aux.xml',
         'scene_confidence.tif',

@@ -151,7 +151,7 @@ def test_too_few_images_for_a_batch(small, capsys, patches):
         ('confidence_weight=1.5', 'confidence_weight (alpha) of FALSELoss must be in [0, 1], got 1.5'),
         ('positive_threshold=-2', 'positive_threshold'),
         ('temperature=0', 'temperature of FALSELoss must be a positive number, got 0'),
-        ('determination.type=closest', "unknown determination 'closest'; choose one of anchor_nearest, batch_nearest"),
+        ('determination.type=closest', "unknown determination 'closest'; choose one of all_of, anchor_nearest, any_of"),
     ],
 )
 def test_loss_arguments_out_of_range(small, capsys, patches, option, text):

@@ -15,6 +15,7 @@ from typing import Any
 
 from mmengine.config import Config
 from mmengine.logging import print_log
+from mmengine.registry import DATA_SAMPLERS
 from mmengine.runner import Runner
 
 from projects.false.common.errors import InputError, type_name
@@ -101,6 +102,10 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     'train_cfg.val_interval': _COUNT,
     '*_dataloader.batch_size': _COUNT,
     '*_dataloader.num_workers': _NOT_NEGATIVE,
+    '*_dataloader.sampler.type': (
+        'the name of a sampler, or its class',
+        lambda value: isinstance(DATA_SAMPLERS.get(value) if isinstance(value, str) and value else value, type),
+    ),
     'randomness.seed': (
         'an integer from 0 to 4294967295, or None for a random one',
         lambda value: value is None or (_whole(value) and 0 <= value < 2**32),

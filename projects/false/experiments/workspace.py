@@ -198,7 +198,7 @@ class _Writer:
     def map(self, path: Path) -> str:
         stem = path.name.removesuffix('_classes.tif')
         preview, areas = path.with_name(f'{stem}_preview.png'), path.with_name(f'{stem}_areas.csv')
-        with rasterio.open(path) as raster:
+        with rasterio.open(path, driver='GTiff') as raster:
             size = f'{raster.width:,} x {raster.height:,} pixels, {raster.crs or "no coordinates"}'
         picture = _embedded(preview) if preview.is_file() else _drawn(path)
         table = _area_table(areas) if areas.is_file() else ''
@@ -248,7 +248,7 @@ def _shrunk(picture: np.ndarray) -> np.ndarray:
 
 def _drawn(path: Path) -> str:
     """Draw a class map in its own colours; of a large one every n-th pixel."""
-    with rasterio.open(path) as raster:
+    with rasterio.open(path, driver='GTiff') as raster:
         shrink = min(1.0, _WIDTH / max(raster.shape))
         index = raster.read(1, out_shape=tuple(max(1, round(side * shrink)) for side in raster.shape))
         colors = np.zeros((256, 3), np.uint8)
