@@ -44,8 +44,8 @@ setup: ## make the environment and install the tested versions; nothing to do wh
 quickstart: setup ## make images, pretrain, fine-tune and report, all small; ARGS="--help" for its options
 	$(RUN) tools/quickstart.py $(ARGS)
 
-test: setup ## every test, two files at a time
-	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: setup ## every test, three files at a time: two cores then never wait
+	$(RUN) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-fast: setup ## the tests that take less than about five seconds each
 	$(RUN) -m pytest -q -m 'not slow' $(ARGS)

@@ -70,8 +70,8 @@ class FALSEMoCo(ContrastiveAlgorithm):
         if not is_number(momentum) or not 0 < momentum < 1:
             raise InputError(f'momentum of FALSEMoCo must be in (0, 1), got {momentum!r}; MoCo v2 uses 0.001')
         check_count('key_splits of FALSEMoCo', key_splits)
-        if queue_kinds != 0:
-            check_count('queue_kinds of FALSEMoCo, where it is not 0', queue_kinds)
+        if isinstance(queue_kinds, bool) or not isinstance(queue_kinds, int) or queue_kinds < 0:
+            raise InputError(f'queue_kinds of FALSEMoCo must be an integer of at least 0, got {queue_kinds!r}')
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
         if isinstance(determination, Determination):
             determination.check_queue()
