@@ -2,7 +2,6 @@
 
 import csv
 import json
-import math
 import os
 import tracemalloc
 from pathlib import Path
@@ -78,15 +77,15 @@ def test_bands_of_columns_do_not_change_a_byte(make_raster, tmp_path, stored):
 
 
 def test_memory_does_not_depend_on_the_width(make_raster, tmp_path):
-    peaks = dict.fromkeys((1_500, 6_000), math.inf)
-    for attempt in range(3):  # how many blocks wait for one another varies; the least is what a map needs
-        for width in peaks:
-            source = make_raster(np.zeros((3, 64, width), np.uint8), f'{width}.tif', tiled=True)
-            tracemalloc.start()
-            map_one(source, tmp_path / f'{width}_{attempt}', window=64, band=512, threads=1)
-            peaks[width] = min(peaks[width], tracemalloc.get_traced_memory()[1])
-            tracemalloc.stop()
-    assert peaks[6_000] < 1.1 * peaks[1_500] + 6_000 * 64  # map_one itself reads the map
+    peaks = {}
+    for width in (1_500, 6_000):
+        source = make_raster(np.zeros((3, 64, width), np.uint8), f'{width}.tif', tiled=True)
+        tracemalloc.start()
+        map_one(source, tmp_path / f'{width}', window=64, band=512, threads=1)
+        peaks[width] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    # map_one itself reads the map, and how many blocks wait for one another varies; in one band it is 3.6 times as much
+    assert peaks[6_000] < 2 * peaks[1_500]
 
 
 def test_the_map_lies_in_the_same_place(make_raster, tmp_path):
