@@ -10,20 +10,7 @@ A fifth of the labelled patches is kept apart, to see whether the unlabelled one
 _base_ = './upernet_r18_mbrsc.py'
 
 custom_imports = dict(imports=[*_base_.custom_imports.imports, 'projects.false.semi_supervised'])
-model = dict(type='MeanTeacher', confidence=0.95, data_preprocessor=dict(type='MeanTeacherPreProcessor'))
-train_dataloader = dict(
-    dataset=dict(
-        type='PartlyLabelledPatches',
-        companions=2,
-        kept_apart=0.2,
-        unlabelled=dict(
-            ann_file='splits/pretrain.txt',
-            pipeline=[
-                dict(type='LoadPatch'),
-                dict(type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']),
-            ],
-        ),
-    ),
-)
+model = dict(type='MeanTeacher', data_preprocessor=dict(type='MeanTeacherPreProcessor'))
+train_dataloader = dict(dataset=dict(type='PartlyLabelledPatches'))
 custom_hooks = [dict(type='MeanTeacherHook', start=80, ramp=80, momentum=0.01)]
 train_cfg = dict(max_iters=400)

@@ -10,21 +10,6 @@ A fifth of the labelled patches is kept apart, to see whether the unlabelled one
 _base_ = './upernet_r50_dglc.py'
 
 custom_imports = dict(imports=[*_base_.custom_imports.imports, 'projects.false.semi_supervised'])
-model = dict(type='MeanTeacher', confidence=0.95, data_preprocessor=dict(type='MeanTeacherPreProcessor'))
-train_dataloader = dict(
-    dataset=dict(
-        type='PartlyLabelledPatches',
-        companions=2,
-        kept_apart=0.2,
-        unlabelled=dict(
-            ann_file='splits/pretrain.txt',
-            pipeline=[
-                dict(type='LoadPatch'),
-                dict(type='RandomResize', scale=(256, 256), ratio_range=(1.0, 2.0), keep_ratio=True),
-                dict(type='RandomCrop', crop_size=(256, 256)),
-                dict(type='RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal']),
-            ],
-        ),
-    ),
-)
+model = dict(type='MeanTeacher', data_preprocessor=dict(type='MeanTeacherPreProcessor'))
+train_dataloader = dict(dataset=dict(type='PartlyLabelledPatches', view_size=256))
 custom_hooks = [dict(type='MeanTeacherHook', start=1000, ramp=1000, momentum=0.001)]

@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     import projects.false.engine  # noqa: F401  (registers)
     from projects.false.engine.config import load_config
     from projects.false.evaluation.feature_clusters import FrozenNetwork, write_cluster_maps
-    from projects.false.patch_folder.reader import PatchReader
+    from projects.false.patch_folder.pixels import PatchReader
 
     config = load_config(options.config, options.cfg_options)
     network = FrozenNetwork(config, options.weights, options.stage)

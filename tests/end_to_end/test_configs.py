@@ -103,10 +103,10 @@ def test_a_mean_teacher_adds_itself_to_its_supervised_recipe(path):
 def test_a_mean_teacher_of_resnet50_takes_two_steps(patches, backbones, tmp_path):
     config = on_small_data(REPOSITORY / 'configs' / 'meanteacher_upernet_r50_xiangtan.py', patches, tmp_path)
     data = config.train_dataloader.dataset
-    for step in [*data.pipeline, *data.unlabelled.pipeline]:
+    for step in data.pipeline:
         if step.type in ('RandomCrop', 'RandomResize'):
             step['crop_size' if step.type == 'RandomCrop' else 'scale'] = (64, 64)
-    data.ann_file, data.unlabelled.ann_file, data.kept_apart = 'splits/train_50pct.txt', '', 0
+    data.ann_file, data.unlabelled, data.view_size, data.kept_apart = 'splits/train_50pct.txt', dict(ann_file=''), 64, 0
     config.model.data_preprocessor.size = (64, 64)
     config.model.confidence = 0.0
     config.model.backbone.init_cfg.checkpoint = str(backbones(50))

@@ -72,6 +72,21 @@ def queue_of(places, dimension=5, seed=9, dtype=torch.float64):
     return torch.randn(places, dimension, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
+def both_forms(form, name, known_of, queued=8):
+    """Six images compared in a batch or with a queue of so many keys, and what a rule reads of them by that name.
+
+    ``known_of(count, seed=...)`` makes what is known. Returns the arguments of the loss, the slow anchors, and what is
+    known of the rows and of the columns.
+    """
+    first, second = views(6)
+    if form == 'in batch':
+        rows = columns = known_of(12)
+        return (first, second, {name: rows}), slow.in_batch(first, second), rows, columns
+    rows, columns = known_of(6), known_of(queued, seed=1)
+    given = {name: rows, 'queue': queue_of(queued), f'queue_{name}': columns}
+    return (first, second, given), slow.with_queue(first, second, queue_of(queued)), rows, columns
+
+
 def some_excluded(n, places, seed=4):
     """A mask of excluded places, with one query that may compare with none of them."""
     excluded = torch.rand(n, places, generator=torch.Generator().manual_seed(seed)) < 0.3

@@ -23,7 +23,7 @@ def train(patches, tmp_path):
         import_modules_from_strings(**config.custom_imports)
         config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
         config.train_dataloader.dataset.update(data_root=str(patches('mbrsc', 32, 16)), ann_file='splits/train.txt')
-        config.train_dataloader.dataset.unlabelled.ann_file = ''
+        config.train_dataloader.dataset.unlabelled = dict(ann_file='')
         config.model.data_preprocessor.size = (32, 32)
         config.model.confidence = 0.2
         config.model.backbone.update(init_cfg=None, base_channels=8, stem_channels=8)

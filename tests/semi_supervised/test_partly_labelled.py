@@ -18,7 +18,7 @@ def data(patches):
     """Build the data set of eight labelled patches: ``data(**changes)``."""
 
     def build(**changes):
-        unlabelled = {'pipeline': [dict(type='LoadPatch'), FLIP], **changes.pop('unlabelled', {})}
+        unlabelled = {'ann_file': '', 'pipeline': [dict(type='LoadPatch'), FLIP], **changes.pop('unlabelled', {})}
         settings = dict(data_root=str(patches('mbrsc', 32, 16)), ann_file='splits/train.txt', pipeline=LABELLED)
         return PartlyLabelledPatches('mbrsc', unlabelled=unlabelled, **{**settings, **changes})
 

@@ -23,10 +23,12 @@ from projects.false.datasets.view_evidence import MAPS_FILE
 from projects.false.imagery.images import write_patch
 from projects.false.imagery.palettes import MAX_CLASSES
 from projects.false.models.preprocessor import ViewPreprocessor
-from projects.false.patch_folder.reader import PatchReader
+from projects.false.patch_folder.appearance import k_means
+from projects.false.patch_folder.pixels import PatchReader
 
 _MOST_POINTS = 20_000  # features that k-means fits to
 _ROUNDS = 3  # starts of k-means, of which the best counts
+_POINTS = 'the features of the patches have', 'values'
 
 
 class FrozenNetwork:
@@ -120,7 +122,7 @@ def write_cluster_maps(
             most = math.ceil(_MOST_POINTS / len(chosen))
             points.append(cells[generator.permutation(len(cells))[:most]])
             progress('fitting clusters', done, len(chosen))
-        centres = fit_centres(np.concatenate(points), clusters, seed)
+        centres = k_means(np.concatenate(points), clusters, seed, _ROUNDS, (50, 1e-4), *_POINTS)
         everything = list(range(len(patches)))
         for done, (number, (height, width), maps) in enumerate(_features(network, patches, everything, batch_size), 1):
             nearest = (maps @ centres.T - (centres**2).sum(1) / 2).argmax(-1).astype(np.uint8)
@@ -132,27 +134,6 @@ def write_cluster_maps(
         facts = {'kinds': clusters, 'patches': len(patches), 'fitted': len(chosen), 'seed': seed, **(facts or {})}
         write_text(folder / MAPS_FILE, json.dumps(facts, indent=1) + '\n')
     return Path(out)
-
-
-def fit_centres(points: np.ndarray, clusters: int, seed: int) -> np.ndarray:
-    """Fit the centres of clusters by k-means.
-
-    Shape:
-        - points: (N, D), float32. Result: (clusters, D), float32
-
-    Raises:
-        InputError: There are fewer different points than clusters.
-    """
-    if len(np.unique(points, axis=0)) < clusters:
-        raise InputError(
-            f'the features of the patches have fewer than {clusters} different values; give more patches, or fewer '
-            'clusters'
-        )
-    cv2.setRNGSeed(seed)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 50, 1e-4)
-    best: Any = None  # without labels to start from
-    centres: np.ndarray = cv2.kmeans(points, clusters, best, criteria, _ROUNDS, cv2.KMEANS_PP_CENTERS)[2]
-    return centres
 
 
 def _features(

@@ -18,7 +18,7 @@ import numpy as np
 from projects.false.common.errors import Faults, InputError, check_count
 from projects.false.common.files import writable, write_text
 
-from .reader import PatchReader
+from .pixels import PatchReader
 
 FILE = 'appearance.json'
 SIDE = 5  # pixels whose colour is averaged, along rows and columns
@@ -230,19 +230,39 @@ def fit_appearance(
         progress(done, len(chosen))
     faults.check()
     sample = np.concatenate(points)
-    if len(np.unique(sample, axis=0)) < clusters:
-        raise InputError(
-            f'the {len(chosen)} patches show fewer than {clusters} different appearances; give more patches, or fewer '
-            'clusters'
-        )
-    cv2.setRNGSeed(seed)
-    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-3)
-    best: Any = None  # without labels to start from
-    centres = cv2.kmeans(sample, clusters, best, criteria, 5, cv2.KMEANS_PP_CENTERS)[2]
+    centres = k_means(sample, clusters, seed, 5, (100, 1e-3), f'the {len(chosen)} patches show', 'appearances')
     order = np.argsort(centres[:, 0])  # from dark to bright
     cuts = np.quantile(sample, np.arange(1, quantiles + 1) / (quantiles + 1), axis=0)
     fitted = {'patches': len(chosen), 'of': count, 'pixels': side * side, 'seed': seed}
     return Appearance(centres[order].astype(np.float32), cuts.astype(np.float32), fitted)
+
+
+def k_means(
+    points: np.ndarray, clusters: int, seed: int, starts: int, stop: tuple[int, float], owner: str, kind: str
+) -> np.ndarray:
+    """Return the centres of the best of some runs of k-means, each from a start by k-means++.
+
+    Args:
+        points: Float32.
+        clusters: K.
+        seed: Of the starts.
+        starts: Number of runs, at least 1.
+        stop: A run ends after so many rounds, or when no centre moves further than this.
+        owner, kind: Who has too few different points, and what they are, for the message.
+
+    Shape:
+        - points: (N, D). Result: (clusters, D)
+
+    Raises:
+        InputError: There are fewer different points than clusters.
+    """
+    if len(np.unique(points, axis=0)) < clusters:
+        raise InputError(f'{owner} fewer than {clusters} different {kind}; give more patches, or fewer clusters')
+    cv2.setRNGSeed(seed)
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, *stop)
+    best: Any = None  # without labels to start from
+    centres: np.ndarray = cv2.kmeans(points, clusters, best, criteria, starts, cv2.KMEANS_PP_CENTERS)[2]
+    return centres
 
 
 def fit_folder(

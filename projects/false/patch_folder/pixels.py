@@ -1,4 +1,4 @@
-"""The pixels of patches by name: from image files, or from packed patches where there are no files."""
+"""The pixels of patches, by number in a list or by name: from image files, or packed ones where there are no files."""
 
 import hashlib
 import json
@@ -12,10 +12,72 @@ import numpy as np
 from projects.false.imagery.image_files import list_imagery
 from projects.false.imagery.images import read_image
 
-from .lists import nfc
+from .description import read_description
+from .lists import list_images, nfc
 from .packed import PackedPatches
 
 Place = str | int | None  # file of a patch in its folder, row of a packed one, or no such patch
+
+
+def packed_instead(root: Path, folder: Path) -> PackedPatches | None:
+    """Return the packed patches of ``root`` if its folder of images is not there and they are; None otherwise.
+
+    Raises:
+        InputError: They are damaged.
+    """
+    return PackedPatches(root / 'packed', root) if not folder.is_dir() and (root / 'packed').is_dir() else None
+
+
+class PatchReader:
+    """The patches of a folder, or its packed patches where there are no image files.
+
+    Args:
+        root: Folder as a converter leaves it, or any folder of images.
+        images: Its folder of images, '' for ``root`` itself.
+        names: List of the patches to read, relative to ``root``; None takes all.
+        note: Called with a line that names the files that are left out.
+
+    Raises:
+        InputError: There are no images, or the list does not fit.
+    """
+
+    def __init__(
+        self,
+        root: str | Path,
+        images: str = 'images',
+        names: str | None = None,
+        note: Callable[[str], object] = lambda line: None,
+    ) -> None:
+        root = Path(root)
+        chosen = None if names is None else root / names
+        self._folder = root / images
+        self._packed = packed_instead(root, self._folder)
+        self._paths: list[Path] = []
+        described = (root / 'dataset.json').is_file()
+        self.bands = int(read_description(root).get('bands', {}).get('count', 3)) if described else 3
+        if self._packed is None:
+            self._paths = list_images(self._folder, chosen, note)
+        else:
+            self._rows = np.arange(len(self._packed)) if chosen is None else self._packed.rows(chosen)
+
+    def __len__(self) -> int:
+        return len(self._paths) if self._packed is None else len(self._rows)
+
+    def name(self, number: int) -> str:
+        """Return the name of a patch, relative to the folder of the images, without suffix."""
+        if self._packed is None:
+            return self._paths[number].relative_to(self._folder).with_suffix('').as_posix()
+        return Path(self._packed.name(int(self._rows[number]))).with_suffix('').as_posix()
+
+    def image(self, number: int) -> np.ndarray:
+        """Return the pixels of a patch, (H, W, bands), uint8, blue, green and red first.
+
+        Raises:
+            InputError: The file is unusable.
+        """
+        if self._packed is None:
+            return read_image(self._paths[number], self.bands)
+        return self._packed.image(int(self._rows[number]))
 
 
 class PatchPixels:
@@ -31,8 +93,7 @@ class PatchPixels:
 
     def __init__(self, data_root: str | Path, bands: int = 3) -> None:
         self.root, self.bands = Path(data_root), bands
-        packed = not (self.root / 'images').is_dir() and (self.root / 'packed').is_dir()
-        self._packed = PackedPatches(self.root / 'packed', self.root) if packed else None
+        self._packed = packed_instead(self.root, self.root / 'images')
         self._folder = self.root / 'images' if (self.root / 'images').is_dir() else self.root
 
     @cached_property

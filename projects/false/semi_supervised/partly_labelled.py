@@ -25,8 +25,11 @@ class PartlyLabelledPatches(LandCoverPatches):
     depends neither on workers and processes nor on an interruption.
 
     Args:
-        unlabelled: Config of the unlabelled data, ``UnlabelledPatches`` by default, with a pipeline that ends with the
-            weak view in ``img``: flips and crops. ``data_root`` is that of the labelled patches unless it is given.
+        unlabelled: Changes to the config of the unlabelled data, which is ``UnlabelledPatches`` of
+            ``splits/pretrain.txt`` in the folder of the labelled patches. A ``pipeline`` of its own ends with the weak
+            view in ``img``.
+        view_size: Side of the weak views in pixels: crops of patches that are enlarged up to two times, and flipped.
+            None flips whole patches.
         companions: Unlabelled patches per labelled one, at least 1.
         color: Arguments of :class:`~projects.false.datasets.views.steps.ColorSteps`, from which the strong view is
             drawn.
@@ -51,7 +54,8 @@ class PartlyLabelledPatches(LandCoverPatches):
     def __init__(
         self,
         *args: Any,
-        unlabelled: dict,
+        unlabelled: dict | None = None,
+        view_size: int | None = None,
         companions: int = 2,
         color: dict | None = None,
         cutmix_prob: float = 0.5,
@@ -59,6 +63,8 @@ class PartlyLabelledPatches(LandCoverPatches):
         kept_apart_seed: int = 0,
         **kwargs: Any,
     ) -> None:
+        if view_size is not None:
+            check_count('view_size of PartlyLabelledPatches', view_size)
         check_count('companions of PartlyLabelledPatches', companions)
         check_range('cutmix_prob of PartlyLabelledPatches', cutmix_prob, 0, 1)
         check_range('kept_apart of PartlyLabelledPatches', kept_apart, 0, 1)
@@ -71,7 +77,8 @@ class PartlyLabelledPatches(LandCoverPatches):
         self._share_apart, self._seed_apart = kept_apart, kept_apart_seed
         self.kept_apart: LandCoverPatches | None = None
         super().__init__(*args, **kwargs)
-        settings = {'type': 'UnlabelledPatches', 'data_root': self.data_root, **unlabelled}
+        source = dict(type='UnlabelledPatches', data_root=self.data_root, ann_file='splits/pretrain.txt')
+        settings = {**source, 'pipeline': weak_views(view_size), **(unlabelled or {})}
         self.unlabelled: BaseDataset = DATASETS.build(settings)
         if len(self.unlabelled) < companions:
             raise InputError(
@@ -114,7 +121,7 @@ class PartlyLabelledPatches(LandCoverPatches):
         if len(sizes) > 1:
             raise InputError(
                 f'weak views of {self.unlabelled.data_root} have the sizes {", ".join(map(str, sorted(sizes)))}; end '
-                'train_dataloader.dataset.unlabelled.pipeline with RandomCrop or Resize'
+                'train_dataloader.dataset.unlabelled.pipeline with RandomCrop or Resize, or give view_size'
             )
         height, width = views[0].shape[:2]
         steps, boxes = [], []
@@ -137,3 +144,13 @@ class PartlyLabelledPatches(LandCoverPatches):
             int(np.random.randint(length - side + 1)) for length, side in zip((height, width), sides, strict=True)
         )
         return top, left, top + sides[0], left + sides[1]
+
+
+def weak_views(size: int | None) -> list[dict]:
+    """Return the steps to a weak view: flips, and crops of ``size`` pixels from patches enlarged up to two times."""
+    crop: list[dict] = []
+    if size is not None:
+        resize = dict(type='mmcv.RandomResize', scale=(size, size), ratio_range=(1.0, 2.0), keep_ratio=True)
+        crop = [resize, dict(type='mmseg.RandomCrop', crop_size=(size, size))]
+    flip = dict(type='mmcv.RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal'])
+    return [dict(type='LoadPatch'), *crop, flip]

@@ -7,7 +7,7 @@ from projects.false import FALSELoss, InputError
 from projects.false.losses import build_determination
 from projects.false.losses.determinations.combined import turns
 from tests.helpers import slow_losses as slow
-from tests.helpers.loss_cases import queue_of, views
+from tests.helpers.loss_cases import both_forms, queue_of, views
 
 
 def as_sets(mask):
@@ -28,14 +28,7 @@ SIMILAR = dict(type='topk', k=4, floor=-1)
 @pytest.mark.parametrize('order', [1, -1])
 @pytest.mark.parametrize('chunk_size', [None, 5])
 def test_confidence_of_both(kind, form, order, chunk_size):
-    first, second = views(6)
-    if form == 'in batch':
-        rows = columns = shares_of(12)
-        anchors, given = slow.in_batch(first, second), dict(evidence=rows)
-    else:
-        rows, columns = shares_of(6), shares_of(8, seed=1)
-        anchors = slow.with_queue(first, second, queue_of(8))
-        given = dict(evidence=rows, queue=queue_of(8), queue_evidence=columns)
+    (first, second, given), anchors, rows, columns = both_forms(form, 'evidence', shares_of)
     overlaps = [[slow.overlap(row, column) for column in columns.tolist()] for row in rows.tolist()]
     alike = slow.evidence(anchors, rows.tolist(), columns.tolist(), 0.6)
     similar = slow.topk(anchors, 0.5, k=4, floor=-2)

@@ -8,7 +8,7 @@ import torch
 from projects.false import FALSELoss, InputError
 from projects.false.losses import build_determination
 from tests.helpers import slow_losses as slow
-from tests.helpers.loss_cases import queue_of, views
+from tests.helpers.loss_cases import both_forms, queue_of, views
 
 
 def places_of(count, seed=0):
@@ -25,14 +25,7 @@ def places_of(count, seed=0):
 @pytest.mark.parametrize('distance', [0, 16, None])
 @pytest.mark.parametrize('chunk_size', [None, 3])
 def test_pairs_by_place(form, name, distance, chunk_size):
-    first, second = views(6)
-    if form == 'in batch':
-        rows = columns = places_of(12)
-        anchors, given = slow.in_batch(first, second), dict(place=rows)
-    else:
-        rows, columns = places_of(6), places_of(9, seed=1)
-        anchors = slow.with_queue(first, second, queue_of(9))
-        given = dict(place=rows, queue=queue_of(9), queue_place=columns)
+    (first, second, given), anchors, rows, columns = both_forms(form, 'place', places_of, queued=9)
     limit = math.inf if distance is None else distance
     expected = getattr(slow, name)(anchors, rows.tolist(), columns.tolist(), limit)
     loss = FALSELoss(0.5, 1.0, -1.0, dict(type=name, distance=distance), chunk_size=chunk_size)
