@@ -13,6 +13,7 @@ from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.datasets.land_cover import LandCoverPatches
 from projects.false.engine.start_checks_hook import (
     check_batches,
+    check_channels,
     check_classes,
     check_labels,
     check_negatives,
@@ -21,6 +22,7 @@ from projects.false.engine.start_checks_hook import (
     learning_rate_advice,
     shuffling_advice,
 )
+from projects.false.models import FALSENeck
 from tests.helpers.runs import Tiny
 
 
@@ -35,6 +37,35 @@ def test_classes_of_model_and_data():
     check_classes({}, [])
     with pytest.raises(InputError, match=r'model\.auxiliary_head\.num_classes is 3, the data has 2 classes \(a, b\)'):
         check_classes({'decode_head': 2, 'auxiliary_head': 3}, ['a', 'b'])
+
+
+def network(channels, **parts):
+    """A model as the check reads it: ``channels`` of the maps of its backbone, and heads or a neck."""
+    model = nn.Module()
+    model.backbone = nn.Module()
+    model.backbone.channels = channels
+    for name, part in parts.items():
+        setattr(model, name, part)
+    return model
+
+
+def head(in_index, in_channels):
+    part = nn.Module()
+    part.in_index, part.in_channels = in_index, in_channels
+    return part
+
+
+def test_heads_that_read_other_channels_than_the_backbone_gives():
+    given = (24, 40, 112, 320)
+    check_channels(network(given, decode_head=head([0, 3], [24, 320]), auxiliary_head=head(2, 112)))
+    check_channels(network(None, decode_head=head([0, 1], [64, 128])))  # a backbone that does not say what it gives
+    with pytest.raises(InputError, match=r'decode_head\.in_channels is \[64, 512\].*in_channels=\[24, 320\]'):
+        check_channels(network(given, decode_head=head([0, 3], [64, 512])))
+    with pytest.raises(InputError, match=r'set model\.auxiliary_head\.in_channels=112'):
+        check_channels(network(given, auxiliary_head=head(2, 256)))
+    check_channels(network(given, neck=FALSENeck(320)))
+    with pytest.raises(InputError, match=r'in_channels is 512.*has 320 channels; set model\.neck\.in_channels=320'):
+        check_channels(network(given, neck=FALSENeck(512)))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Convert ResNet weights: python tools/model_converters/convert_weights.py CHECKPOINT OUT --to FORM."""
+"""Convert the weights of a backbone: python tools/model_converters/convert_weights.py CHECKPOINT OUT --to FORM."""
 
 import argparse
 import sys
@@ -12,7 +12,8 @@ FORMS = {
     'ours': "backbone.pth, as pretraining leaves it: what a recipe's model.backbone.init_cfg.checkpoint takes",
     'mmseg': 'OpenMMLab: names begin with "backbone."; of a fine-tuned checkpoint with its heads and classes',
     'torchvision': 'plain state dict of torchvision.models.resnetN without its classifier fc; three bands',
-    'timm': 'plain state dict of timm.create_model("resnetN", num_classes=0); any number of bands (in_chans)',
+    'timm': 'plain state dict of timm.create_model("resnetN", num_classes=0); any number of bands (in_chans). Of a '
+    'TimmBackbone: its own network, up to the last map',
 }
 
 

@@ -48,6 +48,37 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
             )
 
 
+def check_channels(model: nn.Module) -> None:
+    """Refuse heads that read other channels than the backbone gives, where the backbone says what it gives.
+
+    Raises:
+        InputError: A number differs.
+    """
+    given = getattr(getattr(model, 'backbone', None), 'channels', None)
+    if not isinstance(given, tuple) or getattr(model, 'with_neck', False):
+        return
+    for name, head in _heads(model).items():
+        indices = head.in_index if isinstance(head.in_index, list | tuple) else [head.in_index]
+        taken = head.in_channels if isinstance(head.in_channels, list | tuple) else [head.in_channels]
+        fitting = [given[index] for index in indices]
+        if list(taken) != fitting:
+            needed = fitting if isinstance(head.in_channels, list | tuple) else fitting[0]
+            raise InputError(
+                f'model.{name}.in_channels is {head.in_channels}, but {_network_name(model)} has the channels '
+                f'{list(given)}; set model.{name}.in_channels={needed}'
+            )
+    hidden = getattr(getattr(model, 'neck', None), 'hidden', None)
+    if isinstance(hidden, nn.Linear) and hidden.in_features != given[-1]:
+        raise InputError(
+            f'model.neck.in_channels is {hidden.in_features}, but the last map of {_network_name(model)} has '
+            f'{given[-1]} channels; set model.neck.in_channels={given[-1]}'
+        )
+
+
+def _network_name(model: nn.Module) -> str:
+    return str(getattr(model.backbone, 'model_name', type(model.backbone).__name__))
+
+
 def check_queue(queue_len: int, images: int, global_batch: int) -> None:
     """Refuse a queue that would fill up with old keys of the queries' own images, or is no multiple of the batch.
 
@@ -166,12 +197,13 @@ class StartChecksHook(Hook):
         loader = runner.train_dataloader
         images = len(loader.dataset)
         check_classes(_head_classes(runner.model), _data_classes(loader))
+        model = getattr(runner.model, 'module', runner.model)
+        check_channels(model)
         check_trained(runner.model)
         heads = _heads(runner.model)
         if heads:
             check_labels(loader.dataset, {getattr(head, 'ignore_index', IGNORE_INDEX) for head in heads.values()})
         batch = GlobalBatch(get_world_size(), loader.batch_size, None, accumulation_of(runner.optim_wrapper))
-        model = getattr(runner.model, 'module', runner.model)
         queue = getattr(model, 'queue', None)
         if isinstance(queue, KeyQueue):
             check_queue(len(queue), images, batch.per_process * batch.processes)

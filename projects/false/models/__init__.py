@@ -7,5 +7,15 @@ from .false import FALSE
 from .false_moco import FALSEMoCo
 from .preprocessor import ViewPreprocessor
 from .projection import FALSEHead, FALSENeck
+from .timm_backbone import TimmBackbone
 
-__all__ = ['FALSE', 'FALSEHead', 'FALSELoss', 'FALSEMoCo', 'FALSENeck', 'NTXentLoss', 'ViewPreprocessor']
+__all__ = [
+    'FALSE',
+    'FALSEHead',
+    'FALSELoss',
+    'FALSEMoCo',
+    'FALSENeck',
+    'NTXentLoss',
+    'TimmBackbone',
+    'ViewPreprocessor',
+]

@@ -333,3 +333,18 @@ def test_arrays_and_numbers(array: np.ndarray) -> None:
 def test_object_arrays_are_refused() -> None:
     with pytest.raises(pickle.UnpicklingError):
         load(np.array([{}], dtype=object))
+
+
+def test_a_file_in_an_installed_package(tmp_path, monkeypatch):
+    package = tmp_path / 'some_weights'
+    package.mkdir()
+    (package / '__init__.py').write_text('raise RuntimeError("imported")')
+    torch.save({'weight': torch.ones(2)}, package / 'net.pth')
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = CheckpointLoader.load_checkpoint('package://some_weights/net.pth')
+    assert torch.equal(loaded['weight'], torch.ones(2))
+    with pytest.raises(InputError, match=r'other\.pth'):
+        CheckpointLoader.load_checkpoint('package://some_weights/other.pth')
+    for name in ('no_such_weights/net.pth', 'a-b/net.pth', '/net.pth'):
+        with pytest.raises(InputError, match='is not installed; install it with: pip install'):
+            CheckpointLoader.load_checkpoint(f'package://{name}')

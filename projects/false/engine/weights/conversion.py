@@ -11,9 +11,10 @@ from torch import Tensor
 from projects.false.common.errors import InputError
 
 from ..checkpoints.files import SUFFIX, read_checkpoint, write_checkpoint, write_safetensors
-from .backbone import backbone_meta
-from .matching import KeyReport, compare_keys, shapes_of
+from .backbone import backbone_meta, backbone_weights
+from .matching import KeyReport, check_finite, compare_keys, shapes_of
 from .resnet import DEPTHS, FoundResNet, describe_backbone, find_resnet, resnet_layout, resnet_shapes, tensors_of
+from .timm_names import PREFIX, timm_names
 
 FORMS = ('ours', 'mmseg', 'torchvision', 'timm')  # tools/model_converters/convert_weights.py explains each one
 _HEADS = ('decode_head.', 'auxiliary_head.')
@@ -37,7 +38,7 @@ class Conversion:
 def convert_weights(
     path: str | os.PathLike, out: str | os.PathLike, form: str, prefix: str | None = None
 ) -> Conversion:
-    """Convert the weights of a ResNet.
+    """Convert the weights of a ResNet, or those of a TimmBackbone.
 
     Args:
         path: Checkpoint of this project or of any library with a ResNet in it, ``.safetensors`` or PyTorch's.
@@ -59,13 +60,19 @@ def convert_weights(
         raise InputError(f'unknown form {form!r}; choose one of {", ".join(FORMS)}')
     _check_out(Path(path).expanduser(), Path(out))
     checkpoint = read_checkpoint(path)
-    found = find_resnet(checkpoint, os.fspath(path), prefix)
     heads = _heads(checkpoint) if form == 'mmseg' else {}
-    report = _compare(found, form, heads)
-    problem = _problem(found, report, form)
-    if problem:
-        raise InputError(f'{os.fspath(path)}: {problem}')
-    weights = {name: _own(found.weights[name]) for name in report.matched}
+    of_timm = _of_timm(checkpoint, form, os.fspath(path), prefix)
+    if of_timm is not None:
+        weights, report = of_timm
+        source = f"a network of timm under '{PREFIX}'"
+    else:
+        found = find_resnet(checkpoint, os.fspath(path), prefix)
+        report = _compare(found, form, heads)
+        problem = _problem(found, report, form)
+        if problem:
+            raise InputError(f'{os.fspath(path)}: {problem}')
+        weights = {name: _own(found.weights[name]) for name in report.matched}
+        source = f'{describe_backbone(report.matched)} under {found.prefix!r}'
     meta = checkpoint.get('meta') if isinstance(checkpoint, Mapping) else None
     meta = meta if isinstance(meta, Mapping) else {}
     new_meta = backbone_meta(weights, meta)
@@ -74,7 +81,21 @@ def convert_weights(
         if heads and isinstance(meta.get('dataset_meta'), Mapping):
             new_meta['dataset_meta'] = dict(meta['dataset_meta'])
     _write(weights, Path(out), form, new_meta)
-    return Conversion(f'{describe_backbone(report.matched)} under {found.prefix!r}', report, len(heads))
+    return Conversion(source, report, len(heads))
+
+
+def _of_timm(checkpoint: Any, form: str, path: str, prefix: str | None) -> tuple[dict[str, Tensor], KeyReport] | None:
+    """Return the weights of a TimmBackbone under the names of ``form``; None if the file has no such backbone."""
+    tensors = backbone_weights(checkpoint) or tensors_of(checkpoint)
+    inside = {name: _own(value) for name, value in tensors.items() if name.startswith(PREFIX)}
+    if not inside or prefix is not None:
+        return None
+    if form == 'torchvision':
+        raise InputError(f'{path}: holds a network of timm, which has other names in torchvision; give --to timm')
+    check_finite(inside, path)
+    weights = timm_names(inside) if form == 'timm' else inside
+    others = [name for name in tensors if name not in inside]
+    return weights, KeyReport(tuple(weights), (), tuple(others), ())
 
 
 def _heads(checkpoint: Any) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Initialize a backbone from pretrained weights: either all of them are loaded, or it is an error."""
 
 from collections import Counter
+from collections.abc import Iterable
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, update_init_info
@@ -13,6 +14,7 @@ from projects.false.common.errors import InputError, type_name
 from .backbone import backbone_weights
 from .matching import KeyReport, check_finite, compare_keys, shapes_of
 from .resnet import describe_backbone, find_resnet, is_part, is_resnet, tensors_of
+from .timm_names import timm_names
 
 
 @WEIGHT_INITIALIZERS.register_module()
@@ -24,8 +26,9 @@ class PretrainedBackbone:
     Args:
         checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.weights.backbone.export_backbone`, or a whole
             checkpoint with weights under ``backbone.``, or a file of torchvision, timm, lightly or another library with
-            a ResNet in it, whose classifier and heads are left out; also as ``.safetensors``. None is for configs that
-            leave the file to the command line, and an error on use.
+            a ResNet in it, whose classifier and heads are left out; also as ``.safetensors``. A TimmBackbone takes any
+            file of timm with its network. ``package://NAME/FILE`` is a file in an installed package. None is for
+            configs that leave the file to the command line, and an error on use.
         prefix: Prefix of the ResNet's names in the file; None searches for it.
 
     Raises:
@@ -43,21 +46,24 @@ class PretrainedBackbone:
     def __call__(self, module: nn.Module) -> None:
         """Load the weights into a backbone and prevent later initializers from overwriting them."""
         self._must_come_last(module)
-        own = module.state_dict()
+        inner = getattr(module, 'timm_model', module)
+        own = inner.state_dict()
         weights = self._read(a_resnet=any(map(is_resnet, own)))
+        if inner is not module:
+            weights = timm_names(weights)
         known = {name.partition('.')[0] for name in own}
         heads = [name for name in weights if not is_part(name) and name.partition('.')[0] not in known]
         weights = {name: value for name, value in weights.items() if name not in heads}
         report = compare_keys(shapes_of(weights), shapes_of(own))
         if report.needed() or report.surplus() or report.reshaped:
-            raise InputError(self._mismatch(own, weights, report))
-        module.load_state_dict(weights, strict=False)
+            raise InputError(self._mismatch(_network(module, own), weights, report))
+        inner.load_state_dict(weights, strict=False)
         self._settle(module)
         if hasattr(module, '_params_init_info'):
             update_init_info(module, init_info=f'PretrainedBackbone: loaded from {self.checkpoint}')
         print_log(
             f'PretrainedBackbone {self.checkpoint}: {len(own.keys() & weights.keys())} tensors matched, 0 missing, '
-            f'0 unexpected, {describe_backbone(own)}{_left_out(heads)}',
+            f'0 unexpected, {_network(module, own)}{_left_out(heads)}',
             'current',
         )
 
@@ -91,7 +97,7 @@ class PretrainedBackbone:
                 f'{configs[-1]} would overwrite it'
             )
 
-    def _mismatch(self, own: dict, weights: dict, report: KeyReport) -> str:
+    def _mismatch(self, network: str, weights: dict, report: KeyReport) -> str:
         missing, unexpected, reshaped = sorted(report.needed()), sorted(report.surplus()), sorted(report.reshaped)
         examples = [
             f'{what} {", ".join(names[:3])}{", ..." if len(names) > 3 else ""}'
@@ -101,7 +107,7 @@ class PretrainedBackbone:
         examples += [f'{name} is {given}, not {expected}' for name, given, expected in reshaped[:3]]
         return (
             f'{self.checkpoint} does not fit the backbone: it holds {describe_backbone(weights)}, the config builds '
-            f'{describe_backbone(own)}; {len(report.matched)} tensors match, {len(missing)} are missing, '
+            f'{network}; {len(report.matched)} tensors match, {len(missing)} are missing, '
             f'{len(unexpected)} are unexpected, {len(reshaped)} have another shape ({"; ".join(examples)}); set the '
             'type, depth and width that were pretrained, or give another file'
         )
@@ -114,6 +120,12 @@ class PretrainedBackbone:
         # mmpretrain's backbones then zero their last norm (zero_init_residual) unless init_cfg is of this type.
         if isinstance(module, BaseModule):
             module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
+
+
+def _network(module: nn.Module, names: Iterable[str]) -> str:
+    """Describe the backbone that a config builds."""
+    name = getattr(module, 'model_name', None)
+    return f'{name} of timm' if name else describe_backbone(names)
 
 
 def _left_out(names: list[str]) -> str:
