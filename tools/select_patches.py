@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Choose the patches and say where they are."""
     options = parse_arguments(arguments)
     check_data_root(options.data_root)
-    if options.backbone not in (None, 'random'):
+    if options.backbone not in (None, 'random') and '://' not in options.backbone:
         check_checkpoint(options.backbone)
     if options.config:
         check_config(options.config)

@@ -1,4 +1,4 @@
-"""The three commands of an experiment, as steps: pretrain, fine-tune, test. A user could type each of them."""
+"""The commands of an experiment, as steps: pretrain, select, fine-tune, test. A user could type each of them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,6 +65,37 @@ def fine_tuning_step(
     )
     command = tool_command('train.py', recipe, '--work-dir', work, '--cfg-options', *all_options)
     return Step(name, command, resume_if_begun(work), needs=tuple(needs))
+
+
+def selection_step(
+    name: str,
+    backbone: str | Path,
+    out: Path,
+    data: Path,
+    how: str,
+    count: int,
+    seed: int,
+    chosen: str,
+    recipe: Path,
+    needs: Sequence[str] = (),
+) -> Step:
+    """Make the step that chooses patches to label and writes ``data/splits/CHOSEN.txt``.
+
+    Args:
+        name: Name of the step.
+        backbone: Weights whose features decide.
+        out: Folder for features and contact sheet.
+        data: Folder of the patches.
+        how: Method of ``tools/select_patches.py``.
+        count: Number of patches to choose.
+        seed: Seed of the choice.
+        chosen: Name of the list.
+        recipe: Config file with the backbone and the normalisation of its pixels.
+        needs: Names of the steps that must be done before.
+    """
+    options = ('--method', how, '--count', count, '--seed', seed, '--list', chosen, '--out', out, '--overwrite')
+    command = tool_command('select_patches.py', data, backbone, *options, '--config', recipe)
+    return Step(name, command, needs=tuple(needs))
 
 
 def testing_step(

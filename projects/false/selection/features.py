@@ -19,6 +19,7 @@ from projects.false.common.files import atomic_path, writable, write_text
 from projects.false.common.random_state import seeded
 from projects.false.common.threads import map_ahead, show_progress
 from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.engine.checkpoints.mmengine_loader import local_file
 from projects.false.engine.config import load_config
 from projects.false.engine.weights.pretrained_backbone import PretrainedBackbone
 from projects.false.engine.weights.resnet import describe_backbone, find_resnet, resnet_layout
@@ -102,8 +103,9 @@ def load_backbone(
 
 
 def _bytes(path: str) -> bytes:
-    read_checkpoint(path, mmap=True)  # refuses what is missing or no checkpoint
-    return Path(path).expanduser().read_bytes()
+    file = local_file(path)
+    read_checkpoint(file, mmap=True)  # refuses what is missing or no checkpoint
+    return file.read_bytes()
 
 
 def _resnet(file: str | None, bands: int) -> nn.Module:

@@ -103,6 +103,37 @@ def test_commands(opened, data, tmp_path):
     assert len((data / 'splits' / 'train_50pct_seed3.txt').read_text().split()) == 4
 
 
+def test_patches_chosen_by_features_and_another_backbone(opened, data, tmp_path):
+    more = "typical=dict(like='simclr', select='typical'), wide=dict(fine_tuning={'model.decode_head.channels': 32})"
+    pretraining = pretrained(2)
+    benchmark = opened(
+        f'dict(methods=dict(random=None, simclr={pretraining}, {more}), draws=[3], '
+        "protocols=dict(spec['protocols'], again=spec['protocols']['upernet']))",
+        begun=True,
+    )
+    steps, work = by_name(benchmark), tmp_path / 'out'
+    assert sum(name.startswith('pretrain/') for name in steps) == 1
+    assert [name for name in steps if name.startswith('select/')] == ['select/50pct/typical/seed1_draw3']
+    chooser = steps['select/50pct/typical/seed1_draw3']
+    backbone = str(work / 'pretrain/simclr/seed1/backbone.pth')
+    assert chooser.needs == ('pretrain/simclr/seed1',)
+    assert chooser.command[1].endswith('tools/select_patches.py')
+    assert chooser.command[2:8] == (str(data), backbone, '--method', 'typical', '--count', '4')
+    chosen = chooser.command[chooser.command.index('--list') + 1]
+    for protocol in ('upernet', 'again'):
+        tuned = steps[f'finetune/{protocol}/50pct/typical/seed1_draw3']
+        assert tuned.needs == ('pretrain/simclr/seed1', chooser.name)
+        assert f'train_dataloader.dataset.ann_file=splits/{chosen}.txt' in tuned.command
+        assert f'model.backbone.init_cfg.checkpoint={backbone}' in tuned.command
+    run = next(run for run in benchmark.plan.runs if run.key.method == 'typical')
+    assert run.step_names == [*tuned.needs, run.fine_tuning, run.testing]
+    recipe = (work / 'recipes' / 'finetune_upernet_wide.py').read_text()
+    assert re.search(r'decode_head=dict\([^)]*channels=32', recipe)
+    assert (
+        str(work / 'recipes' / 'finetune_upernet_wide.py') in steps['finetune/upernet/50pct/wide/seed1_draw3'].command
+    )
+
+
 def test_choosing_does_not_read_the_test_list(opened, data):
     shutil.copy(data / 'splits' / 'test.txt', data / 'splits' / 'val.txt')
     (data / 'splits' / 'test.txt').write_text('unreadable, no such patch\n')

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark.spec import Recipe, choose_methods, choose_protocols, read_spec
+from projects.false.experiments.benchmark.spec import Method, Recipe, choose_methods, choose_protocols, read_spec
 from tests.helpers.tiny_benchmark import write_spec
 from tests.helpers.tools import REPOSITORY
 
@@ -16,8 +16,8 @@ SHIPPED = sorted((REPOSITORY / 'configs' / 'benchmarks').glob('*.py'))
 def test_shipped_specs(path):
     spec = read_spec(str(path))
     assert spec.baseline == 'simclr'
-    assert spec.methods['random'] is None
-    for recipe in (*spec.methods.values(), *spec.protocols.values()):
+    assert spec.methods['random'] == Method()
+    for recipe in (*(method.recipe for method in spec.methods.values()), *spec.protocols.values()):
         assert recipe is None or Path(recipe.config).is_file()
     text = path.read_text()
     assert f'python tools/run_benchmark.py configs/benchmarks/{path.name}' in text
@@ -49,13 +49,33 @@ def test_values_and_places(tmp_path):
     )
     path = write_spec(tmp_path / 'mine.py', tmp_path / 'data', changes)
     spec = read_spec(str(path), {'seeds': [4, 5]})
-    assert spec.methods == {'random': None, 'imagenet': str(weights), 'net': 'torchvision://resnet18'}
+    assert spec.methods == {
+        'random': Method(),
+        'imagenet': Method(weights=str(weights)),
+        'net': Method(weights='torchvision://resnet18'),
+    }
     assert (spec.name, spec.title, spec.seeds, spec.fractions) == ('mine', 'A title', (4, 5), (0.1,))
     assert isinstance(spec.protocols['upernet'], Recipe)
     assert spec.protocols['upernet'].options['model.data_preprocessor.size'] == (64, 64)
     located = spec.with_paths(Path('in a,{data}folder'))
     assert located.data_root == 'in a,{data}folder/data'
     assert located.prepare[0] == ('make.py', 'in a,{data}folder/a', 'two words', 'in a,{data}folder/data')
+
+
+def test_methods_that_share_a_pretraining_and_differ_in_fine_tuning(tmp_path):
+    changes = """dict(methods=dict(
+        random=None,
+        simclr=dict(config='configs/simclr_r18_synthetic.py', options=pretraining, fine_tuning={'a.b': 1}),
+        typical=dict(like='simclr', select='typical'),
+        net=dict(weights='package://some/file.pth', fine_tuning={'a.b': 2}),
+        empty=dict(fine_tuning={'a.b': 3}),
+    ))"""
+    spec = read_spec(str(write_spec(tmp_path / 'mine.py', tmp_path, changes)))
+    assert spec.methods['net'] == Method(weights='package://some/file.pth', fine_tuning={'a.b': 2})
+    assert spec.methods['empty'] == Method(fine_tuning={'a.b': 3})
+    assert spec.methods['simclr'].recipe.config.endswith('simclr_r18_synthetic.py')
+    owners = {name: spec.pretrained_as(name) for name in spec.methods}
+    assert owners == {'random': None, 'simclr': 'simclr', 'typical': 'simclr', 'net': None, 'empty': None}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +95,17 @@ def test_values_and_places(tmp_path):
             "dict(methods=dict(random=None, a=dict(config='configs/simclr_r18_mbrsc.py', options=[1])))",
             r'methods.a.options is \[1\]',
         ),
+        (
+            "dict(methods=dict(random=None, a=dict(weights='b://c', like='d')))",
+            'methods.a has weights and like; give one of them',
+        ),
+        ("dict(methods=dict(random=None, a=dict(weights='gone.pth')))", 'methods.a: no such file of weights: gone.pth'),
+        ("dict(methods=dict(random=None, a=dict(fine_tuning=[1])))", r'methods\.a\.fine_tuning is \[1\]'),
+        ("dict(methods=dict(random=None, a=dict(like='b')))", "a.like is 'b', which is no method that pretrains"),
+        ("dict(methods=dict(random=None, a=dict(like='random')))", "like is 'random', which is no method that"),
+        ("dict(methods=dict(random=None, a=dict(select='best')))", "a.select is 'best'; choose typical or coverage"),
+        ("dict(methods=dict(random=None, a=dict(select='typical')))", 'its weights are random; give it weights'),
+        ("dict(methods=dict(random=None, a=3))", 'methods.a is 3; give dict'),
         ("dict(methods=dict(random=None, a='gone.pth'))", 'methods.a: no such file of weights: gone.pth'),
         ("dict(methods={'random': None, 'a/b': None})", "the name 'a/b'"),
         ("dict(methods={'random': None, '..': None})", "the name '..'"),

