@@ -127,11 +127,9 @@ def test_patches_chosen_by_features_and_another_backbone(opened, data, tmp_path)
         assert f'model.backbone.init_cfg.checkpoint={backbone}' in tuned.command
     run = next(run for run in benchmark.plan.runs if run.key.method == 'typical')
     assert run.step_names == [*tuned.needs, run.fine_tuning, run.testing]
-    recipe = (work / 'recipes' / 'finetune_upernet_wide.py').read_text()
-    assert re.search(r'decode_head=dict\([^)]*channels=32', recipe)
-    assert (
-        str(work / 'recipes' / 'finetune_upernet_wide.py') in steps['finetune/upernet/50pct/wide/seed1_draw3'].command
-    )
+    recipe = work / 'recipes' / 'finetune_upernet_wide.py'
+    assert re.search(r'decode_head=dict\([^)]*channels=32', recipe.read_text())
+    assert str(recipe) in steps['finetune/upernet/50pct/wide/seed1_draw3'].command
 
 
 def test_choosing_does_not_read_the_test_list(opened, data):
