@@ -9,6 +9,7 @@ from modelindex.load_model_index import load
 from tests.helpers.tools import REPOSITORY
 
 RECIPES = sorted((REPOSITORY / 'configs').glob('*.py'))
+NAMES = {'tf_efficientnet_lite0': 'EfficientNet-Lite0'}
 COLLECTIONS = {
     'false': 'FALSE',
     'simclr': 'SimCLR',
@@ -60,13 +61,14 @@ def test_length_batch_network_and_data_are_those_of_the_recipe(path, models):
     lengths = (config.train_cfg.get('max_epochs'), config.train_cfg.get('max_iters'))
     assert (told.epochs, told.data.get('Iterations')) == lengths
     assert told.batch_size == config.auto_scale_lr.base_batch_size
-    assert told.architecture[0] == f'ResNet-{config.model.backbone.depth}'
+    depth = config.model.backbone.get('depth')
+    assert told.architecture[0] == (f'ResNet-{depth}' if depth else NAMES[config.model.backbone.model_name])
     data = config.train_dataloader.dataset.data_root.split('/')[-1]
     assert {'synthetic': 'made scenes', 'potsdam': 'ISPRS Potsdam'}.get(
         data, data
     ).lower() == told.training_data.lower()
     downstream = models[path.stem].data.get('Downstream', [])
-    assert downstream == ([] if told.epochs is None else [f'upernet_r{config.model.backbone.depth}_{data}'])
+    assert downstream == ([] if told.epochs is None else [f'upernet_{f"r{depth}" if depth else "lite0"}_{data}'])
 
 
 def rows(title, place=0):
