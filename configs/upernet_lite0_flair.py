@@ -11,7 +11,7 @@ The last iteration is the result. Result: not yet measured.
 _base_ = [
     '_base_/models/upernet_lite0.py',
     '_base_/datasets/flair.py',
-    '_base_/schedules/upernet_small.py',
+    '_base_/schedules/upernet_small_known.py',
     '_base_/segmentation.py',
 ]
 

@@ -11,7 +11,7 @@ The last iteration is the result. Result: docs/results.md.
 _base_ = [
     '_base_/models/upernet_lite0.py',
     '_base_/datasets/mbrsc.py',
-    '_base_/schedules/upernet_small.py',
+    '_base_/schedules/upernet_small_known.py',
     '_base_/segmentation.py',
 ]
 

@@ -61,7 +61,7 @@ COMMANDS = {
     'map': Command('infer.py', 'map whole images with a fine-tuned model'),
     'export': Command('export.py', 'export a fine-tuned model to ONNX'),
     'export-backbone': Command('export_backbone.py', 'export the backbone of a pretraining checkpoint'),
-    'convert-weights': Command('model_converters/convert_weights.py', 'convert the weights of a backbone between libraries'),
+    'convert-weights': Command('model_converters/convert_weights.py', 'convert backbone weights between libraries'),
     'assess': Command('assess.py', 'check a map by random places: areas and accuracies with intervals'),
     'calibrate': Command('calibrate.py', 'fit the temperature of the confidence of maps'),
     'publish': Command('publish.py', 'write a folder with weights, config and model card, to share'),

@@ -10,6 +10,7 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import writable, write_text
 
 from ..steps import hardware, is_done, read_record
+from .labels_section import labels_advice
 from .page import BenchmarkPage, RunFiles, write_benchmark_page
 from .plan import RunKey
 from .runner import Benchmark
@@ -93,6 +94,8 @@ def write_outputs(
     """
     target, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
     text = markdown_table(found, baseline)
+    advice = labels_advice(found, baseline) if len({comparison.labelled for comparison in found}) > 1 else []
+    text += ''.join(f'\n- {line}' for line in advice) + ('\n' if advice else '')
     files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
     for name, content in files.items():
         with writable(target / name, 'free space'):

@@ -24,6 +24,7 @@ from projects.false.reports.score_tables import (
 from projects.false.reports.strips import choose_patches, strip
 
 from .audit_section import audit_section
+from .labels_section import labels_section
 from .summary import HEADLINE, MethodComparison, MethodSummary, coverage_note, difference_text
 
 STRIPS = 6
@@ -80,6 +81,9 @@ def write_benchmark_page(path: Path, content: BenchmarkPage) -> None:
         InputError: Predictions, logs or data are missing or do not fit together, or the file cannot be written.
     """
     sections = [(comparison.heading, _results(comparison, content.baseline)) for comparison in content.comparisons]
+    over_labels = labels_section(content.comparisons, content.baseline)
+    if over_labels:
+        sections.append(('How many labels', over_labels))
     sections.append(('What the numbers mean', f'<p class="note">{_note(content)}</p>{scores_note()}'))
     for comparison in content.comparisons:
         runs = [_as_run(row, comparison, content) for row in comparison.rows]

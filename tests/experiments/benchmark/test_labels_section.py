@@ -1,0 +1,56 @@
+"""Scores over the number of labels: the picture has every point, and the words follow the intervals."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from projects.false.experiments.benchmark.labels_section import labels_advice, labels_picture, labels_section
+from projects.false.experiments.benchmark.summary import compare_methods
+from tests.helpers.finished_benchmark import all_results, result
+
+METHODS, SEEDS, DRAWS = ('random', 'FALSE', 'SimCLR'), (1, 2), (1, 2, 3)
+
+
+def compared(results, methods=METHODS, baseline='SimCLR'):
+    for line in results:
+        line['labelled_patches'] = round(1000 * line['run']['fraction'])
+    return compare_methods(results, methods, baseline, SEEDS, DRAWS)
+
+
+def test_words_follow_the_intervals():
+    few = all_results(fraction=0.01)
+    many = [
+        result(method, seed, draw, 60 + (seed * 7 + draw * 5 + len(method) * 3) % 4, fraction=0.1)
+        for method in METHODS
+        for seed in SEEDS
+        for draw in DRAWS
+    ]
+    lines = labels_advice(compared(few + many), 'SimCLR')
+    assert len(lines) == 2
+    assert lines[0].startswith('With 10 labelled patches, FALSE scores highest: 53.95')
+    assert '+2.00 [+' in lines[0]
+    assert lines[0].endswith('against SimCLR.')
+    assert lines[1].startswith('With 100 labelled patches, ')
+    assert lines[1].endswith(('which chance may explain.', 'Nothing gains over SimCLR.'))
+
+
+def test_the_best_of_all_protocols_and_none_that_is_unfinished():
+    results = all_results(fraction=0.01) + all_results(fraction=0.01, protocol='meanteacher')
+    for line in results:
+        if line['run']['protocol'] == 'meanteacher':
+            line['scores']['mIoU'] += 3
+    assert 'FALSE with meanteacher scores highest' in labels_advice(compared(results), 'SimCLR')[0]
+    unfinished = [line for line in results if (line['run']['method'], line['run']['draw']) != ('FALSE', 3)]
+    assert 'SimCLR with meanteacher scores highest' in labels_advice(compared(unfinished), 'SimCLR')[0]
+    assert 'Nothing gains over SimCLR' in labels_advice(compared(unfinished), 'SimCLR')[0]
+
+
+def test_picture_and_section():
+    found = compared(all_results(fraction=0.01) + all_results(fraction=0.1))
+    picture = np.array(Image.open(io.BytesIO(labels_picture(found, 'SimCLR'))).convert('RGB'))
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
+    section = labels_section(found, 'SimCLR')
+    assert section.count('<li>') == 2
+    assert 'src="data:image/png;base64,' in section
+    assert labels_section(compared(all_results(fraction=0.01)), 'SimCLR') == ''
