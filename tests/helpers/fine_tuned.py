@@ -9,11 +9,11 @@ from projects.false.imagery.palettes import PALETTES
 from tests.helpers.tools import REPOSITORY
 
 
-def save_fine_tuned(folder, bands=3, **meta):
-    """Write ``mine.py`` and ``iter_1.pth`` of UPerNet on ResNet-18, 5 classes of MBRSC, windows of 64 pixels."""
+def save_fine_tuned(folder, bands=3, recipe='upernet_r18_mbrsc', **meta):
+    """Write ``mine.py`` and ``iter_1.pth`` of a recipe of UPerNet, 5 classes of MBRSC, windows of 64 pixels."""
     config, checkpoint = folder / 'mine.py', folder / 'iter_1.pth'
     lines = [
-        f"_base_ = '{REPOSITORY}/configs/upernet_r18_mbrsc.py'",
+        f"_base_ = '{REPOSITORY}/configs/{recipe}.py'",
         'model = dict(data_preprocessor=dict(size=(64, 64)))',
     ]
     if bands != 3:

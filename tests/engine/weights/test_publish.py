@@ -14,6 +14,7 @@ from projects.false.common.published import check_plain
 from projects.false.engine.weights.publish import publish
 from projects.false.imagery.palettes import PALETTES
 from projects.false.mapping.load_segmenter import load_segmenter
+from projects.false.models import TimmBackbone
 from tests.helpers.fine_tuned import save_fine_tuned
 
 SCORES = {
@@ -113,6 +114,20 @@ def test_a_backbone_starts_from_it(published, trained, checkpoint):
     backbone = started(trained[1] if checkpoint == 'itself' else published)
     state = torch.load(trained[1], weights_only=True)['state_dict']
     assert all(torch.equal(value, state[f'backbone.{name}']) for name, value in backbone.state_dict().items())
+
+
+def test_a_network_of_timm(tmp_path):
+    trained = save_fine_tuned(tmp_path, recipe='upernet_lite0_mbrsc')
+    out = publish(*trained, tmp_path / 'mine')
+    assert 'imagery: tf_efficientnet_lite0 of timm, fine-tuned with' in (out / 'README.md').read_text()
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), np.uint8)
+    assert torch.equal(
+        load_segmenter(str(out), device='cpu')(pixels), load_segmenter(*map(str, trained), device='cpu')(pixels)
+    )
+    backbone = TimmBackbone('tf_efficientnet_lite0', init_cfg=dict(type='PretrainedBackbone', checkpoint=str(out)))
+    backbone.init_weights()
+    given = torch.load(trained[1], weights_only=True)['state_dict']['backbone.timm_model.conv_stem.weight']
+    assert torch.equal(backbone.timm_model.conv_stem.weight, given)
 
 
 def test_scaled_bands_travel_with_the_model(tmp_path):

@@ -76,7 +76,7 @@ def publish(
         name=Path(os.path.abspath(out)).name,
         recipe=Path(str(cfg.filename)).stem,
         version=version,
-        backbone=f'{type_name(cfg.model.backbone.type)}-{cfg.model.backbone.get("depth", "")}'.rstrip('-'),
+        backbone=_network(cfg.model.backbone),
         method=None if segments else method_of(str(meta.get('cfg', ''))) or type_name(cfg.model.type),
         length=_length(meta),
         pixels=facts,
@@ -101,6 +101,12 @@ def publish(
         write_text(folder / PREPROCESSING, json.dumps(facts, indent=1) + '\n')
         write_text(folder / CARD, model_card(card))
     return Path(out)
+
+
+def _network(backbone: Mapping[str, Any]) -> str:
+    """Name a backbone, such as ``ResNet-18`` or ``convnext_tiny of timm``."""
+    name = backbone.get('model_name')
+    return f'{name} of timm' if name else f'{type_name(backbone["type"])}-{backbone.get("depth", "")}'.rstrip('-')
 
 
 def _weights(loaded: Any, cfg: Config, segments: bool, path: str) -> dict[str, Tensor]:
