@@ -2,8 +2,10 @@
 
 import gc
 import os
+import time
 from functools import cache
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,7 +13,9 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 if 'PYTEST_XDIST_WORKER' in os.environ:  # two files at a time, one core per file
     os.environ.setdefault('OMP_NUM_THREADS', '1')
 
-from mmengine.utils import ManagerMixin
+from mmengine.runner import loops, runner
+from mmengine.utils import ManagerMixin, version_utils
+from mmengine.visualization import Visualizer
 from yapf.yapflib import yapf_api
 
 FIXTURES = ['data', 'finished_quickstart', 'rasters', 'runs', 'spoilt_data']
@@ -46,12 +50,23 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True, scope='session')
-def _every_config_formatted_once():
-    """MMEngine formats the config of a run anew for every log and checkpoint: a third of the work of a small run."""
-    format_code = yapf_api.FormatCode
-    remembered = cache(lambda text, style: format_code(text, style_config=dict(style)))
+def _done_once_for_all_runs():
+    """What MMEngine does anew for every run and checkpoint: half of the work of a small run, and 2 s after an epoch."""
+    format_code, hash_of, make_figure = (
+        yapf_api.FormatCode,
+        version_utils._minimal_ext_cmd,
+        Visualizer._initialize_fig,
+    )
+    formatted = cache(lambda text, style: format_code(text, style_config=dict(style)))
+    hashed = cache(lambda command: hash_of(list(command)))
+    figures = cache(lambda settings: make_figure(None, dict(settings)))
+    environment = cache(runner.collect_env)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yapf_api, 'FormatCode', lambda text, style_config: remembered(text, tuple(style_config.items())))
+        patch.setattr(yapf_api, 'FormatCode', lambda text, style_config: formatted(text, tuple(style_config.items())))
+        patch.setattr(version_utils, '_minimal_ext_cmd', lambda command: hashed(tuple(command)))
+        patch.setattr(Visualizer, '_initialize_fig', lambda self, settings: figures(tuple(settings.items())))
+        patch.setattr(runner, 'collect_env', lambda: dict(environment()))
+        patch.setattr(loops, 'time', SimpleNamespace(**vars(time) | {'sleep': lambda seconds: None}))
         yield
 
 
