@@ -54,6 +54,37 @@ def on_small_data(path, patches, tmp_path):
     return config
 
 
+NARROW = 8  # the networks that train here are so many times narrower than the recipe's
+NARROW_BACKBONE = dict(stem_channels=64 // NARROW, base_channels=64 // NARROW)
+
+
+def narrow(model):
+    """Make all parts on a ResNet narrow; those of the recipe fit each other. Networks of timm are small already."""
+    if 'depth' not in model.backbone:
+        return
+    first, last = (64, 512) if model.backbone.depth == 18 else (256, 2048)
+    widths = [first, 2 * first, 4 * first, last]
+    model.backbone.update(NARROW_BACKBONE)
+    if 'neck' in model:
+        assert model.neck.in_channels == last
+        model.neck.in_channels = last // NARROW
+        return
+    for head in (model.decode_head, model.get('auxiliary_head')):
+        if head:
+            several = isinstance(head.in_index, list)
+            expected = [widths[index] for index in head.in_index] if several else widths[head.in_index]
+            assert head.in_channels == expected
+            head.in_channels = [width // NARROW for width in expected] if several else expected // NARROW
+            for part in {'channels', 'c1_channels', 'c1_in_channels'} & set(head):
+                assert part != 'c1_in_channels' or head[part] == first
+                head[part] //= NARROW
+
+
+def save_nothing(config):
+    """Leave out the checkpoint at the end, of up to 400 megabytes: tests of resuming write them through the recipes."""
+    config.default_hooks.checkpoint.update(interval=3, save_last=False)
+
+
 def build(config):
     import_modules_from_strings(**config.custom_imports)
     return RUNNERS.build(config)
@@ -76,6 +107,8 @@ def test_pretraining_recipe_takes_an_epoch(path, patches, tmp_path):
     views.size = 32
     config.train_dataloader.dataset.ann_file = ''
     config.train_cfg.max_epochs = 1
+    narrow(config.model)
+    save_nothing(config)
     runner = build(config)
     before = copy_of(runner.model)
     model = runner.train()
@@ -116,7 +149,8 @@ def test_a_mean_teacher_of_resnet50_takes_two_steps(patches, backbones, tmp_path
     config.train_cfg.update(max_iters=2)
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
     config.custom_hooks[0].update(start=1, ramp=1)
-    config.default_hooks.checkpoint.update(interval=3, save_last=False)
+    narrow(config.model)
+    save_nothing(config)
     runner = build(config)
     runner.train()
     assert 0 < runner.message_hub.get_scalar('train/unlabelled.decode.loss_ce').current() < math.inf
@@ -141,7 +175,8 @@ def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, backbon
     stored = backbones(config.model.backbone.get('depth') or config.model.backbone.model_name)
     config.model.backbone.init_cfg.checkpoint = str(stored)
     config.train_cfg.update(max_iters=2, val_interval=2)
-    config.default_hooks.checkpoint.update(interval=3, save_last=False)  # hundreds of megabytes, which nobody reads
+    narrow(config.model)
+    save_nothing(config)
     runner = build(config)
     given = torch.load(stored, weights_only=True)['state_dict']
     before = {}
@@ -165,9 +200,9 @@ def test_fine_tuning_recipe_takes_two_steps_and_validates(path, patches, backbon
 
 @pytest.fixture(scope='module')
 def backbones(tmp_path_factory):
-    """``backbones(network)``: a backbone.pth with the weights of an untrained network, made once.
+    """``backbones(network)``: a backbone.pth with the weights of an untrained, narrow network, made once.
 
-    A network is the depth of a ResNet, or a name of timm.
+    A network is the depth of a ResNet, or a name of timm in its own width.
     """
     import mmseg.models  # noqa: F401
     from mmengine.registry import MODELS
@@ -180,7 +215,8 @@ def backbones(tmp_path_factory):
         if network not in made:
             init_default_scope('mmseg')
             resnet = isinstance(network, int)
-            backbone = MODELS.build(dict(type='ResNet', depth=network)) if resnet else TimmBackbone(network)
+            kind = dict(type='ResNet', depth=network, **NARROW_BACKBONE)
+            backbone = MODELS.build(kind) if resnet else TimmBackbone(network)
             state = {f'backbone.{name}': value for name, value in backbone.state_dict().items()}
             made[network] = tmp_path_factory.mktemp('backbone') / f'{network}.pth'
             export_backbone({'state_dict': state, 'meta': {}}, made[network])
