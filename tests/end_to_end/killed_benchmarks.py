@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+
 from projects.false.common import work_lock
 from projects.false.experiments import children
 from projects.false.experiments.benchmark import runner as benchmark
@@ -49,6 +51,18 @@ def kill_as_soon_as(pid: int, happened: Callable[[], bool]) -> None:
     assert ended(pid) == -signal.SIGKILL
 
 
+def stay_after(loop: type, part: str, work_dir: Path) -> None:
+    """Make the runs in a work folder wait to be killed after a part of their training."""
+    real = getattr(loop, part)
+
+    def then_wait(self, *given) -> None:
+        real(self, *given)
+        if Path(self.runner.work_dir) == work_dir:
+            time.sleep(600)
+
+    setattr(loop, part, then_wait)
+
+
 def die(*given) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -64,8 +78,8 @@ def main(spec: str, folder: Path) -> None:
     work_lock.lock_work_dir.__defaults__ = (0.2,)
     killed, whole = folder / 'killed', folder / 'whole'
 
-    pid = fork_runner(spec, killed)
     pretraining = killed / 'pretrain' / 'simclr' / 'seed1'
+    pid = fork_runner(spec, killed, lambda: stay_after(EpochBasedTrainLoop, 'run_epoch', pretraining))
     while not pretraining.is_dir():
         time.sleep(0.01)
     second = fork_runner(spec, killed)
@@ -78,7 +92,8 @@ def main(spec: str, folder: Path) -> None:
     print('killed in pretraining')
 
     tuning = killed / 'finetune' / 'upernet' / '50pct' / 'simclr' / 'seed1_draw1'
-    kill_as_soon_as(fork_runner(spec, killed), lambda: any(tuning.glob('*/*.log')))
+    pid = fork_runner(spec, killed, lambda: stay_after(IterBasedTrainLoop, 'run_iter', tuning))
+    kill_as_soon_as(pid, lambda: any(tuning.glob('*/*.log')))
     assert not (killed / 'logs' / 'finetune' / 'upernet' / '50pct' / 'simclr' / 'seed1_draw1.done').exists()
     print('killed in fine-tuning')
 

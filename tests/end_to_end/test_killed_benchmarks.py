@@ -1,13 +1,12 @@
 """A killed benchmark goes on to the same table as one that was never killed."""
 
 import json
-import os
 import re
-import subprocess
 import sys
 
 import pytest
 
+from tests.helpers.processes import run_python
 from tests.helpers.tiny_benchmark import write_spec
 from tests.helpers.tools import REPOSITORY
 
@@ -29,9 +28,8 @@ def lines(path):
 
 def test_killed_in_every_stage(patches, tmp_path):
     spec = write_spec(tmp_path / 'tiny.py', patches('synthetic', 64, 16))
-    command = [sys.executable, '-m', 'tests.end_to_end.killed_benchmarks', str(spec), str(tmp_path)]
-    environment = {**os.environ, 'OMP_NUM_THREADS': '1'}
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=600)
+    command = ['-m', 'tests.end_to_end.killed_benchmarks', spec, tmp_path]
+    done = run_python(*command, cwd=REPOSITORY, OMP_NUM_THREADS='1')
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert done.stdout.splitlines()[-6:] == [
         'a second runner was refused',

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from tests.helpers.tools import REPOSITORY
 
@@ -41,21 +42,67 @@ def run_tool(name: str, *arguments, cwd: Path, **environment: str) -> subprocess
 
 def run_python(*arguments, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
     """Call Python with ``FILE ARGUMENT...`` or ``-m MODULE ARGUMENT...``; return what ``subprocess.run`` returns."""
-    command = [str(argument) for argument in arguments]
-    if not can_fork():
-        started = [sys.executable, *command]
-        return subprocess.run(
-            started, cwd=cwd, env=os.environ | environment, capture_output=True, text=True, timeout=SECONDS
-        )
     with tempfile.TemporaryFile('w+') as out, tempfile.TemporaryFile('w+') as err:
-        with _without_opencv_threads():
-            pid = os.fork()
-            if not pid:
-                _be_program(command, cwd, environment, out.fileno(), err.fileno())
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        status = start_python(*arguments, cwd=cwd, out=out, err=err, **environment).wait()
         out.seek(0)
         err.seek(0)
-        return subprocess.CompletedProcess(command, status, out.read(), err.read())
+        return subprocess.CompletedProcess([*map(str, arguments)], status, out.read(), err.read())
+
+
+def start_python(*arguments, cwd: Path, out: IO[str], err: IO[str], own: bool = False, **environment: str) -> 'Program':
+    """Start what ``run_python`` calls; ``own`` gives it a process group, which ``os.killpg`` ends with its children."""
+    command = [str(argument) for argument in arguments]
+    if not can_fork():
+        started = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=cwd,
+            env=os.environ | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=own,
+        )
+        return Program(started.pid, lambda: started.wait(SECONDS))
+    with _without_opencv_threads():
+        pid = os.fork()
+        if not pid:
+            if own:
+                os.setsid()
+            _be_program(command, cwd, environment, out.fileno(), err.fileno())
+    return Program(pid, lambda: os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+
+class Program(NamedTuple):
+    """A started program; ``wait`` returns its exit status, negative if a signal ended it."""
+
+    pid: int
+    wait: Callable[[], int]
+
+
+def run_tool_on(count: int, name: str, *arguments, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Call ``run_tool`` in processes that find each other as those of torchrun do; it is in ``test_launch_scripts``."""
+    common = {'WORLD_SIZE': str(count), 'MASTER_ADDR': 'localhost', 'MASTER_PORT': str(free_port()), **environment}
+    tool = REPOSITORY / 'tools' / f'{name}.py'
+    with tempfile.TemporaryFile('w+') as out, tempfile.TemporaryFile('w+') as err:
+        started = [
+            start_python(
+                tool,
+                *arguments,
+                '--launcher',
+                'pytorch',
+                cwd=cwd,
+                out=out,
+                err=err,
+                RANK=rank,
+                LOCAL_RANK=rank,
+                **common,
+            )
+            for rank in map(str, range(count))
+        ]
+        status = max(abs(program.wait()) for program in started)
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess([str(tool), *map(str, arguments)], status, out.read(), err.read())
 
 
 def run_processes(function: Callable, *arguments, count: int) -> None:

@@ -1,4 +1,4 @@
-"""A benchmark that takes seconds: ResNet-18, views of 32 pixels, one or two epochs, on patches of the test data."""
+"""A benchmark that takes seconds: a narrow ResNet-18, views of 32 pixels, two epochs, on patches of the test data."""
 
 from pathlib import Path
 
@@ -7,14 +7,25 @@ small = {{
     'train_dataloader.batch_size': 2,
     'train_dataloader.num_workers': 0,
     'train_dataloader.persistent_workers': False,
+    'model.backbone.stem_channels': 8,
+    'model.backbone.base_channels': 8,
 }}
-pretraining = {{**small, 'train_dataloader.dataset.pipeline.1.size': 32, 'default_hooks.checkpoint.interval': 1}}
+pretraining = {{
+    **small,
+    'model.neck.in_channels': 64,
+    'train_dataloader.dataset.pipeline.1.size': 32,
+    'default_hooks.checkpoint.interval': 1,
+}}
 segmentation = {{
     **small,
     'test_dataloader.num_workers': 0,
     'test_dataloader.persistent_workers': False,
     'test_dataloader.batch_size': 2,
     'model.data_preprocessor.size': (64, 64),
+    'model.decode_head.in_channels': [8, 16, 32, 64],
+    'model.decode_head.channels': 8,
+    'model.auxiliary_head.in_channels': 32,
+    'model.auxiliary_head.channels': 8,
 }}
 spec = dict(
     data=dict(root={data!r}),

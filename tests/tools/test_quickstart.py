@@ -3,32 +3,35 @@
 import json
 import os
 import signal
-import subprocess
-import sys
+import time
 
 import pytest
 
+from tests.helpers.processes import run_tool, start_python
 from tests.helpers.tools import REPOSITORY, main_of
 
 SMALL = ['--tiles', '10', '--val-tiles', '1', '--test-tiles', '1', '--epochs', '1', '--iterations', '2']
 
 
 def command(*arguments):
-    return [sys.executable, str(REPOSITORY / 'tools' / 'quickstart.py'), '--work-dir', 'quick', *SMALL, *arguments]
+    return ['--work-dir', 'quick', *SMALL, *arguments]
 
 
 @pytest.mark.slow
 def test_killed_and_called_again_it_ends_with_the_report(monkeypatch, capsys, tmp_path):
     # A process group of its own, so that the running step dies with it, as in a power cut.
-    first = subprocess.Popen(command(), cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    for line in first.stdout:
-        if line.startswith('[4/10]'):
-            os.killpg(first.pid, signal.SIGKILL)
-            break
-    first.wait()
+    tool, said = REPOSITORY / 'tools' / 'quickstart.py', tmp_path / 'said.txt'
+    with said.open('w') as out:
+        first = start_python(tool, *command(), cwd=tmp_path, out=out, err=out, own=True)
+    deadline = time.monotonic() + 300
+    while '\n[4/10]' not in said.read_text():
+        assert time.monotonic() < deadline, said.read_text()
+        time.sleep(0.01)
+    os.killpg(first.pid, signal.SIGKILL)
+    assert first.wait() == -signal.SIGKILL
     folder = tmp_path / 'quick'
     assert not (folder / 'report.html').exists()
-    done = subprocess.run(command(), cwd=tmp_path, capture_output=True, text=True, timeout=1200)
+    done = run_tool('quickstart', *command(), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('done before') == 2
     page = (folder / 'report.html').read_text()
@@ -39,7 +42,7 @@ def test_killed_and_called_again_it_ends_with_the_report(monkeypatch, capsys, tm
     assert str(folder / 'report.html') in done.stdout
 
     monkeypatch.chdir(tmp_path)
-    assert main_of('quickstart')(command('--seed', '5')[2:]) == 2
+    assert main_of('quickstart')(command('--seed', '5')) == 2
     assert 'holds a run with other settings' in capsys.readouterr().err
 
 
@@ -47,6 +50,6 @@ def test_a_folder_with_something_else_is_left_alone(monkeypatch, capsys, tmp_pat
     (tmp_path / 'quick').mkdir()
     (tmp_path / 'quick' / 'mine.txt').write_text('keep')
     monkeypatch.chdir(tmp_path)
-    assert main_of('quickstart')(command()[2:]) == 2
+    assert main_of('quickstart')(command()) == 2
     assert capsys.readouterr().err.startswith('error: quick: is not empty')
     assert [path.name for path in (tmp_path / 'quick').iterdir()] == ['mine.txt']
