@@ -80,7 +80,7 @@ class Program(NamedTuple):
 
 
 def run_tool_on(count: int, name: str, *arguments, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Call ``run_tool`` in processes that find each other as those of torchrun do; it is in ``test_launch_scripts``."""
+    """Call ``run_tool`` in processes that find each other as torchrun's do, without its seconds of imports in each."""
     common = {'WORLD_SIZE': str(count), 'MASTER_ADDR': 'localhost', 'MASTER_PORT': str(free_port()), **environment}
     tool = REPOSITORY / 'tools' / f'{name}.py'
     with tempfile.TemporaryFile('w+') as out, tempfile.TemporaryFile('w+') as err:

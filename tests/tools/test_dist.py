@@ -1,4 +1,7 @@
-"""tools/dist_train.sh and dist_test.sh with two processes: the scores are those of one, and a death is survived."""
+"""Training and testing on two processes: the scores are those of one, and torchrun survives deaths.
+
+``test_launch_scripts`` has what ``dist_train.sh`` and ``dist_test.sh`` hand to the tools.
+"""
 
 import json
 import os
@@ -14,9 +17,9 @@ import pytest
 from projects.false.common.errors import InputError
 from projects.false.common.work_lock import lock_work_dir
 from projects.false.engine.checkpoints.files import write_checkpoint
-from tests.helpers.processes import run_tool
+from tests.helpers.processes import run_tool, run_tool_on
 from tests.helpers.tools import REPOSITORY
-from tests.tools.test_launch_scripts import FREE, shell
+from tests.tools.test_launch_scripts import FREE
 from tests.tools.test_mim import SMALL
 
 CONFIG = REPOSITORY / 'configs' / 'upernet_r18_synthetic.py'
@@ -34,9 +37,9 @@ def test_train_and_test_on_two_processes(patches, tmp_path):
     odd.write_text(''.join(f'{name}\n' for name in (data / 'splits' / 'test.txt').read_text().split()[:3]))
     roots = [f'{loader}_dataloader.dataset.data_root={data}' for loader in ('train', 'val', 'test')]
     listed = [f'{loader}_dataloader.dataset.ann_file={odd}' for loader in ('val', 'test')]
-    done = shell(
-        tmp_path, REPOSITORY / 'tools' / 'dist_train.sh', CONFIG, 2, '--work-dir', 'fine', '--cfg-options', *SMALL,
-        *roots[:2], listed[0], 'train_cfg.max_iters=2', 'model.backbone.init_cfg=None', *alone('val'),
+    done = run_tool_on(
+        2, 'train', CONFIG, '--work-dir', 'fine', '--cfg-options', *SMALL, *roots[:2], listed[0],
+        'train_cfg.max_iters=2', 'model.backbone.init_cfg=None', *alone('val'), cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     checkpoint = 'fine/iter_2.pth'
@@ -49,7 +52,7 @@ def test_train_and_test_on_two_processes(patches, tmp_path):
     two = ['--out', 'two_out', '--predictions', 'two', *chosen]
     one = ['--out', 'one.json', '--predictions', 'one', *chosen]
     for done in (
-        shell(tmp_path, REPOSITORY / 'tools' / 'dist_test.sh', CONFIG, checkpoint, 2, *two, **one_thread),
+        run_tool_on(2, 'test', CONFIG, checkpoint, *two, cwd=tmp_path, **one_thread),
         run_tool('test', CONFIG, checkpoint, *one, cwd=tmp_path, **one_thread),
     ):
         assert done.returncode == 0, done.stderr[-3000:]
@@ -126,7 +129,7 @@ def test_a_run_survives_the_death_of_its_processes_and_of_torchrun(patches, tmp_
     wait_for(lambda: all(map(ended, workers)), log, seconds=20)
 
     end = int((run / 'last_checkpoint').read_text().rpartition('_')[2].removesuffix('.pth')) + 2
-    done = shell(tmp_path, *command[:3], '--resume', *command[3:], f'train_cfg.max_epochs={end}')
+    done = run_tool_on(2, 'train', command[1], '--resume', *command[3:], f'train_cfg.max_epochs={end}', cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     starts = sorted(tmp_path.glob('run/*/vis_data/scalars.json'))
     epochs = [[json.loads(line)['epoch'] for line in path.read_text().splitlines()] for path in starts]
