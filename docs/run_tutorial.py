@@ -43,17 +43,20 @@ def _small(picture: str) -> str:
 def main() -> int:
     """Execute, and write or report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--out', type=Path, default=NOTEBOOK, metavar='FILE', help='notebook to write (itself)')
+    parser.add_argument(
+        '--notebook', type=Path, default=NOTEBOOK, metavar='FILE', help='notebook to execute (tutorial)'
+    )
+    parser.add_argument('--out', type=Path, metavar='FILE', help='notebook to write (the one that is executed)')
     options = parser.parse_args()
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook, out = nbformat.read(options.notebook, as_version=4), options.out or options.notebook
     with tempfile.TemporaryDirectory() as folder:
         try:
             execute(notebook, folder)
         except CellExecutionError as error:
-            print(f'error: {NOTEBOOK.name}: {error}', file=sys.stderr)
+            print(f'error: {options.notebook.name}: {error}', file=sys.stderr)
             return 1
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, options.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, out)
     return 0
 
 
