@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import defaultdict
 from datetime import date
+from itertools import product
 from pathlib import Path
 from statistics import median
 
@@ -28,7 +29,7 @@ from rich.console import Console
 from benchmarks.pipelines.content import STORAGES, make_content
 from benchmarks.pipelines.loading import loader, loader_rate, stamped, worker_cpu
 from benchmarks.pipelines.report import loading_goals, loading_table, training_goals, training_table
-from benchmarks.pipelines.sides import APPEARANCE, DEVICE, LOADER, STOCK, TORCHVISION, build
+from benchmarks.pipelines.sides import APPEARANCE, DEVICE, FLOOR, LOADER, STOCK, TORCHVISION, build
 from benchmarks.pipelines.training import BASELINE as SIMCLR
 from benchmarks.pipelines.training import OURS, THEIRS, build_ours, build_theirs
 from projects.false.models.preprocessor import ViewPreprocessor
@@ -41,10 +42,9 @@ def measure_cores(content: Path, options: argparse.Namespace) -> dict[tuple[str,
     """Measure views per second of CPU time, by side and storage."""
     rates = defaultdict(list)
     for _ in range(options.rounds):
-        for side in SIDES:
-            for storage in STORAGES:
-                dataset = build(side, content, storage, options.size)
-                rates[side, storage].append(1 / worker_cpu(dataset, options.batch, options.batches))
+        for cell in (*product(SIDES, STORAGES), (FLOOR, 'packed')):
+            dataset = build(cell[0], content, cell[1], options.size)
+            rates[cell].append(1 / worker_cpu(dataset, options.batch, options.batches))
     return rates
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from .sides import APPEARANCE, DEVICE, LOADER, STOCK
+from .sides import APPEARANCE, DEVICE, FLOOR, LOADER, STOCK
 from .training import BASELINE, OURS, THEIRS
 
 CELL = tuple[str, str]  # side and storage
@@ -48,6 +48,11 @@ def goal(name: str, found: float, wanted: float) -> str:
     return f'{"met   " if found >= wanted else "MISSED"} {name}: {found:.2f}, goal at least {wanted:g}{share}'
 
 
+def floor_share(name: str, rates: Sequence[float], floor: Sequence[float]) -> str:
+    """Say which share of the time of a side is that of its floor."""
+    return f'floor  {name}: {100 * ratio(rates, floor):.0f} % of the time is the least that it takes'
+
+
 def loading_goals(cpu: Mapping[CELL, list[float]]) -> list[str]:
     """Compare packed patches with stock from each of its storages, and from packed patches as well."""
     if not {(STOCK, 'JPEG'), (LOADER, 'packed'), (DEVICE, 'packed')} <= cpu.keys():
@@ -58,6 +63,8 @@ def loading_goals(cpu: Mapping[CELL, list[float]]) -> list[str]:
             if (STOCK, storage) in cpu:
                 found = ratio(cpu[side, 'packed'], cpu[STOCK, storage])
                 lines.append(goal(f'{side} from packed, views a core, against stock from {storage}', found, wanted))
+    if (FLOOR, 'packed') in cpu:
+        lines.append(floor_share(DEVICE, cpu[DEVICE, 'packed'], cpu[FLOOR, 'packed']))
     if (APPEARANCE, 'PNG') in cpu:
         found = ratio(cpu[APPEARANCE, 'PNG'], cpu[LOADER, 'PNG'])
         lines.append(goal('views a core from PNG, with appearance against without', found, 0.9))

@@ -1,5 +1,6 @@
 """The sides as data sets: every sample is two views in channels-first tensors, drawn from the same distributions."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,13 +15,16 @@ from torch.utils.data import Dataset
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 
+from projects.false.common.random_state import seeded
 from projects.false.datasets import UnlabelledPatches
 from projects.false.datasets.view_evidence import fit_missing_appearance
+from projects.false.datasets.views.views import crop_window, resize, store_bands_first
 from projects.false.patch_folder.packed import PackedPatches
 
 JITTER = (0.8, 0.8, 0.8, 0.2)  # as released; so are crop scale, probabilities and sigma, the defaults of all sides
 STOCK, TORCHVISION, LOADER, DEVICE = 'mmpretrain stock', 'torchvision v2', 'loader path', 'device path'
 APPEARANCE = 'loader path, by appearance'
+FLOOR = 'floor of the device path'  # packed patches only
 
 
 class Mapped(Dataset):
@@ -121,8 +125,31 @@ def torchvision(content: Path, storage: str, size: int) -> Dataset:
     return Mapped(count, make)
 
 
+def floor(content: Path, size: int) -> Dataset:
+    """Build the least that two views of a packed patch take: copy it, resize two crops, store them band by band.
+
+    The windows are drawn beforehand, from the same distribution; nothing else is drawn, seeded, checked or packed.
+    """
+    patches = PackedPatches(content / 'packed')
+    height, width = patches.image(0).shape[:2]
+    with seeded((0,)):
+        drawn = [crop_window(height, width, (0.08, 1.0), (3 / 4, 4 / 3)) for _ in range(2048)]
+    windows = itertools.cycle(drawn)
+
+    def make(index: int) -> dict:
+        image, views = patches.image(index), []
+        for top, left, tall, wide in itertools.islice(windows, 2):
+            view = store_bands_first(resize(image[top : top + tall, left : left + wide], size))
+            views.append(torch.from_numpy(view.transpose(2, 0, 1)))
+        return {'inputs': views}
+
+    return Mapped(len(patches), make)
+
+
 def build(side: str, content: Path, storage: str, size: int) -> Dataset:
     """Build one side with the released views of ``size`` pixels."""
+    if side == FLOOR:
+        return floor(content, size)
     if side == STOCK:
         return stock(content, storage, stock_view(size))
     if side == TORCHVISION:
