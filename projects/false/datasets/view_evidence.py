@@ -1,6 +1,7 @@
 """Evidence of what a view shows, found without the network and without labels, for determination ``evidence``."""
 
 import json
+import os
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
@@ -58,8 +59,8 @@ class ViewAppearance(BaseTransform):
         """
         if 'view_windows' not in results:
             raise InputError('ViewAppearance needs to know what each view shows; put it after ContrastiveViews')
-        path = Path(self.file) if self.file else appearance_file(Path(results['img_path']).parent)
-        results['evidence'] = CODES[self.code](_read_once(path), results['views_of'], results['view_windows'])
+        appearance = _read_once(self.file) if self.file else _appearance_of(os.path.dirname(results['img_path']))
+        results['evidence'] = CODES[self.code](appearance, results['views_of'], results['view_windows'])
         return results
 
 
@@ -186,9 +187,14 @@ def appearance_file(folder: Path) -> Path:
     raise InputError(f'{folder}: no {FILE} here or above; make it with tools/fit_appearance.py DATA')
 
 
+@lru_cache(maxsize=4096)
+def _appearance_of(folder: str) -> Appearance:
+    return _read_once(str(appearance_file(Path(folder))))
+
+
 @lru_cache(maxsize=16)
-def _read_once(path: Path) -> Appearance:
-    return Appearance.read(path)
+def _read_once(path: str) -> Appearance:
+    return Appearance.read(Path(path))
 
 
 def finds_appearance(dataset: Any) -> bool:

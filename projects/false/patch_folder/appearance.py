@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -161,22 +161,30 @@ def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINT
         Shape (V * points * points, bands + 1), float32: window by window, row by row.
     """
     height, width, bands = image.shape
-    along = (np.arange(points) + 0.5) / points
     # Pixels along rows and columns of every window, (V, 2, points, SIDE); the image's edge repeats beyond the image.
-    places = (windows[:, :2, None] + windows[:, 2:, None] * along).astype(int)[..., None] + _AROUND
-    places = np.minimum(np.maximum(places, 0), np.array([height - 1, width - 1])[:, None, None])
-    rows, columns = places.reshape(len(windows), 2, -1).transpose(1, 0, 2)
+    places = (windows[:, :2, None] + windows[:, 2:, None] * _along(points)).astype(int)[..., None] + _AROUND
+    places = np.minimum(np.maximum(places, 0), np.array([[[height - 1]], [[width - 1]]])).reshape(len(windows), 2, -1)
     pixels = np.ascontiguousarray(image).reshape(-1, bands).view(f'V{bands}')[:, 0]
-    taken = pixels.take(rows[:, :, None] * width + columns[:, None, :])
-    blocks = taken.reshape(-1, points * SIDE).view(np.uint8).reshape(-1, points * SIDE, bands)
-    grey = cv2.cvtColor(np.ascontiguousarray(blocks[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
-    means, grey_mean, squares = (_block_means(values) for values in (blocks.astype(np.float32), grey, grey * grey))
-    means = means.reshape(-1, points, bands)
-    described = np.empty((*means.shape[:2], bands + 1), np.float32)
-    described[..., :3] = cv2.cvtColor(np.ascontiguousarray(means[..., :3]) / np.float32(255), cv2.COLOR_BGR2LAB)
-    described[..., 3:bands] = means[..., 3:] * _TO_LIGHTNESS
-    described[..., bands] = np.sqrt(np.maximum(squares - grey_mean * grey_mean, 0)) * (2 * _TO_LIGHTNESS)
+    taken = pixels.take(places[:, 0, :, None] * width + places[:, 1, None])
+    blocks = taken.view(np.uint8).reshape(-1, points * SIDE, bands)
+    colors = blocks if bands == 3 else np.ascontiguousarray(blocks[..., :3])
+    grey = cv2.cvtColor(colors, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    grey_mean, spread = _block_means(grey), _block_means(grey * grey)
+    spread -= grey_mean * grey_mean
+    described = np.empty((*grey_mean.shape, bands + 1), np.float32)
+    means = _block_means(blocks.astype(np.float32))
+    if bands > 3:
+        described[..., 3:bands] = means[..., 3:] * _TO_LIGHTNESS
+        means = np.ascontiguousarray(means[..., :3])
+    described[..., :3] = cv2.cvtColor(means / np.float32(255), cv2.COLOR_BGR2LAB)
+    described[..., bands] = np.sqrt(np.maximum(spread, 0)) * (2 * _TO_LIGHTNESS)
     return described.reshape(-1, bands + 1)
+
+
+@lru_cache(maxsize=4)
+def _along(points: int) -> np.ndarray:
+    """Return the places of points along a window, as shares of its side."""
+    return (np.arange(points) + 0.5) / points
 
 
 def _block_means(values: np.ndarray) -> np.ndarray:
