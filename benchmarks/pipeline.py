@@ -31,7 +31,7 @@ from benchmarks.pipelines.loading import loader, loader_rate, stamped, worker_cp
 from benchmarks.pipelines.report import loading_goals, loading_table, training_goals, training_table
 from benchmarks.pipelines.sides import APPEARANCE, DEVICE, FLOOR, LOADER, STOCK, TORCHVISION, build
 from benchmarks.pipelines.training import BASELINE as SIMCLR
-from benchmarks.pipelines.training import OURS, THEIRS, build_ours, build_theirs
+from benchmarks.pipelines.training import NETWORK, OURS, THEIRS, NetworkAlone, build_ours, build_theirs
 from projects.false.models.preprocessor import ViewPreprocessor
 
 SIDES = (STOCK, TORCHVISION, LOADER, APPEARANCE, DEVICE)
@@ -85,12 +85,14 @@ def measure_training(content: Path, options: argparse.Namespace, device: str) ->
     setting = (options.train_size, options.train_batch, options.train_workers, device)
     sides = {THEIRS: build_theirs(content, 'JPEG', *setting)}
     sides |= {name: build_ours(content, 'packed', *setting, name) for name in (OURS, SIMCLR)}
-    rates = defaultdict(list)
+    network = NetworkAlone(sides[OURS], options.train_size)
+    rates, steps = defaultdict(list), options.train_steps
     for _ in range(options.rounds):
         for what in ('pipeline', 'model', 'both'):
             for name, side in sides.items():
-                steps = options.train_steps
                 rates[name, what].append(side.model_only(steps) if what == 'model' else side.fed(steps, what == 'both'))
+            if what == 'model':
+                rates[NETWORK, what].append(network.model_only(steps))
     return rates
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from .sides import APPEARANCE, DEVICE, FLOOR, LOADER, STOCK
-from .training import BASELINE, OURS, THEIRS
+from .training import BASELINE, NETWORK, OURS, THEIRS
 
 CELL = tuple[str, str]  # side and storage
 
@@ -78,6 +78,8 @@ def training_goals(rates: Mapping[tuple[str, str], list[tuple[float, float]]], d
     for place, unit in enumerate(('images/s', 'images a CPU second')):
         found = ratio(columns[OURS, 'both'][place], columns[THEIRS, 'both'][place])
         lines.append(goal(f'training, {unit}, {OURS} against {THEIRS} ({device})', found, 2))
+    for what in ('model', 'both'):
+        lines.append(floor_share(f'{OURS}, {what}, CPU time', columns[OURS, what][1], columns[NETWORK, 'model'][1]))
     found = ratio(columns[OURS, 'model'][1], columns[BASELINE, 'model'][1])
     lines.append(goal(f'a step, images a CPU second, {OURS} against {BASELINE} ({device})', found, 0.95))
     if device == 'cuda':

@@ -1,6 +1,8 @@
 """Images per second in training: SimCLR of mmpretrain with its pipeline, and FALSE and SimCLR of this project."""
 
+import copy
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -9,6 +11,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 from torch import nn
+from torch.nn import functional
 from torch.utils.data import Dataset
 
 from projects.false.datasets.view_evidence import fit_missing_appearance
@@ -19,6 +22,7 @@ from .sides import ours, stock, stock_view
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 THEIRS, OURS, BASELINE = 'mmpretrain SimCLR', 'false_simclr_r18', 'simclr_r18'
+NETWORK = 'network of false_simclr_r18 in a bare loop'
 
 
 class TrainingSide:
@@ -50,11 +54,7 @@ class TrainingSide:
 
     def model_only(self, steps: int) -> tuple[float, float]:
         """Return images per second of wall-clock time and of CPU time, with the same batch in every step."""
-        wall, cpu = time.perf_counter(), time.process_time()
-        for _ in range(steps):
-            self._step(self.fixed)
-        images = steps * self.batch
-        return images / (time.perf_counter() - wall), images / (time.process_time() - cpu)
+        return images_per_second(lambda: self._step(self.fixed), steps, self.batch)
 
     def fed(self, steps: int, train: bool) -> tuple[float, float]:
         """Return the same with batches from the loader, trained on or only taken; CPU time is that of both processes.
@@ -71,6 +71,51 @@ class TrainingSide:
             last = stamp
         images = steps * self.batch
         return images / (time.perf_counter() - wall), images / (time.process_time() - cpu + last - first)
+
+
+def images_per_second(step: Callable[[], object], steps: int, batch: int) -> tuple[float, float]:
+    """Return images per second of wall-clock time and of CPU time."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    for _ in range(steps):
+        step()
+    return steps * batch / (time.perf_counter() - wall), steps * batch / (time.process_time() - cpu)
+
+
+class NetworkAlone:
+    """A side's network in a bare loop on made views, in its precision and memory format: the least that a step takes.
+
+    A step is forward, NT-Xent, backward and the optimizer's step. It has no preprocessor, no determination, no log.
+
+    Args:
+        side: The side. Its network is copied.
+        size: Side of a view in pixels.
+    """
+
+    def __init__(self, side: TrainingSide, size: int) -> None:
+        self.batch, self.device = side.batch, side.device
+        self.network = copy.deepcopy(nn.Sequential(side.model.backbone, side.model.neck))
+        chosen = {name: side.wrapper.optimizer.defaults[name] for name in ('lr', 'weight_decay')}
+        self.optimizer = type(side.wrapper.optimizer)(self.network.parameters(), **chosen)
+        self.autocast = dict(device_type=self.device, dtype=torch.bfloat16, enabled=side.wrapper.enabled)
+        views = torch.randn((2 * self.batch, 3, size, size), generator=torch.Generator().manual_seed(0))
+        self.views = views.to(self.device, memory_format=torch.channels_last)
+        self.positives = torch.arange(2 * self.batch, device=self.device).roll(self.batch)
+        self._step()
+
+    def _step(self) -> None:
+        with torch.autocast(**self.autocast):
+            projections = self.network(self.views)
+        rows = functional.normalize(projections.float())
+        logits = (rows @ rows.T / 0.2).fill_diagonal_(-torch.inf)
+        functional.cross_entropy(logits, self.positives).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.device == 'cuda':
+            torch.cuda.synchronize()
+
+    def model_only(self, steps: int) -> tuple[float, float]:
+        """Return images per second of wall-clock time and of CPU time."""
+        return images_per_second(self._step, steps, self.batch)
 
 
 def build_theirs(content: Path, storage: str, size: int, batch: int, workers: int, device: str) -> TrainingSide:

@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.pipeline import SIDES, main
 from benchmarks.pipelines.content import STORAGES, make_content
-from benchmarks.pipelines.report import goal, ratio
-from benchmarks.pipelines.sides import APPEARANCE, DEVICE, build
+from benchmarks.pipelines.report import floor_share, goal, ratio
+from benchmarks.pipelines.sides import APPEARANCE, DEVICE, FLOOR, build
 from projects.false.patch_folder.packed import PackedPatches
 
 SIZES = {'patches': 4, 'patch-size': 48, 'size': 24, 'batch': 2, 'batches': 1, 'rounds': 1, 'workers': 1}
@@ -47,12 +47,24 @@ def test_goals_say_by_how_much_they_are_missed():
     assert ratio([4, 9, 2], [2, 3, 2]) == 2
 
 
+def test_the_floor_makes_the_views_of_the_device_path(content):
+    first, second = (build(FLOOR, content, 'packed', 24)[1]['inputs'] for _ in range(2))
+    assert [(view.shape, view.dtype) for view in first] == [((3, 24, 24), torch.uint8)] * 2
+    assert all(torch.equal(*views) for views in zip(first, second, strict=True))  # the windows are fixed
+    assert floor_share('speed', [3, 4], [4, 4]) == 'floor  speed: 88 % of the time is the least that it takes'
+
+
 @pytest.mark.slow
 def test_tables_and_goals(capsys):
     main([f'--{name}={value}' for name, value in SMALL])
     text = capsys.readouterr().out
     for side in SIDES:
         assert text.count(side) >= (2 if side in ('torchvision v2', APPEARANCE) else 3)
+    assert [line.split(':')[0].split(' ', 1)[1].strip() for line in text.splitlines() if line[:5] == 'floor'] == [
+        'device path',
+        'false_simclr_r18, model, CPU time',
+        'false_simclr_r18, both, CPU time',
+    ]
     assert 'collating and handing over' in text
     assert 'what the device path leaves to the device, here c' in text
     assert [
