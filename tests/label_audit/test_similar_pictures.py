@@ -32,8 +32,9 @@ def by_comparing_all(codes, queries, radius):
     radius=st.integers(0, 7),
     spread=st.integers(1, 12),
     block=st.sampled_from([1, 50, 10**6]),
+    many=st.sampled_from([0, 10**6]),
 )
-def test_it_finds_what_comparing_all_finds(seed, radius, spread, block):
+def test_it_finds_what_comparing_all_finds(seed, radius, spread, block, many):
     rng = np.random.default_rng(seed)
     centres = rng.integers(0, 2**64, 5, dtype=np.uint64)
     codes = np.array([flipped(rng.choice(centres), rng.integers(0, 64, spread)) for _ in range(60)], np.uint64)
@@ -42,6 +43,7 @@ def test_it_finds_what_comparing_all_finds(seed, radius, spread, block):
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(code_search, '_BLOCK', block)
+        patch.setattr(code_search, '_MANY', many)
         found, distances = nearest_codes(codes, queries, radius)
     expected, expected_distances = by_comparing_all(codes, queries, radius)
     assert found.tolist() == expected
@@ -50,8 +52,10 @@ def test_it_finds_what_comparing_all_finds(seed, radius, spread, block):
     ]
 
 
+@pytest.mark.parametrize('many', [0, 10**6])
 @pytest.mark.parametrize('positions', [range(7), range(57, 64), [0, 1, 20, 21, 40, 41, 60], [0, 9, 18, 27, 36, 45, 63]])
-def test_seven_bits_anywhere(positions):
+def test_seven_bits_anywhere(positions, many, monkeypatch):
+    monkeypatch.setattr(code_search, '_MANY', many)
     rng = np.random.default_rng(1)
     codes = rng.integers(0, 2**64, 2000, dtype=np.uint64)
     found, distances = nearest_codes(codes, flipped(codes[70], positions)[None, None])
@@ -59,13 +63,15 @@ def test_seven_bits_anywhere(positions):
     assert nearest_codes(codes, flipped(codes[70], positions)[None, None], radius=6)[0].tolist() == [-1]
 
 
-def test_few_pairs_are_compared(monkeypatch):
+@pytest.mark.parametrize(('many', 'share'), [(10**6, 0.01), (0, 0.0003)])
+def test_few_pairs_are_compared(many, share, monkeypatch):
+    monkeypatch.setattr(code_search, '_MANY', many)
     compared = []
     count = np.bitwise_count
     monkeypatch.setattr(code_search.np, 'bitwise_count', lambda values: compared.append(values.size) or count(values))
     rng = np.random.default_rng(2)
     nearest_codes(rng.integers(0, 2**64, 20000, dtype=np.uint64), rng.integers(0, 2**64, (500, 8), dtype=np.uint64))
-    assert sum(compared) < 0.01 * 20000 * 500 * 8
+    assert sum(compared) < share * 20000 * 500 * 8
 
 
 def test_empty_sides_and_bad_radius():

@@ -1,5 +1,7 @@
 """Find similar pictures by short codes, search these codes, and compare two pictures by their fine detail."""
 
+from itertools import combinations
+
 import cv2
 import numpy as np
 
@@ -10,10 +12,12 @@ SIDE, FREQUENCIES = 32, 8  # of the thumbnail in pixels, and of the code along e
 BLANK = 1.0  # standard deviation in grey levels below which there is nothing to recognise
 _BIT = np.uint64(1) << np.arange(FREQUENCIES**2, dtype=np.uint64)
 _ODD = np.arange(FREQUENCIES) % 2 == 1
-# Search: of seven differing bits in four bands, one band has at most one, so its own or a neighbouring value finds it.
+# Search: a code is cut into bands of so many bits, each looked up with up to so many of them flipped. Seven differing
+# bits cannot exceed that in every band, which takes 4 x (1 + 1), or 3 + 3 + 2. Many codes crowd short bands.
 RADIUS = 7
-_BANDS, _BAND_BITS = 4, 16
-_PROBES = np.concatenate([[0], 1 << np.arange(_BAND_BITS)]).astype(np.int64)
+_BANDS = ((16, 1), (16, 1), (16, 1), (16, 1))
+_LONG_BANDS = ((21, 2), (21, 2), (22, 1))
+_MANY = 500_000  # codes from which on long bands take less time, although seven times as many values are looked up
 _BLOCK = 1 << 20  # pairs compared at a time
 # Comparison
 DETAIL_SIDE, DETAIL_MARGIN = 64, 8  # side of the compared pictures, and how far one may be displaced, in pixels
@@ -84,21 +88,31 @@ def nearest_codes(codes: np.ndarray, queries: np.ndarray, radius: int = RADIUS) 
         raise InputError(f'radius is {radius}; give 0 to {RADIUS} differing bits')
     codes, first = np.unique(codes, return_index=True)  # equal codes are compared once
     best = np.full(len(queries), np.int64(radius + 1) << 40)  # differing bits, then the position
-    for band in range(_BANDS):
-        shift = np.uint64(band * _BAND_BITS)
-        values = _band(codes, shift)
+    shift = 0
+    for bits, flips in _LONG_BANDS if len(codes) >= _MANY else _BANDS:
+        values, changes = _band(codes, shift, bits), _changes(bits, flips)
         order = np.argsort(values, kind='stable')
-        starts = np.searchsorted(values[order], np.arange((1 << _BAND_BITS) + 1))
+        starts = np.concatenate([[0], np.bincount(values, minlength=1 << bits).cumsum()])
+        step = max(1, _BLOCK // len(changes))
         for variant in queries.T:
-            probes = (_band(variant, shift)[:, None] ^ _PROBES).ravel()
-            _compare(codes, first, order, starts[probes], starts[probes + 1], variant, best)
+            for begin in range(0, len(queries), step):
+                asked, nearest = variant[begin : begin + step], best[begin : begin + step]
+                probes = _band(asked, shift, bits)[:, None] ^ changes
+                _compare(codes, first, order, starts[probes], starts[probes + 1], asked, nearest)
+        shift += bits
     found = best >> 40 <= radius
     return np.where(found, best & ((1 << 40) - 1), -1), best >> 40
 
 
-def _band(codes: np.ndarray, shift: np.uint64) -> np.ndarray:
-    """Cut the 16 bits of a band out of every code."""
-    return ((codes >> shift) & np.uint64((1 << _BAND_BITS) - 1)).astype(np.int64)
+def _band(codes: np.ndarray, shift: int, bits: int) -> np.ndarray:
+    """Cut the bits of a band out of every code."""
+    return ((codes >> np.uint64(shift)) & np.uint64((1 << bits) - 1)).astype(np.int64)
+
+
+def _changes(bits: int, flips: int) -> np.ndarray:
+    """Return the numbers of ``bits`` bits of which at most ``flips`` are 1."""
+    single = 1 << np.arange(bits)
+    return np.array([sum(chosen) for count in range(flips + 1) for chosen in combinations(single.tolist(), count)])
 
 
 def _compare(
@@ -107,23 +121,27 @@ def _compare(
     order: np.ndarray,
     low: np.ndarray,
     high: np.ndarray,
-    variant: np.ndarray,
-    best: np.ndarray,
+    asked: np.ndarray,
+    nearest: np.ndarray,
 ) -> None:
-    """Compare every probe with the codes ``order[low:high]``, and keep the nearest per query in ``best``."""
-    probe = np.flatnonzero(high > low)
-    low, count = low[probe], (high - low)[probe]
+    """Compare every query with the codes ``order[low:high]`` of its probes, and keep the best in ``nearest``.
+
+    Shape:
+        - low, high: (queries, probes); asked, nearest: (queries,)
+    """
+    query, probe = np.nonzero(high > low)
+    low, count = low[query, probe], (high - low)[query, probe]
     end = np.cumsum(count)
     start = 0
-    while start < len(probe):
+    while start < len(query):
         stop = max(start + 1, int(np.searchsorted(end, (end[start] - count[start]) + _BLOCK)))
         sizes = count[start:stop]
         offset = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         candidate = order[np.repeat(low[start:stop], sizes) + offset]
-        query = np.repeat(probe[start:stop] // len(_PROBES), sizes)
-        distance = np.bitwise_count(codes[candidate] ^ variant[query]).astype(np.int64)
-        near = distance <= best[query] >> 40
-        np.minimum.at(best, query[near], distance[near] << 40 | first[candidate[near]])
+        by = np.repeat(query[start:stop], sizes)
+        distance = np.bitwise_count(codes[candidate] ^ asked[by]).astype(np.int64)
+        near = distance <= nearest[by] >> 40
+        np.minimum.at(nearest, by[near], distance[near] << 40 | first[candidate[near]])
         start = stop
 
 
