@@ -45,7 +45,9 @@ class PackedPatches:
         shape = (self.description['patches'], *self.description['shape'])
         # Plain arrays over the mapped files: taking a row of np.memmap itself costs half as much again.
         self._images = np.asarray(self._map('images.npy', shape))
-        self._masks = np.asarray(self._map('masks.npy', shape[:3])) if 'masks.npy' in self.description['files'] else None
+        self._masks = (
+            np.asarray(self._map('masks.npy', shape[:3])) if 'masks.npy' in self.description['files'] else None
+        )
         self.labelled = self._map('labelled.npy', shape[:1]) if self._masks is not None else None
         self._names = self._map('names.npy', shape[:1])
         self._keys, self._key_rows = (self._map(f'{name}.npy', (2 * shape[0],)) for name in ('keys', 'key_rows'))
