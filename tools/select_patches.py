@@ -7,6 +7,7 @@ DATA/splits/NAME.txt gets the kept and the chosen patches. OUT gets a contact sh
 call, and for georeferenced images a GeoPackage of the windows to annotate.
 
 Example:
+    python tools/select_patches.py data/scenes imagenet --count 30
     python tools/select_patches.py data/scenes work_dirs/my_backbone/backbone.pth --count 100 --method typical
     python tools/select_patches.py data/scenes work_dirs/my_backbone/backbone.pth --count 100 --method uncertain \\
         --keep train_typical100_seed0 --model mine.py work_dirs/mine/iter_200.pth
@@ -28,7 +29,11 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('data_root', metavar='DATA', help='folder as a converter leaves it, with or without labels')
     parser.add_argument(
-        'backbone', nargs='?', metavar='BACKBONE', help="backbone.pth, or 'random'; --method random needs none"
+        'backbone',
+        nargs='?',
+        metavar='BACKBONE',
+        help="backbone.pth, 'imagenet' for EfficientNet-Lite0 with ImageNet weights, or 'random'; the method random "
+        'needs none',
     )
     parser.add_argument('--count', type=int, required=True, metavar='N', help='number of patches to choose')
     parser.add_argument('--method', choices=METHODS, default='typical', help='how to choose (typical)')
@@ -56,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Choose the patches and say where they are."""
     options = parse_arguments(arguments)
     check_data_root(options.data_root)
-    if options.backbone not in (None, 'random') and '://' not in options.backbone:
+    if options.backbone not in (None, 'imagenet', 'random') and '://' not in options.backbone:
         check_checkpoint(options.backbone)
     if options.config:
         check_config(options.config)

