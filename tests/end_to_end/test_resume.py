@@ -77,6 +77,15 @@ def fine_tuning(patches):
     return config, 3, 'iter_4.pth'
 
 
+def network_of_timm(patches):
+    """With stochastic depth, which draws random numbers in every step."""
+    config, stop, last = fine_tuning(patches)
+    config.model.backbone = dict(type='TimmBackbone', model_name='convnext_atto', drop_path_rate=0.5)
+    config.model.decode_head.update(in_channels=[40, 80, 160, 320])
+    config.model.auxiliary_head.update(in_channels=160)
+    return config, stop, last
+
+
 def run(config, folder, name):
     config.work_dir = str(folder)
     config.experiment_name = name
@@ -126,7 +135,7 @@ def uninterrupted(patches, tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('workers', [0, 2])
-@pytest.mark.parametrize('recipe', [pretraining, within_an_epoch, moco, fine_tuning])
+@pytest.mark.parametrize('recipe', [pretraining, within_an_epoch, moco, fine_tuning, network_of_timm])
 def test_interrupted_and_resumed_equals_uninterrupted(recipe, workers, uninterrupted, patches, tmp_path):
     expected = uninterrupted(recipe)
     config, stop, last = prepared(recipe, workers, patches)
