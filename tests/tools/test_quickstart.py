@@ -24,7 +24,7 @@ def test_killed_and_called_again_it_ends_with_the_report(monkeypatch, capsys, tm
     with said.open('w') as out:
         first = start_python(tool, *command(), cwd=tmp_path, out=out, err=out, own=True)
     deadline = time.monotonic() + 300
-    while '\n[4/10]' not in said.read_text():
+    while '\n[4/15]' not in said.read_text():
         assert time.monotonic() < deadline, said.read_text()
         time.sleep(0.01)
     os.killpg(first.pid, signal.SIGKILL)
@@ -35,11 +35,15 @@ def test_killed_and_called_again_it_ends_with_the_report(monkeypatch, capsys, tm
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('done before') == 2
     page = (folder / 'report.html').read_text()
-    for method in ('FALSE', 'SimCLR', 'random'):
-        scores = json.loads((folder / 'test' / method / 'scores.json').read_text())['scores']
-        assert f'{method} {scores["mIoU"]:.2f}' in done.stdout
+    titles = {'ImageNet_chosen': 'ImageNet, patches chosen'}
+    for name in ('FALSE', 'SimCLR', 'ImageNet', 'ImageNet_chosen', 'random'):
+        scores = json.loads((folder / 'test' / name / 'scores.json').read_text())['scores']
+        assert f'{titles.get(name, name)} {scores["mIoU"]:.2f}' in done.stdout
         assert f'{scores["mIoU"]:.1f}' in page
     assert str(folder / 'report.html') in done.stdout
+    drawn, chosen = ((folder / f'data/splits/train_{name}.txt').read_text() for name in ('1pct', 'ImageNet_chosen'))
+    assert len(drawn.split()) == len(chosen.split()) == 1
+    assert 'found groups of patches that look alike' in page
 
     monkeypatch.chdir(tmp_path)
     assert main_of('quickstart')(command('--seed', '5')) == 2

@@ -26,6 +26,8 @@ from projects.false.reports.score_tables import (
 from projects.false.reports.strips import choose_patches, strip
 
 STRIPS = 6
+FALSE, SIMCLR, IMAGENET = 'FALSE', 'SimCLR', 'ImageNet'  # names of runs that the story explains
+CHOSEN = 'ImageNet, patches chosen'
 
 _REMARK = """<p class="note"><b>What this is worth.</b> The data are synthetic, the network is small, the training is
 short, and every number comes from one seed. The page shows that the whole path works, from images to scores.
@@ -71,8 +73,8 @@ def write_quickstart_page(
 
 
 def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
-    pretrained = [html.escape(run.name) for run in runs if run.name != BASELINE]
-    starts = [*(['each result'] if pretrained else []), *(['random weights'] if len(pretrained) < len(runs) else [])]
+    names = [run.name for run in runs]
+    pretrained = [html.escape(name) for name in names if name not in (BASELINE, IMAGENET, CHOSEN)]
     story = ''
     if pretrained:
         story += (
@@ -80,19 +82,27 @@ def _lead(runs: Sequence[Run], classes: int, tested: int) -> str:
             'two altered views of one image among views of other images. It was done with '
             f'{" and with ".join(pretrained)}. '
         )
-    if {'FALSE', 'SimCLR'} <= set(pretrained):
+    if {FALSE, SIMCLR} <= set(names):
         story += (
             'SimCLR treats every other image as something different. FALSE looks for images that probably show the '
             'same thing and pushes them apart less. '
+        )
+    if {IMAGENET, CHOSEN} & set(names):
+        story += 'A smaller network had learnt from photographs, those of ImageNet, and saw no aerial image. '
+    if CHOSEN in names:
+        story += (
+            f'For "{CHOSEN}", as many patches were labelled, but not drawn at random: its features found groups of '
+            'patches that look alike, and a typical one of each was taken. '
         )
     scores = ', '.join(
         f'{percent(run.mean("mIoU"))}&nbsp;% from {html.escape(run.name)}{" weights" if run.name == BASELINE else ""}'
         for run in runs
     )
+    start = 'From random weights' if names == [BASELINE] else 'From each start'
     return (
-        f'<p>{story}From {" and from ".join(starts)}, the segmentation network UPerNet was then fine-tuned on the few '
-        f'patches that have labels, {classes} classes in all, and tested on {tested} patches that no training had '
-        f'seen. The mean IoU is {scores}.</p>'
+        f'<p>{story}{start}, the segmentation network UPerNet was then fine-tuned on the few patches that have labels, '
+        f'{classes} classes in all, and tested on {tested} patches that no training had seen. The mean IoU is '
+        f'{scores}.</p>'
     )
 
 

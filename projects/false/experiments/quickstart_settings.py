@@ -10,6 +10,8 @@ from pathlib import Path
 from projects.false.common.errors import InputError
 from projects.false.common.files import writable
 
+_PATCHES_PER_SCENE = 16  # of 128 x 128 in 512 x 512 pixels
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -32,6 +34,17 @@ class Settings:
     epochs: int = 50
     iterations: int = 200
     label_fraction: float = 0.01
+
+    @property
+    def percent(self) -> str:
+        """Return the labelled share as lists of patches are named after it, such as ``1``."""
+        return f'{100 * self.label_fraction:g}'
+
+    @property
+    def labelled(self) -> int:
+        """Return the number of labelled patches."""
+        training = _PATCHES_PER_SCENE * (self.tiles - self.val_tiles - self.test_tiles)
+        return max(1, round(self.label_fraction * training))
 
 
 def claim(folder: Path, settings: Settings) -> None:
