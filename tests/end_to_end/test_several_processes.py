@@ -15,7 +15,7 @@ from torch import distributed
 from tests.helpers.processes import free_port, run_processes
 from tests.helpers.tools import REPOSITORY
 
-RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic')
+RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic', 'simclr_lite0_mbrsc')
 STEPS = 4  # the queue of the first is empty
 
 
@@ -29,9 +29,13 @@ def run(recipe, folder, per_process, launcher, resumed=None):
     config.param_scheduler = []
     config.optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
     config.default_hooks.checkpoint.update(by_epoch=False, interval=STEPS // 2)
-    config.model.backbone.update(norm_eval=True, norm_cfg=dict(type='SyncBN'), stem_channels=8, base_channels=8)
-    config.model.neck.update(in_channels=64, hid_channels=16)
-    config.model.head.loss.positive_threshold = -1.0  # some are determined from the start
+    if config.model.backbone.type == 'TimmBackbone':
+        config.model.backbone.update(norm_eval=True, init_cfg=None)
+    else:
+        config.model.backbone.update(norm_eval=True, norm_cfg=dict(type='SyncBN'), stem_channels=8, base_channels=8)
+        config.model.neck.in_channels = 64
+        config.model.head.loss.positive_threshold = -1.0  # some are determined from the start
+    config.model.neck.hid_channels = 16
     if 'queue_len' in config.model:
         config.model.queue_len = 8
     config.launcher = launcher
