@@ -108,15 +108,17 @@ def load_config(
     work_dir: str | None = None,
     launcher: str = 'none',
     needs: Sequence[str] = (),
+    source: str = '--cfg-options',
 ) -> Config:
-    """Read a config and apply the options of the command line.
+    """Read a config and apply options, those of the command line or of a spec.
 
     Args:
         path: The config file, or the name of a recipe (:func:`~projects.false.common.recipes.find_config`).
-        options: ``--cfg-options`` as a dict with dotted keys.
+        options: Values by dotted key, as ``--cfg-options`` gives them.
         work_dir: Folder that the run writes to; by default ``work_dirs/<name of the config>`` in the current folder.
         launcher: MMEngine's launcher, ``none``, ``pytorch``, ``slurm`` or ``mpi``.
         needs: Keys without which the caller can do nothing, such as ``model``; each has to be a dict.
+        source: What the messages call the options.
 
     Raises:
         InputError: The file is missing or not a config, an option does not fit it, or a needed key is missing.
@@ -133,13 +135,13 @@ def load_config(
     except (Exception, SystemExit) as error:
         raise InputError(_slip(path, error)) from error
     if options:
-        check_effect(config, options)
+        check_effect(config, options, source)
         for key in new_keys(config, options):
-            print_log(f'--cfg-options adds {key}, which {path} does not have; check its spelling', 'current', WARNING)
+            print_log(f'{source} adds {key}, which {path} does not have; check its spelling', 'current', WARNING)
         try:
             config.merge_from_dict(options)
         except Exception as error:
-            raise InputError(f'--cfg-options {options}: does not fit {path}: {first_line(error)}') from error
+            raise InputError(f'{source} {options}: does not fit {path}: {first_line(error)}') from error
     check_sections(config, path, needs)
     config.launcher = launcher
     config.work_dir = work_dir or config.get('work_dir') or os.path.join('work_dirs', name)

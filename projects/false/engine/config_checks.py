@@ -39,7 +39,7 @@ _PLAIN = {
 }
 
 
-def check_effect(config: Config, options: dict) -> None:
+def check_effect(config: Config, options: dict, source: str) -> None:
     """Refuse options that nothing reads, such as a variable that a config has already used."""
     if 'model' not in config:  # a benchmark, whose keys are others
         return
@@ -49,9 +49,9 @@ def check_effect(config: Config, options: dict) -> None:
         second = rest.partition('.')[0]
         if first not in known:
             used = 'was used when the config was read' if first in config else 'is no option'
-            raise InputError(f'--cfg-options {key}: has no effect, since {first} {used}; {_instead(first, known)}')
+            raise InputError(f'{source} {key}: has no effect, since {first} {used}; {_instead(first, known)}')
         if second and second not in _PLAIN.get(first, (second,)):
-            raise InputError(f'--cfg-options {key}: has no effect; {first} has {", ".join(_PLAIN[first])}')
+            raise InputError(f'{source} {key}: has no effect; {first} has {", ".join(_PLAIN[first])}')
 
 
 def _instead(name: str, known: Iterable[str]) -> str:

@@ -197,6 +197,12 @@ def test_a_recipe_of_other_classes_is_refused(opened):
         opened(changes)
 
 
+def test_options_without_effect_are_those_of_the_spec(opened):
+    changes = f"dict(protocols=dict(upernet=dict(config={FINE_TUNE!r}, options={{'train_cgf.max_iters': 3}})))"
+    with pytest.raises(InputError, match=r'^options of the spec: train_cgf\.max_iters: has no effect.* train_cfg\?'):
+        opened(changes)
+
+
 def test_the_pictures_are_of_runs_whose_predictions_were_kept(opened, tmp_path):
     """Kept for the first seed and draw of the spec as it was, which a later call may order otherwise or leave out."""
     benchmark = opened('dict(seeds=[2, 1], draws=[1])')

@@ -20,7 +20,7 @@ def pretraining_recipe(recipe: Recipe, epochs: int | None) -> Config:
     Raises:
         InputError: The recipe does not pretrain by epochs.
     """
-    config = load_config(recipe.config, dict(recipe.options))
+    config = load_config(recipe.config, dict(recipe.options), source='options of the spec:')
     loop = config.get('train_cfg') or {}
     if loop.get('max_epochs') is None or 'export_backbone' not in config.get('default_hooks', {}):
         raise InputError(
@@ -39,7 +39,7 @@ def fine_tuning_recipe(recipe: Recipe, iterations: int | None) -> Config:
     Raises:
         InputError: The recipe does not fine-tune by iterations, or has no initialization of the backbone.
     """
-    config = load_config(recipe.config, dict(recipe.options))
+    config = load_config(recipe.config, dict(recipe.options), source='options of the spec:')
     loop = config.get('train_cfg') or {}
     if loop.get('max_iters') is None or not config.get('test_dataloader'):
         raise InputError(
