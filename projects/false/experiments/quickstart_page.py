@@ -26,6 +26,7 @@ from projects.false.reports.score_tables import (
 from projects.false.reports.strips import choose_patches, strip
 
 STRIPS = 6
+_BESIDE = 3  # up to so many runs, their table leaves room for the chart at its side
 FALSE, SIMCLR, IMAGENET = 'FALSE', 'SimCLR', 'ImageNet'  # names of runs that the story explains
 CHOSEN = 'ImageNet, patches chosen'
 
@@ -110,8 +111,10 @@ def _classes(runs: Sequence[Run], palette: Palette) -> str:
     values = np.array([[run.iou(name) for run in runs] for name in palette.classes])
     names = [(style, run.name) for style, run in enumerate(runs)]
     chart = bar_chart(palette.classes, values, 'Bars of the IoU of every class by run; the table has the same numbers.')
+    beside = len(runs) <= _BESIDE
+    pair, narrow = (' class="pair"', '') if beside else ('', ' style="max-width:38rem"')
     return (
-        f'<div class="pair">{class_table(runs, palette)}<figure>{run_legend(names, "bar")}{chart}'
+        f'<div{pair}>{class_table(runs, palette)}<figure{narrow}>{run_legend(names, "bar")}{chart}'
         '<figcaption>IoU in percent</figcaption></figure></div>'
     )
 
