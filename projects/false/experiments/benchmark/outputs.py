@@ -7,10 +7,10 @@ from pathlib import Path
 from rich.console import Console
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import writable, write_text
+from projects.false.common.files import atomic_write, writable, write_text
 
 from ..steps import hardware, is_done, read_record
-from .labels_section import labels_advice
+from .labels_section import labels_advice, labels_picture
 from .page import BenchmarkPage, RunFiles, write_benchmark_page
 from .plan import RunKey
 from .runner import Benchmark
@@ -94,12 +94,16 @@ def write_outputs(
     """
     target, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
     text = markdown_table(found, baseline)
-    advice = labels_advice(found, baseline) if len({comparison.labelled for comparison in found}) > 1 else []
+    over_labels = len({comparison.labelled for comparison in found}) > 1
+    advice = labels_advice(found, baseline) if over_labels else []
     text += ''.join(f'\n- {line}' for line in advice) + ('\n' if advice else '')
     files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
     for name, content in files.items():
         with writable(target / name, 'free space'):
             write_text(target / name, content)
+    if over_labels:
+        with writable(target / 'labels.png', 'free space'), atomic_write(target / 'labels.png') as file:
+            file.write(labels_picture(found, baseline))
     write_benchmark_page(
         target / 'report.html',
         BenchmarkPage(

@@ -1,0 +1,44 @@
+"""The files that a benchmark leaves, from made results."""
+
+from PIL import Image
+
+from projects.false.experiments.benchmark.outputs import write_outputs
+from projects.false.experiments.benchmark.runner import Benchmark
+from projects.false.experiments.benchmark.spec import read_spec
+from projects.false.experiments.benchmark.summary import compare_methods
+from tests.helpers.tiny_benchmark import write_spec
+
+
+def made(benchmark):
+    """A result of every planned run; SimCLR is ahead, and more labels help."""
+    classes = benchmark.data.palette.classes
+    for run in benchmark.plan.runs:
+        key = run.key
+        miou = 40 + 10 * key.fraction + 3 * (key.method == 'simclr') + key.draw
+        scores = {'mIoU': miou, 'OA': 80.0, 'mF1': 60.0, 'kappa': 50.0, **{f'IoU.{name}': miou for name in classes}}
+        matrix = [[7 * (row == column) for column in range(len(classes))] for row in range(len(classes))]
+        yield {
+            'run': key._asdict(),
+            'scores': scores,
+            'classes': list(classes),
+            'confusion_matrix': matrix,
+            'labelled_patches': round(8 * key.fraction),
+            'software': 'made',
+            'finished': '2026-01-02',
+        }
+
+
+def test_a_picture_where_there_are_several_numbers_of_labels(patches, tmp_path):
+    data = patches('synthetic', 64, 16)
+    for fractions, expected in (('[0.5]', False), ('[0.5, 1.0]', True)):
+        spec = read_spec(str(write_spec(tmp_path / 'tiny.py', data, f'dict(draws=[1, 2], fractions={fractions})')))
+        with Benchmark(spec, tmp_path / 'out') as benchmark:
+            results = list(made(benchmark))
+            found = compare_methods(results, benchmark.methods, spec.baseline, spec.seeds, spec.draws)
+            text = write_outputs(benchmark, found, results)
+        folder = tmp_path / 'out' / 'test'
+        assert (folder / 'table.md').read_text() == text
+        assert ('- With 4 labelled patches, simclr scores highest: 49.50' in text) == expected
+        assert (folder / 'labels.png').is_file() == expected
+        assert ('src="data:image/png' in (folder / 'report.html').read_text()) == expected
+    assert Image.open(folder / 'labels.png').size == (1100, 418)
