@@ -1,51 +1,56 @@
 """Real runs of a mean teacher: weights grow, harm is undone, an interruption and several processes change nothing."""
 
 import math
+import os
+from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import RUNNERS
 from mmengine.utils import import_modules_from_strings
+from torch import distributed
 
 from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.semi_supervised import MeanTeacherHook
+from tests.helpers.processes import free_port, run_processes
 from tests.helpers.tools import REPOSITORY
+
+
+def run(data, work, hook=None, kind='MeanTeacher', **changes):
+    """Train a narrow network for six iterations; return the folder of the run."""
+    config = Config.fromfile(REPOSITORY / 'configs' / 'meanteacher_upernet_r18_mbrsc.py')
+    import_modules_from_strings(**config.custom_imports)
+    config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    config.train_dataloader.dataset.update(data_root=str(data), ann_file='splits/train.txt')
+    config.train_dataloader.dataset.unlabelled = dict(ann_file='')
+    config.model.data_preprocessor.size = (32, 32)
+    config.model.confidence = 0.2
+    config.model.backbone.update(init_cfg=None, base_channels=8, stem_channels=8)
+    config.model.decode_head.update(in_channels=[8, 16, 32, 64], channels=8)
+    config.model.auxiliary_head.update(in_channels=32, channels=8)
+    config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=6)
+    config.val_cfg = config.val_dataloader = config.val_evaluator = None
+    config.param_scheduler = []
+    config.optim_wrapper.optimizer.lr = 0.01
+    config.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=5)
+    config.default_hooks.logger.interval = 1
+    config.custom_hooks[0].update(start=2, ramp=2, **(hook or {}))
+    config.work_dir, config.experiment_name = str(work), f'{work.parent.name}_{work.name}'
+    config.launcher = 'none'
+    config.merge_from_dict(changes)
+    if kind != 'MeanTeacher':
+        config.model.type = kind
+        del config.model['confidence']
+    RUNNERS.build(config).train()
+    return work
 
 
 @pytest.fixture
 def train(patches, tmp_path):
-    """Train a narrow network for six iterations: ``train(name, hook, **changes)`` returns the folder of the run."""
-
-    def run(name, hook=None, kind='MeanTeacher', **changes):
-        config = Config.fromfile(REPOSITORY / 'configs' / 'meanteacher_upernet_r18_mbrsc.py')
-        import_modules_from_strings(**config.custom_imports)
-        config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
-        config.train_dataloader.dataset.update(data_root=str(patches('mbrsc', 32, 16)), ann_file='splits/train.txt')
-        config.train_dataloader.dataset.unlabelled = dict(ann_file='')
-        config.model.data_preprocessor.size = (32, 32)
-        config.model.confidence = 0.2
-        config.model.backbone.update(init_cfg=None, base_channels=8, stem_channels=8)
-        config.model.decode_head.update(in_channels=[8, 16, 32, 64], channels=8)
-        config.model.auxiliary_head.update(in_channels=32, channels=8)
-        config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=6)
-        config.val_cfg = config.val_dataloader = config.val_evaluator = None
-        config.param_scheduler = []
-        config.optim_wrapper.optimizer.lr = 0.01
-        config.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=5)
-        config.default_hooks.logger.interval = 1
-        config.custom_hooks[0].update(start=2, ramp=2, **(hook or {}))
-        config.work_dir, config.experiment_name = str(tmp_path / name), f'{tmp_path.name}_{name}'
-        config.launcher = 'none'
-        config.merge_from_dict(changes)
-        if kind != 'MeanTeacher':
-            config.model.type = kind
-            del config.model['confidence']
-        RUNNERS.build(config).train()
-        return tmp_path / name
-
-    return run
+    """``train(name, hook, **changes)`` is :func:`run` in a folder of that name."""
+    return lambda name, *args, **changes: run(patches('mbrsc', 32, 16), tmp_path / name, *args, **changes)
 
 
 def log_of(folder):
@@ -72,6 +77,43 @@ def test_an_interruption_changes_nothing(train):
     assert parts['supervised_start']['miou'] == whole['supervised_start']['miou']
     for part in ('state_dict', 'ema_state_dict'):
         assert all(torch.equal(value, parts[part][name]) for name, value in whole[part].items()), part
+
+
+# Without what belongs to a process: batch statistics, dropout, the number of ignored pixels. AdamW enlarges rounding.
+ALIKE = {
+    'model.backbone.norm_eval': True,
+    'model.decode_head.norm_cfg': dict(type='GN', num_groups=2),
+    'model.auxiliary_head.norm_cfg': dict(type='GN', num_groups=2),
+    'model.decode_head.dropout_ratio': 0,
+    'model.auxiliary_head.dropout_ratio': 0,
+    'model.decode_head.loss_decode.avg_non_ignore': False,
+    'model.auxiliary_head.loss_decode.avg_non_ignore': False,
+    'optim_wrapper': dict(_delete_=True, type='OptimWrapper', optimizer=dict(type='SGD', lr=0.3, momentum=0.9)),
+}
+
+
+def one_of_two(rank, data, work, port):
+    os.environ.update(
+        RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE='2', MASTER_ADDR='localhost', MASTER_PORT=str(port)
+    )
+    run(data, Path(work), **ALIKE, **{'train_dataloader.batch_size': 1, 'launcher': 'pytorch'})
+    distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one_does(patches, tmp_path):
+    data = patches('mbrsc', 32, 16)
+    run_processes(one_of_two, str(data), str(tmp_path / 'two'), free_port(), count=2)
+    run(data, tmp_path / 'one', **ALIKE)
+    for number in (4, 6):  # with pseudo-labels, and after the guard has decided
+        one, two = (read_checkpoint(tmp_path / name / f'iter_{number}.pth') for name in ('one', 'two'))
+        before = one['supervised_start']
+        assert before['miou'] == pytest.approx(two['supervised_start']['miou'], abs=1e-3)
+        for part in ('state_dict', 'ema_state_dict'):
+            for name, value in one[part].items():
+                torch.testing.assert_close(two[part][name], value, atol=1e-5, rtol=1e-4)
+        moved = max((one['state_dict'][name] - value).abs().max() for name, value in before['weights'].items())
+        assert (moved > 1e-3) == (number == 4)  # here, the unlabelled patches do harm
 
 
 @pytest.mark.slow
