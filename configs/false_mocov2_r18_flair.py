@@ -3,7 +3,7 @@
 Command: python tools/train.py configs/false_mocov2_r18_flair.py
 Global batch and hardware: as mocov2_r18_flair.py.
 Determination: evidence by appearance as in false_simclr_r18_flair.py; the queue remembers how its keys looked.
-Result: not yet measured.
+Result: docs/results.md.
 """
 
 _base_ = './mocov2_r18_flair.py'

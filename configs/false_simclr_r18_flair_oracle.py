@@ -4,7 +4,7 @@ Command: python tools/train.py configs/false_simclr_r18_flair_oracle.py
 Global batch and hardware: as simclr_r18_flair.py.
 Determination: oracle, every view whose label histogram overlaps that of the anchor by more than 0.8. It looks at the
 masks of all patches, so its result bounds what a method can gain.
-Result: not yet measured.
+Result: docs/results.md.
 """
 
 _base_ = './false_simclr_r18_flair.py'

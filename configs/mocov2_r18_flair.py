@@ -2,7 +2,7 @@
 
 Command: python tools/train.py configs/mocov2_r18_flair.py
 Global batch: 128 images, two views of 32 x 32. Hardware: two CPU cores. 700 patches are 5 steps per epoch.
-Result: not yet measured.
+Result: docs/results.md.
 """
 
 _base_ = [
