@@ -108,6 +108,27 @@ def test_loss_is_that_of_labels_and_of_pseudo_labels():
     torch.testing.assert_close(found['unlabelled.share'], (pseudo != 255).float().mean())
 
 
+@pytest.mark.parametrize('several', [False, True])
+def test_few_pseudo_labels_weigh_little_however_the_head_averages(several):
+    aux = dict(HEAD, in_channels=32, in_index=2, dropout_ratio=0, norm_cfg=dict(type='BN'))
+    model, teacher = build(confidence=0.5, auxiliary_head=[aux, aux] if several else aux).eval(), build()
+    with torch.no_grad():
+        teacher.decode_head.conv_seg.weight.normal_(0, 3)
+    inputs, weak, strong = torch.randn(3, 4, 3, 32, 32)
+    samples = [sample(label) for label in torch.randint(0, 3, (4, 32, 32))]
+    model.follow(teacher, 1.0)
+    views = dict(weak=weak, strong=strong, mixed=torch.zeros(4, 32, 32, dtype=torch.bool), companions=2)
+    found = []
+    for leaves_out in (False, True):
+        for head in [model.decode_head, *(model.auxiliary_head if several else [model.auxiliary_head])]:
+            head.loss_decode.avg_non_ignore = leaves_out
+        found.append(model(inputs, samples, mode='loss', **views))
+    assert 0 < found[0]['unlabelled.share'] < 1
+    names = ['decode', *(['aux_0', 'aux_1'] if several else ['aux'])]
+    for name in names:
+        torch.testing.assert_close(*(losses[f'unlabelled.{name}.loss_ce'] for losses in found))
+
+
 def test_labels_alone_until_there_is_a_teacher():
     model = build()
     inputs, labels = torch.randn(2, 3, 32, 32), torch.randint(0, 3, (2, 32, 32))

@@ -132,7 +132,8 @@ class MeanTeacher(EncoderDecoder):
             companions: Unlabelled patches per labelled one.
 
         Returns:
-            Losses, and ``unlabelled.share``, the share of pixels with a pseudo-label.
+            Losses, and ``unlabelled.share``, the share of pixels with a pseudo-label. The loss on pseudo-labels is a
+            mean over all pixels, as FixMatch has it, so that few of them weigh little.
         """
         labels = self.pseudo_labels(weak)
         labels = torch.where(mixed, next_companion(labels, companions), labels)
@@ -145,10 +146,25 @@ class MeanTeacher(EncoderDecoder):
         else:
             on_labels, on_pseudo = self.extract_feat(inputs), self.extract_feat(strong)
         losses = self._losses(on_labels, data_samples)
+        share, of_the_sure = (labels != IGNORE_INDEX).float().mean(), self._means_of_what_counts()
         for name, value in self._losses(on_pseudo, samples).items():
-            losses[f'unlabelled.{name}'] = value * self.unlabelled_weight if 'loss' in name else value
-        losses['unlabelled.share'] = (labels != IGNORE_INDEX).float().mean()
+            weight = self.unlabelled_weight * (share if name in of_the_sure else 1)
+            losses[f'unlabelled.{name}'] = value * weight if 'loss' in name else value
+        losses['unlabelled.share'] = share
         return losses
+
+    def _means_of_what_counts(self) -> set[str]:
+        """Name the losses that divide by the pixels with a label: times their share they are means over all pixels."""
+        heads = {'decode': self.decode_head}
+        if self.with_auxiliary_head:
+            others = self.auxiliary_head
+            several = isinstance(others, nn.ModuleList)
+            heads |= {f'aux_{number}': head for number, head in enumerate(others)} if several else {'aux': others}
+        names = set()
+        for prefix, head in heads.items():
+            parts = head.loss_decode if isinstance(head.loss_decode, nn.ModuleList) else [head.loss_decode]
+            names |= {f'{prefix}.{part.loss_name}' for part in parts if getattr(part, 'avg_non_ignore', False)}
+        return names
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor) -> Tensor:
