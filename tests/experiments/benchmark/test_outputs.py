@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from projects.false.experiments.benchmark.outputs import write_outputs
+from projects.false.experiments.benchmark.outputs import with_other_patches, write_outputs
 from projects.false.experiments.benchmark.runner import Benchmark
 from projects.false.experiments.benchmark.spec import read_spec
 from projects.false.experiments.benchmark.summary import compare_methods
@@ -42,3 +42,19 @@ def test_a_picture_where_there_are_several_numbers_of_labels(patches, tmp_path):
         assert (folder / 'labels.png').is_file() == expected
         assert ('src="data:image/png' in (folder / 'report.html').read_text()) == expected
     assert Image.open(folder / 'labels.png').size == (1100, 418)
+
+
+def test_chosen_patches_are_compared_with_draws_unpaired(patches, tmp_path):
+    methods = "dict(spec['methods'], chosen=dict(like='simclr', select='typical'))"
+    changes = f'dict(draws=[1, 2], methods={methods})'
+    spec = read_spec(str(write_spec(tmp_path / 'tiny.py', patches('synthetic', 64, 16), changes)))
+    with Benchmark(spec, tmp_path / 'out') as benchmark:
+        unpaired = with_other_patches(spec, benchmark.methods)
+        results = list(made(benchmark))
+        found = compare_methods(results, benchmark.methods, spec.baseline, spec.seeds, spec.draws, unpaired)
+        text = write_outputs(benchmark, found, results)
+    assert unpaired == {'chosen'}
+    rows = {row.method: row for row in found[0].rows}
+    assert rows['simclr'].difference.low == rows['simclr'].difference.high == 3  # draws move both alike
+    assert rows['chosen'].difference.low < rows['chosen'].difference.mean
+    assert 'are paired on the label draw, in points of mIoU; those of chosen are not' in text

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import ttest_ind
 
 from projects.false import InputError
 from projects.false.experiments.benchmark.paired_difference import bootstrap_differences, paired_difference
@@ -52,6 +53,18 @@ def test_the_interval_holds_the_true_difference_as_often_as_it_says(seeds, draws
     held = np.mean([difference.low <= 2.0 <= difference.high for difference in found])
     assert 0.9 - 3 * np.sqrt(0.9 * 0.1 / trials) <= held  # never less than it says
     assert np.mean([difference.mean for difference in found]) == pytest.approx(2.0, abs=0.15)
+
+
+def test_patches_of_ones_own_are_compared_as_welch_does():
+    generator = np.random.default_rng(2)
+    method, baseline = 3 * generator.normal(size=(1, 5)) + 50, generator.normal(size=(1, 5)) + 48
+    found = paired_difference(method, baseline, replicates=200_000, paired=False)
+    expected = ttest_ind(method[0], baseline[0], equal_var=False).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(expected, rel=0.01)
+    assert not found.paired
+    assert found.covers == ('label draws',)
+    shuffled = paired_difference(method, baseline[:, ::-1], replicates=200_000, paired=False)
+    assert (shuffled.low, shuffled.high) == pytest.approx((found.low, found.high), rel=0.01)
 
 
 def test_it_is_not_wider_than_needed_where_one_source_rules():

@@ -14,7 +14,7 @@ from .labels_section import labels_advice, labels_picture
 from .page import BenchmarkPage, RunFiles, write_benchmark_page
 from .plan import RunKey
 from .runner import Benchmark
-from .spec import Method, Recipe, choose_protocols, read_spec
+from .spec import Method, Recipe, Spec, choose_protocols, read_spec
 from .summary import MethodComparison, compare_methods, csv_table, json_table, markdown_table
 
 
@@ -63,11 +63,18 @@ def run_benchmark(
         results = benchmark.results()
         if not results:
             raise InputError(f'{folder}: no run on the {benchmark.part} part is finished; call without --report-only')
-        found = compare_methods(results, benchmark.methods, chosen.baseline, chosen.seeds, chosen.draws)
+        unpaired = with_other_patches(chosen, benchmark.methods)
+        found = compare_methods(results, benchmark.methods, chosen.baseline, chosen.seeds, chosen.draws, unpaired)
         text = write_outputs(benchmark, found, results, audit)
     console.print(text)
     console.print(f'report: {(folder / benchmark.part / "report.html").resolve()}')
     return found
+
+
+def with_other_patches(spec: Spec, methods: Sequence[str]) -> set[str]:
+    """Return the methods that do not share the labelled patches of the baseline, since either's are chosen."""
+    chosen = spec.methods[spec.baseline].select
+    return {name for name in methods if name != spec.baseline and (chosen or spec.methods[name].select)}
 
 
 def _workload(benchmark: Benchmark) -> str:

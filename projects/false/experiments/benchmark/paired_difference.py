@@ -2,7 +2,7 @@
 
 Label draws are paired: both methods were fine-tuned on the same lists of labelled patches, so draw d of one is compared
 with draw d of the other. Pretraining seeds are not paired: seed 1 of one method shares only its number with seed 1 of
-the other.
+the other. Nor are draws where the patches of a method are chosen instead of drawn.
 """
 
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ class Difference:
         degrees: Degrees of freedom of the interval, or None.
         covers: Sources of chance that were repeated, so that the interval covers them: ``'pretraining seeds'``,
             ``'label draws'``.
+        paired: Draw d of the method was compared with draw d of the baseline.
     """
 
     mean: float
@@ -35,6 +36,7 @@ class Difference:
     level: float
     degrees: float | None
     covers: tuple[str, ...]
+    paired: bool = True
 
     def clear(self) -> bool:
         """Return True if the interval excludes 0, and False without an interval."""
@@ -42,7 +44,12 @@ class Difference:
 
 
 def paired_difference(
-    method: np.ndarray, baseline: np.ndarray, level: float = 0.95, replicates: int = REPLICATES, seed: int = 0
+    method: np.ndarray,
+    baseline: np.ndarray,
+    level: float = 0.95,
+    replicates: int = REPLICATES,
+    seed: int = 0,
+    paired: bool = True,
 ) -> Difference:
     """Compare a method with a baseline.
 
@@ -53,7 +60,8 @@ def paired_difference(
 
     where V_m and V_b are the variances of the mean over the seeds of either method (after averaging each seed over the
     draws), and V_d is the variance of the mean over the draws (of the difference per draw, after averaging over the
-    seeds). A part that was not repeated, S = 1 or D = 1, is left out together with its uncertainty;
+    seeds). Where the draws are not those of the baseline, V_d is the sum of two such variances, one of each method, as
+    in Welch's test. A part that was not repeated, S = 1 or D = 1, is left out together with its uncertainty;
     :attr:`Difference.covers` names those that are in.
 
     Variation from run to run beyond seed and draw enters V_m + V_b as well as V_d and counts up to twice. Where it
@@ -61,10 +69,11 @@ def paired_difference(
 
     Args:
         method: Scores of the method.
-        baseline: Scores of the baseline on the same draws; the number of seeds may differ.
+        baseline: Scores of the baseline on as many draws; the number of seeds may differ.
         level: Confidence level, in (0, 1).
         replicates: Number of bootstrap replicates, at least 100.
         seed: Seed of the bootstrap.
+        paired: Column d of both has the same labelled patches.
 
     Shape:
         - method: (S_m, D), baseline: (S_b, D): one row per seed, one column per draw.
@@ -80,7 +89,8 @@ def paired_difference(
     _check(method, baseline, level, replicates)
     parts = {'pretraining seeds': (_variance(method.mean(1)), len(method) - 1)}
     parts['seeds of the baseline'] = (_variance(baseline.mean(1)), len(baseline) - 1)
-    parts['label draws'] = (_variance(method.mean(0) - baseline.mean(0)), method.shape[1] - 1)
+    draws = _draws(method, baseline, paired)
+    parts |= {f'label draws {number}': (_variance(values), len(values) - 1) for number, values in enumerate(draws)}
     mean = float(method.mean() - baseline.mean())
     covers = tuple(
         name
@@ -91,23 +101,24 @@ def paired_difference(
         if repeated
     )
     if not any(degrees for _, degrees in parts.values()):
-        return Difference(mean, None, None, level, None, ())
+        return Difference(mean, None, None, level, None, (), paired)
     total = sum(variance for variance, _ in parts.values())
     spread = sum(variance**2 / degrees for variance, degrees in parts.values() if degrees)
     degrees = total**2 / spread if spread > 0 else float(min(number for _, number in parts.values() if number))
-    error = bootstrap_differences(method, baseline, replicates, seed).std()
+    error = bootstrap_differences(method, baseline, replicates, seed, paired).std()
     reach = float(student.ppf((1 + level) / 2, degrees) * error)
-    return Difference(mean, mean - reach, mean + reach, level, float(degrees), covers)
+    return Difference(mean, mean - reach, mean + reach, level, float(degrees), covers, paired)
 
 
 def bootstrap_differences(
-    method: np.ndarray, baseline: np.ndarray, replicates: int = REPLICATES, seed: int = 0
+    method: np.ndarray, baseline: np.ndarray, replicates: int = REPLICATES, seed: int = 0, paired: bool = True
 ) -> np.ndarray:
     """Bootstrap the difference of two means hierarchically.
 
     Every replicate draws with replacement the seeds of the method, those of the baseline and, once for both methods,
-    the label draws. It deviates from the mean by the sum of the shifts of the three, each scaled by sqrt(n / (n - 1))
-    for n drawn values: a bootstrap sees their spread about their own mean, which is too small by that factor.
+    the label draws, or each method's own where they are not paired. It deviates from the mean by the sum of their
+    shifts, each scaled by sqrt(n / (n - 1)) for n drawn values: a bootstrap sees their spread about their own mean,
+    which is too small by that factor.
 
     Shape:
         - method: (S_m, D), baseline: (S_b, D); result: (replicates,)
@@ -115,8 +126,14 @@ def bootstrap_differences(
     generator = np.random.default_rng(seed)
     shift = _shifts(method.mean(1), replicates, generator)
     shift = shift - _shifts(baseline.mean(1), replicates, generator)
-    shift = shift + _shifts(method.mean(0) - baseline.mean(0), replicates, generator)
+    for values in _draws(method, baseline, paired):
+        shift = shift + _shifts(values, replicates, generator)
     return method.mean() - baseline.mean() + shift
+
+
+def _draws(method: np.ndarray, baseline: np.ndarray, paired: bool) -> list[np.ndarray]:
+    """Return what varies with the draws: the difference of both methods, or each method alone."""
+    return [method.mean(0) - baseline.mean(0)] if paired else [method.mean(0), -baseline.mean(0)]
 
 
 def _shifts(values: np.ndarray, replicates: int, generator: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,7 +73,12 @@ class MethodComparison:
 
 
 def compare_methods(
-    results: Sequence[dict], methods: Sequence[str], baseline: str, seeds: Sequence[int], draws: Sequence[int]
+    results: Sequence[dict],
+    methods: Sequence[str],
+    baseline: str,
+    seeds: Sequence[int],
+    draws: Sequence[int],
+    unpaired: Collection[str] = (),
 ) -> list[MethodComparison]:
     """Summarise the finished runs of every method and compare each method with the baseline.
 
@@ -83,6 +88,7 @@ def compare_methods(
         baseline: One of the methods.
         seeds: Pretraining seeds of the benchmark.
         draws: Label draws of the benchmark.
+        unpaired: Methods that have other labelled patches than the baseline.
 
     Returns:
         One comparison per protocol and fraction with a finished run, in the order of the results.
@@ -95,7 +101,9 @@ def compare_methods(
     for (protocol, fraction), by_method in groups.items():
         base = _grid(by_method.get(baseline, []), seeds, draws)
         rows = [
-            _summary(method, by_method[method], None if method == baseline else base, seeds, draws)
+            _summary(
+                method, by_method[method], None if method == baseline else base, seeds, draws, method not in unpaired
+            )
             for method in methods
             if method in by_method
         ]
@@ -105,7 +113,12 @@ def compare_methods(
 
 
 def _summary(
-    method: str, results: Sequence[dict], base: np.ndarray | None, seeds: Sequence[int], draws: Sequence[int]
+    method: str,
+    results: Sequence[dict],
+    base: np.ndarray | None,
+    seeds: Sequence[int],
+    draws: Sequence[int],
+    paired: bool,
 ) -> MethodSummary:
     grid = _grid(results, seeds, draws)
     return MethodSummary(
@@ -115,7 +128,7 @@ def _summary(
         means={name: _mean([result['scores'].get(name) for result in results]) for name in results[0]['scores']},
         draw_spread=float(grid.mean(0).std(ddof=1)) if grid is not None and len(draws) > 1 else None,
         seed_spread=float(grid.mean(1).std(ddof=1)) if grid is not None and len(seeds) > 1 else None,
-        difference=paired_difference(grid, base) if grid is not None and base is not None else None,
+        difference=None if grid is None or base is None else paired_difference(grid, base, paired=paired),
         matrix=np.sum([result['confusion_matrix'] for result in results], axis=0),
     )
 
@@ -161,10 +174,13 @@ def difference_text(row: MethodSummary) -> str:
 
 def coverage_note(comparisons: Sequence[MethodComparison], baseline: str) -> str:
     """Explain the differences and what their intervals cover, as plain text."""
-    found = [row.difference for comparison in comparisons for row in comparison.rows if row.difference is not None]
+    rows = [row for comparison in comparisons for row in comparison.rows]
+    found = [row.difference for row in rows if row.difference is not None]
     if not found:
         return f'No difference from {baseline} yet: no other method has all its runs.'
-    text = f'Differences from {baseline} are paired on the label draw, in points of {HEADLINE}. '
+    text = f'Differences from {baseline} are paired on the label draw, in points of {HEADLINE}'
+    apart = list(dict.fromkeys(row.method for row in rows if row.difference is not None and not row.difference.paired))
+    text += f'; those of {", ".join(apart)} are not, whose labelled patches are others. ' if apart else '. '
     if found[0].low is None:
         return text + 'With one pretraining seed and one label draw there is no interval, and chance is not ruled out.'
     text += f'In brackets the {100 * found[0].level:g} % confidence interval, for one comparison at a time. '
