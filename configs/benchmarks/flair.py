@@ -15,7 +15,7 @@ methods = dict(
     random=None,
     simclr=dict(config='configs/simclr_r18_flair.py'),
     mocov2=dict(config='configs/mocov2_r18_flair.py'),
-    false_mocov2=dict(config='configs/false_mocov2_r18_flair.py'),
+    appearance_mocov2=dict(config='configs/false_mocov2_r18_flair.py'),
     appearance=dict(config='configs/false_simclr_r18_flair.py'),
     oracle=dict(config='configs/false_simclr_r18_flair_oracle.py'),  # an upper bound: it reads all masks
 )

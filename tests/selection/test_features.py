@@ -66,6 +66,7 @@ def test_weights_of_natural_images():
     with torch.no_grad():
         maps = network.eval().forward_intermediates(pixels, indices=[4], intermediates_only=True)
     found = load_backbone('imagenet', THREE, device='cpu')(images)
+    assert np.array_equal(found, load_backbone('imagenet://tf_efficientnet_lite0', THREE, device='cpu')(images))
     assert np.allclose(found, torch.nn.functional.normalize(maps[0].mean((2, 3))).numpy(), atol=1e-5)
     with pytest.raises(InputError, match=r'takes 3 band\(s\), the patches have 4'):
         load_backbone('imagenet', FOUR)

@@ -29,6 +29,7 @@ from projects.false.models.timm_backbone import TimmBackbone
 RANDOM = 'random'  # in place of a file: weights drawn by the seed
 IMAGENET = 'imagenet'  # in place of a file: EfficientNet-Lite0 with the weights of an installed package
 _LITE0 = 'tf_efficientnet_lite0'
+_LITE0_FILE = f'imagenet://{_LITE0}'
 _MEAN, _STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)  # of R, G, B, as in configs/_base_/pixels.py
 _BATCH = 64
 
@@ -88,12 +89,12 @@ def load_backbone(
         InputError: The file is unusable, does not fit the recipe, or takes other bands than the patches have.
     """
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
-    file = {RANDOM: None, IMAGENET: f'imagenet://{_LITE0}'}.get(path, path)
+    file = {RANDOM: None, IMAGENET: _LITE0_FILE}.get(path, path)
     digest = f'seed {seed}' if file is None else hashlib.sha256(_bytes(file)).hexdigest()[:16]
     with seeded((seed, 0)):
         if config is not None:
             network, mean, std, digest = *_of_recipe(config), f'{digest} {Path(config).name}'
-        elif path == IMAGENET:
+        elif file == _LITE0_FILE:
             network, mean, std = TimmBackbone(_LITE0), _MEAN, _STD
         else:
             network, mean, std = _resnet(file, bands), _MEAN, _STD
@@ -119,7 +120,7 @@ def _resnet(file: str | None, bands: int) -> nn.Module:
 
     depth = 18
     if file is not None:
-        weights = find_resnet(read_checkpoint(file), file).weights
+        weights = find_resnet(read_checkpoint(local_file(file)), file).weights
         layout = resnet_layout(weights)
         found = layout[2] if layout else None
         if found is None or 'stem.0.weight' in weights:

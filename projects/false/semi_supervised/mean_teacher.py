@@ -162,7 +162,8 @@ class MeanTeacher(EncoderDecoder):
             heads |= {f'aux_{number}': head for number, head in enumerate(others)} if several else {'aux': others}
         names = set()
         for prefix, head in heads.items():
-            parts = head.loss_decode if isinstance(head.loss_decode, nn.ModuleList) else [head.loss_decode]
+            losses: Any = getattr(head, 'loss_decode', None)
+            parts: Sequence[Any] | nn.ModuleList = losses if isinstance(losses, nn.ModuleList) else [losses]
             names |= {f'{prefix}.{part.loss_name}' for part in parts if getattr(part, 'avg_non_ignore', False)}
         return names
 

@@ -46,6 +46,15 @@ def test_the_best_of_all_protocols_and_none_that_is_unfinished():
     assert 'Nothing gains over SimCLR' in labels_advice(compared(unfinished), 'SimCLR')[0]
 
 
+def test_without_all_runs_of_the_baseline_nothing_is_said_about_it():
+    results = [
+        line for line in all_results(fraction=0.01) if (line['run']['method'], line['run']['draw']) != ('SimCLR', 3)
+    ]
+    line = labels_advice(compared(results), 'SimCLR')[0]
+    assert line.startswith('With 10 labelled patches, FALSE scores highest: ')
+    assert line.endswith('; the runs of SimCLR are not all finished.')
+
+
 def test_picture_and_section():
     found = compared(all_results(fraction=0.01) + all_results(fraction=0.1))
     picture = np.array(Image.open(io.BytesIO(labels_picture(found, 'SimCLR'))).convert('RGB'))

@@ -57,4 +57,20 @@ def test_chosen_patches_are_compared_with_draws_unpaired(patches, tmp_path):
     rows = {row.method: row for row in found[0].rows}
     assert rows['simclr'].difference.low == rows['simclr'].difference.high == 3  # draws move both alike
     assert rows['chosen'].difference.low < rows['chosen'].difference.mean
-    assert 'are paired on the label draw, in points of mIoU; those of chosen are not' in text
+    assert 'are paired on the label draw, in points of mIoU, but those of chosen, which have other' in text
+
+
+def test_one_number_of_labels_per_protocol_is_no_curve(patches, tmp_path):
+    protocols = "dict(spec['protocols'], again=spec['protocols']['upernet'])"
+    changes = f'dict(draws=[1, 2], fractions=[0.5, 1.0], protocols={protocols})'
+    spec = read_spec(str(write_spec(tmp_path / 'tiny.py', patches('synthetic', 64, 16), changes)))
+    with Benchmark(spec, tmp_path / 'out') as benchmark:
+        results = [
+            line for line in made(benchmark) if (line['run']['protocol'] == 'again') == (line['run']['fraction'] == 1)
+        ]
+        (tmp_path / 'out' / 'test').mkdir()
+        (tmp_path / 'out' / 'test' / 'labels.png').write_bytes(b'of an earlier call')
+        found = compare_methods(results, benchmark.methods, spec.baseline, spec.seeds, spec.draws)
+        write_outputs(benchmark, found, results)
+    assert (tmp_path / 'out' / 'test' / 'report.html').is_file()
+    assert not (tmp_path / 'out' / 'test' / 'labels.png').exists()

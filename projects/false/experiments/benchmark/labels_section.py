@@ -17,7 +17,7 @@ def labels_section(comparisons: Sequence[MethodComparison], baseline: str) -> st
     Returns:
         HTML with the picture inside; empty where every protocol has one number of labels.
     """
-    if not _protocols_with_more(comparisons):
+    if not protocols_with_more(comparisons):
         return ''
     picture = base64.b64encode(labels_picture(comparisons, baseline)).decode()
     words = ''.join(f'<li>{html.escape(line)}</li>' for line in labels_advice(comparisons, baseline))
@@ -42,8 +42,10 @@ def labels_advice(comparisons: Sequence[MethodComparison], baseline: str) -> lis
         protocol, best = max(rows, key=lambda entry: entry[1].means[HEADLINE])
         name = f'{best.method} with {protocol}' if several else best.method
         line = f'With {number} labelled patches, {name} scores highest: {best.means[HEADLINE]:.2f}'
-        if best.difference is None:
+        if best.method == baseline:
             lines.append(f'{line}. Nothing gains over {baseline}.')
+        elif best.difference is None:
+            lines.append(f'{line}; the runs of {baseline} are not all finished.')
         elif best.difference.clear():
             lines.append(f'{line}, {difference_text(best)} against {baseline}.')
         else:
@@ -56,7 +58,7 @@ def labels_picture(comparisons: Sequence[MethodComparison], baseline: str) -> by
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    protocols = _protocols_with_more(comparisons)
+    protocols = protocols_with_more(comparisons)
     figure = Figure(figsize=(10, 3.8 * len(protocols)), dpi=110, layout='constrained')
     axes = FigureCanvasAgg(figure).figure.subplots(len(protocols), 2, squeeze=False)
     methods = list(dict.fromkeys(row.method for comparison in comparisons for row in comparison.rows))
@@ -90,6 +92,7 @@ def labels_picture(comparisons: Sequence[MethodComparison], baseline: str) -> by
     return file.getvalue()
 
 
-def _protocols_with_more(comparisons: Sequence[MethodComparison]) -> list[str]:
+def protocols_with_more(comparisons: Sequence[MethodComparison]) -> list[str]:
+    """Return the protocols that have several numbers of labels."""
     names = [comparison.protocol for comparison in comparisons]
     return [name for name in dict.fromkeys(names) if names.count(name) > 1]

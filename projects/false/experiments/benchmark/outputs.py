@@ -10,7 +10,7 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write, writable, write_text
 
 from ..steps import hardware, is_done, read_record
-from .labels_section import labels_advice, labels_picture
+from .labels_section import labels_advice, labels_picture, protocols_with_more
 from .page import BenchmarkPage, RunFiles, write_benchmark_page
 from .plan import RunKey
 from .runner import Benchmark
@@ -101,7 +101,7 @@ def write_outputs(
     """
     target, baseline = benchmark.folder / benchmark.part, benchmark.spec.baseline
     text = markdown_table(found, baseline)
-    over_labels = len({comparison.labelled for comparison in found}) > 1
+    over_labels = bool(protocols_with_more(found))
     advice = labels_advice(found, baseline) if over_labels else []
     text += ''.join(f'\n- {line}' for line in advice) + ('\n' if advice else '')
     files = {'table.md': text, 'table.csv': csv_table(found), 'table.json': json_table(found, baseline)}
@@ -111,6 +111,8 @@ def write_outputs(
     if over_labels:
         with writable(target / 'labels.png', 'free space'), atomic_write(target / 'labels.png') as file:
             file.write(labels_picture(found, baseline))
+    else:
+        (target / 'labels.png').unlink(missing_ok=True)  # of an earlier call with more
     write_benchmark_page(
         target / 'report.html',
         BenchmarkPage(
@@ -132,11 +134,13 @@ def write_outputs(
 def benchmark_lead(benchmark: Benchmark) -> str:
     """Describe in plain sentences what was done."""
     spec, data = benchmark.spec, benchmark.data
+    chosen = [name for name in benchmark.methods if spec.methods[name].select]
+    same = f'the same for every method but {", ".join(chosen)}' if chosen else 'the same few for every method'
     return (
         f'{_count(len(benchmark.methods), "method")} ({", ".join(benchmark.methods)}), '
         f'{_count(len(spec.seeds), "seed")} of pretraining and {_count(len(spec.draws), "draw")} of labelled patches '
         f'each. Every pretraining saw {data.unlabelled} patches without labels; from each, the network was fine-tuned '
-        f'on few labelled patches, the same few for every method, and tested on the {data.tested} patches of '
+        f'on few labelled patches, {same}, and tested on the {data.tested} patches of '
         f'splits/{benchmark.part}.txt.'
     )
 

@@ -178,9 +178,12 @@ def coverage_note(comparisons: Sequence[MethodComparison], baseline: str) -> str
     found = [row.difference for row in rows if row.difference is not None]
     if not found:
         return f'No difference from {baseline} yet: no other method has all its runs.'
-    text = f'Differences from {baseline} are paired on the label draw, in points of {HEADLINE}'
     apart = list(dict.fromkeys(row.method for row in rows if row.difference is not None and not row.difference.paired))
-    text += f'; those of {", ".join(apart)} are not, whose labelled patches are others. ' if apart else '. '
+    if any(difference.paired for difference in found):
+        text = f'Differences from {baseline} are paired on the label draw, in points of {HEADLINE}'
+        text += f', but those of {", ".join(apart)}, which have other labelled patches. ' if apart else '. '
+    else:
+        text = f'Differences from {baseline} in points of {HEADLINE}, not paired, as the labelled patches differ. '
     if found[0].low is None:
         return text + 'With one pretraining seed and one label draw there is no interval, and chance is not ruled out.'
     text += f'In brackets the {100 * found[0].level:g} % confidence interval, for one comparison at a time. '
@@ -222,7 +225,7 @@ def _entries(comparisons: Sequence[MethodComparison]) -> list[dict]:
             found = row.difference
             entry |= {'difference': found and _plain(found.mean), 'low': found and _plain(found.low)}
             entry |= {'high': found and _plain(found.high), 'degrees': found and _plain(found.degrees)}
-            entry |= {'covers': found and ' and '.join(found.covers)}
+            entry |= {'covers': found and ' and '.join(found.covers), 'paired': found and found.paired}
             entries.append(entry)
     return entries
 
