@@ -18,7 +18,6 @@ from mmengine.runner import CheckpointLoader, load_checkpoint
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from projects.false.common.command_line import user_message
 from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import (
     HARMLESS,
@@ -128,21 +127,6 @@ def test_plain_mmengine_checkpoint_is_read(tmp_path: Path) -> None:
     assert read['message_hub']['log_scalars']['loss'].mean() == 2.0
     assert np.array_equal(read['meta']['dataset_meta']['palette'], checkpoint['meta']['dataset_meta']['palette'])
     assert read['meta']['score'] == 0.5
-
-
-@pytest.mark.parametrize(
-    'scheme', ['http://h/x.pth', 'https://h/x.pth', 's3://b/x.pth', 'mmcls://resnet50', 'pavi://x']
-)
-def test_remote_files_are_refused(scheme: str) -> None:
-    with pytest.raises(InputError, match='download it and give its path') as caught:
-        CheckpointLoader.load_checkpoint(scheme)
-    assert scheme in user_message(caught.value)
-
-
-@pytest.mark.parametrize('name', ['torchvision://no_such_net', 'open-mmlab://no_such_net'])
-def test_unknown_published_weights(name: str) -> None:
-    with pytest.raises(InputError, match=r'are called .no_such_net.; check the spelling'):
-        CheckpointLoader.load_checkpoint(name)
 
 
 def test_published_weights_are_read_without_running(tmp_path: Path, monkeypatch) -> None:

@@ -1,4 +1,4 @@
-"""Weights that installed packages bring along, through MMEngine's own loader."""
+"""Addresses of weights: remote ones are refused, those in installed packages found; test_files.py reads the files."""
 
 import pytest
 import torch
@@ -6,6 +6,22 @@ from mmengine.runner import CheckpointLoader
 
 import projects.false.engine  # noqa: F401  # registers the loaders
 from projects.false import InputError
+from projects.false.common.command_line import user_message
+
+
+@pytest.mark.parametrize(
+    'scheme', ['http://h/x.pth', 'https://h/x.pth', 's3://b/x.pth', 'mmcls://resnet50', 'pavi://x']
+)
+def test_remote_files_are_refused(scheme: str) -> None:
+    with pytest.raises(InputError, match='download it and give its path') as caught:
+        CheckpointLoader.load_checkpoint(scheme)
+    assert scheme in user_message(caught.value)
+
+
+@pytest.mark.parametrize('name', ['torchvision://no_such_net', 'open-mmlab://no_such_net'])
+def test_unknown_published_weights(name: str) -> None:
+    with pytest.raises(InputError, match=r'are called .no_such_net.; check the spelling'):
+        CheckpointLoader.load_checkpoint(name)
 
 
 def test_a_file_in_an_installed_package(tmp_path, monkeypatch):
