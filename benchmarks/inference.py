@@ -32,7 +32,8 @@ from benchmarks.mapping.report import (
     seam_table,
     speed_table,
 )
-from benchmarks.mapping.sides import OURS, SIDES, SLIDE, WHOLE
+from benchmarks.mapping.sides import MIXED, OURS, SIDES, SLIDE, WHOLE
+from projects.false.engine.precision import cpu_has_bfloat16
 
 SEAMS = (('uniform', 0), ('uniform', 0.25), ('smooth', 0.25), ('uniform', 0.5), ('smooth', 0.5))
 
@@ -88,6 +89,11 @@ def measure_memory(folder: Path, options: argparse.Namespace) -> dict:
     return peaks
 
 
+def usable_sides(device: str) -> list[str]:
+    """Return the sides that are measured unless some are named: no bfloat16 on a processor that must emulate it."""
+    return [side for side in SIDES if side != MIXED or device == 'cuda' or cpu_has_bfloat16()]
+
+
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -96,7 +102,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--parts', nargs='+', choices=['speed', 'seams', 'memory'], help='default: all')
     parser.add_argument('--sizes', type=int, nargs='+', default=[2048, 4096], help='sides of the images (2048 4096)')
     parser.add_argument('--overlaps', type=float, nargs='+', default=[0.25, 0.5], help='0.25 0.5')
-    parser.add_argument('--sides', nargs='+', choices=SIDES, default=SIDES, help='default: all')
+    parser.add_argument('--sides', nargs='+', choices=SIDES, help='default: all that the processor is made for')
     parser.add_argument('--window', type=int, default=256, help='side of the windows (256)')
     parser.add_argument('--seam-size', type=int, default=1024, help='side of the image for the seams (1024)')
     parser.add_argument('--memory-sizes', type=int, nargs='+', default=[2000, 8000, 20000], help='2000 8000 20000')
@@ -110,6 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse_arguments(arguments)
     parts = options.parts or ['speed', 'seams', 'memory']
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    options.sides = options.sides or usable_sides(device)
     files = str(Path(options.config).resolve()), str(Path(options.checkpoint).resolve())
     console, lines = Console(width=None if sys.stdout.isatty() else 140), []
     with tempfile.TemporaryDirectory(dir=options.folder) as name:

@@ -3,8 +3,8 @@
 No label is read.
 
 Example:
-    python tools/fit_appearance.py data/potsdam
-    python tools/train.py configs/false_simclr_r18_mbrsc_appearance.py
+    python tools/fit_appearance.py data/mbrsc
+    python tools/train.py configs/false_simclr_r18_mbrsc.py
 
 Writes DATA/appearance.json. Training does the same with these defaults where the file is missing.
 """

@@ -107,6 +107,21 @@ def test_description(bands):
                 np.testing.assert_allclose(found[window, i, j], expected, atol=0.25)
 
 
+@pytest.mark.parametrize('bands', [3, 5])
+def test_a_map_gives_every_pixel_the_cluster_of_its_description(bands):
+    smooth = [
+        cv2.resize(np.random.default_rng(seed).integers(0, 256, (12, 12, bands), np.uint8), (48, 48)) for seed in (0, 1)
+    ]
+    fitted = fit_appearance(smooth.__getitem__, 2, clusters=4)
+    found = fitted.map(smooth[0])
+    described = describe_windows(smooth[0], whole(smooth[0]), points=48)
+    nearest = ((described[:, None] - fitted.centres) ** 2).sum(-1).argmin(1).reshape(48, 48)
+    assert found.dtype == np.uint8
+    assert (found == nearest).mean() > 0.99  # OpenCV rounds differently in the two
+    assert len(np.unique(found)) == 4
+    assert fitted.map(smooth[0][:30]).shape == (30, 48)
+
+
 def test_texture_tells_apart_what_has_one_colour():
     smooth, rough = (np.full((64, 64, 3), 120, np.uint8) for _ in range(2))
     rough[::2] += 40

@@ -78,6 +78,28 @@ class Appearance:
         shares: np.ndarray = counts.reshape(len(windows), -1).astype(np.float32) / nearest.shape[1]
         return shares
 
+    def map(self, image: np.ndarray) -> np.ndarray:
+        """Return the cluster of every pixel of an image.
+
+        Args:
+            image: (H, W, bands), uint8, blue, green and red first.
+
+        Returns:
+            Shape (H, W), uint8.
+
+        Raises:
+            InputError: The image has another number of bands.
+        """
+        self._check_bands(image)
+        grey = cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
+        means = np.dstack([_means_around(band.astype(np.float32)) for band in np.moveaxis(image, -1, 0)])
+        spread = np.sqrt(np.maximum(_means_around(grey * grey) - _means_around(grey) ** 2, 0))
+        lab = cv2.cvtColor(np.ascontiguousarray(means[..., :3]) / np.float32(255), cv2.COLOR_BGR2LAB)
+        described = np.dstack([lab, means[..., 3:] * _TO_LIGHTNESS, spread * (2 * _TO_LIGHTNESS)])
+        towards, lengths = self._distance
+        nearest: np.ndarray = (described @ towards + lengths).argmin(-1).astype(np.uint8)
+        return nearest
+
     def codes(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
         """Return what every window shows, feature by feature, as shares above quantiles.
 
@@ -101,11 +123,14 @@ class Appearance:
         return above.reshape(len(windows), -1)
 
     def _describe(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        self._check_bands(image)
+        return describe_windows(image, windows)
+
+    def _check_bands(self, image: np.ndarray) -> None:
         if image.shape[2] != self.bands:
             raise InputError(
                 f'the appearance was fitted on images of {self.bands} bands, these have {image.shape[2]}; {_REMEDY}'
             )
-        return describe_windows(image, windows)
 
     def write(self, path: Path) -> None:
         """Write ``appearance.json``.
@@ -193,6 +218,11 @@ def _block_means(values: np.ndarray) -> np.ndarray:
     if values.ndim == 2 or values.shape[2] <= 4:
         return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
     return np.dstack([cv2.resize(band, size, interpolation=cv2.INTER_AREA) for band in cv2.split(values)])
+
+
+def _means_around(values: np.ndarray) -> np.ndarray:
+    """Average the block of SIDE x SIDE pixels around every pixel; the image's edge repeats beyond the image."""
+    return cv2.blur(values, (SIDE, SIDE), borderType=cv2.BORDER_REPLICATE)
 
 
 def fit_appearance(
