@@ -1,11 +1,12 @@
 """What of evidence by appearance matters? MBRSC, one thing changed at a time, with the controls.
 
-Pretrains and trains on parts 001 to 004, tests on 005; part 006 is for configs/benchmarks/mbrsc.py alone. Three methods
+Pretrains and trains on parts 001 to 004, tests on 005; part 006 is for configs/benchmarks/mbrsc.py alone. Four methods
 need files that these commands make:
 
     python tools/fit_appearance.py data/mbrsc --clusters 3 --out work_dirs/appearance_3.json
     python tools/fit_appearance.py data/mbrsc --clusters 12 --out work_dirs/appearance_12.json
     python tools/analysis_tools/map_appearance.py data/mbrsc --shuffled 0 --out work_dirs/shuffled_mbrsc
+    python tools/cluster_features.py configs/false_simclr_lite0_mbrsc.py data/mbrsc --out work_dirs/imagenet_maps_mbrsc
 
 Command: python tools/run_benchmark.py configs/benchmarks/ablation_mbrsc.py
 Hardware: two CPU cores, or one GPU.
@@ -36,6 +37,7 @@ methods = dict(
     simclr=dict(config='configs/simclr_r18_mbrsc.py'),
     appearance=changed(),  # 6 clusters, overlap 0.8, alpha 1, no gate
     shuffled=seen(type='ViewMaps', folder='work_dirs/shuffled_mbrsc'),  # a control: the evidence of another patch
+    teacher=seen(type='ViewMaps', folder='work_dirs/imagenet_maps_mbrsc'),  # clusters of ImageNet features
     clusters3=seen(file='work_dirs/appearance_3.json'),
     clusters12=seen(file='work_dirs/appearance_12.json'),
     overlap07=changed(determination=dict(type='evidence', overlap=0.7)),
@@ -59,7 +61,7 @@ methods = dict(
 )
 tiers = dict(
     controls=['appearance', 'shuffled'],
-    evidence=['clusters3', 'clusters12', 'overlap07', 'overlap09'],
+    evidence=['teacher', 'clusters3', 'clusters12', 'overlap07', 'overlap09'],
     weight=['alpha05', 'gate07', 'graded', 'most5', 'elimination'],
 )
 baseline = 'simclr'
