@@ -33,10 +33,18 @@ def seen(**evidence):
     )
 
 
+def uncoloured(recipe):
+    """A recipe whose views keep their colours."""
+    views = 'train_dataloader.dataset.pipeline.1'
+    return dict(config=recipe, options={f'{views}.jitter': (0.0, 0.0, 0.0, 0.0), f'{views}.grey_prob': 0.0})
+
+
 methods = dict(
     simclr=dict(config='configs/simclr_r18_mbrsc.py'),
     appearance=changed(),  # 6 clusters, overlap 0.8, alpha 1, no gate
     shuffled=seen(type='ViewMaps', folder='work_dirs/shuffled_mbrsc'),  # a control: the evidence of another patch
+    simclr_uncoloured=uncoloured('configs/simclr_r18_mbrsc.py'),  # a control: is the gain what the jitter takes?
+    appearance_uncoloured=uncoloured('configs/false_simclr_r18_mbrsc.py'),
     teacher=seen(type='ViewMaps', folder='work_dirs/imagenet_maps_mbrsc'),  # clusters of ImageNet features
     clusters3=seen(file='work_dirs/appearance_3.json'),
     clusters12=seen(file='work_dirs/appearance_12.json'),
@@ -60,7 +68,7 @@ methods = dict(
     ),
 )
 tiers = dict(
-    controls=['appearance', 'shuffled'],
+    controls=['appearance', 'shuffled', 'simclr_uncoloured', 'appearance_uncoloured'],
     evidence=['teacher', 'clusters3', 'clusters12', 'overlap07', 'overlap09'],
     weight=['alpha05', 'gate07', 'graded', 'most5', 'elimination'],
 )
