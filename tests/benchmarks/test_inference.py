@@ -52,6 +52,13 @@ def test_every_side_maps_the_same_image(files, tmp_path):
     assert len(np.unique(maps[SLIDE])) > 1
 
 
+@pytest.mark.parametrize('computed', [True, False])
+def test_bfloat16_is_measured_where_the_processor_computes_it(monkeypatch, computed):
+    monkeypatch.setattr(benchmark, 'cpu_has_bfloat16', lambda: computed)
+    assert (MIXED in benchmark.usable_sides('cpu')) == computed
+    assert benchmark.usable_sides('cuda') == list(SIDES)
+
+
 def cell(cpu, windows=961, model=0.9):
     return {'cpu': cpu, 'wall': cpu, 'model wall': cpu * model, 'windows': windows, 'peak': 1 << 20}
 
