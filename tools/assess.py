@@ -1,8 +1,8 @@
-"""Say how good a map is, and how large its classes really are: draw places to check, then assess the map by them.
+"""Say how good a map is and how large its classes really are: draw places to check, then assess the map by them.
 
-First draw places; each gets its true class in the column `reference` of DIR/places.gpkg, in QGIS for example. Then give
-the filled file. A raster with the numbers of the true classes works as well: as a whole, or with --sample at random
-places of it. Estimates and intervals follow Olofsson et al. (2014) and correct for the errors of the map.
+First draw places and write the true class of each into the column `reference` of DIR/places.gpkg, in QGIS for example.
+Then give the filled-in file. A raster with the numbers of the true classes works as well: as a whole, or with --sample
+at random places. Estimates and intervals follow Olofsson et al. (2014) and correct for the errors of the map.
 
 Example:
     python tools/assess.py maps/scene_classes.tif --sample 300 --image scene.tif --out check

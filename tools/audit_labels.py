@@ -1,6 +1,6 @@
 """Audit a converted data set before training on it: files, labels, and overlap between its splits.
 
-The exit status is 1 if something would stop a training or spoil it silently: files that cannot be read, masks
+The exit status is 1 if something would stop training or silently spoil it: files that cannot be read, masks
 that are missing or differ in size from their image, label values that are not a class.
 
 Example:

@@ -1,7 +1,7 @@
-"""Fit the temperature that makes a model's confidence honest: python tools/calibrate.py CONFIG CHECKPOINT.
+"""Fit the temperature that calibrates a model's confidence: python tools/calibrate.py CONFIG CHECKPOINT.
 
-It is fitted on the validation patches. Maps made with it have the same classes, and a confidence that is about the
-share of pixels that are right. Beside the JSON file there is a reliability diagram.
+The temperature is fitted on the validation patches. Maps made with it have the same classes, and their confidence is
+about the share of pixels that are right. A reliability diagram is written beside the JSON file.
 
 Example:
     python tools/calibrate.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth

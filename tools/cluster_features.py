@@ -1,7 +1,7 @@
-"""Cluster the features of a frozen network, and write a map of clusters of every patch, without labels.
+"""Cluster the features of a frozen network without labels, and write a map of the clusters for every patch.
 
-ViewMaps reads the maps in training, as the evidence by which determination `evidence` knows views that show the same.
-Run it again with --overwrite to replace the maps by those of later weights.
+ViewMaps reads the maps in training, and determination `evidence` uses them to find views that show the same. Run this
+again with --overwrite to replace the maps by those of later weights.
 
 Example:
     python tools/cluster_features.py configs/simclr_r18_mbrsc.py data/mbrsc \\

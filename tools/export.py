@@ -4,7 +4,8 @@ The file takes windows (n, bands, H, W) of 8-bit pixels, red first, any number a
 (n, classes, H, W). It is only kept if it agrees with the model on patches of the config's test data, or on
 generated patches if there is no such data.
 
-With --for deepness it is for the QGIS plugin of that name: float32 pixels in [0, 1] and probabilities.
+With --for deepness, the file is for the QGIS plugin of that name: it takes float32 pixels in [0, 1] and returns
+probabilities.
 
 Example:
     python tools/export.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth model.onnx

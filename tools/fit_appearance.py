@@ -1,12 +1,12 @@
-"""Fit the clusters and quantiles of colour and texture by which determination `evidence` knows views that look alike.
+"""Fit the clusters and quantiles of colour and texture by which determination `evidence` finds views that look alike.
 
-No label is read.
+No labels are read.
 
 Example:
     python tools/fit_appearance.py data/mbrsc
     python tools/train.py configs/false_simclr_r18_mbrsc.py
 
-Writes DATA/appearance.json. Training does the same with these defaults where the file is missing.
+Writes DATA/appearance.json. Training does the same, with these defaults, if the file is missing.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Map whole images with a fine-tuned model: python tools/infer.py CONFIG CHECKPOINT INPUT... --out DIR.
 
-Every INPUT, an image that GDAL reads or a folder of them, becomes DIR/NAME_classes.tif: tiled, compressed, with the
-georeference of the image and the colours and names of the classes.
+INPUT is an image that GDAL reads, or a folder of them. Every image becomes DIR/NAME_classes.tif: tiled, compressed,
+with the georeference of the image and the colours and names of the classes.
 
 Example:
     python tools/infer.py configs/upernet_r18_mbrsc.py work_dirs/upernet_r18_mbrsc/iter_200.pth scene.tif --out maps

@@ -1,7 +1,8 @@
-"""Publish a model: python tools/publish.py CONFIG CHECKPOINT OUT, a folder with weights, config, pixels and model card.
+"""Publish a model: python tools/publish.py CONFIG CHECKPOINT OUT.
 
-A fine-tuned model is published whole, a pretraining by its backbone. The folder can be given wherever config and
-checkpoint are, on any machine; uploaded to Hugging Face, it is hf://OWNER/NAME after `hf download OWNER/NAME`.
+OUT becomes a folder with weights, config, preprocessing and model card. A fine-tuned model is published whole; of a
+pretraining, only the backbone is. Give the folder in place of config and checkpoint, on any machine. Once uploaded to
+Hugging Face, it is hf://OWNER/NAME after `hf download OWNER/NAME`.
 
 Example:
     python tools/publish.py mine.py work_dirs/mine/iter_200.pth published/mine --scores scores/scores.json

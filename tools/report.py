@@ -1,4 +1,4 @@
-"""Show what a work folder holds on one page: training curves, scores, maps, audits of labels, and the pages in it.
+"""Show on one page what a work folder holds: training curves, scores, maps, audits of labels, and the pages in it.
 
 Example:
     python tools/report.py work_dirs/mine

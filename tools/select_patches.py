@@ -1,7 +1,8 @@
 """Choose the patches that are worth labelling, and write them as a list that recipes read.
 
-random draws; typical takes the densest place of each cluster of features; coverage takes patches whose neighbourhoods
-cover the others; uncertain takes those that a fine-tuned model is in doubt about, one per cluster.
+Method random draws patches; typical takes the patch in the densest place of each cluster of features; coverage takes
+patches whose neighbourhoods cover the others; uncertain takes those that a fine-tuned model is in doubt about, one per
+cluster.
 
 DATA/splits/NAME.txt gets the kept and the chosen patches. OUT gets a contact sheet, a record, the features for the next
 call, and for georeferenced images a GeoPackage of the windows to annotate.

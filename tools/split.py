@@ -1,9 +1,10 @@
 """Draw lists of labelled training patches, by share and seed or as published; or check lists for leaks.
 
-A list holds every class where possible. For one seed, the 1 % list is part of the 5 % list, and that of the 10 % list.
+A list holds every class where possible. For one seed, the 1 % list is part of the 5 % list, which is part of the 10 %
+list.
 
-A check compares the lists to train on with those to test on, and ends with exit status 1 if they share patches, images,
-tiles, ground, or pictures that look alike.
+A check compares training lists with test lists, and ends with exit status 1 if they share patches, images, tiles or
+ground, or have patches that look alike.
 
 Example:
     python tools/split.py data/potsdam --fractions 0.01 0.05 0.1 --seeds 0 1 2

@@ -1,6 +1,6 @@
 """Plot training curves, or print times, from the logs of runs.
 
-A run is its work folder, resumed or not, or one scalars.json of it.
+Name a run by its work folder, resumed or not, or by one scalars.json in it.
 
 Example:
     python tools/analysis_tools/analyze_logs.py plot_curve work_dirs/a work_dirs/b --keys loss --out loss.png

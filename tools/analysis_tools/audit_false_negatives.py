@@ -1,7 +1,8 @@
-"""Check with labels, along a run, whether the pairs that a determination picks show the same land cover.
+"""Check with labels, checkpoint by checkpoint, whether the pairs that a determination picks show the same land cover.
 
-Every checkpoint sees the batches and views that training makes. Every determination picks on the same projections,
-beside `random` and two oracles; precision, recall and lift over chance go to audit.json, audit.csv and audit.html.
+Every checkpoint sees the batches and views that training makes. Every determination picks from the same projections,
+and so do `random` and two oracles for comparison. Precision, recall and lift over chance go to audit.json, audit.csv
+and audit.html.
 
 Example:
     python tools/analysis_tools/audit_false_negatives.py configs/false_simclr_r18_mbrsc.py untrained \\

@@ -1,7 +1,8 @@
-"""Write a map of the clusters of appearance of every patch: what determination `evidence` sees in it.
+"""Map the clusters of appearance in every patch: what determination `evidence` sees in it.
 
-Look at the maps, or train with them through ViewMaps. With --shuffled every map gets the name of another patch. Such
-evidence determines as many pairs and tells nothing: what it gains does not come from what the views show.
+Look at the maps, or train with them through ViewMaps. With --shuffled, every map gets the name of another patch.
+This is a control: such evidence determines as many pairs but tells nothing, so a gain does not come from what the views
+show.
 
 Example:
     python tools/analysis_tools/map_appearance.py data/mbrsc --out work_dirs/appearance

@@ -1,7 +1,7 @@
 """Cut images with polygons, lines and points as labels into patches for pretraining and segmentation.
 
-LABELS are GeoPackage, GeoJSON, Shapefile or FlatGeobuf in any reference system; 'FILE|layername=NAME' for one of
-several layers. Pixels that no label covers are ignored (255). Patches without any label are for pretraining alone.
+LABELS are GeoPackage, GeoJSON, Shapefile or FlatGeobuf in any reference system; 'FILE|layername=NAME' names one
+of several layers. Pixels that no label covers are ignored (255). Patches without any label are only for pretraining.
 
 Example:
     python tools/dataset_converters/vectors.py ortho.tif labels.gpkg data/mine --class-field class --patch-size 128

@@ -1,4 +1,4 @@
-"""Print what makes your shell complete the commands, options and recipes of false-rs.
+"""Print the code that makes your shell complete the commands, options and recipes of false-rs.
 
 Example:
     eval "$(false-rs completion bash)"   # in ~/.bashrc; for zsh in ~/.zshrc

@@ -1,4 +1,4 @@
-"""List the files of folders: which every tool takes as imagery, and which are left out, and why.
+"""List the files in folders that every tool takes as imagery, and those that are left out, with the reason.
 
 Example:
     python tools/misc/list_images.py SCENES
