@@ -3,7 +3,7 @@
     python -m benchmarks.pipeline
     python -m benchmarks.pipeline --parts training --train-size 64
 
-Every side gets the same made patches, the same crop, batch and workers, in turns. `views a core` counts the CPU time of
+Every side gets the same synthetic patches, the same crop, batch and workers, in turns. `views a core` counts the CPU time of
 one loader worker for reading, views and packing, so that other load on the machine matters little; `loader` and
 `training` are wall-clock times. The loader path makes whole views on the CPU; the device path leaves colour, grey and
 blur to the training device. docs/pipeline.md has the table to expect.
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         '--parts', nargs='+', choices=['cores', 'loader', 'training'], default=None, help='default: all'
     )
-    parser.add_argument('--patches', type=int, default=256, help='made patches (256)')
+    parser.add_argument('--patches', type=int, default=256, help='synthetic patches (256)')
     parser.add_argument('--patch-size', type=int, default=256, help='their side in pixels (256)')
     parser.add_argument('--size', type=int, default=224, help='side of a view in pixels (224)')
     parser.add_argument('--batch', type=int, default=32, help='images per batch (32)')

@@ -3,7 +3,7 @@
     python -m benchmarks.scaling
     python -m benchmarks.scaling --config configs/false_mocov2_r50_potsdam.py --processes 1 8 --global-batch 256
 
-Both sides run tools/train.py on the same made patches, in turns; the median is of the steps after the first fifth.
+Both sides run tools/train.py on the same synthetic patches, in turns; the median is of the steps after the first fifth.
 Without a GPU each side gets all cores, shared out as threads among its processes.
 """
 
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--global-batch', type=int, default=128, help='images per step, over all processes')
     parser.add_argument('--steps', type=int, default=20, help='steps of each run')
     parser.add_argument('--rounds', type=int, default=3, help='runs of each side, taken in turns')
-    parser.add_argument('--size', type=int, default=128, help='side of the made patches in pixels')
+    parser.add_argument('--size', type=int, default=128, help='side of the synthetic patches in pixels')
     parser.add_argument('--cfg-options', nargs='*', default=[], metavar='KEY=VALUE', help='for both sides')
     options = parser.parse_args(arguments)
     for processes in options.processes:

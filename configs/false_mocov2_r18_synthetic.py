@@ -1,4 +1,4 @@
-"""FALSE pretraining of ResNet-18 on made scenes, MoCo v2 form: mocov2_r18_synthetic.py with another loss.
+"""FALSE pretraining of ResNet-18 on synthetic scenes, MoCo v2 form: mocov2_r18_synthetic.py with another loss.
 
 Command: python tools/train.py configs/false_mocov2_r18_synthetic.py
 Global batch and hardware: as mocov2_r18_synthetic.py.

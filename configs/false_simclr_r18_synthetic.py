@@ -1,4 +1,4 @@
-"""FALSE pretraining of ResNet-18 on made scenes: simclr_r18_synthetic.py with another loss in the head.
+"""FALSE pretraining of ResNet-18 on synthetic scenes: simclr_r18_synthetic.py with another loss in the head.
 
 Command: python tools/train.py configs/false_simclr_r18_synthetic.py
 Global batch and hardware: as simclr_r18_synthetic.py.

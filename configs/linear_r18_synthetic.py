@@ -1,4 +1,4 @@
-"""Linear probe: one 1x1 convolution on a frozen ResNet-18, trained on few labels of made scenes.
+"""Linear probe: one 1x1 convolution on a frozen ResNet-18, trained on few labels of synthetic scenes.
 
 Command: python tools/train.py configs/linear_r18_synthetic.py
          python tools/test.py configs/linear_r18_synthetic.py work_dirs/linear_r18_synthetic/iter_400.pth

@@ -1,4 +1,4 @@
-"""UPerNet on ResNet-18 with a mean teacher: few labels of made scenes, and its unlabelled patches.
+"""UPerNet on ResNet-18 with a mean teacher: few labels of synthetic scenes, and its unlabelled patches.
 
 Command: python tools/train.py configs/meanteacher_upernet_r18_synthetic.py
 Test: python tools/test.py configs/meanteacher_upernet_r18_synthetic.py \

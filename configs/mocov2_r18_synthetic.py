@@ -1,4 +1,4 @@
-"""MoCo v2 pretraining of ResNet-18 on made scenes, the baseline of false_mocov2_r18_synthetic.py.
+"""MoCo v2 pretraining of ResNet-18 on synthetic scenes, the baseline of false_mocov2_r18_synthetic.py.
 
 Command: python tools/train.py configs/mocov2_r18_synthetic.py
 Global batch: 128 images, two views of 32 x 32. Hardware: two CPU cores.

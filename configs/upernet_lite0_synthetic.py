@@ -1,4 +1,4 @@
-"""UPerNet with 64 channels on EfficientNet-Lite0 with ImageNet weights, fine-tuned on few labels of made scenes.
+"""UPerNet with 64 channels on EfficientNet-Lite0 with ImageNet weights, fine-tuned on few labels of synthetic scenes.
 
 Command: python tools/train.py configs/upernet_lite0_synthetic.py
          python tools/test.py configs/upernet_lite0_synthetic.py work_dirs/upernet_lite0_synthetic/iter_200.pth

@@ -1,4 +1,4 @@
-"""UPerNet with 64 channels on ResNet-18, fine-tuned on few labels of made scenes.
+"""UPerNet with 64 channels on ResNet-18, fine-tuned on few labels of synthetic scenes.
 
 Command: python tools/train.py configs/upernet_r18_synthetic.py
          python tools/test.py configs/upernet_r18_synthetic.py work_dirs/upernet_r18_synthetic/iter_200.pth

@@ -1,4 +1,4 @@
-"""Execute docs/tutorial.ipynb on made data in an empty folder: python docs/run_tutorial.py [--out FILE]
+"""Execute docs/tutorial.ipynb on synthetic data in an empty folder: python docs/run_tutorial.py [--out FILE]
 
 An error in a cell is an error of this program. Without --out, the notebook is written back with its new outputs and
 pictures; `make docs` executes it so and keeps the file as it is. About a minute on one CPU core.

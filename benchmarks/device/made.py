@@ -1,4 +1,4 @@
-"""What the parts share: their setting, rows of results, made data, and models of the recipes with fake batches."""
+"""What the parts share: their setting, rows of results, synthetic data, and models of the recipes with fake batches."""
 
 import json
 import time
@@ -111,7 +111,7 @@ def patches(setting: Setting) -> Path:
 
 
 def options(setting: Setting, recipe: str) -> dict[str, Any]:
-    """Return the options by which a recipe trains on the made patches, at the size of the setting."""
+    """Return the options by which a recipe trains on the synthetic patches, at the size of the setting."""
     small = {'model.backbone.depth': 18} if setting.tiny else {}
     if 'upernet' in recipe or 'linear' in recipe:
         if setting.tiny:

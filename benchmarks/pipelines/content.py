@@ -1,4 +1,4 @@
-"""Made patches with structure at every scale, the same pixels stored in three ways."""
+"""Synthetic patches with structure at every scale, the same pixels stored in three ways."""
 
 from pathlib import Path
 

@@ -1,11 +1,11 @@
-"""Does FALSE help? The smallest answer with error bars: made scenes, ResNet-18, two seeds and two label draws.
+"""Does FALSE help? The smallest answer with error bars: synthetic scenes, ResNet-18, two seeds and two label draws.
 
 Command: python tools/run_benchmark.py configs/benchmarks/quickstart.py
 Hardware: two CPU cores; 12.5 minutes, or 22 of CPU time in all.
 Result: docs/experiments.md; two seeds and two draws show the path, not small differences.
 """
 
-title = 'Quickstart benchmark: made scenes, few labels'
+title = 'Quickstart benchmark: synthetic scenes, few labels'
 data = dict(
     root='{work}/data',
     prepare=[

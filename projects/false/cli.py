@@ -36,7 +36,7 @@ class Command(NamedTuple):
 # A new tool takes one line here. Commands of two words are listed below their first word.
 COMMANDS = {
     'doctor': Command('doctor.py', 'report what is installed, what is wrong with it, and how to mend it'),
-    'quickstart': Command('quickstart.py', 'go all the way on made scenes: pretraining, fine-tuning, report'),
+    'quickstart': Command('quickstart.py', 'go all the way on synthetic scenes: pretraining, fine-tuning, report'),
     'prepare rasters': Command('dataset_converters/rasters.py', 'cut unlabelled imagery into patches'),
     'prepare color-masks': Command('dataset_converters/color_masks.py', 'cut images with colour masks'),
     'prepare vectors': Command('dataset_converters/vectors.py', 'cut images with labels drawn as polygons'),
@@ -44,7 +44,7 @@ COMMANDS = {
     'prepare dglc': Command('dataset_converters/dglc.py', 'convert the download of DeepGlobe Land Cover'),
     'prepare flair': Command('dataset_converters/flair.py', 'convert the download of FLAIR #1'),
     'prepare xiangtan': Command('dataset_converters/xiangtan.py', 'convert the Xiangtan data set'),
-    'prepare synthetic': Command('dataset_converters/synthetic.py', 'draw made scenes with exact labels'),
+    'prepare synthetic': Command('dataset_converters/synthetic.py', 'draw synthetic scenes with exact labels'),
     'images': Command('misc/list_images.py', 'name the files of a folder that are taken, and those that are not'),
     'select': Command('select_patches.py', 'choose the patches to label'),
     'split': Command('split.py', 'draw lists of labelled patches'),
@@ -52,6 +52,9 @@ COMMANDS = {
     'pack': Command('pack.py', 'put the patches of a data set into one array'),
     'appearance': Command('fit_appearance.py', 'fit the clusters by which views look alike'),
     'clusters': Command('cluster_features.py', 'cluster the features of a backbone for further training'),
+    'appearance-maps': Command(
+        'analysis_tools/map_appearance.py', 'map the clusters of appearance of every patch, or of another one'
+    ),
     'browse': Command('misc/browse_dataset.py', 'draw what a recipe feeds to the network'),
     'configs': Command('misc/configs.py', 'list the recipes, or copy one to change it'),
     'print-config': Command('misc/print_config.py', 'print a recipe merged with its bases'),

@@ -1,4 +1,4 @@
-"""Context matters on made scenes: colour alone stays far below a network that sees shapes and textures."""
+"""Context matters on synthetic scenes: colour alone stays far below a network that sees shapes and textures."""
 
 from itertools import pairwise
 

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from projects.false import InputError
+from projects.false.experiments import steps
 from projects.false.experiments.steps import Step, run_steps, share_done, share_out
 
 TWO = [{'OMP_NUM_THREADS': '1'}] * 2
@@ -76,10 +77,21 @@ def test_jobs_share_the_machine(jobs, gpus, cores, slots):
     assert share_out(jobs, gpus, cores) == slots
 
 
+@pytest.mark.parametrize(('given', 'threads'), [('3', '3'), ('', None), ('four', None), (None, None)])
+def test_a_job_has_the_threads_that_the_user_sets(monkeypatch, given, threads):
+    monkeypatch.setattr(steps.torch.cuda, 'device_count', lambda: 0)
+    monkeypatch.setattr(steps, 'count_cores', lambda: 8)
+    monkeypatch.delenv('OMP_NUM_THREADS', raising=False)
+    if given is not None:
+        monkeypatch.setenv('OMP_NUM_THREADS', given)
+    assert steps.job_slots(1) == [{'OMP_NUM_THREADS': threads or '8'}]
+    assert steps.job_slots(2) == [{'OMP_NUM_THREADS': threads or '4'}] * 2
+
+
 def test_a_job_gets_its_share(tmp_path):
     code = f'import os; open({str(tmp_path / "told")!r}, "a").write(os.environ["OMP_NUM_THREADS"] + " ")'
-    steps = [Step(name, (sys.executable, '-c', code)) for name in 'abc']
-    run_steps(steps, tmp_path, [{'OMP_NUM_THREADS': '7'}])
+    three = [Step(name, (sys.executable, '-c', code)) for name in 'abc']
+    run_steps(three, tmp_path, [{'OMP_NUM_THREADS': '7'}])
     assert (tmp_path / 'told').read_text() == '7 7 7 '
 
 

@@ -64,7 +64,7 @@ def test_length_batch_network_and_data_are_those_of_the_recipe(path, models):
     depth = config.model.backbone.get('depth')
     assert told.architecture[0] == (f'ResNet-{depth}' if depth else NAMES[config.model.backbone.model_name])
     data = config.train_dataloader.dataset.data_root.split('/')[-1]
-    assert {'synthetic': 'made scenes', 'potsdam': 'ISPRS Potsdam'}.get(
+    assert {'synthetic': 'synthetic scenes', 'potsdam': 'ISPRS Potsdam'}.get(
         data, data
     ).lower() == told.training_data.lower()
     downstream = models[path.stem].data.get('Downstream', [])

@@ -1,4 +1,4 @@
-"""Made scenes: 7 classes, 128 x 128 patches, as the converter leaves them in data/synthetic."""
+"""Synthetic scenes: 7 classes, 128 x 128 patches, as the converter leaves them in data/synthetic."""
 
 _base_ = './labelled_small.py'
 

@@ -227,10 +227,13 @@ def job_slots(jobs: int | None = None) -> list[dict[str, str]]:
     """Return the environment variables of every job that may run in parallel here; see :func:`share_out`."""
     given = os.environ.get('CUDA_VISIBLE_DEVICES')
     gpus = given.split(',') if given else [str(number) for number in range(torch.cuda.device_count())]
-    return share_out(jobs, gpus[: torch.cuda.device_count()], count_cores())
+    threads = os.environ.get('OMP_NUM_THREADS', '')
+    return share_out(
+        jobs, gpus[: torch.cuda.device_count()], count_cores(), int(threads) if threads.isdecimal() else None
+    )
 
 
-def share_out(jobs: int | None, gpus: Sequence[str], cores: int) -> list[dict[str, str]]:
+def share_out(jobs: int | None, gpus: Sequence[str], cores: int, threads: int | None = None) -> list[dict[str, str]]:
     """Give every job a GPU, or a share of the cores.
 
     Args:
@@ -238,6 +241,7 @@ def share_out(jobs: int | None, gpus: Sequence[str], cores: int) -> list[dict[st
             small trainings side by side finish sooner than one after the other with two threads each.
         gpus: Their names in ``CUDA_VISIBLE_DEVICES``; more jobs than GPUs share them in turn.
         cores: Number of CPU cores.
+        threads: Threads per job on the CPU, where the user has set ``OMP_NUM_THREADS``; None shares out the cores.
 
     Raises:
         InputError: ``jobs`` is below 1.
@@ -247,7 +251,7 @@ def share_out(jobs: int | None, gpus: Sequence[str], cores: int) -> list[dict[st
     if gpus:
         return [{'CUDA_VISIBLE_DEVICES': gpus[number % len(gpus)]} for number in range(jobs or len(gpus))]
     jobs = jobs or cores
-    return [{'OMP_NUM_THREADS': str(max(1, cores // jobs))} for _ in range(jobs)]
+    return [{'OMP_NUM_THREADS': str(threads or max(1, cores // jobs))} for _ in range(jobs)]
 
 
 def count_cores() -> int:
