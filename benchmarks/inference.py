@@ -4,8 +4,8 @@
     python -m benchmarks.inference CONFIG CHECKPOINT --sizes 2048 --overlaps 0.25 --parts speed
     python -m benchmarks.inference CONFIG CHECKPOINT --parts memory
 
-Every side maps the same synthetic GeoTIFF to a GeoTIFF with the same model, windows and stride, blended uniformly, each in a
-process of its own. CPU time is that of the whole process, so that other load on the machine matters little.
+Every side maps the same synthetic GeoTIFF to a GeoTIFF with the same model, windows and stride, blended uniformly, in
+a process of its own. CPU time is that of the whole process, so that other load on the machine matters little.
 docs/maps.md has the table to expect.
 """
 

@@ -3,8 +3,8 @@
     python -m benchmarks.pipeline
     python -m benchmarks.pipeline --parts training --train-size 64
 
-Every side gets the same synthetic patches, the same crop, batch and workers, in turns. `views a core` counts the CPU time of
-one loader worker for reading, views and packing, so that other load on the machine matters little; `loader` and
+Every side gets the same synthetic patches, crop, batch and workers, in turns. `views a core` counts the CPU time of one
+loader worker for reading, views and packing, so that other load on the machine matters little; `loader` and
 `training` are wall-clock times. The loader path makes whole views on the CPU; the device path leaves colour, grey and
 blur to the training device. docs/pipeline.md has the table to expect.
 """

@@ -82,7 +82,7 @@ def images_per_second(step: Callable[[], object], steps: int, batch: int) -> tup
 
 
 class NetworkAlone:
-    """A side's network in a bare loop on synthetic views, in its precision and memory format: the least that a step takes.
+    """A side's network in a bare loop on synthetic views, in its precision and memory format: the least a step takes.
 
     A step is forward, NT-Xent, backward and the optimizer's step. It has no preprocessor, no determination, no log.
 

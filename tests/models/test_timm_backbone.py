@@ -41,6 +41,20 @@ def test_the_maps_are_those_of_timm() -> None:
         torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.parametrize('name', ['tf_efficientnet_lite0', 'vit_tiny_patch16_224'])
+@torch.no_grad()
+def test_some_of_the_maps(name: str) -> None:
+    torch.manual_seed(0)
+    every = TimmBackbone(name).eval()
+    some = TimmBackbone(name, out_indices=(1, 3)).eval()
+    some.load_state_dict(every.state_dict())
+    assert some.strides == (8, 32)
+    assert some.channels == (every.channels[1], every.channels[3])
+    images = torch.rand(1, 3, 64, 70)
+    for found, expected in zip(some(images), every(images)[1::2], strict=True):
+        torch.testing.assert_close(found, expected)
+
+
 @torch.no_grad()
 def test_blocks_of_a_transformer_are_spread_over_its_depth() -> None:
     torch.manual_seed(0)
@@ -82,6 +96,10 @@ def test_bands() -> None:
         ({'model_name': None}, 'has no None'),
         ({'model_name': 'resnet18', 'frozen_stages': 2}, 'must be -1 or 4, got 2'),
         ({'model_name': 'resnet18', 'in_channels': 0}, 'in_channels of TimmBackbone'),
+        ({'model_name': 'resnet18', 'out_indices': (2, 1)}, r'\(2, 1\); give some of 0 to 3 in ascending order'),
+        ({'model_name': 'resnet18', 'out_indices': (4,)}, r'out_indices of TimmBackbone: \(4,\)'),
+        ({'model_name': 'resnet18', 'out_indices': ()}, r'out_indices of TimmBackbone: \(\)'),
+        ({'model_name': 'resnet18', 'out_indices': 3}, 'out_indices of TimmBackbone: 3;'),
         ({'model_name': 'mixer_s32_224'}, 'mixer_s32_224 gives no 4 feature maps'),
     ],
 )

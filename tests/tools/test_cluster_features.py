@@ -96,6 +96,17 @@ def test_the_same_maps_again_and_from_packed_patches(cluster, data, tmp_path, ca
     assert all((again[name] == first[name]).mean() > 0.99 for name in first)
 
 
+def test_a_stage_of_a_network_of_timm(data, tmp_path):
+    """ImageNet weights from the installed package, at stride 8 instead of 32."""
+    recipe = REPOSITORY / 'configs' / 'false_simclr_lite0_mbrsc.py'
+    given = [recipe, data, '--out', tmp_path / 'maps', '--clusters', 2, '--stage', 1]
+    assert main_of('cluster_features')([*map(str, given)]) == 0
+    kinds = read_maps(tmp_path / 'maps')['p0']
+    cells = kinds.reshape(12, 8, 12, 8)
+    assert (cells == cells[:, :1, :, :1]).all()
+    assert kinds[:, :32].max() != kinds[:, 64:].max() or kinds[:, :32].min() != kinds[:, 64:].min()
+
+
 def test_what_it_refuses(cluster, data, tmp_path, capsys):
     for arguments, text in (
         (['--cfg-options', 'model.backbone.depth=34'], 'does not fit the backbone'),

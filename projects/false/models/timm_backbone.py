@@ -1,6 +1,6 @@
 """Any network of timm as a backbone with four feature maps, for pretraining and segmentation alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,23 +26,25 @@ class TimmBackbone(BaseModule):
     timm or of this project (:class:`~projects.false.engine.weights.pretrained_backbone.PretrainedBackbone`).
 
     Args:
-        model_name: Its name in timm, such as ``'convnext_tiny'``.
+        model_name: Name of the network in timm, such as ``'convnext_tiny'``.
         in_channels: Bands of the images.
+        out_indices: Which of the four maps to return, 0 for the finest to 3, in ascending order. Default: all.
         frozen_stages: -1 trains everything, 4 nothing; timm does not say where other stages begin and end.
         norm_eval: Keep the running statistics of batch normalisation as they are.
         init_cfg: MMEngine initializer; None draws the weights as timm does.
         kwargs: Further arguments of ``timm.create_model``, such as ``drop_path_rate``.
 
     Attributes:
-        channels: Channels of the four maps: ``in_channels`` of a decode head, the last one that of a neck.
-        strides: Pixels of the image per cell of the four maps.
+        channels: Channels of the returned maps: ``in_channels`` of a decode head, the last one that of a neck.
+        strides: Pixels of the image per cell of the returned maps.
 
     Shape:
         - input: (N, in_channels, H, W)
-        - output: four maps (N, channels, ceil(H / stride), ceil(W / stride)), the finest first
+        - output: a map (N, channels, ceil(H / stride), ceil(W / stride)) per entry of ``out_indices``, the finest first
 
     Raises:
-        InputError: timm is not installed, has no such network, or the network has no feature maps.
+        InputError: timm is not installed, has no such network, the network has no feature maps, or an argument is out
+            of range.
     """
 
     timm_model: Any  # PyTorch types every attribute of a module as a tensor, too
@@ -51,6 +53,7 @@ class TimmBackbone(BaseModule):
         self,
         model_name: str,
         in_channels: int = 3,
+        out_indices: Sequence[int] = (0, 1, 2, 3),
         frozen_stages: int = -1,
         norm_eval: bool = False,
         init_cfg: dict | list | None = None,
@@ -64,17 +67,20 @@ class TimmBackbone(BaseModule):
                 f'frozen_stages of TimmBackbone must be -1 or {_STAGES}, got {frozen_stages!r}: timm does not say '
                 'where other stages end'
             )
-        self.timm_model, self.indices, self.plain = _without_classifier(model_name, in_channels, kwargs)
-        found = [self.timm_model.feature_info[index] for index in self.indices]
-        self.channels = tuple(stage['num_chs'] for stage in found)
-        self.strides = (4, 8, 16, 32) if self.plain else tuple(stage['reduction'] for stage in found)
-        self._divisor = tuple(self.timm_model.patch_embed.patch_size) if self.plain else (max(self.strides),) * 2
+        self.out_indices = _ascending(out_indices)
+        self.timm_model, indices, self.plain = _without_classifier(model_name, in_channels, kwargs)
+        stages = [self.timm_model.feature_info[index] for index in indices]
+        strides = (4, 8, 16, 32) if self.plain else tuple(stage['reduction'] for stage in stages)
+        self._divisor = tuple(self.timm_model.patch_embed.patch_size) if self.plain else (max(strides),) * 2
+        self.indices = [indices[index] for index in self.out_indices]
+        self.channels = tuple(stages[index]['num_chs'] for index in self.out_indices)
+        self.strides = tuple(strides[index] for index in self.out_indices)
         self.frozen, self.norm_eval = frozen_stages == _STAGES, norm_eval
         if self.frozen:
             self.requires_grad_(False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the four feature maps."""
+        """Return the feature maps."""
         height, width = images.shape[2:]
         rows, columns = self._divisor
         padded = functional.pad(images, (0, -width % columns, 0, -height % rows))
@@ -94,13 +100,24 @@ class TimmBackbone(BaseModule):
         return tuple(cells[..., :tall, :wide] for cells, (tall, wide) in zip(maps, sizes, strict=True))
 
     def train(self, mode: bool = True) -> 'TimmBackbone':
-        """Set the mode of training; what is frozen, and with ``norm_eval`` batch normalisation, stays as in a test."""
+        """Set the training mode; frozen parts, and with ``norm_eval`` batch normalisation, stay in evaluation mode."""
         super().train(mode and not self.frozen)
         if self.norm_eval:
             for module in self.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.eval()
         return self
+
+
+def _ascending(indices: Sequence[int]) -> tuple[int, ...]:
+    """Check ``out_indices``."""
+    known = range(_STAGES)
+    whole = isinstance(indices, Sequence) and all(isinstance(index, int) and index in known for index in indices)
+    if not whole or not indices or sorted(set(indices)) != list(indices):
+        raise InputError(
+            f'out_indices of TimmBackbone: {indices!r}; give some of 0 to {_STAGES - 1} in ascending order, as (3,)'
+        )
+    return tuple(indices)
 
 
 def _without_classifier(name: str, bands: int, options: dict[str, Any]) -> tuple[Any, list[int], bool]:
@@ -132,7 +149,7 @@ def _without_classifier(name: str, bands: int, options: dict[str, Any]) -> tuple
 
 
 def _of_any_size(create: Callable[..., Any], *args: Any, **options: Any) -> Any:
-    """Build a network, without its bond to one size of images where it has one."""
+    """Build a network that takes images of any size, where timm allows it."""
     for freed in ({'dynamic_img_size': True}, {'strict_img_size': False}, {}):
         try:
             return create(*args, **{**freed, **options})
