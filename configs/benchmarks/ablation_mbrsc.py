@@ -6,7 +6,8 @@ need files that these commands make:
     python tools/fit_appearance.py data/mbrsc --clusters 3 --out work_dirs/appearance_3.json
     python tools/fit_appearance.py data/mbrsc --clusters 12 --out work_dirs/appearance_12.json
     python tools/analysis_tools/map_appearance.py data/mbrsc --shuffled 0 --out work_dirs/shuffled_mbrsc
-    python tools/cluster_features.py configs/false_simclr_lite0_mbrsc.py data/mbrsc --out work_dirs/imagenet_maps_mbrsc
+    python tools/cluster_features.py configs/false_simclr_lite0_mbrsc.py data/mbrsc --stage 1 \\
+        --out work_dirs/imagenet_maps_mbrsc
 
 Command: python tools/run_benchmark.py configs/benchmarks/ablation_mbrsc.py
 Hardware: two CPU cores, or one GPU.
