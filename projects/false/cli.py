@@ -1,7 +1,7 @@
 """The command ``false-rs``: every tool of this project under one name, from any folder.
 
 ``false-rs COMMAND`` runs a file of ``tools/``, in the clone or in the installed package, with the same options. The
-table below is all that it knows of them. Nothing heavy is imported before the tool itself does so.
+table below is all that it knows about the tools. Heavy packages are imported only by the tools themselves.
 """
 
 import argparse
@@ -118,7 +118,7 @@ def _command_of(words: Sequence[str]) -> str | None:
 
 
 def _load(name: str) -> ModuleType:
-    """Import a tool; its help speaks of this command and not of files in a clone."""
+    """Import a tool, and make its help name this command instead of files in a clone."""
     path = ROOT / 'tools' / COMMANDS[name].tool
     spec = importlib.util.spec_from_file_location(f'false_rs_tools.{path.stem}', path)
     if spec is None or spec.loader is None or not path.is_file():
@@ -130,7 +130,7 @@ def _load(name: str) -> ModuleType:
 
 
 def _in_commands(text: str, name: str) -> str:
-    """Write ``false-rs COMMAND`` for every ``tools/FILE.py`` in a text; ``name`` is the command that says it."""
+    """Replace every ``tools/FILE.py`` in a text by ``false-rs COMMAND``; ``name`` is the running command."""
     commands: dict[str, str] = {}
     for known in (name, *COMMANDS):  # of two commands that share a tool, the one that runs
         commands.setdefault(COMMANDS[known].tool, known)

@@ -1,6 +1,6 @@
-"""Fit one temperature so that the confidence of a model is the share of pixels that it has right.
+"""Fit one temperature so that a model's confidence matches the share of pixels that it gets right.
 
-Networks are mostly too sure of themselves. Dividing all logits by one number leaves every class as it is and mends the
+Most networks are overconfident. Dividing all logits by one number keeps the predicted classes and corrects the
 probabilities: Guo et al. (2017), https://arxiv.org/abs/1706.04599.
 """
 
@@ -25,7 +25,7 @@ MOST_PIXELS = 1_000_000  # of all patches together; more do not change the secon
 
 
 class Reliability(NamedTuple):
-    """How often pixels of a confidence are right.
+    """Share of correct pixels by confidence.
 
     Args:
         counts: Pixels per bin of confidence.
@@ -240,7 +240,7 @@ def write_calibration(out: str | Path, found: Calibration, model: str, list_name
 
 
 def diagram(found: Calibration) -> bytes:
-    """Draw the reliability diagram before and after, and how many pixels have which confidence.
+    """Draw the reliability diagram before and after, and a histogram of the confidence of pixels.
 
     Returns:
         A PNG file.

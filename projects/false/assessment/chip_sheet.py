@@ -24,7 +24,7 @@ _STRETCH = (1, 99)  # percentiles of a picture that become black and white, for 
 
 
 def chip_sheet(image: Path, opened: ClassMap, places: Places) -> str:
-    """Lay out all places: their surroundings, and beside them a close-up, with a square around the pixel that is meant.
+    """Lay out all places: their surroundings and a close-up side by side, with a square around the pixel in question.
 
     The classes of the map are not shown, since whoever knows them tends to agree with them.
 

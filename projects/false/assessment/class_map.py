@@ -49,7 +49,7 @@ class ClassMap:
             are unknown. It may have another grid or reference system than the map.
 
     Raises:
-        InputError: A file cannot be read, is no class map, or the two cannot be laid over each other.
+        InputError: A file cannot be read, is not a class map, or the two cannot be overlaid.
     """
 
     def __init__(self, path: str | Path, reference: str | Path | None = None) -> None:

@@ -34,7 +34,7 @@ class Measure(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """What a sample says of a map.
+    """Estimates of a map from a sample.
 
     Args:
         counts: Places by class of the map (rows) and true class (columns).
@@ -146,7 +146,7 @@ def interval(measure: Measure, level: float = 0.95) -> np.ndarray:
 
 
 def half_width(measure: Measure, level: float = 0.95) -> np.ndarray:
-    """Return what stands behind "plus or minus"; arguments as for :func:`interval`.
+    """Return the half-width of an interval, the number after "plus or minus"; arguments as for :func:`interval`.
 
     Raises:
         InputError: The level is not between 0.5 and 0.9999.

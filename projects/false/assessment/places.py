@@ -55,7 +55,7 @@ def count_pixels(opened: ClassMap) -> np.ndarray:
 def draw_places(opened: ClassMap, pixels: np.ndarray, sizes: np.ndarray, seed: int) -> Places:
     """Draw pixels of every class at random, each with equal chance, and return them in random order.
 
-    In random order the first of them are a random sample, too: whoever checks them may stop early.
+    The first places are then a random sample themselves, so one may stop checking early.
 
     Args:
         opened: The map, and a reference raster if there is one.
@@ -110,7 +110,7 @@ def write_places(out: Path, opened: ClassMap, pixels: np.ndarray, places: Places
     Raises:
         InputError: The file cannot be written.
     """
-    from pyogrio.raw import write  # an own copy of GDAL, which takes time to load
+    from pyogrio.raw import write  # has its own copy of GDAL, which takes time to load
 
     x, y = opened.positions(places.rows, places.columns)
     points = np.zeros(len(x), [('order', 'u1'), ('kind', '<u4'), ('x', '<f8'), ('y', '<f8')])
@@ -123,7 +123,7 @@ def write_places(out: Path, opened: ClassMap, pixels: np.ndarray, places: Places
         'note': np.full(len(x), None, object),
     }
     with writable(out, 'give another --out'), atomic_path(out) as temporary, warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # GDAL misses the suffix .gpkg
+        warnings.simplefilter('ignore')  # GDAL expects the suffix .gpkg
         write(
             temporary,
             np.array([point.tobytes() for point in points], object),
@@ -144,7 +144,7 @@ def _population(pixels: np.ndarray) -> list[int]:
 def read_places(path: Path, opened: ClassMap, pixels: np.ndarray, field: str = FIELD) -> Places:
     """Read filled places from any file of points that GDAL reads.
 
-    Where the file has the columns ``row`` and ``column``, they say which pixel of the map is meant, else the points do.
+    If the file has the columns ``row`` and ``column``, they give the pixel of the map; otherwise the points do.
 
     Args:
         path: GeoPackage, GeoJSON, Shapefile or CSV.

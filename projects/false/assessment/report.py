@@ -63,7 +63,7 @@ def sample_places(
 
 
 class Assessment(NamedTuple):
-    """A map, judged.
+    """The result of assessing a map.
 
     Args:
         estimates: Areas and accuracies.
@@ -71,7 +71,7 @@ class Assessment(NamedTuple):
         hectares: Area of a pixel; None without a projected reference system.
         left_out: Places without a true class, or outside the map.
         complete: Every pixel with a known true class was compared, so nothing is estimated.
-        unknown: Share of the mapped pixels of which a reference raster says nothing.
+        unknown: Share of the mapped pixels for which a reference raster has no class.
     """
 
     estimates: Estimates
@@ -205,7 +205,7 @@ def _shown(measure: Measure, index: int, level: float, scale: float, digits: int
 
 
 def remarks(found: Assessment, level: float) -> list[str]:
-    """Return what must be known beside the table, in sentences; arguments as for :func:`as_json`."""
+    """Return remarks that the table needs, in sentences; arguments as for :func:`as_json`."""
     numbers = found.estimates
     reach = float(half_width(numbers.overall, level))
     said = [

@@ -49,11 +49,11 @@ def user_message(error: BaseException) -> str | None:
 
 
 def report(message: str) -> None:
-    """Print the one line of a user error, once for all processes of a torchrun on this machine that fail alike.
+    """Print the line of a user error once for all processes of a torchrun on this machine that fail with it.
 
-    Any of them may fail alone, so every text counts; the first that has it to say marks that in the folder where
-    torchrun keeps its processes' error files. The message goes into the error file, too, since torchrun quotes it at
-    the very end, below its own traceback.
+    A process may also fail alone, so every distinct text is printed. The first process with a text marks that in the
+    folder where torchrun keeps its processes' error files. The message goes into the error file, too, since torchrun
+    quotes it at the very end, below its own traceback.
     """
     line, file = f'error: {wording(message)}', os.environ.get('TORCHELASTIC_ERROR_FILE')
     if file and Path(file).parent.is_dir():  # torchrun removes its folder when it ends
@@ -148,8 +148,8 @@ _PAIRS = {'(': ')', '[': ']'}
 class ConfigOptions(argparse.Action):
     """Collect ``KEY=VALUE`` into a dict, as MMEngine's ``DictAction`` does.
 
-    Numbers, ``True``, ``False`` and ``None`` become values, ``a,b`` and ``[a,b]`` a list, ``(a,b)`` a tuple, nested as
-    deep as one likes. Unlike there, a space within a string stays (paths have some), and text in quotes is one string
+    Numbers, ``True``, ``False`` and ``None`` become values, ``a,b`` and ``[a,b]`` a list, ``(a,b)`` a tuple, nested to
+    any depth. Unlike in MMEngine, spaces within a string stay (paths may have some), and text in quotes is one string
     whatever it contains: ``data_root='"/data/Potsdam, RGB"'`` for a shell.
     """
 
@@ -160,7 +160,7 @@ class ConfigOptions(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        """Add what was given; an argument without ``=`` or with a bracket too many ends in the usage message."""
+        """Add the given arguments; one without ``=`` or with unpaired brackets ends in the usage message."""
         options = copy.copy(getattr(namespace, self.dest, None) or {})
         for text in [values] if isinstance(values, str) else values or ():
             key, equals, value = text.partition('=')
@@ -174,7 +174,7 @@ class ConfigOptions(argparse.Action):
 
 
 def parse_value(text: str) -> object:
-    """The value that a text stands for.
+    """Return the value that a text represents.
 
     Raises:
         ValueError: Brackets or quotes do not pair up.
@@ -191,7 +191,7 @@ def parse_value(text: str) -> object:
 
 
 def as_option(key: str, value: object) -> str:
-    """``KEY=VALUE`` for a value that is one string, such as a path, in quotes if it needs them.
+    """Return ``KEY=VALUE`` for a value that is one string, such as a path, in quotes if it needs them.
 
     Raises:
         InputError: It needs quotes and holds both kinds.
@@ -220,14 +220,14 @@ def _is_quoted(text: str) -> bool:
 
 
 def _is_bracketed(text: str) -> bool:
-    """Whether the first character opens what the last one closes."""
+    """Return True if the first character opens a bracket that the last one closes."""
     if len(text) < 2 or _PAIRS.get(text[0]) != text[-1]:
         return False
     return all(depth for _, depth in _depths(text[:-1]))
 
 
 def _split(text: str) -> list[str]:
-    """Parts between the commas outside brackets and quotes; nothing after a last comma."""
+    """Return the parts between commas outside brackets and quotes; a trailing comma adds none."""
     parts, begin, depth = [], 0, 0
     for place, depth in _depths(text):
         if text[place] == ',' and not depth:
@@ -239,7 +239,7 @@ def _split(text: str) -> list[str]:
 
 
 def _depths(text: str) -> Iterator[tuple[int, int]]:
-    """Place and depth of every character: how many brackets and quotes are open after it."""
+    """Yield the place and depth of every character: how many brackets and quotes are open after it."""
     opened: list[str] = []
     for place, character in enumerate(text):
         if opened and opened[-1] in '\'"':

@@ -1,4 +1,4 @@
-"""The exception that means "the user can mend this", many of them as one, range checks, and the names of types."""
+"""The exception for errors that the user can mend, a collector of several, range checks, and the names of types."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -72,8 +72,8 @@ class Faults:
             of: Number of files that were looked at; None takes the number of :meth:`noted` blocks.
 
         Raises:
-            InputError: The error itself if there is one; else a summary, in which the way out of the examples (what
-                follows the first semicolon) is said once.
+            InputError: The error itself if there is one; else a summary, in which the way out of the examples (the text
+                after the first semicolon) appears once.
         """
         texts = list(self._texts)
         if len(texts) == 1:
@@ -89,7 +89,7 @@ class Faults:
 
 
 def is_number(value: object) -> bool:
-    """Return True for a number that is no truth value."""
+    """Return True for a number that is not a bool."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
@@ -106,7 +106,7 @@ def check_range(name: str, value: float, low: float, high: float) -> None:
 
 
 def check_pair(name: str, values: Sequence[float], high: float) -> None:
-    """Refuse what is not a pair of numbers with 0 < low <= high."""
+    """Refuse values other than a pair of numbers with 0 < low <= high."""
     numbers = list(values) if isinstance(values, list | tuple) else []
     if len(numbers) != 2 or not all(is_number(value) for value in numbers) or not 0 < numbers[0] <= numbers[1] <= high:
         bound = '' if high == math.inf else f' <= {high}'
@@ -120,7 +120,7 @@ def check_count(name: str, value: int) -> None:
 
 
 def type_name(kind: Any) -> str:
-    """Return the name of what ``type`` in a config stands for: a class, or its name with or without a scope.
+    """Return the name of the class that ``type`` in a config names, by itself or by its name with or without a scope.
 
     Args:
         kind: The value of ``type``, such as ``LoggerHook``, ``'LoggerHook'`` or ``'mmengine.LoggerHook'``.

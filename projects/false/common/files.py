@@ -206,8 +206,8 @@ def _remove_stale(out: Path) -> None:
 def _check_alone(partial: Path, out: Path, patience: float = 0.5) -> None:
     """Refuse to go on if another process has a partial folder for the same output.
 
-    Of two processes that start at the same moment, the one with the lower number goes on: it waits until the other has
-    refused and removed its folder.
+    Of two processes that start at the same moment, the one with the lower process id continues: it waits until the
+    other has given up and removed its folder.
     """
     own = os.getpid()
     for waited in (False, True):

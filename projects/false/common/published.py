@@ -77,7 +77,7 @@ def find_checkpoint(given: str | os.PathLike[str]) -> Path:
 
 
 def read_preprocessing(folder: Path) -> dict[str, Any]:
-    """Read what a published model asks of its pixels, as :mod:`projects.false.engine.weights.publish` wrote it.
+    """Read which pixels a published model expects, as :mod:`projects.false.engine.weights.publish` wrote it.
 
     Raises:
         InputError: The file is damaged.
@@ -93,13 +93,13 @@ def read_preprocessing(folder: Path) -> dict[str, Any]:
 
 
 def check_plain(path: str | os.PathLike[str]) -> None:
-    """Refuse a config that is more than values, since reading it would run code of whoever published it.
+    """Refuse a config that holds more than values, since reading it would run its publisher's code.
 
     Allowed are lines ``name = value`` of numbers, texts, lists, tuples, dicts and ``dict(...)``; ``type`` names
     registered classes, and ``custom_imports`` modules of this project.
 
     Raises:
-        InputError: Something else stands there; the message names the line.
+        InputError: The config holds anything else; the message names the line.
     """
     try:
         statements = ast.parse(Path(path).read_text(encoding='utf-8'), str(path)).body
@@ -147,7 +147,7 @@ def _problem(statement: ast.stmt) -> str | None:
 
 
 def _text(node: ast.expr) -> str:
-    """Return the text that a node stands for; empty, which no name is, for anything else."""
+    """Return the text of a string node; empty, which no name is, for any other node."""
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ''
 
 

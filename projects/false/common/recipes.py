@@ -111,7 +111,7 @@ def copy_recipe(name: str, folder: str | os.PathLike[str]) -> list[Path]:
         if copy.exists() and (not copy.is_file() or copy.read_bytes() != source.read_bytes()):
             raise InputError(f'{copy}: exists with another content; give another folder')
     with writable(folder, 'give another folder'):
-        for source, copy in reversed(list(zip(sources, copies, strict=True))):  # the recipe when its bases are there
+        for source, copy in reversed(list(zip(sources, copies, strict=True))):  # the recipe after its bases
             if not copy.exists():
                 with atomic_write(copy) as file:
                     file.write(source.read_bytes())

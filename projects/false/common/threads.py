@@ -71,8 +71,8 @@ def show_progress(results: Iterator[Result], total: int, what: str) -> Iterator[
     """Yield results, with a progress bar on a terminal.
 
     Args:
-        results: What is waited for.
-        total: Their number.
+        results: The results to wait for.
+        total: Number of results.
         what: Label of the bar.
     """
     console = Console(stderr=True)

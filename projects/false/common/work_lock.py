@@ -19,8 +19,8 @@ if sys.platform != 'win32':
 
 _NAME = '.lock'
 _TAKEN = (errno.EACCES, errno.EAGAIN)
-# Python prints the warnings of a logger without handlers to stderr. MMEngine's own logger would not get them: it is no
-# parent of this one, and does not exist yet when a run takes its folder.
+# Python prints the warnings of a logger without handlers to stderr. They would not reach MMEngine's logger, which is
+# not a parent of this one and does not exist yet when a run locks its folder.
 _log = logging.getLogger(__name__)
 _held: dict[tuple[int, str], BinaryIO] = {}  # by process and folder: a process forked from the holder holds nothing
 

@@ -78,7 +78,7 @@ def find_pairs(images: str | Path, masks: str | Path, lossy: bool = False) -> tu
         lossy: Masks may be JPEGs.
 
     Returns:
-        Pairs sorted by stem; and every file that is not used, such as a mask without an image -> why.
+        Pairs sorted by stem; and the reason for every unused file, such as a mask without an image.
 
     Raises:
         InputError: A folder is missing or empty, a stem is not unique, or a mask is missing or lossy.

@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
 
 class Readers(NamedTuple):
-    """Functions that read the files of a data set whose files hold other bands or classes than its patches.
+    """Functions that read a data set whose files hold other bands or classes than its patches.
 
     Args:
         image: Takes the path of an image; returns its pixels as :func:`read_image` does, blue first.
@@ -159,7 +159,7 @@ def shrink_image(image: np.ndarray, side: int) -> np.ndarray:
 
 
 def shrink_mask(index: np.ndarray, side: int) -> np.ndarray:
-    """Take the most common value of each block of pixels, 255 like any other; of equally common ones the lowest.
+    """Take the most common value of each block of pixels, 255 included; on a tie, take the lowest.
 
     Args:
         index: Class indices, uint8, 255 ignored.
@@ -208,7 +208,7 @@ def _georeference(path: Path, shrink: int) -> dict[str, object]:
                     found['rpcs'][f'{axis}_scale'] /= shrink
             return found
     except InputError:
-        return {}  # OpenCV read the pixels of a file that GDAL refuses
+        return {}  # OpenCV can read some files that GDAL refuses
 
 
 class RasterPatch(NamedTuple):

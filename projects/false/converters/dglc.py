@@ -97,6 +97,6 @@ def _by_id(files: Sequence[SourceFile], end: str) -> dict[str, SourceFile]:
 
 
 def count_notes(description: dict[str, Any]) -> list[str]:
-    """Note that the number of images differs from the published one, if it does."""
+    """Return a note if the number of images differs from the published one."""
     count = len(description['sources'])
     return [f'{count} labelled images; the published data set has {IMAGES}'] if count != IMAGES else []

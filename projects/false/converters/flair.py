@@ -66,17 +66,17 @@ class Tile(NamedTuple):
 
     @property
     def zones(self) -> tuple[str, str, str]:
-        """Names of where it lies: domain and zone such as ``'D034_2021_Z4_UU'``, then each."""
+        """Names of the location: domain and zone such as ``'D034_2021_Z4_UU'``, then each by itself."""
         return f'{self.domain}_{self.zone}'.lstrip('_'), self.domain, self.zone
 
 
 class ZoneChoice(NamedTuple):
-    """Which zones go into which split.
+    """Assignment of zones to splits.
 
     Args:
         train, val, test: Zones (``Z4_UU``), domains (``D034_2021``), both (``D034_2021_Z4_UU``), or glob patterns of
-            them. Without ``train``, whatever is left trains.
-        val_strip: Rows or columns of images to validate on in each zone, on the side opposite to its test images.
+            them. Without ``train``, all remaining zones are for training.
+        val_strip: Number of rows or columns of images to validate on per zone, on the side opposite its test images.
     """
 
     train: Sequence[str] = ()
@@ -97,9 +97,9 @@ def convert_flair(
 ) -> Conversion:
     """Cut images of FLAIR #1 into patches of nine classes, split by zones or strips of ground.
 
-    With an index, its ``val`` images are for testing and its ``pool`` trains, without the images that touch one for
-    validation or testing. Unused images are listed in ``unused_images.txt``. See :func:`.labelled.convert_labelled` for
-    the rest of the output.
+    With an index, its ``val`` images are for testing and its ``pool`` images for training, except those that touch an
+    image for validation or testing. Unused images are listed in ``unused_images.txt``. See
+    :func:`.labelled.convert_labelled` for the rest of the output.
 
     Args:
         source: Folder with the published files at any depth, zipped or unpacked; or a folder with ``index.csv``.
@@ -187,10 +187,10 @@ def read_classes(path: Path, groups: Mapping[int, int]) -> np.ndarray:
 
 
 def published_tiles(source: str | Path) -> list[Tile]:
-    """Find the published images and masks; above the folders of the domains may lie others.
+    """Find the published images and masks; the folders of the domains may lie below others.
 
     Raises:
-        InputError: There are none, an image lacks its mask or a mask its image, or folders are named otherwise.
+        InputError: There are none, an image or mask lacks its counterpart, or folders have other names.
     """
     files = list_files(source)
     images, masks = (_by_number(files, pattern) for pattern in (r'IMG_(\d+)\.tif', r'MSK_(\d+)\.tif'))
@@ -323,7 +323,7 @@ def _strips(pool: Sequence[Tile], test: Sequence[Tile], width: int) -> list[str]
 
 
 def _places(tiles: Sequence[Tile]) -> dict[str, dict[str, Place]]:
-    """Zone, with its domain -> stem -> place."""
+    """Return the place of every tile by zone, named with its domain, and stem."""
     found: dict[str, dict[str, Place]] = defaultdict(dict)
     for tile in tiles:
         if tile.place is not None:
@@ -332,7 +332,7 @@ def _places(tiles: Sequence[Tile]) -> dict[str, dict[str, Place]]:
 
 
 def _side_of(these: Mapping[str, Place], others: Mapping[str, Place], where: str) -> tuple[int, int]:
-    """Axis (0 east, 1 north) along which ``these`` lie beyond all others, and 1 for its upper end or -1."""
+    """Return the axis (0 east, 1 north) along which ``these`` lie beyond all others, and 1 for its upper end or -1."""
     for axis, sign in ((0, 1), (0, -1), (1, 1), (1, -1)):
         if min(p[axis] * sign for p in these.values()) > max(p[axis] * sign for p in others.values()):
             return axis, sign
@@ -340,7 +340,7 @@ def _side_of(these: Mapping[str, Place], others: Mapping[str, Place], where: str
 
 
 def _touching(tiles: Sequence[Tile], others: Sequence[Tile]) -> set[str]:
-    """List the images that touch one of the others, be it by a corner."""
+    """List the images that touch one of the others, even if only at a corner."""
     corners = np.array([tile.place for tile in others], float).reshape(-1, 2)
     return {
         tile.pair.stem

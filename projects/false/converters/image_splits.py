@@ -49,7 +49,7 @@ def match_images(stems: Sequence[str], patterns: Sequence[str], where: str | Pat
     for pattern in patterns:
         matches = [stem for stem in stems if stem == pattern]
         matches = matches or [stem for stem in stems if nfc(stem) == nfc(pattern)]
-        for form in (nfc(pattern).replace('[', '[[]'), nfc(pattern)):  # brackets are first of all part of names
+        for form in (nfc(pattern).replace('[', '[[]'), nfc(pattern)):  # brackets are first taken as part of a name
             matches = matches or [stem for stem in stems if fnmatchcase(nfc(stem), form)]
         if not matches:
             raise InputError(

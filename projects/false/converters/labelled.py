@@ -83,9 +83,9 @@ def convert_labelled(
         palette: Classes and their colours.
         bands: Names of the bands of every image, in the order of the files.
         options: Options for cutting.
-        readers: How to read images and masks whose bands or classes are not those of ``bands`` and ``palette``; None
-            where they are.
-        cut: Cuts one pair into a folder, where the labels are no file of pixels; None reads image and mask.
+        readers: How to read images and masks whose bands or classes differ from ``bands`` and ``palette``; None if
+            they do not.
+        cut: Cuts one pair into a folder, for labels that are not a file of pixels; None reads image and mask.
         facts: Further entries of ``dataset.json``, taken after cutting.
 
     Returns:

@@ -86,7 +86,7 @@ def check_window(patch_size: int, stride: int) -> None:
 
 
 def band_names(count: int) -> tuple[str, ...]:
-    """Name the bands of an image whose number of bands is all that is known.
+    """Name the bands of an image if only their number is known.
 
     Raises:
         InputError: ``count`` is below 1.

@@ -140,7 +140,7 @@ def _by_tile(files: Iterable[SourceFile], kind: str) -> dict[str, SourceFile]:
 
 
 def geometry_notes(description: dict[str, Any]) -> list[str]:
-    """Note that tiles differ in size from the published ones, if some do."""
+    """Return a note if tiles differ in size from the published ones."""
     sizes = {name: (source['height'], source['width']) for name, source in description['sources'].items()}
     other = [name for name, size in sizes.items() if size != (TILE_SIDE, TILE_SIDE)]
     if not other:

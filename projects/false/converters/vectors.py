@@ -45,9 +45,9 @@ class LabelOptions:
         priority: Names that win where polygons overlap, the strongest first; the others follow in their order.
         buffer: Half of the width of lines and the radius of points, in metres.
         area: Files of polygons, where labels count; pixels outside are ignored.
-        background: Class of the pixels of the area (of all pixels without one) that nothing covers.
-        val_area, test_area: Files of polygons whose patches are for validation and test: patches that touch one, with
-            the pixels outside of it ignored. Windows that overlap such a patch and touch no area are left out.
+        background: Class of the pixels in the area (or of all pixels, if no area is given) that nothing covers.
+        val_area, test_area: Files of polygons. Patches that touch one are for validation or test, and their pixels
+            outside it are ignored. Windows that overlap such a patch but touch no area are left out.
     """
 
     class_field: str
@@ -178,7 +178,7 @@ def _palette(found: Sequence[Features], how: LabelOptions) -> Palette:
 
 
 def _digest(features: Features) -> str:
-    """Return a digest of the labels, which a program may edit while the name of the file stays."""
+    """Return a digest of the labels, which a program may edit without renaming the file."""
     _, shapely = vector_libraries()
     digest = hashlib.sha256(features.crs.to_wkt().encode())
     for geometry, name in zip(shapely.to_wkb(features.geometries), features.classes, strict=True):
@@ -263,7 +263,7 @@ class _Cutter:
         return CutPair(patches, levels, source, split_of)
 
     def _held(self, windows: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
-        """Return the windows that touch an area, with its split; validation comes first."""
+        """Return the windows that touch an area, with the area's split; validation takes precedence."""
         found: dict[tuple[int, int], str] = {}
         for row, columns in strips(windows, self._size) if self._areas else ():
             for split, inside in self._inside(row, columns[0], columns[-1] + self._size - columns[0]).items():
@@ -273,7 +273,7 @@ class _Cutter:
         return found
 
     def _inside(self, row: int, column: int, width: int) -> dict[str, np.ndarray]:
-        """Return where the areas lie in a strip, (patch size, width), bool."""
+        """Return masks of the areas in a strip, (patch size, width), bool."""
         shrink = self._shrink
         window = row * shrink, column * shrink, self._size * shrink, width * shrink
         areas = {split: (area.read(*window) == 0).astype(np.uint8) for split, area in self._areas.items()}
@@ -282,7 +282,7 @@ class _Cutter:
     def _read(
         self, opened: Any, row: int, column: int, width: int
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-        """Read a strip as patches show it: pixels, where they are data, labels, and where the areas are."""
+        """Read a strip as patches show it: pixels, mask of valid pixels, labels, and masks of the areas."""
         shrink = self._shrink
         window = row * shrink, column * shrink, self._size * shrink, width * shrink
         pixels, valid = read_window(opened, self._bands, *window)

@@ -74,7 +74,7 @@ def xiangtan_pairs(
     """Match images and masks by stem.
 
     Returns:
-        The pairs; and every file of the two folders that is not used and not excluded -> why.
+        The pairs; and the reason for every file of the two folders that is neither used nor excluded.
 
     Raises:
         InputError: A folder is missing or empty, a stem is not unique, or a mask is missing or lossy.

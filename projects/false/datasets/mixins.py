@@ -164,7 +164,7 @@ class PackedSamples(ComputedSamples):
         row = self.row(position)
         name = self._patches.name(row)
         return {
-            # The form of a file path, so that its stem and name are those of the patch.
+            # Looks like a file path, so its stem and name are those of the patch.
             'img_path': f'{self._patches.folder}/images.npy/{name}',
             'read_image': partial(self._patches.image, row),
         }
@@ -245,9 +245,9 @@ class SkipUnreadable(DatasetMixin):
 
 
 class ViewsWithEvidence(DatasetMixin):
-    """Mixin for MMEngine data sets: one more step in the pipeline, or several, which find out what the views show.
+    """Mixin for MMEngine data sets: add one or several pipeline steps that find out what the views show.
 
-    It saves a recipe from repeating the whole pipeline: MMEngine's configs replace lists as a whole.
+    A recipe need not repeat the whole pipeline, although MMEngine's configs replace lists as a whole.
 
     Args:
         evidence: Step as for :func:`with_evidence`, such as ``dict(type='ViewAppearance')``, or a list of steps; None
@@ -268,12 +268,12 @@ class ViewsWithEvidence(DatasetMixin):
 
 
 def with_evidence(pipeline: Sequence[Any], evidence: dict | list | None) -> list[Any]:
-    """Put a step that finds out what the views show before the last one, which then packs its result.
+    """Insert a step that finds out what the views show before the last step, which then packs the result.
 
     Args:
         pipeline: Configs of steps; the last is ``PackInputs`` of mmpretrain or ``PackSelfSupInputs`` of mmselfsup.
-        evidence: Config of the step, or a list of some. It stores ``results['evidence']``, or what its class names as
-            ``field``. None changes nothing.
+        evidence: Config of the step, or a list of several. A step stores ``results['evidence']``, or the field that
+            its class names as ``field``. None changes nothing.
 
     Raises:
         InputError: ``evidence`` is not a known step, or nothing packs its result.

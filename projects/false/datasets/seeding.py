@@ -119,9 +119,9 @@ class SeededSampler(Sampler):
 class NeighbourSampler(SeededSampler):
     """Shuffled indices in which neighbouring patches of a raster follow one another, so that they meet in a batch.
 
-    Every epoch lays a grid of square cells over each raster, at a place of its own, and shuffles the cells; the patches
-    of a cell come one after the other, in an order of their own. Processes take turns, so that neighbours meet in a
-    global batch, as the loss compares it. All else is as in :class:`SeededSampler`: seeded, the same for any number of
+    Every epoch lays a grid of square cells over each raster, with a random offset, and shuffles the cells. The patches
+    of a cell follow one another in random order. Processes take turns, so that neighbours meet in the global batch that
+    the loss compares. All else is as in :class:`SeededSampler`: seeded, the same for any number of
     workers, and resumable within an epoch.
 
     Args:

@@ -30,7 +30,7 @@ class ViewAppearance(BaseTransform):
     """Store what each view looks like, before any colour jitter, as ``results['evidence']``.
 
     Place it after :class:`ContrastiveViews`. The clusters come from ``appearance.json``, in the folder of the image or
-    in one above it. Training makes that file if it is missing, ``tools/fit_appearance.py`` with other settings.
+    in one above it. Training makes that file if it is missing; ``tools/fit_appearance.py`` offers other settings.
 
     Args:
         file: Another file of clusters; None looks for ``appearance.json``.
@@ -68,9 +68,9 @@ class ViewAppearance(BaseTransform):
 class ViewMaps(BaseTransform):
     """Store what each view shows by maps of the patches, as ``results['evidence']``.
 
-    A map gives every pixel of a patch one of some kinds: land cover as a model predicts it, or clusters of the features
-    of another network. Place this step after :class:`ContrastiveViews`. Maps are read anew at every visit, so that
-    training goes on with those that a tool writes meanwhile.
+    A map assigns every pixel of a patch to a kind: land cover predicted by a model, or a cluster of the features of
+    another network. Place this step after :class:`ContrastiveViews`. Maps are read anew at every visit, so that
+    training picks up maps that a tool writes meanwhile.
 
     Args:
         folder: Where the maps are, named like the patches: ``NAME.png``, as ``tools/cluster_features.py`` and
@@ -198,7 +198,7 @@ def _read_once(path: str) -> Appearance:
 
 
 def finds_appearance(dataset: Any) -> bool:
-    """Tell whether the pipeline of a data set, or of a part of it, compares views by a file that training may make."""
+    """Return True if the pipeline of a data set, or of a part of it, needs the clusters that training may fit."""
     return any(
         isinstance(step, ViewAppearance) and step.file is None for steps in _pipelines(dataset) for step in steps
     )

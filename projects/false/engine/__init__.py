@@ -1,7 +1,7 @@
 """Runner, hooks, optimizer, schedules and checkpoints.
 
-Importing this package registers them and the hooks of ``monitoring`` with MMEngine, and makes every checkpoint load a
-safe one.
+Importing this package registers them and the hooks of ``monitoring`` with MMEngine, and makes loading checkpoints
+safe.
 """
 
 from projects.false.monitoring.collapse_hook import CollapseHook

@@ -88,7 +88,7 @@ def _old_bases() -> Iterator[None]:
 
 
 def _check_circle(path: Path, above: tuple[Path, ...] = ()) -> None:
-    """Refuse a config whose bases lead back to itself, in which MMEngine would end without a memory."""
+    """Refuse a config whose bases lead back to itself, on which MMEngine would run out of memory."""
     path = Path(os.path.abspath(path))
     if path in above:
         raise InputError(f'{path}: its _base_ leads back to itself; give another base')

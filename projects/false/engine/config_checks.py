@@ -1,4 +1,4 @@
-"""Check a config before it is built, and say in one line why a part of it cannot be."""
+"""Check a config before it is built, and say in one line why a part of it cannot be built."""
 
 import difflib
 import fnmatch
@@ -60,7 +60,7 @@ def _instead(name: str, known: Iterable[str]) -> str:
 
 
 def check_sections(config: Config, path: str, needs: Iterable[str]) -> None:
-    """Refuse a config without the parts that a tool needs, or with one that cannot be written down.
+    """Refuse a config that lacks the parts that a tool needs, or that cannot be written to a file.
 
     Args:
         config: The config.
@@ -68,7 +68,7 @@ def check_sections(config: Config, path: str, needs: Iterable[str]) -> None:
         needs: Keys that have to be dicts, or lists of them.
 
     Raises:
-        InputError: A key is missing or something else, or a value is a function without a name.
+        InputError: A key is missing or of another type, or a value is a function without a name.
     """
     for key in needs:
         if not isinstance(config.get(key), dict | list):
@@ -229,7 +229,7 @@ _BACKENDS = {  # packages that a visualizer's backend needs: MMEngine would fail
 
 
 def check_backends(config: Config) -> None:
-    """Check that the packages are installed that the visualizer of a config needs.
+    """Check that the packages that a config's visualizer needs are installed.
 
     Raises:
         InputError: A package is not installed.
@@ -258,8 +258,8 @@ def build_error(section: str, error: BaseException) -> InputError:
 
     Args:
         section: Key of the part, such as ``model``.
-        error: What its classes raised. Its traceback goes to the log at level DEBUG; where code of this project raised
-            it, the line says where.
+        error: What the classes of the part raised. Its traceback goes to the log at level DEBUG; if code of this
+            project raised it, the line says where.
     """
     text = first_line(error).split('. Please check')[0]
     unknown = re.search(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'", str(error))
@@ -280,14 +280,14 @@ def build_error(section: str, error: BaseException) -> InputError:
         text = f'unknown optimizer {unnamed[0].get("type")}'
     elif kinds:
         text = f'{kinds[-1].__name__}: {text}'
-    if file.is_relative_to(_PACKAGE) and not unknown:  # perhaps a fault of this project, and no wrong value
+    if file.is_relative_to(_PACKAGE) and not unknown:  # perhaps a fault of this project, not a wrong value
         text += f' ({file.relative_to(_PACKAGE.parents[1])}, line {line})'
     print_log(''.join(traceback.format_exception(error)), 'current', DEBUG)
     return InputError(f'{section} cannot be built: {text}; tools/misc/print_config.py shows the config to change')
 
 
 def _raised_at(error: BaseException) -> tuple[Path, int | None]:
-    """Return file and line of the error behind all others: a registry raises a new one in place of a class's."""
+    """Return file and line of the original error: a registry replaces an error from a class by a new one."""
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     frames = traceback.extract_tb(error.__traceback__)

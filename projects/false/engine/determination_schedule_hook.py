@@ -1,4 +1,4 @@
-"""Tell rules that take turns how far training is."""
+"""Tell rules that take turns how far training has progressed."""
 
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
@@ -35,7 +35,7 @@ class DeterminationScheduleHook(Hook):
             )
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """Tell the share that is finished before the coming iteration."""
+        """Tell the rules the finished share of training before the coming iteration."""
         progress = runner.iter / runner.max_iters
         for turn in self._turns:
             turn.progress = progress

@@ -45,7 +45,7 @@ def init_gloo(launcher: str, timeout: float | None = None) -> None:
 
 
 def connect_store(launcher: str, tool: str) -> tuple[distributed.Store, int, int, int]:
-    """Connect the processes by nothing but a store of keys and values, which a process may use at any time.
+    """Connect the processes only by a key-value store, which each process may use at any time.
 
     Args:
         launcher: ``pytorch``, ``slurm`` or ``mpi``.

@@ -143,7 +143,7 @@ _RELEASED_PEAK = 4.8
 _WARMUP_START = 0.6
 _WARMUP_SHARE = 0.1
 _FLOOR = 0.0048
-_RESTART_PERIOD = 0.334  # of what follows the warm-up
+_RESTART_PERIOD = 0.334  # as a share of the steps after the warm-up
 _FIRST_AMPLITUDE = 3.596849
 _SECOND_AMPLITUDE = 1.194913
 

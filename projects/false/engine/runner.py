@@ -36,8 +36,8 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
     """Fit the configs of schedules to the length of a run.
 
     A warm-up, which begins with the training and ends where another schedule begins, takes at most a fifth of the
-    training: it is shortened, and what follows begins earlier. A schedule that would begin after the end is left out;
-    MMEngine would fail with an assertion. Schedules in another unit than the run stay as they are.
+    training: it is shortened, and the next schedule begins earlier. A schedule that would begin after the end is left
+    out; MMEngine would fail with an assertion. Schedules in another unit than the run stay as they are.
 
     Args:
         schedules: Configs, or schedules that are built already and stay as they are.
@@ -51,7 +51,7 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
     Raises:
         InputError: A run counted in iterations has a schedule counted in epochs.
     """
-    # Those that are built hold their optimizer, of which there must be no copy.
+    # Schedules that are already built hold their optimizer, which must not be copied.
     entries = [copy.deepcopy(entry) if isinstance(entry, dict) else entry for entry in schedules]
     configs = [entry for entry in entries if isinstance(entry, dict)]
     counted = [
@@ -73,12 +73,12 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
         if end is None or not followers or entry.get('begin', 0) != 0 or type_name(entry.get('type')) not in _WARMUPS:
             continue
         converted = by_epoch and entry.get('convert_to_iter_based', False)
-        steps = epoch_length if converted else 1  # the finest part of the unit that this schedule can end at
+        steps = epoch_length if converted else 1  # steps per unit at which this schedule can end
         done = length * steps // WARMUPS_PER_TRAINING
         if done >= end * steps:
             continue
         print_log(f'warm-up ends at {done / steps:g} instead of {end}, a fifth of the training', 'current')
-        # MMEngine rounds down when it converts to iterations, so a half more keeps the number.
+        # MMEngine rounds down when it converts to iterations; an extra half keeps the number.
         entry['end'] = (done + 0.5) / steps if converted and done else done / steps if converted else done
         for other in followers:
             other['begin'] = entry['end']
@@ -91,7 +91,7 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
 
 
 def on_the_host(numbers: dict[str, Any]) -> dict[str, Any]:
-    """Replace tensors of one element by numbers, with one copy from every device that holds any."""
+    """Replace one-element tensors by numbers, with a single copy from every device."""
     found, by_device = dict(numbers), defaultdict(list)
     for name, value in numbers.items():
         if isinstance(value, torch.Tensor) and value.numel() == 1:
@@ -127,7 +127,7 @@ class FALSERunner(Runner):
 
     @staticmethod
     def build_dataloader(dataloader: DataLoader | dict, *args: Any, **kwargs: Any) -> DataLoader:
-        """Build a data loader; without workers, there are none that could persist or fetch ahead.
+        """Build a data loader; without workers, drop the options for persistent workers and prefetching.
 
         Where the pipeline needs ``appearance.json`` and the data lacks it, the main process fits it here: a loop by
         iterations starts its workers before any hook could.
@@ -143,7 +143,7 @@ class FALSERunner(Runner):
         return loader
 
     def train(self) -> nn.Module:
-        """Train; a batch too small for batch normalisation ends in one line."""
+        """Train; a batch too small for batch normalisation is reported in one line."""
         try:
             return super().train()
         except ValueError as error:
@@ -228,7 +228,7 @@ class FALSERunner(Runner):
 
 
 def _in_one_line(section: str, build: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a method that builds a part of the config, so that its errors end in one line."""
+    """Wrap a method that builds a part of the config, so that its errors are reported in one line."""
 
     @functools.wraps(build)
     def wrapped(*args: Any, **kwargs: Any) -> Any:

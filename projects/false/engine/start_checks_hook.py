@@ -49,7 +49,7 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
 
 
 def check_channels(model: nn.Module) -> None:
-    """Refuse heads that read other channels than the backbone gives, where the backbone says what it gives.
+    """Refuse heads whose input channels differ from those of the backbone, where the backbone states them.
 
     Raises:
         InputError: A number differs.
@@ -80,7 +80,7 @@ def _network_name(model: nn.Module) -> str:
 
 
 def check_queue(queue_len: int, images: int, global_batch: int) -> None:
-    """Refuse a queue that would fill up with old keys of the queries' own images, or is no multiple of the batch.
+    """Refuse a queue that would fill up with old keys of the queries' own images, or is not a multiple of the batch.
 
     Args:
         queue_len: Length K of the queue.
@@ -88,7 +88,7 @@ def check_queue(queue_len: int, images: int, global_batch: int) -> None:
         global_batch: Images per step, over all processes.
 
     Raises:
-        InputError: K is more than a quarter of the images, or no multiple of the global batch.
+        InputError: K is more than a quarter of the images, or not a multiple of the global batch.
     """
     largest = images // 4 // global_batch * global_batch
     way_out = f'set model.queue_len={largest}' if largest else 'add images or lower train_dataloader.batch_size'
@@ -128,14 +128,14 @@ def check_negatives(loss: nn.Module | None, per_process: int, processes: int) ->
 
 
 def check_labels(dataset: Any, ignored: set[int]) -> None:
-    """Refuse labels that are all ignored. Masks are read until one counts, usually the first.
+    """Refuse labels that are all ignored. Masks are read until one has a pixel that counts, usually the first.
 
     Args:
-        dataset: The data set of a training; one whose pipeline reads no masks is not looked at.
+        dataset: The data set of a training; it is not checked if its pipeline reads no masks.
         ignored: Labels that every loss of the model ignores.
 
     Raises:
-        InputError: No pixel of the labels counts.
+        InputError: All pixels are ignored.
     """
     parts = getattr(dataset, 'datasets', [dataset])
     read = 0
@@ -222,7 +222,7 @@ class StartChecksHook(Hook):
         _warn(runner, learning_rate_advice(batch.images, scaling.get('base_batch_size'), scaling.get('enable', False)))
 
     def after_train(self, runner) -> None:
-        """Refuse to end as if something was trained where every loss was 0."""
+        """Refuse to end normally if every loss was 0."""
         history = runner.message_hub.log_scalars.get('train/loss')
         if runner.iter > self._begun and history is not None and not np.any(history.data[0]):
             raise InputError(

@@ -99,7 +99,7 @@ def write_cluster_maps(
         batch_size: Patches per call of the network, at least 1.
         seed: Seed of the draws and of k-means.
         overwrite: Replace maps that were written before; readers see the old ones until all are there.
-        facts: What else ``maps.json`` is to say, such as the weights.
+        facts: Further entries of ``maps.json``, such as the weights.
         progress: Called with the name of the step and the numbers of patches done and to do.
 
     Returns:

@@ -19,7 +19,7 @@ _preloaded = False
 
 
 def import_heavy_modules() -> None:
-    """Import what every training imports: statements, not names in strings, so that a moved module is noticed."""
+    """Import what every training imports. Statements, unlike names in strings, break visibly if a module moves."""
     import matplotlib.pyplot  # noqa: F401
     import mmpretrain.models  # noqa: F401
     import mmseg.models  # noqa: F401

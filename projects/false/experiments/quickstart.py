@@ -20,13 +20,13 @@ from .steps import Step, hardware, run_steps, software, tool_command
 
 
 class Start(NamedTuple):
-    """What one network of the quickstart starts from, and how its labelled patches are found.
+    """The start of one network of the quickstart, and the way its labelled patches are found.
 
     Attributes:
         title: Name in the report.
         recipe: Recipe that fine-tunes.
         pretraining: Recipe that pretrains on the unlabelled patches; None without.
-        weights: Weights to start from instead; None with pretraining, and for random ones.
+        weights: Weights to start from instead; None with pretraining or random weights.
         chosen: The patches to label are chosen by the features of the weights, not drawn.
     """
 

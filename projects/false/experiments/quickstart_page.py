@@ -26,7 +26,7 @@ from projects.false.reports.score_tables import (
 from projects.false.reports.strips import choose_patches, strip
 
 STRIPS = 6
-_BESIDE = 3  # up to so many runs, their table leaves room for the chart at its side
+_BESIDE = 3  # up to this many runs, the table leaves room for the chart beside it
 FALSE, SIMCLR, IMAGENET = 'FALSE', 'SimCLR', 'ImageNet'  # names of runs that the story explains
 CHOSEN = 'ImageNet, patches chosen'
 

@@ -37,7 +37,7 @@ class Settings:
 
     @property
     def percent(self) -> str:
-        """Return the labelled share as lists of patches are named after it, such as ``1``."""
+        """Return the labelled share in percent, as in the names of lists of patches, such as ``1``."""
         return f'{100 * self.label_fraction:g}'
 
     @property

@@ -56,7 +56,7 @@ def tool_command(script: str, *arguments: object) -> tuple[str, ...]:
 
 
 def resume_if_begun(work: Path) -> Callable[[], Sequence[str]]:
-    """Return ``--resume`` as soon as a work folder has a checkpoint; for :attr:`Step.resume`."""
+    """Return a function for :attr:`Step.resume`, which gives ``--resume`` once a work folder has a checkpoint."""
     return lambda: ('--resume',) if (work / 'last_checkpoint').is_file() else ()
 
 

@@ -1,4 +1,4 @@
-"""One HTML page over what a work folder holds: training curves, scores, maps, audits, and pages that are there."""
+"""One HTML page about the content of a work folder: training curves, scores, maps, audits, and existing pages."""
 
 import csv
 import html
@@ -108,7 +108,7 @@ def write_workspace_page(folder: str | Path, out: str | Path | None = None) -> t
 
 
 class _Writer:
-    """Sections of the page. What cannot be read becomes a line of ``problems``."""
+    """Writer of the sections of the page. Unreadable files become lines of ``problems``."""
 
     def __init__(self, folder: Path, out: Path) -> None:
         self.folder, self.out, self.problems = folder, out, list[str]()
@@ -117,7 +117,7 @@ class _Writer:
         return str(path.relative_to(self.folder)) if path != self.folder else self.folder.resolve().name
 
     def link(self, path: Path) -> str:
-        """A link from the page to a file, as long as both stay where they are."""
+        """Return a link from the page to a file, valid as long as both stay where they are."""
         place, base = path.resolve(), self.out.resolve().parent
         target = quote(place.relative_to(base).as_posix()) if place.is_relative_to(base) else place.as_uri()
         return f'<a href="{target}">{html.escape(self.name(path))}</a>'
@@ -157,7 +157,7 @@ class _Writer:
         return f'<h3>{html.escape(self.name(run))}</h3>{numbers}{shown}'
 
     def scores(self, paths: Sequence[Path]) -> str:
-        """Tables and bars of tests; those with the same classes are compared, a handful at a time."""
+        """Draw tables and bars of tests; those with the same classes are compared, a few at a time."""
         groups: dict[tuple[str, ...], list[Run]] = {}
         for path in paths[:MOST]:
             self.read(path, lambda file: self._collect(file, groups))
@@ -247,7 +247,7 @@ def _shrunk(picture: np.ndarray) -> np.ndarray:
 
 
 def _drawn(path: Path) -> str:
-    """Draw a class map in its own colours; of a large one every n-th pixel."""
+    """Draw a class map in its own colours; from a large map take every n-th pixel."""
     with rasterio.open(path, driver='GTiff') as raster:
         shrink = min(1.0, _WIDTH / max(raster.shape))
         index = raster.read(1, out_shape=tuple(max(1, round(side * shrink)) for side in raster.shape))

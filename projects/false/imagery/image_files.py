@@ -1,4 +1,4 @@
-"""Which files of a folder are imagery, and whether a file is whole and what its name says.
+"""Find the imagery in a folder, and check that a file is complete and of the kind that its name says.
 
 Every folder of the project is searched by :func:`walk_files`, so that all tools agree on what they take, follow and
 leave out. Nothing here needs rasterio.
@@ -31,7 +31,7 @@ DRIVERS = {
 IMAGE_SUFFIXES = tuple(DRIVERS)
 KNOWN_SUFFIXES = 'GeoTIFF, JPEG, PNG, BMP, WebP, JPEG 2000, ERDAS .img or VRT'
 
-# What file systems, desktops and notebooks leave in folders, beside names that begin with a dot.
+# Files that systems, desktops and notebooks leave in folders, besides those whose names begin with a dot.
 _HIDDEN = {
     *('__macosx', 'thumbs.db', 'ehthumbs.db', 'desktop.ini', '@eadir', '#recycle', '$recycle.bin', 'lost+found'),
     *('system volume information', 'icon\r', 'zbthumbnail.info', 'picasa.ini'),
@@ -63,7 +63,7 @@ _MAGIC = (
 _KINDS = [
     (re.compile(magic if b'.' in magic else re.escape(magic), re.S), kind, driver) for magic, kind, driver in _MAGIC
 ]
-_MARKER = re.compile(rb'\xff[^\x00\xff\xd0-\xd7]')  # of a JPEG, in the data of a scan
+_MARKER = re.compile(rb'\xff[^\x00\xff\xd0-\xd7]')  # a JPEG's marker in the data of a scan
 _START, _END, _SCAN = b'\xff\xd8', b'\xff\xd9', b'\xff\xda'
 
 
@@ -87,7 +87,7 @@ def is_hidden(name: str) -> bool:
 
 
 def walk_files(folder: str | Path) -> Listing:
-    """List all files of a folder and all below it, but hidden ones.
+    """List all files of a folder and all below it, except hidden ones.
 
     Links to folders are followed, each folder once; links that are broken or lead to a folder above are left out.
 

@@ -42,8 +42,8 @@ def read_image(path: str | Path, bands: int = 3) -> np.ndarray:
 
     Args:
         path: An image that GDAL reads, with 8-bit bands, red, green and blue first; a colour table is expanded.
-        bands: How many bands it must have. Bands beyond the third, such as near infrared, keep their order. A last band
-            of transparency may come on top: it says which pixels are without data.
+        bands: How many bands it must have. Bands beyond the third, such as near infrared, keep their order. A further
+            band of transparency may follow; it says which pixels are without data.
 
     Returns:
         Shape (H, W, bands), uint8.
@@ -195,12 +195,12 @@ def check_sizes(
     image_path: object,
     otherwise: str = 'give the mask of this image',
 ) -> None:
-    """Refuse a mask whose size differs from that of its image, and say what mends the usual causes.
+    """Refuse a mask whose size differs from that of its image, and say how to mend the usual causes.
 
     Args:
         mask, image: Height and width in pixels; more dimensions do not count.
         mask_path, image_path: Where both came from, for the message.
-        otherwise: The way out for sizes that have nothing in common.
+        otherwise: Advice for sizes that have nothing in common.
 
     Raises:
         InputError: The sizes differ.
@@ -323,7 +323,7 @@ def write_patch(stem: Path, pixels: np.ndarray) -> Path:
 
 
 def _encode_tiff(pixels: np.ndarray) -> bytes:
-    """Encode (H, W, bands) in memory: GDAL only logs it when the disk is full."""
+    """Encode (H, W, bands) in memory, since GDAL merely logs a full disk."""
     from rasterio.io import MemoryFile
 
     from .rasters import expect_no_place

@@ -61,7 +61,7 @@ def colors_to_index(
         - mask_rgb: (H, W, 3); result: (H, W), uint8, classes from 0, 255 ignored.
 
     Raises:
-        InputError: A colour that the palette does not list, beyond its tolerance.
+        InputError: A colour is not in the palette, even within its tolerance.
     """
     if palette.binarise is not None:
         mask_rgb = np.where(mask_rgb >= palette.binarise, np.uint8(255), np.uint8(0))

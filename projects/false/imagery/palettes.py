@@ -34,8 +34,8 @@ class Palette:
         binarise: If given, every channel is set to 255 where it is at least this value and to 0 elsewhere before the
             lookup, which mends masks that went through a lossy format. None takes colours as they are.
         index_masks: Masks hold class indices (0 .. C-1, 255 ignored) in one band; ``colors`` only serve for display.
-        tolerance: Largest distance in RGB, 0 to 442, at which a colour that is not listed becomes the nearest one that
-            is, for masks that were compressed or resampled.
+        tolerance: Largest distance in RGB, 0 to 442, at which an unlisted colour becomes the nearest listed one, for
+            masks that were compressed or resampled.
 
     Raises:
         InputError: Classes and colours are not consistent.
@@ -130,7 +130,7 @@ def to_hex(color: Color) -> str:
     return '#{:02X}{:02X}{:02X}'.format(*color)
 
 
-# Told apart by most people, those with a weakness for red and green included; more are spread over the hues.
+# Distinct for most people, including those with red-green colour blindness; further colours are spread over the hues.
 _DISTINCT = (
     '#E69F00',
     '#0072B2',

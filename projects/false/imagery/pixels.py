@@ -75,7 +75,7 @@ def band_count(raster: DatasetReader) -> int:
 
 
 def band_type(raster: DatasetReader) -> str:
-    """Return the type of the pixels of an open raster, that of its colours where it has a colour table."""
+    """Return the pixel type of an open raster, or the type of its colours if it has a colour table."""
     return 'uint8' if has_colors(raster) else str(raster.dtypes[0])
 
 
@@ -85,7 +85,7 @@ def bits(raster: DatasetReader) -> int:
 
 
 def _is_inverted(raster: DatasetReader) -> bool:
-    """Return True if 0 is white, which a TIFF may say and GDAL leaves to its readers."""
+    """Return True if 0 is white, which a TIFF may declare and GDAL does not convert."""
     return raster.driver == 'GTiff' and bool(raster.tags(ns='IMAGE_STRUCTURE').get('MINISWHITE') == 'YES')
 
 
@@ -123,9 +123,9 @@ _transparent: WeakKeyDictionary[DatasetReader, bool] = WeakKeyDictionary()
 def has_transparency(raster: DatasetReader) -> bool:
     """Return True if the last band of an open raster is transparency, by its label and by its values.
 
-    GDAL labels any fourth band as transparency, near infrared as well. Of real transparency, most values that are not 0
-    mean opaque: 255, or the largest value of the type. The middle of the image decides; where it is 0, as near infrared
-    is over water, the whole image at a lower resolution. A band of nothing but 0 is none: it would hide everything.
+    GDAL labels any fourth band as transparency, even near infrared. In real transparency, most values other than 0 mean
+    opaque: 255, or the largest value of the type. The middle of the image decides. If it is 0, as near infrared is over
+    water, the whole image at a lower resolution decides. A band of only 0 is none: it would hide everything.
     """
     if raster not in _transparent:
         found = False

@@ -47,7 +47,7 @@ class Raster(NamedTuple):
 def expect_no_place() -> None:
     """Silence rasterio's warning of an image without a place on Earth, as most patches are.
 
-    For good, since restoring the filters is not safe in threads.
+    The change is permanent, since restoring the filters is not safe in threads.
     """
     warnings.filterwarnings('ignore', category=NotGeoreferencedWarning)
 

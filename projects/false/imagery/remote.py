@@ -1,4 +1,4 @@
-"""Images on web servers, which GDAL reads in parts, where the user has said that the network may be used.
+"""Images on web servers, which GDAL reads in parts if the user allows the network.
 
 Inside the project such an image is a path below ``/vsicurl``; :func:`gdal_name` gives the name that GDAL opens.
 """
@@ -14,7 +14,7 @@ from projects.false.common.errors import InputError
 _FOLDER = '/vsicurl/'
 _SUFFIXES = ('.tif', '.tiff')
 _PATIENCE = 30  # seconds to wait for an answer
-# Of GDAL, taken from the environment by all threads; the user's own settings stay.
+# GDAL's settings, which all threads take from the environment; the user's own settings stay.
 _SETTINGS = {
     'GDAL_HTTP_CONNECTTIMEOUT': str(_PATIENCE),
     'GDAL_HTTP_TIMEOUT': str(4 * _PATIENCE),
@@ -37,7 +37,7 @@ def remote_path(url: str, allowed: bool) -> Path:
         allowed: The user gave ``--allow-remote``.
 
     Raises:
-        InputError: The network was not allowed, or the address is none of a GeoTIFF.
+        InputError: The network was not allowed, or the address is not that of a GeoTIFF.
     """
     if not allowed:
         raise InputError(f'{url}: is a web address; give --allow-remote to read it over the network, or download it')
@@ -79,5 +79,5 @@ def remote_state(path: Path) -> tuple[str, int, str]:
 
 
 def unreachable(path: Path, cause: object) -> InputError:
-    """Return the error for an image that the network does not give."""
+    """Return the error for an image that cannot be fetched."""
     return InputError(f'{_address(path)}: cannot be read over the network ({cause}); check the address, or download it')

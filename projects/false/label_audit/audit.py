@@ -52,7 +52,7 @@ class Audit(NamedTuple):
 def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     """Audit the images, masks and lists that a converter wrote, without changing them.
 
-    Beside ``dataset.json``, memory holds about 600 bytes per patch and a few images at a time.
+    Besides ``dataset.json``, memory holds about 600 bytes per patch and a few images at a time.
 
     Args:
         data_root: Folder with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``.
@@ -68,7 +68,7 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
         if not folder.is_dir():
             raise InputError(f'{folder}: no such folder; audit images and masks as files, before packing them')
     found = list_imagery(root / 'images').names
-    # By the Unicode form in which names compare; as text, since a Path takes ten times the memory.
+    # Keyed by the Unicode form in which names are compared; text, since a Path takes ten times the memory.
     files = {nfc(key): name for name in found for key in (name, os.path.splitext(name)[0])}
     records = {patch['name']: patch for patch in description['patches']}
     forms = {nfc(name) for name in records}

@@ -22,7 +22,7 @@ from .patch_checks import PatchFacts, find_duplicates, recognise
 from .shared_ground import OVERLAPPING, TOUCHING, Ground, Window, meeting_windows
 from .similar_pictures import grey_of_bands, shared_detail
 
-KINDS = {  # kind -> what the patches to test on do
+KINDS = {  # kind -> description, with the patches to test on as its subject
     'patch': 'are listed for both',
     'image': 'come from images of the other side',
     'tile': 'come from tiles of the other side',
@@ -114,15 +114,15 @@ def check_leaks(
 ) -> LeakCheck:
     """Compare the lists to train on with the lists to test on, without changing anything.
 
-    Beside ``dataset.json``, memory holds about a kilobyte per listed patch and a few images at a time; the time grows
+    Besides ``dataset.json``, memory holds about a kilobyte per listed patch and a few images at a time; the time grows
     with n log n.
 
     Args:
         data_root: Folder of patches as a converter leaves it; any folder of images if ``names`` is given.
-        lists: Names of lists in ``splits/``, or paths of text files. Every list is compared with every other, but lists
-            to train on are not with each other. None given: all of ``splits/``, those to train on with all others.
-        names: Regular expression for lines that are no patch of the data; it has the groups ``image`` and, where the
-            names tell, ``tile``, ``row`` and ``col``. None refuses such lines.
+        lists: Names of lists in ``splits/``, or paths of text files. Every list is compared with every other, except
+            for two lists to train on. If empty, those of ``splits/`` to train on are compared with all others there.
+        names: Regular expression for lines that are not patches of the data; it has the groups ``image`` and, if names
+            contain them, ``tile``, ``row`` and ``col``. None refuses such lines.
         tile: Regular expression whose match in the name of an image is the tile that the image is a part of.
         workers: Images to read at the same time; None takes the number of CPU cores, at most 8.
 
@@ -196,7 +196,7 @@ class _Data:
         return next((read for read in found if read is not None), None)
 
     def origin(self, line: str) -> Origin | None:
-        """Return where a patch comes from; None for a line that nothing is known of."""
+        """Return where a patch comes from; None for a line about which nothing is known."""
         record = self.records.get(line) or self.records.get(Path(self._plain(line)).name)
         if record is not None and 'source' in record:
             image = str(record['source'])
@@ -221,7 +221,7 @@ class _Data:
 
 
 def _find_lists(data: _Data, lists: Sequence[str]) -> dict[str, tuple[list[str], bool]]:
-    """Name -> patches, and whether they are trained on."""
+    """Return, by name, the patches of every list and whether they are trained on."""
     found: dict[str, tuple[list[str], bool]] = {}
     if not lists:
         for entry in read_lists(data.root, data.known_names):
@@ -271,7 +271,7 @@ def _first_lists(lists: Mapping[str, list[str]]) -> dict[str, str]:
 def _shared_names(
     origins: Mapping[str, Origin | None], known: Mapping[str, str], asked: Mapping[str, str]
 ) -> Iterator[Leak]:
-    """Find images and tiles of both sides; a shared tile counts where the image is not shared."""
+    """Find images and tiles that both sides share; a shared tile counts only if the image is not shared."""
     images: dict[str, str] = {}
     tiles: dict[str, str] = {}
     for patch in known:
@@ -314,7 +314,7 @@ def _shared_ground(
 
 
 def _recognise(data: _Data, listed: Sequence[str], workers: int) -> tuple[dict[str, PatchFacts], list[str]]:
-    """Read every image once; return what it is recognised by, and the patches without an image."""
+    """Read every image once; return its identifying facts, and the patches without an image."""
     unseen = [patch for patch in listed if data.picture(patch) is None]
     absent = set(unseen)
     seen = [patch for patch in listed if patch not in absent]

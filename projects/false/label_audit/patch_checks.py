@@ -78,7 +78,7 @@ def read_facts(
 
 
 def recognise(pixels: np.ndarray) -> tuple[bytes | None, np.ndarray | None]:
-    """Return what an image is recognised by: the digest of its pixels, and its codes; None for a blank one.
+    """Return what identifies an image: the digest of its pixels, and its codes; None for a blank one.
 
     Shape:
         - pixels: (H, W, bands), uint8; codes: (8,), uint64

@@ -9,7 +9,7 @@ import numpy as np
 from projects.false.imagery.rasters import patch_transform
 
 APART, TOUCHING, OVERLAPPING = 0, 1, 2
-_TOLERANCE = 0.5  # pixels that rounded coordinates may be off
+_TOLERANCE = 0.5  # pixels by which rounded coordinates may be off
 _BLOCK = 1 << 17  # pairs compared at a time
 
 
@@ -31,7 +31,7 @@ class Window(NamedTuple):
 class Ground:
     """The corners of windows, on the Earth where their images say where they lie, otherwise in pixels of the image.
 
-    Images in several reference systems are brought into the one that most of them have.
+    Images in several reference systems are transformed to the most common one.
 
     Args:
         windows: n windows.
@@ -97,8 +97,8 @@ def meeting_windows(ground: Ground, known: np.ndarray, asked: np.ndarray) -> tup
         known, asked: Numbers of windows.
 
     Returns:
-        Per window of ``asked``, :data:`OVERLAPPING`, :data:`TOUCHING`, be it by a corner, or :data:`APART`; and the
-        number of the first window of ``known`` of which that is true, -1 without one.
+        Per window of ``asked``, :data:`OVERLAPPING`, :data:`TOUCHING` (even at a corner) or :data:`APART`; and the
+        number of the first window of ``known`` for which that holds, -1 without one.
 
     Shape:
         - known: (k,); asked: (a,); results: (a,)
@@ -144,7 +144,7 @@ def _pairs(low: np.ndarray, high: np.ndarray) -> Iterator[tuple[np.ndarray, np.n
 
 
 def _relation(ground: Ground, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Compare parallelograms: they are apart if along the normal of a side of either there is a gap between them."""
+    """Compare parallelograms: they are apart if there is a gap along the normal of a side of either."""
     one, other = ground.corners[first], ground.corners[second]
     gap = np.full(len(first), -np.inf)
     for shape in (one, other):

@@ -1,7 +1,7 @@
 """Contrastive losses in four steps: comparison, determination, calibration, loss.
 
-Pure PyTorch over (N, D) projections, on one process or several. Of MMEngine they use only the registry, of the project
-only the error type and its range checks.
+Pure PyTorch over (N, D) projections, on one process or several. The losses use MMEngine only for its registry, and the
+project only for the error type and its range checks.
 """
 
 from .base import ContrastiveLoss, DeterminedLoss

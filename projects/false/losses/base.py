@@ -60,7 +60,7 @@ class ContrastiveLoss(nn.Module):
         self.chunk_size = chunk_size
         self.seen: dict[str, Tensor] = {}
 
-    # Blocks, each differentiated as soon as it is computed, leave a compiler nothing to fuse across them.
+    # Every block is differentiated as soon as it is computed, so a compiler has nothing to fuse across blocks.
     @_disable_dynamo
     def forward(
         self,
@@ -93,7 +93,7 @@ class ContrastiveLoss(nn.Module):
         return queue_comparison(view1, view2, queue, self.temperature, excluded, self.gather, self.chunk_size, **known)
 
     def cost(self, comparison: Comparison, observation: 'Observation') -> Callable[[Block], Tensor]:
-        """Return the function from a block to L_i of its anchors, shape (B, 1), which also feeds the observation."""
+        """Return a function that maps a block to L_i of its anchors, shape (B, 1), and feeds the observation."""
 
         def block_cost(block: Block) -> Tensor:
             observation.add(block)

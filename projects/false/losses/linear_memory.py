@@ -1,7 +1,7 @@
 """Autograd functions that keep memory linear in the batch: the mean over anchors, and sums of exponentials of a block.
 
-The mean differentiates every block as soon as it is computed, so that the whole matrix of logits never exists. A block
-is passed over as seldom as possible, since memory, not arithmetic, bounds the speed of all but the matrix products.
+The mean differentiates every block as soon as it is computed, so that the whole matrix of logits never exists. The
+functions make few passes over a block, since memory, not arithmetic, limits the speed of all but the matrix products.
 """
 
 import math
@@ -92,8 +92,8 @@ def logsumexp(logits: Tensor, scale: float = 1.0, bound: float = math.inf, overw
         logits: s_ij, -inf where j does not count, shape (B, C), C at least 1.
         scale: A factor greater than 0.
         bound: Largest possible absolute value of a finite logit, 1 / tau. If it is at most :data:`PLAIN` / scale, the
-            pass that finds the maximum of every row is left out.
-        overwrite: Write to the memory of ``logits``, which nobody reads afterwards.
+            pass that finds the maximum of every row is skipped.
+        overwrite: Reuse the memory of ``logits``, which the caller must not read afterwards.
 
     Returns:
         Shape (B, 1); -inf, with a gradient of 0, where nothing counts.

@@ -41,8 +41,8 @@ class Blender:
         device: Where to compute; logits are moved there.
         confidence: Compute the confidence as well.
         band: The columns to blend; None blends all.
-        inherited: Returns, by the number of the row of windows, the seam that the band on the left made of it. Called
-            once a row, from the top down; None for the first band.
+        inherited: Takes the number of a row of windows and returns its seam from the band on the left. Called once per
+            row, from the top down; None for the first band.
         temperature: The logits are divided by it for the confidence; the classes do not depend on it.
     """
 

@@ -49,7 +49,7 @@ class MapFiles:
         plan: The windows.
         folder: Output folder.
         options: Which files to write.
-        signals: What is told to processes that map other bands of the image; None where this process maps all.
+        signals: Messages to processes that map other bands of the image; None if this process maps all.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class MapFiles:
         self._fingerprint = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self._layers = ('classes', 'confidence') if options.with_confidence else ('classes',)
         batch_size, threads = options.batch_and_threads(segmenter)
-        facts += [batch_size, plan.band, self._layers]  # the bands of a map are computed alike
+        facts += [batch_size, plan.band, self._layers]  # all bands of a map must be computed with the same settings
         digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()
         self.bands = BandFiles(self.path, digest, plan, len(segmenter.palette.classes), self._layers, signals)
         confidence = options.with_confidence, options.temperature
@@ -189,7 +189,7 @@ class MapFiles:
             raise unwritable(self.path, f'band {number}', error) from error
 
     def join(self) -> tuple[np.ndarray, Work]:
-        """Write all files from the bands of a wide image, which are all finished; as :meth:`write`."""
+        """Write all files from the finished bands of a wide image; result as for :meth:`write`."""
         with self._maps() as maps:
             maps.join(self.bands, self._raster.height)
         work = self.bands.total()
@@ -212,7 +212,7 @@ class MapFiles:
 
     @contextmanager
     def _maps(self) -> Iterator['_OpenMaps']:
-        """Open the maps; at the end of the block write what belongs to them, and let them take their names."""
+        """Open the maps; at the end of the block write the files beside them, and give the maps their final names."""
         with ExitStack() as stack:
             georeference = self._georeference()
             size = self._raster.height, self._raster.width
@@ -282,7 +282,7 @@ class _OpenMaps:
             file.write(values[name])
 
     def join(self, bands: BandFiles, until: int) -> None:
-        """Take the rows of tiles up to row ``until`` that all bands have."""
+        """Copy the rows of tiles from the bands, up to row ``until``, which all bands have reached."""
         while rows := next(iter(self._files.values())).next_rows:
             if self._joined + rows > until:
                 break
@@ -303,7 +303,7 @@ def _values(strip: MappedStrip, layers: Sequence[str]) -> dict[str, np.ndarray]:
 
 
 def _state(path: Path) -> tuple[str, int, int | str]:
-    """Return what tells one version of an image from the next: name, size, and time or tag of the last change."""
+    """Return what identifies a version of an image: name, size, and time or tag of the last change."""
     return remote_state(path) if is_remote(path) else (path.name, path.stat().st_size, path.stat().st_mtime_ns)
 
 

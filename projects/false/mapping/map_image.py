@@ -82,7 +82,7 @@ class ImageMapping:
     ) -> None:
         self._raster, self._rule, self._segmenter, self.plan = raster, rule, segmenter, plan
         self.batch_size, self._threads, self._confidence = batch_size, threads, confidence
-        self.windows, self.skipped = 0, 0  # that the model has seen, and those without data, which it did not see
+        self.windows, self.skipped = 0, 0  # windows that the model has seen, and windows without data
         self._temperature = temperature
 
     def strips(

@@ -57,7 +57,7 @@ def map_rasters(
             addresses of GeoTIFFs where the options allow them.
         out: Output folder. An image NAME.tif becomes ``NAME_classes.tif``, 8 bit, 255 = nodata.
         options: Options of the mapping, and the files to write.
-        note: Called with lines about what was left out or is lost.
+        note: Called with lines about files left out and information lost.
 
     Yields:
         One record per image, as soon as its map is complete.
@@ -94,7 +94,7 @@ def plan_maps(
 
     Args:
         segmenter, sources, folder, options, note: As for :func:`map_rasters`.
-        signals: Returns what is told to the processes that map other bands, by the number of the image.
+        signals: Takes the number of an image; returns the messages to processes that map its other bands.
 
     Raises:
         InputError: An image cannot be read, or not be mapped with this model.
@@ -119,6 +119,6 @@ def plan_maps(
 
 
 def remove_leftovers(folder: Path, found: Sequence[MapFiles]) -> None:
-    """Remove what killed runs left in the output folder, but for bands that this run goes on from."""
+    """Remove what killed runs left in the output folder, except bands from which this run continues."""
     remove_stale(folder)
     remove_bands(folder, {files.bands.folder for files in found})

@@ -13,7 +13,7 @@ from projects.false.imagery.palettes import Palette
 
 from .pixel_rule import PixelRule
 
-KEY = 'false_mapping'  # under which the file's metadata holds what mapping needs to know
+KEY = 'false_mapping'  # key of the facts for mapping in the file's metadata
 
 
 class OnnxSegmenter:

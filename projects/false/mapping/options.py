@@ -31,10 +31,10 @@ class MapOptions:
         areas: Write ``NAME_areas.csv``.
         polygons: Write ``NAME_polygons.gpkg``, with a style for QGIS beside it, and ``NAME_confidence.tif``.
         min_area: Square metres below which a polygon joins its neighbour.
-        simplify: Metres by which borders of polygons may move, about.
+        simplify: Approximate distance in metres by which borders of polygons may move.
         allow_remote: Web addresses of GeoTIFFs may be mapped, read over the network.
         overwrite: Replace maps that were made from another image, model or window.
-        band: Columns of pixels that are mapped at a time, about; memory grows with it, and not with the image.
+        band: Approximate number of pixel columns to map at a time; memory grows with it, not with the image.
     """
 
     window: int | None = None

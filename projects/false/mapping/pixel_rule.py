@@ -43,7 +43,7 @@ def published_rule(folder: Path) -> PixelRule | None:
     """Read the rule that a published model carries; None if its data was 8 bit to begin with.
 
     Raises:
-        InputError: The file that should have it is damaged.
+        InputError: The file with the rule is damaged.
     """
     rule = read_preprocessing(folder).get('recorded')
     return rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))

@@ -51,7 +51,7 @@ class WindowPlan:
         overlap: Share of a window that it has in common with its neighbour, in [0, 1).
         blend: Weights of the pixels of a window: ``'smooth'`` rises over the overlap as a raised cosine, ``'uniform'``
             is 1 everywhere, as in mmseg's slide mode.
-        band: Columns of pixels to map at a time, about; at least one column of windows is.
+        band: Approximate number of pixel columns to map at a time; at least one column of windows is mapped.
 
     Raises:
         InputError: A value is out of range.

@@ -46,7 +46,7 @@ class ContrastiveAlgorithm(BaseModel):
 
     @property
     def reads(self) -> tuple[str, ...]:
-        """What the determination of the loss reads beside projections."""
+        """What the determination of the loss reads besides projections."""
         determination = getattr(getattr(self.head, 'loss_module', None), 'determination', None)
         return getattr(determination, 'reads', ())
 
@@ -78,10 +78,10 @@ class FALSE(ContrastiveAlgorithm):
         backbone, neck, head, data_preprocessor, init_cfg: See :class:`ContrastiveAlgorithm`.
 
     Shape:
-        See :class:`ContrastiveAlgorithm`. The loss gets what all ``data_samples`` have of these: ``land_cover`` as
-        labels, a number for the image or shares of classes for its two views, (2, classes), which determination
-        ``oracle`` reads; ``evidence``, (2, kinds), which determination ``evidence`` reads; and ``place``, (2, 5), which
-        ``place`` and ``other_place`` read. ``nearest_features`` gets the features of the backbone.
+        See :class:`ContrastiveAlgorithm`. The loss gets those of these fields that all ``data_samples`` have:
+        ``land_cover`` as labels, a number for the image or shares of classes for its two views, (2, classes), which
+        determination ``oracle`` reads; ``evidence``, (2, kinds), which determination ``evidence`` reads; and ``place``,
+        (2, 5), which ``place`` and ``other_place`` read. ``nearest_features`` gets the features of the backbone.
     """
 
     def loss(self, views: list[Tensor], data_samples: list[Any] | None = None) -> dict[str, Tensor]:
@@ -106,7 +106,7 @@ def two_views(views: list[Tensor]) -> list[Tensor]:
     """Return the views of a batch.
 
     Raises:
-        InputError: There are not two of them, of one size.
+        InputError: There are not exactly two views, or they differ in size.
     """
     if len(views) != 2 or views[0].shape != views[1].shape:
         shapes = ', '.join(str(tuple(view.shape)) for view in views)

@@ -83,7 +83,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
             )
         self.key_encoder = MomentumEncoder(self._query_encoder(), momentum)
         self.remembered = {name: PLACE if name == 'place' else queue_kinds for name in self.reads}
-        # A queue of another length would not load, so that without a rule that reads, too, it has the asked kinds.
+        # The width of the queue must match on loading, so ``queue_kinds`` sets it even if the determination reads none.
         self.queue = KeyQueue(queue_len, feat_dim, sum(self.remembered.values()) or queue_kinds)
         self.key_splits = key_splits
 
@@ -134,7 +134,7 @@ class FALSEMoCo(ContrastiveAlgorithm):
 
 
 def shares_of_labels(labels: Tensor, kinds: int) -> Tensor:
-    """Write one label per image as shares of kinds, all of them its own; a negative label shares nothing.
+    """Turn one label per image into shares of kinds: 1 for its own kind; a negative label has no share at all.
 
     Args:
         labels: Shape (N,), on the CPU.
@@ -268,7 +268,7 @@ class KeyQueue(nn.Module):
     Args:
         length: K, at least 1.
         dim: D, length of a key, at least 1.
-        kinds: Length of what is known of a key, such as its evidence; 0 remembers nothing.
+        kinds: Numbers known of every key, such as its evidence; 0 remembers nothing.
 
     Raises:
         InputError: ``length`` or ``dim`` is not a positive integer.

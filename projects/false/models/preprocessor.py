@@ -52,7 +52,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
         inputs, steps = data['inputs'], None
         if isinstance(inputs, list | tuple) and inputs[-1].ndim == 3:
             *inputs, steps = inputs  # the steps stay on the CPU, see apply_steps
-        # What the samples hold stays on the CPU as well: the algorithm takes from there what it needs, in one copy.
+        # Data samples stay on the CPU as well: the algorithm copies what it needs from them at once.
         views = self.cast_data(inputs)
         if not isinstance(views, list | tuple):
             return {'inputs': self._finish(views), 'data_samples': data.get('data_samples')}

@@ -43,7 +43,7 @@ class BandPreProcessor(SegDataPreProcessor):
 
     def __init__(self, mean: Sequence[float], std: Sequence[float], bgr_to_rgb: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self._enable_normalize = True  # mmseg only sets it if given mean and std, of at most three numbers
+        self._enable_normalize = True  # mmseg sets it only for a mean and std of at most three numbers
         self.bands_reversed = bgr_to_rgb
         self.register_buffer('mean', torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer('std', torch.tensor(std).view(-1, 1, 1), persistent=False)

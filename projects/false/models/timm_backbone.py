@@ -100,7 +100,7 @@ class TimmBackbone(BaseModule):
         return tuple(cells[..., :tall, :wide] for cells, (tall, wide) in zip(maps, sizes, strict=True))
 
     def train(self, mode: bool = True) -> 'TimmBackbone':
-        """Set the training mode; frozen parts, and with ``norm_eval`` batch normalisation, stay in evaluation mode."""
+        """Set the training mode; frozen parts, and batch normalisation with ``norm_eval``, stay in test mode."""
         super().train(mode and not self.frozen)
         if self.norm_eval:
             for module in self.modules():

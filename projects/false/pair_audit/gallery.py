@@ -22,7 +22,7 @@ SIDE = 112  # largest side of a picture in pixels
 
 
 class Gallery:
-    """Make the views of examples once more from their seeds, and show them.
+    """Gallery of examples, whose views are made again from their seeds.
 
     Args:
         dataset: The data set of the audited loader.

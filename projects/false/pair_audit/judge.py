@@ -136,7 +136,7 @@ class Judge:
         return min(done / length[of], 1.0)
 
     def _known(self) -> set[str]:
-        """Return what the recipe's pipeline, or its model, finds of the views."""
+        """Return what the recipe's pipeline or model knows about the views."""
         dataset: Any = self.loader.dataset
         sample, model = dataset[0]['data_samples'], cast(Any, self.model)
         return {name for name in ('evidence', 'place') if name in sample} | ({'features'} & set(model.reads))
@@ -246,7 +246,7 @@ class Quality(NamedTuple):
 
     Attributes:
         precision: Share of the picked pairs that share their land cover, in [0, 1].
-        recall: Share of the pairs that share their land cover that are picked, in [0, 1].
+        recall: Share of picked pairs among those that share their land cover, in [0, 1].
         base_rate: Share of all pairs that share their land cover, in [0, 1]: the precision of random picks.
         lift: Precision divided by base rate; 1 for random picks.
     """

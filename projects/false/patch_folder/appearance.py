@@ -55,7 +55,7 @@ class Appearance:
 
     @cached_property
     def _distance(self) -> tuple[np.ndarray, np.ndarray]:
-        """Factor and summand that turn points into squared distances to the centres, less what all of them share."""
+        """Factor and summand that turn points into squared distances to the centres, up to a constant per point."""
         return -2 * self.centres.T, (self.centres**2).sum(1)
 
     def shares(self, image: np.ndarray, windows: np.ndarray) -> np.ndarray:
@@ -104,7 +104,7 @@ class Appearance:
         """Return what every window shows, feature by feature, as shares above quantiles.
 
         Entry (f, q) is the share of points whose feature f is above its quantile q. The mean difference of two codes is
-        the Wasserstein distance of the distributions of a feature, averaged over the features, where values count by
+        the Wasserstein distance of the distributions of a feature, averaged over the features. Values are measured by
         their rank in the data, from 0 to 1.
 
         Args:
@@ -173,9 +173,9 @@ class Appearance:
 def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINTS) -> np.ndarray:
     """Describe the appearance at a grid of points in windows of an image.
 
-    A point is described by the colour of the mean of 5 x 5 pixels around it, as L, a and b of CIELAB, by the mean of
-    every band beyond the third there, and by twice the standard deviation of the grey level there. Bands and grey
-    level are brought to the range of L, 0 to 100. The cost does not depend on the size of the windows.
+    The 5 x 5 pixels around a point describe it: L, a and b of CIELAB of their mean colour, the mean of every band
+    beyond the third, and twice the standard deviation of the grey level. Bands and grey level are scaled to the range
+    of L, 0 to 100. The cost does not depend on the size of the windows.
 
     Args:
         image: (H, W, bands), uint8, blue, green and red first; three bands at least.
@@ -235,7 +235,7 @@ def fit_appearance(
     quantiles: int = 7,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Appearance:
-    """Fit clusters to points of some patches by k-means (k-means++ start, the best of five), and their quantiles.
+    """Fit clusters to points of some patches by k-means (k-means++, the best of five runs), and compute quantiles.
 
     The time does not depend on the number of patches of the data set, only on those that are read.
 
@@ -246,7 +246,7 @@ def fit_appearance(
         patches: Patches to read at most, drawn without replacement, at least 1.
         pixels: Points to describe in each at most, on a square grid, at least 1.
         seed: Seed of the draws and of k-means.
-        quantiles: Q, at least 1: they cut the points at 1 / (Q + 1) to Q / (Q + 1) of every feature.
+        quantiles: Q, at least 1, for the quantiles 1 / (Q + 1) to Q / (Q + 1) of every feature.
         progress: Called after every patch with the number of patches read and to read.
 
     Raises:
@@ -285,8 +285,8 @@ def k_means(
         clusters: K.
         seed: Of the starts.
         starts: Number of runs, at least 1.
-        stop: A run ends after so many rounds, or when no centre moves further than this.
-        owner, kind: Who has too few different points, and what they are, for the message.
+        stop: Number of rounds after which a run ends, and the shift of centres below which it ends earlier.
+        owner, kind: For the message: what has too few different points, and what the points are.
 
     Shape:
         - points: (N, D). Result: (clusters, D)

@@ -110,7 +110,7 @@ class Conversion(NamedTuple):
 
     Args:
         description: The content of ``dataset.json``.
-        done_before: Nothing was done: the output was there, complete and made with the same arguments.
+        done_before: Nothing was done, because a complete output of the same arguments existed.
     """
 
     description: dict[str, Any]

@@ -176,7 +176,7 @@ def _order(counts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     open_classes = present.any(axis=0)
     head: list[int] = []
     while open_classes.any():
-        # Of the patches that add equally many classes, prefer one with a typical area of them to one with a few pixels.
+        # Of patches that add equally many classes, prefer one with typical areas of them to one with a few pixels.
         gain = present[:, open_classes].sum(axis=1) * (counts.shape[1] + 1) + typical[:, open_classes].sum(axis=1)
         head.append(int(gain.argmax()))
         open_classes &= ~present[head[-1]]

@@ -22,7 +22,7 @@ def read_list(path: str | Path, known: Set[str] = frozenset()) -> list[str]:
     """Read a list of names, one per line.
 
     A byte order mark and empty lines are dropped, and so are comments: ``#`` at the start of a line or after a space,
-    and all that follows. A line that as a whole is a known name is that name, ``tile #2`` for example. Names compare
+    and all that follows. A line that is a known name as a whole keeps its ``#``, as in ``tile #2``. Names are compared
     in Unicode form NFC, since some file systems and archives decompose accents.
 
     Args:
@@ -31,7 +31,7 @@ def read_list(path: str | Path, known: Set[str] = frozenset()) -> list[str]:
             space begins a comment.
 
     Returns:
-        The names in the order of the file, spelled as in ``known``; a name that is not in it in form NFC.
+        The names in the order of the file, spelled as in ``known``, or in form NFC if they are not in it.
 
     Raises:
         InputError: The file is missing, is not text, or holds no name.
@@ -60,7 +60,7 @@ def _name_in(line: str, spellings: '_Spellings') -> str:
 
 
 class _Spellings:
-    """Finds known names in any Unicode form; a name in exactly the asked form comes first."""
+    """Lookup of known names in any Unicode form; a name in exactly the requested form is preferred."""
 
     def __init__(self, known: Set[str]) -> None:
         self._known = known
@@ -147,7 +147,8 @@ def sides(lists: Iterable[SplitList]) -> tuple[list[str], dict[str, str]]:
     """Separate the patches for training from those for testing.
 
     Returns:
-        Patches for training, and patch for testing -> the first list that names it; in order, each patch once.
+        Patches for training, and a map from each patch for testing to the first list that names it; each in order,
+        without repetition.
     """
     training: dict[str, None] = {}
     testing: dict[str, str] = {}

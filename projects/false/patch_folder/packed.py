@@ -170,8 +170,8 @@ def find_names(names: Sequence[str], keys: np.ndarray) -> tuple[np.ndarray, np.n
     """Look names up in sorted keys.
 
     Returns:
-        For every name, the position of its first key and the number of equal keys: 0 if there is no such patch, several
-        if the name without suffix stands for several.
+        For every name, the position of its first key and the number of equal keys: 0 if there is no such patch, more
+        than 1 if the name without suffix is ambiguous.
     """
     wanted = np.array([_to_bytes(name) for name in names])
     length = keys.dtype.itemsize
@@ -233,8 +233,8 @@ def source_facts(root: Path, folder: str, names: Sequence[str], times: dict[str,
 def names_changed(root: Path, facts: dict[str, Any]) -> str | None:
     """Say how the names in a source folder differ from the packed ones, or return None.
 
-    The folders' times are compared first, which costs nothing: a folder whose time stands has the same names. Only if
-    a time differs, as in a copy, are the names listed. A missing source did not change: the packed form is enough.
+    The folders' times are compared first, which costs nothing: if they are equal, so are the names. The names are
+    listed only if a time differs, as in a copy. A missing source counts as unchanged, as the packed form is enough.
     """
     folder = root / facts['folder']
     if not folder.is_dir():

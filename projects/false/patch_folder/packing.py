@@ -23,7 +23,7 @@ from .description import read_description
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
 
 Pair = tuple[Path, Path | None]  # an image and its mask
-Sources = dict[str, dict[str, Any]]  # what source_facts says of the images and the masks, by these names
+Sources = dict[str, dict[str, Any]]  # result of source_facts for 'images' and 'masks'
 
 
 def pack(
@@ -99,7 +99,7 @@ def _bands(root: Path) -> int:
 
 
 def _up_to_date(out: Path, sources: Sources) -> PackedPatches | None:
-    """Return the packed patches if they were made from the same source files as they are now."""
+    """Return the packed patches if their source files have not changed since."""
     try:
         packed = PackedPatches(out)
     except InputError:

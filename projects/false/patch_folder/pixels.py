@@ -20,7 +20,7 @@ Place = str | int | None  # file of a patch in its folder, row of a packed one, 
 
 
 def packed_instead(root: Path, folder: Path) -> PackedPatches | None:
-    """Return the packed patches of ``root`` if its folder of images is not there and they are; None otherwise.
+    """Return the packed patches of ``root`` if they exist and its folder of images does not; None otherwise.
 
     Raises:
         InputError: They are damaged.

@@ -47,7 +47,7 @@ def three_bands(image: np.ndarray) -> np.ndarray:
 def mask_picture(index: np.ndarray, palette: Palette) -> np.ndarray:
     """Draw a mask in the colours of its classes, with grey stripes for ignored pixels.
 
-    It is brought to about :data:`SIDE` pixels by repeating or leaving out pixels.
+    The mask is scaled to about :data:`SIDE` pixels by repeating or skipping pixels.
 
     Shape:
         - index: (H, W), uint8, classes from 0, 255 ignored; result: (h, w, 3), uint8, BGR.

@@ -32,7 +32,7 @@ def build_dataset(config: Config, split: str) -> BaseDataset:
         raise InputError(f'{config.filename}: has no {split}_dataloader; choose --split {" or ".join(splits)}')
     init_default_scope(config.get('default_scope', 'mmengine'))
     dataset = config[f'{split}_dataloader'].dataset
-    return DATASETS.build({**dataset, 'evidence': None} if 'evidence' in dataset else dataset)  # it is not to be seen
+    return DATASETS.build({**dataset, 'evidence': None} if 'evidence' in dataset else dataset)  # evidence is not shown
 
 
 def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) -> Iterator[np.ndarray]:

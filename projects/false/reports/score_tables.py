@@ -155,7 +155,7 @@ def confusion_section(runs: Sequence[Run], palette: Palette, predictor: str) -> 
     Args:
         runs: The runs, one table each.
         palette: Classes and colours.
-        predictor: Name for what predicted, such as ``'network'``.
+        predictor: Name of the predictor, such as ``'network'``.
     """
     tables = ''.join(confusion_table(run, palette) for run in runs)
     return (

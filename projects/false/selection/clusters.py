@@ -58,7 +58,7 @@ def cluster(features: np.ndarray, count: int, seed: int) -> np.ndarray:
         taken = counts > 0
         centres[taken] = sums[taken] / counts[taken, None]
         empty = np.flatnonzero(~taken)
-        if len(empty):  # begins anew at the features that are farthest from their centres
+        if len(empty):  # empty clusters restart at the features farthest from their centres
             far = np.argsort(-distances, kind='stable')[: len(empty)]
             far = np.sort(far[distances[far] > 0])
             centres[empty[: len(far)]] = np.asarray(features[far], np.float32)

@@ -76,10 +76,10 @@ def load_backbone(
 
     Args:
         path: A file that :class:`~projects.false.engine.weights.pretrained_backbone.PretrainedBackbone` reads,
-            :data:`IMAGENET` for EfficientNet-Lite0 as natural images have taught it, or :data:`RANDOM` for weights
+            :data:`IMAGENET` for EfficientNet-Lite0 with its ImageNet weights, or :data:`RANDOM` for weights
             drawn by the seed.
-        description: ``dataset.json`` of the patches. Its bands, mean and std are those of a network for other than
-            three bands; for three they are ImageNet's, as in every recipe.
+        description: ``dataset.json`` of the patches. Its bands, mean and std apply unless there are three bands; for
+            three, mean and std are ImageNet's, as in every recipe.
         config: Recipe whose ``model.backbone`` and pixel normalisation are taken. None takes the ResNet that is in the
             file, and ResNet-18 for random weights.
         seed: Seed of random weights.
@@ -111,7 +111,7 @@ def load_backbone(
 
 def _bytes(path: str) -> bytes:
     file = local_file(path)
-    read_checkpoint(file, mmap=True)  # refuses what is missing or no checkpoint
+    read_checkpoint(file, mmap=True)  # refuses a missing file, or one that is not a checkpoint
     return file.read_bytes()
 
 
@@ -155,14 +155,14 @@ def _of_recipe(config: str) -> tuple[nn.Module, Sequence[float], Sequence[float]
     network = MODELS.build({**model['backbone'], 'init_cfg': None})
     if hasattr(network, 'init_weights'):
         network.init_weights()
-    network.init_cfg = None  # a ResNet of mmseg has one of its own, which is over now
+    network.init_cfg = None  # mmseg's ResNet sets one of its own, which is no longer needed
     return network, list(pixels['mean']), list(pixels['std'])
 
 
 def write_features(
     path: Path, names: Sequence[str], reads: Sequence[Read], backbone: Backbone, state: str, workers: int
 ) -> np.ndarray:
-    """Compute the features of patches into a file, or take those that are there for the same patches and backbone.
+    """Compute the features of patches into a file, or reuse those of the same patches and backbone.
 
     Memory holds some batches of images; the file has 2 D bytes per patch. It appears once it is complete. Batches do
     not depend on the number of workers, so neither do features.
@@ -171,7 +171,7 @@ def write_features(
         path: The file, ``.npy``; ``.json`` beside it tells what it was made of.
         names: n names, all different.
         reads: Functions that return the patches, blue first.
-        backbone: What computes the features.
+        backbone: Network that computes the features.
         state: Text that changes whenever the patches may have changed.
         workers: Number of threads that read.
 
@@ -217,6 +217,6 @@ def _batches(images: Iterator[np.ndarray]) -> Iterator[list[np.ndarray]]:
 
 
 def _compute(batch: list[np.ndarray], backbone: Backbone) -> np.ndarray:
-    """Compute the features of a batch, neighbours of equal size at once."""
+    """Compute the features of a batch; consecutive patches of equal size are computed at once."""
     groups = (list(group) for _, group in groupby(batch, key=lambda image: image.shape))
     return np.concatenate([backbone(np.stack(group)) for group in groups])

@@ -35,10 +35,10 @@ class Choice(NamedTuple):
 def typical(features: np.ndarray, kept: int, count: int, seed: int) -> Choice:
     """Choose the patch in the densest place of each cluster (TypiClust, https://arxiv.org/abs/2202.02794).
 
-    There are as many clusters as patches are labelled afterwards, at most :data:`MOST_CLUSTERS`. Clusters without a
-    kept patch come first, the largest first. In each, the patch with the least mean distance to its
+    There are as many clusters as there will be labelled patches, at most :data:`MOST_CLUSTERS`. Clusters without a
+    kept patch come first, the largest first. In each, the patch with the smallest mean distance to its
     :data:`NEIGHBOURS` nearest neighbours is taken. Clusters of fewer than :data:`SMALL` patches are outliers and come
-    last; where clusters are small on the whole, those of less than half the mean size.
+    last. If clusters are small overall, outliers are those of less than half the mean size.
 
     Args:
         features: Features of all patches, of length 1.
@@ -99,11 +99,11 @@ def _distances(block: np.ndarray, others: np.ndarray) -> np.ndarray:
 def covering(features: np.ndarray, kept: int, count: int, seed: int, classes: int) -> Choice:
     """Choose patches whose neighbourhoods cover most others (ProbCover, https://arxiv.org/abs/2205.11320).
 
-    The radius is the largest at which 95 % of the neighbourhoods hold a single cluster, of as many clusters as there
-    are classes. The patch that covers most uncovered ones comes next. Once all are covered, the patch that is
-    farthest from those chosen comes next (k-centre, https://arxiv.org/abs/1708.00489).
+    The radius is the largest at which 95 % of the neighbourhoods hold a single cluster; there are as many clusters as
+    classes. Each step takes the patch that covers most uncovered ones. Once all are covered, each step takes the patch
+    farthest from those chosen (k-centre, https://arxiv.org/abs/1708.00489).
 
-    Of more than :data:`POOL` patches, the same is done on a sample of that size, which the kept ones belong to.
+    With more than :data:`POOL` patches, a sample of that size is used, which includes the kept ones.
 
     Args:
         features: Features of all patches, of length 1.

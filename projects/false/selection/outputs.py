@@ -1,4 +1,4 @@
-"""What a selection leaves beside its list: a contact sheet, and the windows on the ground for annotators."""
+"""Outputs of a selection besides its list: a contact sheet, and the windows on the ground for annotators."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -80,7 +80,7 @@ def write_windows(
     """Write the outlines of georeferenced patches as a GeoPackage with a layer ``windows``.
 
     Its columns are ``number`` (the order of choice, from 1), ``patch``, ``image``, ``row`` and ``col``. Windows of
-    images in several reference systems come in that of most.
+    images in several reference systems are written in the most common one.
 
     Args:
         path: The file.

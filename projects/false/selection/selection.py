@@ -64,8 +64,8 @@ def select_patches(
 ) -> Selection:
     """Choose patches, and write ``DATA/splits/NAME.txt`` with the kept patches and the chosen ones.
 
-    ``out`` gets ``NAME.png``, ``NAME.json`` and, where images are georeferenced, ``NAME.gpkg``, and the features, which
-    the next call with the same patches and backbone takes from there. The choice depends on the patches, the backbone
+    ``out`` gets ``NAME.png``, ``NAME.json``, ``NAME.gpkg`` if images are georeferenced, and the features, which the
+    next call with the same patches and backbone reuses. The choice depends on the patches, the backbone
     or model, the kept patches and the seed, not on the order of lists or the number of workers.
 
     Args:
@@ -73,7 +73,7 @@ def select_patches(
         backbone: File with a backbone, or ``'random'``; not needed for the method ``random``.
         count: Number of patches to choose, at least 1.
         method: One of :data:`METHODS`.
-        out: Folder for what is not a list.
+        out: Folder for all output but the list.
         name: Name of the list; None makes ``train_METHODCOUNT_seedSEED`` of it.
         seed: Seed, at least 0.
         candidates: List in ``splits/``, or text file, of patches to choose from; None takes ``train``, or ``pretrain``

@@ -29,7 +29,7 @@ class MeanTeacherPreProcessor(BandPreProcessor):
     """
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Prepare labelled patches as ever, and unlabelled ones if there are some."""
+        """Prepare labelled patches as usual, and unlabelled ones if there are any."""
         result: dict[str, Any] = super().forward(data, training)
         if not training or 'unlabelled' not in data:
             return result
@@ -52,7 +52,7 @@ class MeanTeacherPreProcessor(BandPreProcessor):
 
 
 def inside(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Return which pixels lie in the rectangle of each image; (N, 4) to (N, height, width), bool."""
+    """Return which pixels lie in each image's rectangle: boxes (N, 4) give a bool mask (N, height, width)."""
     top, left, bottom, right = boxes[..., None].unbind(1)
     rows, columns = (torch.arange(length, device=boxes.device) for length in (height, width))
     tall, wide = (rows >= top) & (rows < bottom), (columns >= left) & (columns < right)
@@ -60,7 +60,7 @@ def inside(boxes: Tensor, height: int, width: int) -> Tensor:
 
 
 def next_companion(values: Tensor, companions: int) -> Tensor:
-    """Return for each of N values that of the next companion of the same labelled patch, in a ring."""
+    """Replace each of N values by that of the next companion of the same labelled patch, in a ring."""
     return values.unflatten(0, (-1, companions)).roll(-1, 1).flatten(0, 1)
 
 
@@ -80,7 +80,7 @@ class MeanTeacher(EncoderDecoder):
         kwargs: Arguments of mmseg's EncoderDecoder.
 
     Raises:
-        InputError: A confidence is out of range, or the list has another length than there are classes.
+        InputError: A confidence is out of range, or the list does not have one per class.
     """
 
     def __init__(self, *args: Any, confidence: float | Sequence[float] = 0.95, **kwargs: Any) -> None:
@@ -95,7 +95,7 @@ class MeanTeacher(EncoderDecoder):
             )
         self.register_buffer('confidence', torch.tensor(levels), persistent=False)
         self.unlabelled_weight = 0.0
-        self.__dict__['teacher'] = None  # no submodule: its weights are the hook's, and in no state_dict
+        self.__dict__['teacher'] = None  # not a submodule: the hook owns its weights, and state_dict leaves them out
 
     def follow(self, teacher: nn.Module, weight: float) -> None:
         """Take a teacher, and the weight of the loss on unlabelled patches in the next step."""
@@ -123,7 +123,7 @@ class MeanTeacher(EncoderDecoder):
         mixed: Tensor,
         companions: int,
     ) -> dict[str, Tensor]:
-        """Return the losses on labels, and under ``unlabelled.`` those on pseudo-labels, times their weight.
+        """Return the losses on labels and, under ``unlabelled.``, the weighted losses on pseudo-labels.
 
         Args:
             inputs: Labelled images, (B, bands, H, W).
@@ -133,7 +133,7 @@ class MeanTeacher(EncoderDecoder):
 
         Returns:
             Losses, and ``unlabelled.share``, the share of pixels with a pseudo-label. The loss on pseudo-labels is a
-            mean over all pixels, as FixMatch has it, so that few of them weigh little.
+            mean over all pixels, as in FixMatch, so a few pseudo-labels weigh little.
         """
         labels = self.pseudo_labels(weak)
         labels = torch.where(mixed, next_companion(labels, companions), labels)
@@ -154,7 +154,7 @@ class MeanTeacher(EncoderDecoder):
         return losses
 
     def _means_of_what_counts(self) -> set[str]:
-        """Name the losses that divide by the pixels with a label: times their share they are means over all pixels."""
+        """Name the losses averaged over labelled pixels; times the labelled share, they are means over all pixels."""
         heads = {'decode': self.decode_head}
         if self.with_auxiliary_head:
             others = self.auxiliary_head

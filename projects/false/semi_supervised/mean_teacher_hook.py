@@ -1,4 +1,4 @@
-"""Keep the teacher of a mean teacher, weigh its lessons, and fall back on the supervised start if they do harm."""
+"""Keep the teacher, weigh its pseudo-labels, and fall back on the supervised start if they do harm."""
 
 import copy
 import math
@@ -17,12 +17,12 @@ from projects.false.evaluation.scores import confusion_matrix, scores
 from .mean_teacher import MeanTeacher
 from .partly_labelled import PartlyLabelledPatches
 
-_BATCH = 16  # images at a time where the guard compares
+_BATCH = 16  # images per batch when measuring mIoU
 
 
 @HOOKS.register_module()
 class MeanTeacherHook(EMAHook):
-    """Average the student's weights into the teacher, which validation, test and the checkpoint's weights are.
+    """Average the student's weights into the teacher, which is validated, tested and saved as the model.
 
     The run begins with ``start`` iterations on the labels alone. Then the weight of the unlabelled patches grows to
     ``weight`` over ``ramp`` iterations, as exp(-5 (1 - t)^2) with t from 0 to 1.

@@ -21,13 +21,13 @@ PLAIN = [dict(type='LoadPatch'), dict(type='LoadIndexMask'), dict(type='mmseg.Pa
 class PartlyLabelledPatches(LandCoverPatches):
     """Labelled patches for supervised training, each with unlabelled patches for a mean teacher.
 
-    Which unlabelled patches come along, and how they are changed, belongs to the seed of the labelled one. So it
+    The seed of a labelled patch decides which unlabelled patches come along and how they are changed. The result
     depends neither on workers and processes nor on an interruption.
 
     Args:
         unlabelled: Changes to the config of the unlabelled data, which is ``UnlabelledPatches`` of
-            ``splits/pretrain.txt`` in the folder of the labelled patches. A ``pipeline`` of its own ends with the weak
-            view in ``img``.
+            ``splits/pretrain.txt`` in the folder of the labelled patches. A custom ``pipeline`` must end with the
+            weak view in ``img``.
         view_size: Side of the weak views in pixels: crops of patches that are enlarged up to two times, and flipped.
             None flips whole patches.
         companions: Unlabelled patches per labelled one, at least 1.

@@ -1,1 +1,1 @@
-"""Polygons: read as labels and burnt onto images, traced from maps, and dressed for QGIS."""
+"""Polygons: read as labels and burnt onto images, traced from maps, and styled for QGIS."""

@@ -148,7 +148,7 @@ class BurntImage:
         return len(self._labels.tree.query(self._place.outline(self._labels.shapely), predicate='intersects'))
 
     def overlaps(self) -> Counter[tuple[str, str]]:
-        """Return how many pixels polygons of two classes have in common, about, the winner first."""
+        """Return about how many pixels polygons of two classes share, the winning class first."""
         layer, shapely = self._labels, self._labels.shapely
         outline = self._place.outline(shapely)
         here = np.sort(layer.tree.query(outline, predicate='intersects'))

@@ -1,6 +1,6 @@
 """Read labels from GeoPackage, GeoJSON, Shapefile and FlatGeobuf: classes, and simple, valid, flat geometries.
 
-What QGIS and other programs write beside that is mended and counted: heights, multi-part and collected geometries,
+Other content that QGIS and similar programs write is mended and counted: heights, multi-part and collected geometries,
 invalid polygons, and features without geometry or class.
 """
 

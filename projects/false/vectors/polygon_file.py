@@ -45,7 +45,7 @@ class PolygonFile:
         crs, transform: Where the map lies; None for pixels, from the upper left corner upwards.
         min_area: Square metres below which a polygon joins the neighbour with the longest common border; pixels where
             there is no reference system.
-        simplify: Metres by which borders may move, about, from one pixel up; pixels where there is no reference system.
+        simplify: About how many metres borders may move, at least one pixel; pixels if there is no reference system.
         tags: Texts to store with the layer.
 
     Raises:
@@ -128,7 +128,7 @@ class PolygonFile:
         return placed
 
     def _areas(self, polygons: np.ndarray) -> np.ndarray:
-        """Return areas in square metres: of the map projection, or where it counts degrees, on the ellipsoid."""
+        """Return areas in square metres: in the map projection, or on the ellipsoid if coordinates are in degrees."""
         shapely = self._shapely
         if self._crs is None:
             return np.full(len(polygons), np.nan)

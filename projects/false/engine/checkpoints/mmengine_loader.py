@@ -48,7 +48,7 @@ def load_from_remote(filename: str, map_location=None) -> Any:
 
 
 def load_from_package(filename: str, map_location=None) -> Any:
-    """Read ``package://NAME/FILE`` or ``imagenet://NETWORK``, files that installed Python packages bring along."""
+    """Read ``package://NAME/FILE`` or ``imagenet://NETWORK``, files that come with installed Python packages."""
     return read_checkpoint(local_file(filename), map_location)
 
 
@@ -65,7 +65,7 @@ def local_file(filename: str) -> Path:
             timm that come in a package.
 
     Raises:
-        InputError: The package is not installed, or none is known that has weights of the network.
+        InputError: The package is not installed, or no package is known to have weights of the network.
     """
     if not is_installed(filename):
         return Path(filename).expanduser()

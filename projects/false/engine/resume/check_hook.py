@@ -1,4 +1,4 @@
-"""Check on resuming what changed since the checkpoint, and move data loader and schedules to its position."""
+"""On resuming, check what changed since the checkpoint, and move data loader and schedules to its position."""
 
 import copy
 import warnings
@@ -17,7 +17,7 @@ from .exact_hook import ExactResumeHook
 from .global_batch import GlobalBatch, accumulation_of, compare_batches, equivalent_iteration
 
 _NOTE = 'global_batch'  # key in the meta of a checkpoint
-_POSITION = ('last_step', '_last_value', '_global_step', 'verbose')  # of a schedule: all else is how it was built
+_POSITION = ('last_step', '_last_value', '_global_step', 'verbose')  # in a schedule's state; the rest was configured
 
 
 class FreshSchedules:
@@ -35,7 +35,7 @@ class FreshSchedules:
         self._settings = [copy.deepcopy(_settings(group)) for group in _groups(runner)]
 
     def changes(self, runner, stored: list[dict]) -> list[str]:
-        """List what the config sets otherwise than the run that saved the checkpoint did.
+        """List what the config sets differently from the run that saved the checkpoint.
 
         A schedule that follows a validation metric keeps its state; only its end is taken from the config.
 
@@ -106,7 +106,7 @@ def _settings(group: dict[str, Any]) -> dict[str, Any]:
 
 
 def _differences(owner: str, now: dict, before: dict, ignored: Collection[str]) -> list[str]:
-    """Name the values that differ; those that only one of the two has come from another version of a library."""
+    """Name the values that differ; ignore those in only one of the two, which come from another library version."""
     return [
         f'{owner}{name} {now[name]}, previously {before[name]}'
         for name in now
@@ -153,7 +153,7 @@ def end_epoch(loop: EpochBasedTrainLoop) -> None:
 class ResumeCheckHook(Hook):
     """Compare a resumed run with the one that saved the checkpoint: global batch, length, schedules, optimizer.
 
-    Processes and global batch are stored in every checkpoint. Loading weights alone compares nothing.
+    Processes and global batch are stored in every checkpoint. Nothing is compared if only weights are loaded.
 
     A run resumed from within an epoch continues with the remaining batches of the epoch, or is refused. If the global
     batch or the length of an epoch changed, training counted in epochs continues after the same number of epochs, and
@@ -165,7 +165,7 @@ class ResumeCheckHook(Hook):
         allow_other_batch: Accept a different global batch (``--allow-other-batch``). Default: False.
 
     Raises:
-        InputError: The global batch of a resumed run changed, and that is not allowed, or the checkpoint lies behind
+        InputError: The global batch of a resumed run changed, and that is not allowed, or the checkpoint lies beyond
             the end of the run.
 
     Example:

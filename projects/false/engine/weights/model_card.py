@@ -15,8 +15,8 @@ class Facts:
         name: Name of the model.
         recipe: Name of its recipe.
         version: Version of this project; None leaves it out.
-        backbone: Such as ``ResNet-18``.
-        method: How it was pretrained, of a backbone; None for a fine-tuned model.
+        backbone: Name of the backbone, such as ``ResNet-18``.
+        method: How a backbone was pretrained; None for a fine-tuned model.
         length: How long it was trained, such as ``200 iterations``; None if that is unknown.
         pixels: Content of ``preprocessing.json``.
         data: Name of the folder of its training data.

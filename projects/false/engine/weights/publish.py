@@ -1,6 +1,6 @@
 """Publish a model: a folder with weights, config, preprocessing and a model card, which any machine can load from.
 
-A fine-tuned model is published whole, a pretraining by its backbone. Paths of this machine do not go into the folder.
+A fine-tuned model is published as a whole, a pretrained one as its backbone. The folder contains no local paths.
 """
 
 import json
@@ -45,7 +45,7 @@ def publish(
     """Write the folder of a model, completely or not at all.
 
     Args:
-        config: The config that the model was trained with, of a fine-tuning or of a pretraining.
+        config: The config that the model was fine-tuned or pretrained with.
         checkpoint: Its checkpoint.
         out: The folder to make. Its name becomes the name of the model.
         options: Config values to override, as ``--cfg-options`` does.
@@ -135,7 +135,7 @@ def _classes(cfg: Config, meta: Mapping) -> dict[str, list]:
 
 
 def _preprocessing(cfg: Config, named: dict[str, list] | None, segments: bool) -> dict[str, Any]:
-    """Say what the model asks of its pixels: bands, window, normalisation, and how values became 8 bit."""
+    """Describe the pixels that the model expects: bands, window, normalisation, and how values became 8 bit."""
     settings = cfg.model.get('data_preprocessor') or cfg.get('data_preprocessor') or {}
     mean, std = (list(map(float, settings.get(name) or ())) for name in ('mean', 'std'))
     size = settings.get('size') or 256

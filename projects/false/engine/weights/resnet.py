@@ -106,8 +106,9 @@ class FoundResNet:
 def tensors_of(checkpoint: Any) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name; empty without any.
 
-    They come from the key where its library keeps them. If no such key has a ResNet and another place of the file does,
-    they are all tensors of the file, by names that begin with their keys (``teacher.backbone.conv1.weight``).
+    They come from the key where the checkpoint's library keeps them. If no such key has a ResNet but another place in
+    the file does, all tensors of the file are returned, by names that begin with their keys
+    (``teacher.backbone.conv1.weight``).
     """
     first: dict[str, Tensor] = {}
     for path in _KEY_PATHS:
@@ -163,8 +164,8 @@ def find_resnet(checkpoint: Any, name: str, prefix: str | None = None, option: s
     Args:
         checkpoint: A checkpoint, as :func:`~projects.false.engine.checkpoints.files.read_checkpoint` returns it.
         name: The file, for messages.
-        prefix: Prefix of its weights; None searches for it.
-        option: What a prefix is appended to in order to choose it, for messages.
+        prefix: Prefix of the ResNet's weights; None searches for it.
+        option: Command-line option that chooses a prefix, for messages; the prefix is appended to it.
 
     Raises:
         InputError: There is no ResNet, or there are several and none under a usual prefix, or its weights are not

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 PREFIX = 'timm_model.'
-_STEM = '_conv_stem.weight'  # marks an EfficientNet of efficientnet_pytorch and of what follows its names
+_STEM = '_conv_stem.weight'  # marks an EfficientNet of efficientnet_pytorch, or of a library with the same names
 _OUTSIDE = {'_conv_stem': 'conv_stem', '_bn0': 'bn1', '_conv_head': 'conv_head', '_bn1': 'bn2', '_fc': 'classifier'}
 _BLOCK = re.compile(r'_blocks\.(\d+)\.(\w+)\.(.+)')
 _SQUEEZE = {'_se_reduce': 'se.conv_reduce', '_se_expand': 'se.conv_expand', '_depthwise_conv': 'conv_dw'}
@@ -30,10 +30,7 @@ def timm_names(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _places(weights: Mapping[str, Tensor]) -> dict[int, tuple[int, int]]:
-    """Return stage and place of every block: a stage ends where the channels change, or with a stride that names hide.
-
-    A block that ends with other channels than it begins with opens a stage, and nothing else does.
-    """
+    """Return the stage of every block and its place there; a stage begins where the number of channels changes."""
     places: dict[int, tuple[int, int]] = {}
     stage, inside, before = -1, 0, None
     for block in range(1 + max(int(match[1]) for match in map(_BLOCK.match, weights) if match)):

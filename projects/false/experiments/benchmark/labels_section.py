@@ -1,4 +1,4 @@
-"""What more labels bring: scores over the number of labelled patches, drawn and in words."""
+"""The benefit of more labels: scores over the number of labelled patches, as a chart and in words."""
 
 import base64
 import html
@@ -29,7 +29,7 @@ def labels_section(comparisons: Sequence[MethodComparison], baseline: str) -> st
 
 
 def labels_advice(comparisons: Sequence[MethodComparison], baseline: str) -> list[str]:
-    """Say for every number of labelled patches what scored best, and whether that is beyond chance."""
+    """State for every number of labelled patches which method scored best, and whether that is beyond chance."""
     by_number: dict[int, list[tuple[str, MethodSummary]]] = {}
     for comparison in comparisons:
         rows = by_number.setdefault(comparison.labelled, [])

@@ -72,7 +72,7 @@ def run_benchmark(
 
 
 def with_other_patches(spec: Spec, methods: Sequence[str]) -> set[str]:
-    """Return the methods that do not share the labelled patches of the baseline, since either's are chosen."""
+    """Return the methods whose labelled patches differ from the baseline's, as one of the two chooses its patches."""
     chosen = spec.methods[spec.baseline].select
     return {name for name in methods if name != spec.baseline and (chosen or spec.methods[name].select)}
 
@@ -112,7 +112,7 @@ def write_outputs(
         with writable(target / 'labels.png', 'free space'), atomic_write(target / 'labels.png') as file:
             file.write(labels_picture(found, baseline))
     else:
-        (target / 'labels.png').unlink(missing_ok=True)  # of an earlier call with more
+        (target / 'labels.png').unlink(missing_ok=True)  # from an earlier call with several numbers of labels
     write_benchmark_page(
         target / 'report.html',
         BenchmarkPage(
@@ -203,7 +203,7 @@ def _count(number: int, noun: str) -> str:
 def choose_shown_runs(benchmark: Benchmark, results: Sequence[dict]) -> dict[tuple[str, float, str], RunFiles]:
     """Choose one run of every method for the pictures and curves of the report.
 
-    All methods are shown with the same seed and draw: the pair with predictions of the most methods.
+    All methods are shown with the same seed and draw: the combination for which most methods have predictions.
 
     Returns:
         Files of a run, by protocol, fraction and method.

@@ -144,7 +144,7 @@ def _as_run(row: MethodSummary, comparison: MethodComparison, content: Benchmark
     return Run(
         row.method,
         scores,
-        files.predictions,  # type: ignore[arg-type]  # without them the strips, which alone read them, are left out
+        files.predictions,  # type: ignore[arg-type]  # without predictions there are no strips
         files.training_log,
         files.pretraining_log,
     )

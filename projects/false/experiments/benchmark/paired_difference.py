@@ -60,12 +60,12 @@ def paired_difference(
 
     where V_m and V_b are the variances of the mean over the seeds of either method (after averaging each seed over the
     draws), and V_d is the variance of the mean over the draws (of the difference per draw, after averaging over the
-    seeds). Where the draws are not those of the baseline, V_d is the sum of two such variances, one of each method, as
-    in Welch's test. A part that was not repeated, S = 1 or D = 1, is left out together with its uncertainty;
-    :attr:`Difference.covers` names those that are in.
+    seeds). Where the draws differ from the baseline's, V_d is the sum of two such variances, one per method, as in
+    Welch's test. A part that was not repeated, S = 1 or D = 1, is left out together with its uncertainty;
+    :attr:`Difference.covers` names the parts that are included.
 
-    Variation from run to run beyond seed and draw enters V_m + V_b as well as V_d and counts up to twice. Where it
-    dominates, the interval is wider than necessary, never narrower.
+    Variation between runs that neither seed nor draw explains enters both V_m + V_b and V_d, so it counts up to twice.
+    Where it dominates, the interval is wider than necessary, never narrower.
 
     Args:
         method: Scores of the method.
@@ -115,10 +115,10 @@ def bootstrap_differences(
 ) -> np.ndarray:
     """Bootstrap the difference of two means hierarchically.
 
-    Every replicate draws with replacement the seeds of the method, those of the baseline and, once for both methods,
-    the label draws, or each method's own where they are not paired. It deviates from the mean by the sum of their
-    shifts, each scaled by sqrt(n / (n - 1)) for n drawn values: a bootstrap sees their spread about their own mean,
-    which is too small by that factor.
+    Every replicate draws with replacement: the seeds of the method, the seeds of the baseline, and the label draws,
+    once for both methods if they are paired and separately otherwise. It deviates from the mean by the sum of their
+    shifts. Each shift is scaled by sqrt(n / (n - 1)) for n drawn values, since a bootstrap sees their spread about
+    their own mean, which is too small by that factor.
 
     Shape:
         - method: (S_m, D), baseline: (S_b, D); result: (replicates,)
@@ -132,7 +132,7 @@ def bootstrap_differences(
 
 
 def _draws(method: np.ndarray, baseline: np.ndarray, paired: bool) -> list[np.ndarray]:
-    """Return what varies with the draws: the difference of both methods, or each method alone."""
+    """Return the values that vary with the draws: the difference of the methods, or those of each method."""
     return [method.mean(0) - baseline.mean(0)] if paired else [method.mean(0), -baseline.mean(0)]
 
 

@@ -33,7 +33,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Method:
-    """Where the backbone of a method starts, and what else sets the method apart.
+    """A method: the start of its backbone, and its other differences from the rest.
 
     Attributes:
         recipe: What pretrains the backbone; None without pretraining.

@@ -83,8 +83,8 @@ class Determination:
 
     Attributes:
         in_batch_only: True if the rule has no meaning with a queue; :meth:`check_queue` then refuses one.
-        reads: What the rule reads beside projections, of :data:`~projects.false.losses.comparison.KNOWN`.
-        rules: The rules that it combines.
+        reads: What the rule reads besides projections, by names in :data:`~projects.false.losses.comparison.KNOWN`.
+        rules: The rules that this one combines.
     """
 
     in_batch_only = False
@@ -99,12 +99,12 @@ class Determination:
         )
 
     def read(self, comparison: Comparison, field: str, way_out: str) -> tuple[Tensor, Tensor]:
-        """Return what the rule reads of the rows and of the columns.
+        """Return a field of the comparison for its rows and for its columns.
 
         Args:
             comparison: The comparison.
             field: One of :attr:`reads`.
-            way_out: How to give it to the loss, for the message.
+            way_out: For the error message: how to pass the field to the loss.
 
         Raises:
             InputError: The loss did not get it.

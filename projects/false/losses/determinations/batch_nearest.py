@@ -44,7 +44,7 @@ def nearest_distances(block: Block) -> Tensor:
 
 
 def batch_minimum(values: Tensor, comparison: Comparison) -> Tensor:
-    """Return the smallest of one value per anchor, shape (R, 1), over the anchors of all processes, a 0-d tensor."""
+    """Return the minimum of ``values``, one per anchor, shape (R, 1), over all processes: a 0-d tensor."""
     return minimum_over_processes(values.min()) if comparison.distributed else values.min()
 
 

@@ -17,7 +17,7 @@ class Combined(Determination):
     """Base of rules that combine others.
 
     Args:
-        rules: Two rules or more, each as the loss takes it.
+        rules: Two or more rules, each written as for the loss.
 
     Raises:
         InputError: There are fewer than two, or one is unknown.
@@ -41,7 +41,7 @@ class Combined(Determination):
         return lambda block: self.combine([pairs(block) for pairs in determine], block.logits.shape[1])
 
     def combine(self, found: list[Pairs], columns: int) -> Pairs:
-        """Return F(i) from that of every rule, for that many columns."""
+        """Combine the F(i) of all rules, over ``columns`` columns."""
         raise NotImplementedError
 
 
@@ -91,19 +91,19 @@ class AnyOf(Combined):
 
 @DETERMINATIONS.register_module(name='in_turn')
 class InTurn(Combined):
-    """Determine by one rule after the other in the course of training.
+    """Determine pairs by one rule after another in the course of training.
 
-    ``DeterminationScheduleHook`` among the ``custom_hooks`` tells it how far training is.
+    ``DeterminationScheduleHook`` among the ``custom_hooks`` tells the rule how far training has progressed.
 
     Args:
-        rules: Two rules or more, the first one first.
-        at: Shares of training in (0, 1), ascending, at which the next rule takes over; one less than the rules.
+        rules: Two or more rules, in the order of their turns.
+        at: Shares of training in (0, 1), ascending, at which the next rule takes over; one fewer than the rules.
 
     Raises:
         InputError: The shares do not fit, or the hook is missing.
 
     Attributes:
-        progress: Finished share of training, in [0, 1]; None where nobody tells.
+        progress: Finished share of training, in [0, 1]; None unless the hook sets it.
     """
 
     progress: float | None = None
@@ -124,7 +124,7 @@ class InTurn(Combined):
         """The number of the rule whose turn it is, from 0.
 
         Raises:
-            InputError: Nobody told how far training is.
+            InputError: :attr:`progress` was not set.
         """
         progress = self.progress
         if progress is None:

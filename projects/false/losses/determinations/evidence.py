@@ -62,7 +62,7 @@ class Evidence(Determination):
         self.overlap, self.most, self.graded, self.compare = overlap, most, graded, compare
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        """Return the function from a block to F(i), shape (B, C) or (B, most)."""
+        """Return a function that maps a block to F(i), shape (B, C) or (B, most)."""
         rows, columns = self.read(comparison, self.reads[0], self._way_out)
 
         def pairs(block: Block) -> Pairs:
@@ -84,14 +84,14 @@ class Evidence(Determination):
 
 @DETERMINATIONS.register_module(name='oracle')
 class Oracle(Evidence):
-    r"""Determine the negatives that share the land cover of their anchor by the labels: for upper bounds only.
+    r"""Determine the negatives that share their anchor's land cover according to labels: for upper bounds only.
 
-    Rows with a single label share their land cover if the labels are equal. Rows with shares of classes share it as
-    those of :class:`Evidence` share their evidence.
+    Rows with a single label share their land cover if the labels are equal. Rows with shares of classes are
+    compared as :class:`Evidence` compares evidence.
 
     Args:
-        overlap, most, graded: See :class:`Evidence`. With ``most``, a rule that looks at similarities and makes no
-            mistake finds the same pairs.
+        overlap, most, graded: See :class:`Evidence`. With ``most``, it finds the pairs that a rule based on
+            similarities would find if it made no mistake.
 
     Raises:
         InputError: ``overlap`` is not in [0, 1], ``most`` is not a positive integer, or the loss gets no labels.
@@ -128,7 +128,7 @@ def code_agreement(rows: Tensor, columns: Tensor) -> Tensor:
         columns: Codes, shape (C, K).
 
     Returns:
-        Shape (R, C), in [0, 1]; NaN, which is above no level, where a code has one.
+        Shape (R, C), in [0, 1]; NaN, which exceeds no threshold, where a code contains NaN.
     """
     return 1 - torch.cdist(rows, columns, p=1) / rows.shape[1]
 

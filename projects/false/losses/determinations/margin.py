@@ -38,6 +38,6 @@ class Margin(Determination):
         """Return F(i) among the most similar columns, shape (B, min(max_pairs, C))."""
         logits, columns = largest(block.logits, self.max_pairs)
         chosen = logits > -torch.inf
-        if self.margin < 2:  # no two cosines differ by more, but for rounding
+        if self.margin < 2:  # cosines differ by at most 2, except for rounding
             chosen &= logits >= block.positive_logits - self.margin / block.temperature
         return Pairs(chosen, columns)

@@ -44,7 +44,7 @@ class NearestFeatures(Determination):
         )
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        """Return the function from a block to F(i), shape (B, min(k, C))."""
+        """Return a function that maps a block to F(i), shape (B, min(k, C))."""
         if comparison.images is None:
             self.check_queue()
         known = self.read(comparison, 'features', 'train with FALSE, which finds them itself')

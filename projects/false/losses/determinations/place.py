@@ -41,7 +41,7 @@ class Place(Determination):
         self.distance = math.inf if distance is None else distance
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        """Return the function from a block to F(i), shape (B, C)."""
+        """Return a function that maps a block to F(i), shape (B, C)."""
         way_out = "put ViewPlace and algorithm_keys=['place'] of PackInputs into the pipeline"
         rows, columns = self.read(comparison, 'place', way_out)
 

@@ -56,7 +56,7 @@ class Released(Determination):
     in_batch_only = True
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
-        """Find the minimum of the batch, which decides the regime; return the function from a block to F(i)."""
+        """Find the minimum of the batch, which decides the regime; return a function that maps a block to F(i)."""
         if comparison.images is None:
             self.check_queue()
         blocks = comparison.blocks(later_columns=True)

@@ -1,1 +1,1 @@
-"""Images wider than a band: what their bands leave for one another on the disk, and how processes share them out."""
+"""Images wider than a band: the files that bands leave for one another, and the division of bands among processes."""

@@ -1,4 +1,4 @@
-"""What the bands of a wide image leave on the disk: rows of the map, and sums for the band to their right.
+"""Files of the bands of a wide image: rows of the map, and sums for the band to their right.
 
 Memory would otherwise grow with the width of the image, or with its height.
 """
@@ -24,14 +24,14 @@ _FOLDER = re.compile(rf'\..+\.[0-9a-f]{{16}}{re.escape(_ENDING)}')
 
 
 class Signals(Protocol):
-    """What processes tell one another of the bands of one image."""
+    """Messages between processes about the bands of one image."""
 
     def reached(self, band: int, row: int) -> None:
-        """Say that the seam of a row of windows is on the disk."""
+        """Announce that the seam of a row of windows is on the disk."""
         ...
 
     def wait(self, band: int, row: int) -> None:
-        """Return once another process has said so."""
+        """Wait until another process has announced it."""
         ...
 
 
@@ -49,12 +49,12 @@ class BandFiles:
     finished when a run was killed are mapped again.
 
     Args:
-        map_path: The map that they will be.
+        map_path: The map that the bands will form.
         fingerprint: Text of hexadecimal digits, at least 16, that differs between maps that may differ.
         plan: The windows.
         classes: Number of classes.
         layers: Names of the maps, such as ``'classes'``, of one byte per pixel.
-        signals: How the processes that map the other bands are told; None where one process maps all.
+        signals: Messages to the processes that map the other bands; None if one process maps all.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class BandFiles:
             self._file(band - 1, 'seam').unlink(missing_ok=True)  # no other band needs it
 
     def inherited(self, band: int) -> Callable[[int], np.ndarray] | None:
-        """Return the function that returns the seam of the band on the left, by the row of windows; None without any.
+        """Return a function from a row of windows to the seam of the band on the left; None without one.
 
         Shape:
             - its result: (classes, window, seam of the band on the left), float32
@@ -170,7 +170,7 @@ class BandWriter:
         self._row += 1
 
     def sync(self) -> None:
-        """Bring to the disk what was written."""
+        """Flush what was written to the disk."""
         for file in self._files.values():
             file.flush()
             os.fsync(file.fileno())
@@ -186,7 +186,7 @@ def _read(path: Path, kind: np.dtype, first: int, count: int) -> np.ndarray:
 
 
 def remove_bands(folder: Path, kept: set[Path]) -> None:
-    """Remove the bands of earlier runs in a folder, but for the given folders of bands."""
+    """Remove the bands of earlier runs in a folder, except the given folders of bands."""
     for path in folder.iterdir():
         if _FOLDER.fullmatch(path.name) and path not in kept and path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

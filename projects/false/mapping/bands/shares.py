@@ -1,7 +1,7 @@
 """Map images on several processes: bands of the images are shared out, and each image becomes the map of one process.
 
-A process takes the next band that nobody has taken, so that a slow one takes fewer. A band goes on with the sums of the
-band on its left, which may still be on its way in another process: it follows a row of windows behind.
+A process takes the next free band, so that a slow one takes fewer. A band continues the sums of the band on its left.
+Another process may still be computing that band; then this one follows it, one row of windows behind.
 """
 
 import json
@@ -39,7 +39,7 @@ class Team:
 
     @classmethod
     def connect(cls, launcher: str) -> 'Team':
-        """Meet the other processes.
+        """Connect to the other processes.
 
         Args:
             launcher: ``'pytorch'`` or ``'slurm'``.
@@ -56,7 +56,7 @@ class Team:
         return f'cuda:{self._local_rank % torch.cuda.device_count()}'
 
     def signals(self, image: int) -> Signals:
-        """Return what the processes tell one another of the bands of an image."""
+        """Return the signals between processes about the bands of an image."""
         return _Signals(self, image)
 
     def count(self, what: str, more: int = 1) -> int:
@@ -64,11 +64,11 @@ class Team:
         return int(self._store.add(what, more))
 
     def tell(self, what: str, value: object) -> None:
-        """Say something that others :meth:`ask` for."""
+        """Publish a value that others :meth:`ask` for."""
         self._store.set(what, json.dumps(value))
 
     def ask(self, what: str) -> object:
-        """Return what another process tells, once it has."""
+        """Wait for a value that another process publishes, and return it."""
         self._wait_until(lambda: self._store.check([what]))
         return json.loads(self._store.get(what))
 

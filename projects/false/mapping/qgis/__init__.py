@@ -1,1 +1,1 @@
-"""What QGIS and its plugins read."""
+"""Files that QGIS and its plugins read."""

@@ -1,4 +1,4 @@
-"""What lies beside a map: names and colours for GDAL and QGIS, a table of areas, and polygons."""
+"""Files beside a map: names and colours for GDAL and QGIS, a table of areas, and polygons."""
 
 import csv
 import io
@@ -83,7 +83,7 @@ def polygons_of(
         min_area, simplify, tags: See :class:`~projects.false.vectors.polygon_file.PolygonFile`.
 
     Raises:
-        InputError: The image has control points or coefficients alone.
+        InputError: The image has only control points or coefficients.
     """
     if 'transform' not in georeference and {'gcps', 'rpcs'} & georeference.keys():
         raise InputError(

@@ -1,8 +1,8 @@
 """Export a fine-tuned model for the QGIS plugin Deepness, which maps in QGIS without Python code of this project.
 
 The plugin (0.6 and later) divides 8-bit pixels by 255, subtracts a mean and divides by a standard deviation that the
-file may name, and takes the likeliest class of what the model returns. So the file takes pixels in [0, 1], says that
-nothing is to be subtracted, and returns probabilities. Its keys:
+file may name, and takes the class for which the model returns the largest value. So the file takes pixels in [0, 1],
+declares that nothing is to be subtracted, and returns probabilities. Its keys:
 https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html
 """
 
@@ -42,8 +42,8 @@ def deepness_metadata(
 ) -> dict[str, str]:
     """Return what the plugin reads from the file, as JSON texts by key.
 
-    The size of tiles stands there twice: the plugin's documents call it ``tiles_size``, its code reads ``tile_size``. A
-    threshold of 0 keeps unsure pixels in their likeliest class, where the plugin would give them to the first one.
+    The size of tiles is given twice: the plugin's documents call it ``tiles_size``, its code reads ``tile_size``. A
+    threshold of 0 keeps unsure pixels in their likeliest class; otherwise the plugin would assign them to the first.
 
     Args:
         classes: Names of the classes.
