@@ -168,7 +168,7 @@ def verify_checkpoint(path: str | os.PathLike) -> Any:
     """Verify that a checkpoint is complete, byte for byte, and reads as plain data.
 
     A checkpoint is a zip file, whose checksums reveal a flipped bit as well as a missing end at the cost of reading the
-    file once. Tensors are not loaded.
+    file once. Its tensors are not loaded; those of a file in PyTorch's older format are.
 
     Returns:
         The object in the file, whose plain values can be used.

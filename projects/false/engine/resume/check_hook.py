@@ -59,7 +59,7 @@ class FreshSchedules:
         return list(dict.fromkeys(found))
 
     def restore_at(self, runner, epoch: int, iteration: int, epoch_length: int | None) -> None:
-        """Set the schedules of a resumed runner to their state after a number of iterations.
+        """Set the schedules of a resumed runner, and the optimizer by them, to their state after some iterations.
 
         Args:
             runner: The runner.
