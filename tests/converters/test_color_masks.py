@@ -120,6 +120,38 @@ def test_splits_and_description(pairs):
     assert described['sources']['d']['mask'].endswith('masks/deep/d.png')
 
 
+def test_patches_without_a_label_are_for_pretraining_only(pairs, capsys):
+    """Whoever labels a few windows leaves the rest of the mask in an ignored colour."""
+    kept = labels(3)
+    kept[:, 18:] = 255  # of two columns of windows, the left one keeps labels
+    save(pairs / 'masks/c.tif', index_to_colors(kept, MBRSC))
+    save(pairs / 'masks/a_1.png', index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))
+    kept[:] = 255
+    kept[:32, :10] = 1
+    save(pairs / 'masks/b.png', index_to_colors(kept, MBRSC))
+    described = convert(pairs, test_list=pairs / 'test.txt')
+    lists = {path.stem: path.read_text().split() for path in (pairs / 'out/splits').iterdir()}
+    alone = [patch['name'] for patch in described['patches'] if patch['split'] == 'pretrain']
+    assert alone == [
+        *(f'b_{place}' for place in ('0_18', '32_0', '32_18', '38_0', '38_18')),
+        *(f'c_{place}' for place in ('0_18', '32_18', '38_18')),
+    ]
+    assert not set(alone) & {*lists['train'], *lists['train_10pct'], *lists['train_50pct']}
+    assert sorted(lists['pretrain']) == sorted([*lists['train'], *alone])
+    assert sum(name.startswith('a_1') for name in lists['test']) == 6  # what is tested stays as it is
+    assert described['splits']['train']['patches'] == len(lists['train']) == 10
+    print_conversion(Conversion(described), str(pairs / 'out'))
+    assert 'note: 8 patches without a label are only in splits/pretrain.txt' in capsys.readouterr().out
+
+
+def test_masks_without_any_label_for_training(pairs):
+    for name in ('b.png', 'c.tif', 'deep/d.png'):
+        save(pairs / 'masks' / name, index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))
+    with pytest.raises(InputError, match='no patch for training holds a labelled pixel; label some'):
+        convert(pairs, test_list=pairs / 'test.txt')
+    assert not (pairs / 'out').exists()
+
+
 def test_without_lists_everything_is_for_training(pairs):
     convert(pairs, label_fractions=(0.005,))
     assert sorted(os.listdir(pairs / 'out/splits')) == ['pretrain.txt', 'train.txt', 'train_0.5pct.txt']

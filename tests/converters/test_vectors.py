@@ -56,7 +56,7 @@ def test_sparse_labels(sparse, capsys):
     said = ' '.join(capsys.readouterr().out.split())
     for text in ('1 features without geometry, left out',
                  "'house' and 'tree' overlap on 16 pixels, which become 'house'",
-                 '4 patches without a label are in splits/pretrain.txt alone', 'splits/test.txt, which .* is absent',
+                 '4 patches without a label are only in splits/pretrain.txt', 'splits/test.txt, which .* is absent',
                  'wrote 6 patches'):  # fmt: skip
         assert re.search(text, said), text
     assert lines(sparse, 'train') == ['a_0_0', 'a_32_32']

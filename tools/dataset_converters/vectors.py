@@ -65,9 +65,6 @@ def main(arguments: list[str] | None = None) -> None:
         f'{one["wins"]!r} and {one["loses"]!r} overlap on {one["pixels"]} pixels, which become {one["wins"]!r}'
         for one in description['overlaps']
     ]
-    alone = sum(patch['split'] == 'pretrain' for patch in description['patches'])
-    if alone:
-        notes.append(f'{alone} patches without a label are in splits/pretrain.txt alone')
     between = sum(source.get('windows_between_splits', 0) for source in description['sources'].values())
     if between:
         notes.append(f'left out {between} windows that overlap patches for validation or test')

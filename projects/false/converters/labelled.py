@@ -72,6 +72,8 @@ def convert_labelled(
 ) -> Conversion:
     """Make ``out`` with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``; it appears once it is complete.
 
+    Training patches without a labelled pixel are listed in ``splits/pretrain.txt`` only.
+
     Where ``out`` is already complete and was made with the same arguments, no file is opened and nothing is written.
 
     Args:
@@ -117,10 +119,12 @@ def convert_labelled(
             _check_foreground(out, results, palette)
         patches: dict[str, list[LabelledPatch]] = {split: [] for split in (*SPLITS, 'pretrain')}
         split_of_patch = {
-            patch.name: result.splits.get(patch.name, split_of[stem])
+            patch.name: _split_of(patch, result.splits.get(patch.name, split_of[stem]))
             for stem, result in results.items()
             for patch in result.patches
         }
+        if 'train' not in split_of_patch.values():
+            raise InputError(f'{out}: no patch for training holds a labelled pixel; label some, or check the palette')
         for result in results.values():
             for patch in result.patches:
                 patches[split_of_patch[patch.name]].append(patch)
@@ -153,6 +157,11 @@ def convert_labelled(
         }
         write_description(staged / 'dataset.json', description)
     return Conversion(description)
+
+
+def _split_of(patch: LabelledPatch, split: str) -> str:
+    """Return the split of a patch: without a label, a training patch is for pretraining only."""
+    return 'pretrain' if split == 'train' and not any(patch.pixels[:-1]) else split
 
 
 def _cut_all(

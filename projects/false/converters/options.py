@@ -123,6 +123,9 @@ def print_conversion(conversion: Conversion, out: str, notes: Sequence[str] = ()
         for name, split in description['splits'].items()
         if split.get('missing_classes')
     ]
+    alone = sum(patch['split'] == 'pretrain' for patch in description['patches'])
+    if alone:
+        missing.append(f'{alone} patches without a label are only in splits/pretrain.txt')
     nearest = description.get('nearest_color')
     if nearest:
         missing.append(
