@@ -144,6 +144,27 @@ def test_patches_without_a_label_are_for_pretraining_only(pairs, capsys):
     assert 'note: 8 patches without a label are only in splits/pretrain.txt' in capsys.readouterr().out
 
 
+def test_images_without_a_mask_are_for_pretraining_only(pairs):
+    (pairs / 'masks/b.png').unlink()
+    (pairs / 'masks/a_2.tif').unlink()
+    with pytest.raises(InputError, match=r'no mask for 2 of 5 images .* or give --allow-unlabelled'):
+        convert(pairs)
+    with pytest.raises(InputError, match=r'no mask for 1 images of the lists of val and test \(.*a_2\.tif\)'):
+        convert(pairs, test_list=pairs / 'test.txt', allow_unlabelled=True)
+    described = convert(pairs, allow_unlabelled=True)
+    lists = {path.stem: path.read_text().split() for path in (pairs / 'out/splits').iterdir()}
+    assert {name.rsplit('_', 2)[0] for name in lists['train']} == {'a_1', 'c', 'd'}
+    assert {name.rsplit('_', 2)[0] for name in lists['pretrain']} == {'a_1', 'a_2', 'b', 'c', 'd'}
+    assert described['sources']['b']['mask'] is None
+    assert (cv2.imread(str(pairs / 'out/masks/b_0_0.png'), -1) == 255).all()
+    with pytest.raises(InputError, match='allow_unlabelled'):
+        convert(pairs)
+    for name in ('a_1.png', 'c.tif', 'deep/d.png'):
+        (pairs / 'masks' / name).rename(pairs / 'masks' / f'x{Path(name).name}')
+    with pytest.raises(InputError, match='no mask for 5 of 5 images'):
+        convert(pairs, allow_unlabelled=True, overwrite=True)
+
+
 def test_masks_without_any_label_for_training(pairs):
     for name in ('b.png', 'c.tif', 'deep/d.png'):
         save(pairs / 'masks' / name, index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))

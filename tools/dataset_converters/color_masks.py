@@ -29,6 +29,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('--bands', type=int, default=3, help='bands of the images, red, green, blue first (default: 3)')
     nearest = 'largest distance in RGB at which a color of a lossy mask becomes the nearest one listed (default: 0)'
     parser.add_argument('--nearest-color', type=float, metavar='N', help=nearest)
+    parser.add_argument(
+        '--allow-unlabelled', action='store_true', help='cut images without a mask, too, for pretraining only'
+    )
     add_cut_options(parser)
     return parser.parse_args(arguments)
 

@@ -27,6 +27,7 @@ def convert_color_masks(
     val_list: str | Path | None = None,
     test_list: str | Path | None = None,
     bands: int = 3,
+    allow_unlabelled: bool = False,
 ) -> Conversion:
     """Cut images and their colour masks into patches with index masks.
 
@@ -41,6 +42,7 @@ def convert_color_masks(
         val_list: Text file with stems or glob patterns of the validation images.
         test_list: The same for the test images.
         bands: Number of bands of every image, red, green and blue first.
+        allow_unlabelled: Cut images without a mask, too, for pretraining only.
 
     Raises:
         InputError: The input is unusable, or ``out`` was made with other arguments.
@@ -59,23 +61,33 @@ def convert_color_masks(
             'images': str(Path(images).resolve()),
             'masks': str(Path(masks).resolve()),
             **list_arguments(val_list, test_list, stems),
+            **({'allow_unlabelled': True} if allow_unlabelled else {}),
         }
 
     def find() -> SplitPairs:
-        pairs, left_out = find_pairs(images, masks, lossy=palette.tolerance > 0)
+        pairs, left_out = find_pairs(images, masks, palette.tolerance > 0, allow_unlabelled)
         split_of = assign_splits([pair.stem for pair in pairs], val_list, test_list)
+        tested = [pair.image.path for pair in pairs if pair.mask is None and split_of[pair.stem] != 'train']
+        if tested:
+            raise InputError(
+                f'{masks}: no mask for {len(tested)} images of the lists of val and test ({some(tested)}); add masks '
+                'with the stems of their images, or take these images out of the lists'
+            )
         return SplitPairs(pairs, split_of, {}, left_out)
 
     return convert_labelled('color_masks', inputs, find, out, palette, band_names(bands), options)
 
 
-def find_pairs(images: str | Path, masks: str | Path, lossy: bool = False) -> tuple[list[Pair], dict[str, str]]:
+def find_pairs(
+    images: str | Path, masks: str | Path, lossy: bool = False, allow_unlabelled: bool = False
+) -> tuple[list[Pair], dict[str, str]]:
     """Match images and masks by file stem, in both folders and all below them.
 
     Args:
         images: Folder of images.
         masks: Folder with a mask for every image.
         lossy: Masks may be JPEGs.
+        allow_unlabelled: Images may lack a mask, but not all of them.
 
     Returns:
         Pairs sorted by stem; and the reason for every unused file, such as a mask without an image.
@@ -86,12 +98,12 @@ def find_pairs(images: str | Path, masks: str | Path, lossy: bool = False) -> tu
     (images_of, left_out), (masks_of, other) = _by_stem(Path(images)), _by_stem(Path(masks))
     image_of = _only(images_of, 'images')
     missing = [path for stem, path in image_of.items() if stem not in masks_of]
-    if missing:
+    if missing and not (allow_unlabelled and len(missing) < len(image_of)):
         raise InputError(
-            f'{masks}: no mask for {len(missing)} of {len(image_of)} images ({some(missing)}); '
-            'add masks with the stems of their images, or move these images away'
+            f'{masks}: no mask for {len(missing)} of {len(image_of)} images ({some(missing)}); add masks with the '
+            'stems of their images, move these images away, or give --allow-unlabelled to cut them for pretraining only'
         )
-    mask_of = _only({stem: masks_of[stem] for stem in image_of}, 'masks')
+    mask_of = _only({stem: masks_of[stem] for stem in image_of if stem in masks_of}, 'masks')
     jpegs = [path for path in mask_of.values() if path.suffix.lower() in LOSSY_SUFFIXES]
     if jpegs and not lossy:
         raise InputError(
@@ -99,7 +111,10 @@ def find_pairs(images: str | Path, masks: str | Path, lossy: bool = False) -> tu
             'how far colors may have moved: --nearest-color 60'
         )
     unused = {str(path): 'no image' for stem, paths in masks_of.items() if stem not in image_of for path in paths}
-    pairs = [Pair(path.stem, SourceFile(path), SourceFile(mask_of[stem])) for stem, path in image_of.items()]
+    pairs = [
+        Pair(path.stem, SourceFile(path), SourceFile(mask_of[stem]) if stem in mask_of else None)
+        for stem, path in image_of.items()
+    ]
     return pairs, left_out | other | unused
 
 

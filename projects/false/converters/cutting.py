@@ -25,11 +25,11 @@ Window = tuple[int, int]  # row and column of the first pixel
 
 
 class Pair(NamedTuple):
-    """An image, its mask, and the stem that identifies both."""
+    """An image, its mask, and the stem that identifies both; without a mask, all pixels are ignored."""
 
     stem: str
     image: SourceFile
-    mask: SourceFile
+    mask: SourceFile | None
 
 
 class Readers(NamedTuple):
@@ -114,9 +114,12 @@ def cut_pair(
     with pair.image.local(scratch) as path:
         image = readers.image(path)
         georeference = _georeference(path, shrink)
-    with pair.mask.local(scratch) as path:
-        index = readers.mask(path)
-    check_sizes(index.shape, image.shape, pair.mask, pair.image)
+    if pair.mask is None:
+        index: np.ndarray = np.full(image.shape[:2], IGNORE_INDEX, np.uint8)
+    else:
+        with pair.mask.local(scratch) as path:
+            index = readers.mask(path)
+        check_sizes(index.shape, image.shape, pair.mask, pair.image)
     try:
         image, index = shrink_image(image, shrink), shrink_mask(index, shrink)
         height, width = index.shape
@@ -133,7 +136,8 @@ def cut_pair(
         counts = np.bincount(index[window].ravel(), minlength=IGNORE_INDEX + 1)
         pixels = [*counts[: len(palette.classes)].tolist(), int(counts[IGNORE_INDEX])]
         patches.append(LabelledPatch(name, pair.stem, row, column, pixels))
-    source = {'image': str(pair.image), 'mask': str(pair.mask), **georeference, 'height': height, 'width': width}
+    mask = str(pair.mask) if pair.mask else None
+    source = {'image': str(pair.image), 'mask': mask, **georeference, 'height': height, 'width': width}
     return CutPair(patches, levels[band_order(bands)], source)
 
 

@@ -239,7 +239,8 @@ def indexed_tiles(source: Path) -> list[Tile]:
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError(f'{path}: {twice[0]} is in several rows; keep one')
-    missing = [file for tile in tiles for file in (tile.pair.image.path, tile.pair.mask.path) if not file.is_file()]
+    files = [file.path for tile in tiles for file in (tile.pair.image, tile.pair.mask) if file]
+    missing = [file for file in files if not file.is_file()]
     if missing:
         raise InputError(f'{path}: {len(missing)} file(s) missing: {some(missing)}; copy them, or remove the rows')
     images = [name for name in list_imagery(source / 'images', ['.jpg']).names if '/' not in name]

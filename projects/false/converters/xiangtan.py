@@ -89,7 +89,7 @@ def xiangtan_pairs(
             f'add masks, or leave these images out: --exclude {some(missing, " ")}'
         )
     pairs = [Pair(stem, file, masks[stem]) for stem, file in images.items() if stem not in excluded]
-    lossy = [str(pair.mask) for pair in pairs if Path(pair.mask.name).suffix.lower() in LOSSY_SUFFIXES]
+    lossy = [str(pair.mask) for pair in pairs if pair.mask and Path(pair.mask.name).suffix.lower() in LOSSY_SUFFIXES]
     if lossy:
         raise InputError(f'{lossy[0]}: a JPEG cannot hold exact classes ({len(lossy)} such masks); give PNG or TIFF')
     left_out = {str(file): 'no image' for stem, file in masks.items() if stem not in images}
