@@ -3,6 +3,7 @@
 Pretrains and trains on parts 001 to 004, tests on 005; part 006 is for configs/benchmarks/mbrsc.py alone. Four methods
 need files that these commands make:
 
+    python tools/fit_appearance.py data/mbrsc
     python tools/fit_appearance.py data/mbrsc --clusters 3 --out work_dirs/appearance_3.json
     python tools/fit_appearance.py data/mbrsc --clusters 12 --out work_dirs/appearance_12.json
     python tools/analysis_tools/map_appearance.py data/mbrsc --shuffled 0 --out work_dirs/shuffled_mbrsc
@@ -41,12 +42,13 @@ def uncoloured(recipe):
 
 
 methods = dict(
+    random=None,
     simclr=dict(config='configs/simclr_r18_mbrsc.py'),
     appearance=changed(),  # 6 clusters, overlap 0.8, alpha 1, no gate
     shuffled=seen(type='ViewMaps', folder='work_dirs/shuffled_mbrsc'),  # a control: the evidence of another patch
     simclr_uncoloured=uncoloured('configs/simclr_r18_mbrsc.py'),  # a control: is the gain what the jitter takes?
     appearance_uncoloured=uncoloured('configs/false_simclr_r18_mbrsc.py'),
-    teacher=seen(type='ViewMaps', folder='work_dirs/imagenet_maps_mbrsc'),  # clusters of ImageNet features
+    teacher=seen(type='ViewMaps', folder='work_dirs/imagenet_maps_mbrsc'),  # 12 of ImageNet features: see clusters12
     clusters3=seen(file='work_dirs/appearance_3.json'),
     clusters12=seen(file='work_dirs/appearance_12.json'),
     overlap07=changed(determination=dict(type='evidence', overlap=0.7)),

@@ -144,7 +144,7 @@ def test_patches_without_a_label_are_for_pretraining_only(pairs, capsys):
     assert 'note: 8 patches without a label are only in splits/pretrain.txt' in capsys.readouterr().out
 
 
-def test_images_without_a_mask_are_for_pretraining_only(pairs):
+def test_images_without_a_mask_are_for_pretraining_only(pairs, capsys):
     (pairs / 'masks/b.png').unlink()
     (pairs / 'masks/a_2.tif').unlink()
     with pytest.raises(InputError, match=r'no mask for 2 of 5 images .* or give --allow-unlabelled'):
@@ -157,12 +157,29 @@ def test_images_without_a_mask_are_for_pretraining_only(pairs):
     assert {name.rsplit('_', 2)[0] for name in lists['pretrain']} == {'a_1', 'a_2', 'b', 'c', 'd'}
     assert described['sources']['b']['mask'] is None
     assert (cv2.imread(str(pairs / 'out/masks/b_0_0.png'), -1) == 255).all()
-    with pytest.raises(InputError, match='allow_unlabelled'):
+    print_conversion(Conversion(described), str(pairs / 'out'))
+    assert 'note: 2 of 5 images have no mask' in capsys.readouterr().out
+    assert convert(pairs, allow_unlabelled=True) == described
+    with pytest.raises(InputError, match='was made with labels'):
         convert(pairs)
     for name in ('a_1.png', 'c.tif', 'deep/d.png'):
         (pairs / 'masks' / name).rename(pairs / 'masks' / f'x{Path(name).name}')
-    with pytest.raises(InputError, match='no mask for 5 of 5 images'):
+    with pytest.raises(InputError, match=r"none of the 5 images has a mask; .* such as 'a_1', .* masks such as 'xa_1'"):
         convert(pairs, allow_unlabelled=True, overwrite=True)
+
+
+@pytest.mark.parametrize('change', ['new mask', 'edited mask'])
+def test_who_labels_more_is_not_told_that_it_was_done_before(pairs, change):
+    (pairs / 'masks/b.png').rename(pairs / 'b.png')
+    convert(pairs, allow_unlabelled=True)
+    if change == 'new mask':
+        (pairs / 'b.png').rename(pairs / 'masks/b.png')
+    else:
+        save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
+    with pytest.raises(InputError, match=r'exists and was made with labels .*--overwrite'):
+        convert(pairs, allow_unlabelled=True)
+    described = convert(pairs, allow_unlabelled=True, overwrite=True)
+    assert described['splits']['train']['patches'] == (30 if change == 'new mask' else 24)
 
 
 def test_masks_without_any_label_for_training(pairs):
@@ -452,6 +469,15 @@ def test_a_foreground_of_255_is_not_taken_for_ignored_pixels(tmp_path):
         convert(tmp_path, palette=dataclasses.replace(two, index_masks=True))
     assert not (tmp_path / 'out').exists()
     assert convert(tmp_path, palette=two)['splits']['train']['pixels']['yes'] > 0
+
+
+def test_an_image_without_a_mask_is_no_foreground(tmp_path):
+    for name in 'ab':
+        save(tmp_path / f'images/{name}.png', picture(0, 64, 64))
+    save(tmp_path / 'masks/a.png', np.zeros((64, 64), np.uint8))
+    two = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)), index_masks=True)
+    described = convert(tmp_path, palette=two, allow_unlabelled=True)
+    assert described['splits']['train']['pixels'] == {'no': 64 * 64, 'yes': 0}
 
 
 NAMES = ['tile #1', 'a, b (2)', 'x[1]', '[bold]y[x]', '#start', 'gr\u00fcn', 'ku\u0308hl', "it's 100%", '-dash']

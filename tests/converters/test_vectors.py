@@ -74,6 +74,18 @@ def test_sparse_labels(sparse, capsys):
     assert (image == np.moveaxis(PIXELS, 0, -1)[32:, 64:]).all()
 
 
+def test_images_for_testing_are_not_pretrained_on(tmp_path, capsys):
+    (tmp_path / 'images').mkdir()
+    write_image(tmp_path / 'images/a.tif')
+    write_image(tmp_path / 'images/b.tif', transform=Affine(0.5, 0, LEFT + 100, 0, -0.5, TOP))
+    write_vectors(tmp_path / 'a.gpkg', [(box(0, 0, 8, 8), 'house'), (box(40, 40, 8, 8), 'tree')])
+    (tmp_path / 'test.txt').write_text('b\n')
+    assert call(tmp_path, '--test-list', tmp_path / 'test.txt', images='images') == 0
+    assert {name[0] for name in lines(tmp_path, 'pretrain')} == {'a'}
+    assert {name[0] for name in lines(tmp_path, 'test')} == {'b'}
+    assert len(lines(tmp_path, 'pretrain')) == 6
+
+
 def test_the_same_call_is_done_before_and_edited_labels_are_seen(sparse, capsys):
     assert call(sparse) == call(sparse) == 0
     assert 'done before with the same arguments' in capsys.readouterr().out

@@ -86,6 +86,7 @@ def test_a_job_has_the_threads_that_the_user_sets(monkeypatch, given, threads):
         monkeypatch.setenv('OMP_NUM_THREADS', given)
     assert steps.job_slots(1) == [{'OMP_NUM_THREADS': threads or '8'}]
     assert steps.job_slots(2) == [{'OMP_NUM_THREADS': threads or '4'}] * 2
+    assert steps.job_slots() == ([{'OMP_NUM_THREADS': '3'}] * 2 if threads else [{'OMP_NUM_THREADS': '1'}] * 8)
 
 
 def test_a_job_gets_its_share(tmp_path):

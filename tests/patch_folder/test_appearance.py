@@ -122,6 +122,12 @@ def test_a_map_gives_every_pixel_the_cluster_of_its_description(bands):
     assert fitted.map(smooth[0][:30]).shape == (30, 48)
 
 
+def test_a_map_of_too_many_clusters(appearance):
+    many = Appearance(np.zeros((255, 4), np.float32), appearance.quantiles, {})
+    with pytest.raises(InputError, match='255 clusters do not fit into a map of at most 254 kinds'):
+        many.map(ground([SAND]))
+
+
 def test_texture_tells_apart_what_has_one_colour():
     smooth, rough = (np.full((64, 64, 3), 120, np.uint8) for _ in range(2))
     rough[::2] += 40

@@ -104,7 +104,8 @@ def test_a_stage_of_a_network_of_timm(data, tmp_path):
     kinds = read_maps(tmp_path / 'maps')['p0']
     cells = kinds.reshape(12, 8, 12, 8)
     assert (cells == cells[:, :1, :, :1]).all()
-    assert kinds[:, :32].max() != kinds[:, 64:].max() or kinds[:, :32].min() != kinds[:, 64:].min()
+    blocks = kinds.reshape(3, 32, 3, 32)
+    assert (blocks != blocks[:, :1, :, :1]).any()  # not the cells of the last stage
 
 
 def test_what_it_refuses(cluster, data, tmp_path, capsys):

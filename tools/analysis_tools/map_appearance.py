@@ -1,8 +1,8 @@
 """Map the clusters of appearance in every patch: what determination `evidence` sees in it.
 
 Look at the maps, or train with them through ViewMaps. With --shuffled, every map gets the name of another patch.
-This is a control: such evidence determines as many pairs but tells nothing, so a gain does not come from what the views
-show.
+This is a control: such evidence determines about as many pairs but tells nothing, so a gain would not come from what
+the views show.
 
 Example:
     python tools/analysis_tools/map_appearance.py data/mbrsc --out work_dirs/appearance
@@ -15,8 +15,6 @@ import argparse
 import json
 import sys
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # this clone, from any folder, installed or not
 
@@ -96,6 +94,8 @@ def owners(count: int, seed: int | None) -> list[int]:
         return list(range(count))
     if count < 2:
         raise InputError('--shuffled needs at least two patches')
+    import numpy as np
+
     ring = np.random.default_rng(seed).permutation(count)  # each patch gives its map to the next one of the ring
     return np.roll(ring, -1)[np.argsort(ring)].tolist()
 

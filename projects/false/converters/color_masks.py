@@ -1,5 +1,6 @@
 """Any images with colour masks: two folders, matched by file stem."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -61,7 +62,7 @@ def convert_color_masks(
             'images': str(Path(images).resolve()),
             'masks': str(Path(masks).resolve()),
             **list_arguments(val_list, test_list, stems),
-            **({'allow_unlabelled': True} if allow_unlabelled else {}),
+            **({'labels': _state_of(Path(masks))} if allow_unlabelled else {}),
         }
 
     def find() -> SplitPairs:
@@ -98,7 +99,12 @@ def find_pairs(
     (images_of, left_out), (masks_of, other) = _by_stem(Path(images)), _by_stem(Path(masks))
     image_of = _only(images_of, 'images')
     missing = [path for stem, path in image_of.items() if stem not in masks_of]
-    if missing and not (allow_unlabelled and len(missing) < len(image_of)):
+    if len(missing) == len(image_of):
+        raise InputError(
+            f'{masks}: none of the {len(image_of)} images has a mask; a mask has the stem of its image, such as '
+            f'{missing[0].stem!r}, and there are masks such as {next(iter(masks_of))!r}'
+        )
+    if missing and not allow_unlabelled:
         raise InputError(
             f'{masks}: no mask for {len(missing)} of {len(image_of)} images ({some(missing)}); add masks with the '
             'stems of their images, move these images away, or give --allow-unlabelled to cut them for pretraining only'
@@ -116,6 +122,15 @@ def find_pairs(
         for stem, path in image_of.items()
     ]
     return pairs, left_out | other | unused
+
+
+def _state_of(folder: Path) -> str:
+    """Return a digest of names, sizes and times of all files, which tells whether someone went on labelling."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob('*') if path.is_file()):
+        state = path.stat()
+        digest.update(f'{path.relative_to(folder).as_posix()} {state.st_size} {state.st_mtime_ns}\n'.encode())
+    return digest.hexdigest()[:16]
 
 
 def _by_stem(folder: Path) -> tuple[dict[str, list[Path]], dict[str, str]]:

@@ -71,8 +71,7 @@ class CutPair(NamedTuple):
         patches: In the order of the windows.
         levels: How often each grey level occurs in each band of the patches, red first.
         source: Files, size and, where known, georeference of the image.
-        splits: Name of a patch -> its split, where that is not the split of the image; ``'pretrain'`` for patches
-            without a label.
+        splits: Name of a patch -> its split, where that is not the split of the image.
 
     Shape:
         - levels: (bands, 256)

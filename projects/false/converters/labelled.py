@@ -124,7 +124,9 @@ def convert_labelled(
             for patch in result.patches
         }
         if 'train' not in split_of_patch.values():
-            raise InputError(f'{out}: no patch for training holds a labelled pixel; label some, or check the palette')
+            raise InputError(
+                f'{out}: no patch for training holds a labelled pixel; label some, or check palette, lists and areas'
+            )
         for result in results.values():
             for patch in result.patches:
                 patches[split_of_patch[patch.name]].append(patch)
@@ -197,7 +199,8 @@ def _check_foreground(out: str | Path, results: Mapping[str, CutPair], palette: 
     """Refuse index masks in which 255 seems to be the foreground: nothing but class 0 and ignored pixels."""
     if not palette.index_masks or len(palette.classes) < 2:
         return
-    total = np.sum([patch.pixels for result in results.values() for patch in result.patches], axis=0)
+    masked = [result for result in results.values() if result.source['mask']]
+    total = np.sum([patch.pixels for result in masked for patch in result.patches], axis=0)
     if total[0] and total[-1] and not total[1:-1].any():
         raise InputError(
             f'{out}: all masks hold nothing but 0 and 255, which is ignored in index masks; where 255 is the '

@@ -123,6 +123,9 @@ def print_conversion(conversion: Conversion, out: str, notes: Sequence[str] = ()
         for name, split in description['splits'].items()
         if split.get('missing_classes')
     ]
+    bare = sum(source.get('mask', '') is None for source in description['sources'].values())
+    if bare:
+        missing.append(f'{bare} of {len(description["sources"])} images have no mask')
     alone = sum(patch['split'] == 'pretrain' for patch in description['patches'])
     if alone:
         missing.append(f'{alone} patches without a label are only in splits/pretrain.txt')

@@ -246,8 +246,8 @@ class _Cutter:
                     if not valid[part].any() or (split and not labelled):
                         continue
                     name = f'{raster.stem}_{row}_{column}'
-                    if split or not labelled:
-                        split_of[name] = split or 'pretrain'
+                    if split:
+                        split_of[name] = split
                     write_patch(out / 'images' / name, image[part][..., band_order(len(self._bands))])
                     write_patch(out / 'masks' / name, index)
                     if not split:

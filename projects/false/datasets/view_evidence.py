@@ -75,7 +75,7 @@ class ViewMaps(BaseTransform):
     Args:
         folder: Where the maps are, named like the patches: ``NAME.png``, as ``tools/cluster_features.py`` and
             ``tools/test.py --predictions`` write them, or ``NAME_classes.tif`` of ``tools/infer.py``. 255 is unknown.
-        kinds: Number of kinds; None reads it from ``maps.json`` of ``tools/cluster_features.py``.
+        kinds: Number of kinds; None reads it from ``maps.json``, which the tools that make such maps write.
 
     Shape:
         - ``evidence``: (views, kinds), float32, the share of every kind among the known pixels in the window of each
@@ -169,9 +169,7 @@ def kinds_of_maps(folder: Path) -> int:
     except FileNotFoundError:
         raise InputError(f'{path}: no such file; give the number of kinds as ViewMaps(kinds=...)') from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f'{path}: not readable ({error!r}); make the maps again with tools/cluster_features.py'
-        ) from error
+        raise InputError(f'{path}: not readable ({error!r}); make the maps again') from error
 
 
 @lru_cache(maxsize=4096)

@@ -242,6 +242,7 @@ def share_out(jobs: int | None, gpus: Sequence[str], cores: int, threads: int | 
         gpus: Their names in ``CUDA_VISIBLE_DEVICES``; more jobs than GPUs share them in turn.
         cores: Number of CPU cores.
         threads: Threads per job on the CPU, where the user has set ``OMP_NUM_THREADS``; None shares out the cores.
+            Without ``jobs``, as many jobs run as have room on the cores.
 
     Raises:
         InputError: ``jobs`` is below 1.
@@ -250,7 +251,7 @@ def share_out(jobs: int | None, gpus: Sequence[str], cores: int, threads: int | 
         raise InputError(f'--jobs is {jobs}; give 1 or more')
     if gpus:
         return [{'CUDA_VISIBLE_DEVICES': gpus[number % len(gpus)]} for number in range(jobs or len(gpus))]
-    jobs = jobs or cores
+    jobs = jobs or max(1, cores // (threads or 1))
     return [{'OMP_NUM_THREADS': str(threads or max(1, cores // jobs))} for _ in range(jobs)]
 
 

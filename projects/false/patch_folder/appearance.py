@@ -17,6 +17,7 @@ import numpy as np
 
 from projects.false.common.errors import Faults, InputError, check_count
 from projects.false.common.files import writable, write_text
+from projects.false.imagery.palettes import MAX_CLASSES
 
 from .pixels import PatchReader
 
@@ -88,9 +89,11 @@ class Appearance:
             Shape (H, W), uint8.
 
         Raises:
-            InputError: The image has another number of bands.
+            InputError: The image has another number of bands, or there are more clusters than a map can hold.
         """
         self._check_bands(image)
+        if len(self) > MAX_CLASSES:
+            raise InputError(f'{len(self)} clusters do not fit into a map of at most {MAX_CLASSES} kinds; fit fewer')
         grey = cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
         means = np.dstack([_means_around(band.astype(np.float32)) for band in np.moveaxis(image, -1, 0)])
         spread = np.sqrt(np.maximum(_means_around(grey * grey) - _means_around(grey) ** 2, 0))

@@ -80,7 +80,9 @@ def published_patches(name: str, description: Mapping[str, Any]) -> list[str]:
             )
     chosen = [by_tile[tile][WINDOWS[number - 1]] for tile, number in entries]
     role = PUBLISHED_LISTS[name]
-    wrong = sorted({patch['source'] for patch in chosen if (patch['split'] == 'train') != (role == 'train')})
+    wrong = sorted(
+        {patch['source'] for patch in chosen if (patch['split'] in ('train', 'pretrain')) != (role == 'train')}
+    )
     if wrong:
         raise InputError(
             f'{name}: {wrong[0]} is not for {"training" if role == "train" else "testing"} in this data '

@@ -105,7 +105,8 @@ def select_patches(
     pool = sorted(set(_patches(root, candidates or _usual_list(root), pixels, spelling)) - set(kept))
     if count > len(pool):
         raise InputError(
-            f'{root}: {count} patches are asked for, {len(pool)} are there to choose from; give a smaller --count'
+            f'{root}: {count} patches are asked for, {len(pool)} are there to choose from; give a smaller --count, '
+            'or another list with --from, such as pretrain'
         )
     names = [*pool, *kept]
     reads: list[Read] = [partial(_read, pixels, patch) for patch in names]
