@@ -169,7 +169,9 @@ def kinds_of_maps(folder: Path) -> int:
     except FileNotFoundError:
         raise InputError(f'{path}: no such file; give the number of kinds as ViewMaps(kinds=...)') from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f'{path}: not readable ({error!r}); make the maps again') from error
+        raise InputError(
+            f'{path}: not readable ({error!r}); make the maps again, for example with tools/cluster_features.py'
+        ) from error
 
 
 @lru_cache(maxsize=4096)
