@@ -7,10 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import rasterio
 from PIL import Image
 
 from projects.false.common.errors import InputError
@@ -23,55 +21,11 @@ from projects.false.imagery.mask_colors import colors_to_index, index_to_colors
 from projects.false.imagery.palettes import PALETTES, Palette, load_palette
 from projects.false.patch_folder.description import Conversion
 from projects.false.patch_folder.packing import pack
+from tests.helpers.mask_pairs import MBRSC, convert, labels, picture, save
 from tests.helpers.tools import REPOSITORY
 from tools.dataset_converters.color_masks import main
 
 SHARED = Path(os.environ.get('FALSE_SHARED_DATA', REPOSITORY.parent / 'shared' / 'data'))
-MBRSC = PALETTES['mbrsc']
-CUT = {'patch_size': 32, 'workers': 1, 'label_fractions': (0.1, 0.5)}
-
-
-def save(path, pixels):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == '.tif':
-        bands = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
-        shape = dict(zip(('count', 'height', 'width'), bands.shape, strict=True))
-        place = {'crs': 'EPSG:32633', 'transform': rasterio.Affine(1, 0, 5e5, 0, -1, 5e6)}
-        with rasterio.open(path, 'w', driver='GTiff', dtype=bands.dtype, **place, **shape) as raster:
-            raster.write(bands)
-    else:
-        assert cv2.imwrite(str(path), pixels[..., ::-1] if pixels.ndim == 3 else pixels)
-
-
-def picture(seed, height=70, width=50):
-    return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
-
-
-def labels(seed, height=70, width=50):
-    return np.random.default_rng(seed).choice([0, 1, 2, 3, 4, 255], (height, width)).astype(np.uint8)
-
-
-@pytest.fixture
-def pairs(tmp_path):
-    """Five pairs: PNG, TIFF and, in a folder below, palette PNG masks."""
-    for number, (stem, suffix) in enumerate([('a_1', '.png'), ('a_2', '.tif'), ('b', '.png'), ('c', '.tif')]):
-        save(tmp_path / 'images' / f'{stem}{suffix}', picture(number))
-        save(tmp_path / 'masks' / f'{stem}{suffix}', index_to_colors(labels(number), MBRSC))
-    save(tmp_path / 'images/deep/d.png', picture(4))
-    colors = index_to_colors(labels(4), MBRSC)
-    (tmp_path / 'masks/deep').mkdir()
-    Image.fromarray(colors).quantize(8, dither=Image.Dither.NONE).save(tmp_path / 'masks/deep/d.png')
-    assert Image.open(tmp_path / 'masks/deep/d.png').mode == 'P'
-    (tmp_path / 'val.txt').write_text('b\n')
-    (tmp_path / 'test.txt').write_text('# the west\na_* # both\n')
-    return tmp_path
-
-
-def convert(folder, **options):
-    names = {field.name for field in dataclasses.fields(CutOptions)} & set(options)
-    cut = CutOptions(**{**CUT, **{name: options.pop(name) for name in names}})
-    paths = (folder / 'images', folder / 'masks', folder / 'out')
-    return convert_color_masks(*paths, options.pop('palette', MBRSC), cut, **options).description
 
 
 def content(folder):
@@ -118,76 +72,6 @@ def test_splits_and_description(pairs):
             assert split['patches'] == len(names)
             assert sum(split['pixels'].values()) + split['ignored_pixels'] == len(names) * 32 * 32
     assert described['sources']['d']['mask'].endswith('masks/deep/d.png')
-
-
-def test_patches_without_a_label_are_for_pretraining_only(pairs, capsys):
-    """Whoever labels a few windows leaves the rest of the mask in an ignored colour."""
-    kept = labels(3)
-    kept[:, 18:] = 255  # of two columns of windows, the left one keeps labels
-    save(pairs / 'masks/c.tif', index_to_colors(kept, MBRSC))
-    save(pairs / 'masks/a_1.png', index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))
-    kept[:] = 255
-    kept[:32, :10] = 1
-    save(pairs / 'masks/b.png', index_to_colors(kept, MBRSC))
-    described = convert(pairs, test_list=pairs / 'test.txt')
-    lists = {path.stem: path.read_text().split() for path in (pairs / 'out/splits').iterdir()}
-    alone = [patch['name'] for patch in described['patches'] if patch['split'] == 'pretrain']
-    assert alone == [
-        *(f'b_{place}' for place in ('0_18', '32_0', '32_18', '38_0', '38_18')),
-        *(f'c_{place}' for place in ('0_18', '32_18', '38_18')),
-    ]
-    assert not set(alone) & {*lists['train'], *lists['train_10pct'], *lists['train_50pct']}
-    assert sorted(lists['pretrain']) == sorted([*lists['train'], *alone])
-    assert sum(name.startswith('a_1') for name in lists['test']) == 6  # what is tested stays as it is
-    assert described['splits']['train']['patches'] == len(lists['train']) == 10
-    print_conversion(Conversion(described), str(pairs / 'out'))
-    assert 'note: 8 patches without a label are only in splits/pretrain.txt' in capsys.readouterr().out
-
-
-def test_images_without_a_mask_are_for_pretraining_only(pairs, capsys):
-    (pairs / 'masks/b.png').unlink()
-    (pairs / 'masks/a_2.tif').unlink()
-    with pytest.raises(InputError, match=r'no mask for 2 of 5 images .* or give --allow-unlabelled'):
-        convert(pairs)
-    with pytest.raises(InputError, match=r'no mask for 1 images of the lists of val and test \(.*a_2\.tif\)'):
-        convert(pairs, test_list=pairs / 'test.txt', allow_unlabelled=True)
-    described = convert(pairs, allow_unlabelled=True)
-    lists = {path.stem: path.read_text().split() for path in (pairs / 'out/splits').iterdir()}
-    assert {name.rsplit('_', 2)[0] for name in lists['train']} == {'a_1', 'c', 'd'}
-    assert {name.rsplit('_', 2)[0] for name in lists['pretrain']} == {'a_1', 'a_2', 'b', 'c', 'd'}
-    assert described['sources']['b']['mask'] is None
-    assert (cv2.imread(str(pairs / 'out/masks/b_0_0.png'), -1) == 255).all()
-    print_conversion(Conversion(described), str(pairs / 'out'))
-    assert 'note: 2 of 5 images have no mask' in capsys.readouterr().out
-    assert convert(pairs, allow_unlabelled=True) == described
-    with pytest.raises(InputError, match='was made with labels'):
-        convert(pairs)
-    for name in ('a_1.png', 'c.tif', 'deep/d.png'):
-        (pairs / 'masks' / name).rename(pairs / 'masks' / f'x{Path(name).name}')
-    with pytest.raises(InputError, match=r"none of the 5 images has a mask; .* such as 'a_1', .* masks such as 'xa_1'"):
-        convert(pairs, allow_unlabelled=True, overwrite=True)
-
-
-@pytest.mark.parametrize('change', ['new mask', 'edited mask'])
-def test_who_labels_more_is_not_told_that_it_was_done_before(pairs, change):
-    (pairs / 'masks/b.png').rename(pairs / 'b.png')
-    convert(pairs, allow_unlabelled=True)
-    if change == 'new mask':
-        (pairs / 'b.png').rename(pairs / 'masks/b.png')
-    else:
-        save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
-    with pytest.raises(InputError, match=r'exists and was made with labels .*--overwrite'):
-        convert(pairs, allow_unlabelled=True)
-    described = convert(pairs, allow_unlabelled=True, overwrite=True)
-    assert described['splits']['train']['patches'] == (30 if change == 'new mask' else 24)
-
-
-def test_masks_without_any_label_for_training(pairs):
-    for name in ('b.png', 'c.tif', 'deep/d.png'):
-        save(pairs / 'masks' / name, index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))
-    with pytest.raises(InputError, match='no patch for training holds a labelled pixel; label some'):
-        convert(pairs, test_list=pairs / 'test.txt')
-    assert not (pairs / 'out').exists()
 
 
 def test_without_lists_everything_is_for_training(pairs):
@@ -469,15 +353,6 @@ def test_a_foreground_of_255_is_not_taken_for_ignored_pixels(tmp_path):
         convert(tmp_path, palette=dataclasses.replace(two, index_masks=True))
     assert not (tmp_path / 'out').exists()
     assert convert(tmp_path, palette=two)['splits']['train']['pixels']['yes'] > 0
-
-
-def test_an_image_without_a_mask_is_no_foreground(tmp_path):
-    for name in 'ab':
-        save(tmp_path / f'images/{name}.png', picture(0, 64, 64))
-    save(tmp_path / 'masks/a.png', np.zeros((64, 64), np.uint8))
-    two = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)), index_masks=True)
-    described = convert(tmp_path, palette=two, allow_unlabelled=True)
-    assert described['splits']['train']['pixels'] == {'no': 64 * 64, 'yes': 0}
 
 
 NAMES = ['tile #1', 'a, b (2)', 'x[1]', '[bold]y[x]', '#start', 'gr\u00fcn', 'ku\u0308hl', "it's 100%", '-dash']

@@ -1,0 +1,93 @@
+"""What converters do with images and masks that are labelled in part, or not at all."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from projects.false.common.errors import InputError
+from projects.false.converters.options import print_conversion
+from projects.false.imagery.mask_colors import index_to_colors
+from projects.false.imagery.palettes import Palette
+from projects.false.patch_folder.description import Conversion
+from tests.helpers.mask_pairs import MBRSC, convert, labels, picture, save
+
+
+def test_patches_without_a_label_are_for_pretraining_only(pairs, capsys):
+    """Whoever labels a few windows leaves the rest of the mask in an ignored colour."""
+    kept = labels(3)
+    kept[:, 18:] = 255  # of two columns of windows, the left one keeps labels
+    save(pairs / 'masks/c.tif', index_to_colors(kept, MBRSC))
+    save(pairs / 'masks/a_1.png', index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))
+    kept[:] = 255
+    kept[:32, :10] = 1
+    save(pairs / 'masks/b.png', index_to_colors(kept, MBRSC))
+    described = convert(pairs, test_list=pairs / 'test.txt')
+    lists = {path.stem: path.read_text().split() for path in (pairs / 'out/splits').iterdir()}
+    alone = [patch['name'] for patch in described['patches'] if patch['split'] == 'pretrain']
+    assert alone == [
+        *(f'b_{place}' for place in ('0_18', '32_0', '32_18', '38_0', '38_18')),
+        *(f'c_{place}' for place in ('0_18', '32_18', '38_18')),
+    ]
+    assert not set(alone) & {*lists['train'], *lists['train_10pct'], *lists['train_50pct']}
+    assert sorted(lists['pretrain']) == sorted([*lists['train'], *alone])
+    assert sum(name.startswith('a_1') for name in lists['test']) == 6  # what is tested stays as it is
+    assert described['splits']['train']['patches'] == len(lists['train']) == 10
+    print_conversion(Conversion(described), str(pairs / 'out'))
+    assert 'note: 8 patches without a label are only in splits/pretrain.txt' in capsys.readouterr().out
+
+
+def test_images_without_a_mask_are_for_pretraining_only(pairs, capsys):
+    (pairs / 'masks/b.png').unlink()
+    (pairs / 'masks/a_2.tif').unlink()
+    with pytest.raises(InputError, match=r'no mask for 2 of 5 images .* or give --allow-unlabelled'):
+        convert(pairs)
+    with pytest.raises(InputError, match=r'no mask for 1 images of the lists of val and test \(.*a_2\.tif\)'):
+        convert(pairs, test_list=pairs / 'test.txt', allow_unlabelled=True)
+    described = convert(pairs, allow_unlabelled=True)
+    lists = {path.stem: path.read_text().split() for path in (pairs / 'out/splits').iterdir()}
+    assert {name.rsplit('_', 2)[0] for name in lists['train']} == {'a_1', 'c', 'd'}
+    assert {name.rsplit('_', 2)[0] for name in lists['pretrain']} == {'a_1', 'a_2', 'b', 'c', 'd'}
+    assert described['sources']['b']['mask'] is None
+    assert (cv2.imread(str(pairs / 'out/masks/b_0_0.png'), -1) == 255).all()
+    print_conversion(Conversion(described), str(pairs / 'out'))
+    assert 'note: 2 of 5 images have no mask' in capsys.readouterr().out
+    assert convert(pairs, allow_unlabelled=True) == described
+    with pytest.raises(InputError, match='was made with labels'):
+        convert(pairs)
+    for name in ('a_1.png', 'c.tif', 'deep/d.png'):
+        (pairs / 'masks' / name).rename(pairs / 'masks' / f'x{Path(name).name}')
+    with pytest.raises(InputError, match=r"none of the 5 images has a mask; .* such as 'a_1', .* masks such as 'xa_1'"):
+        convert(pairs, allow_unlabelled=True, overwrite=True)
+
+
+@pytest.mark.parametrize('change', ['new mask', 'edited mask'])
+def test_who_labels_more_is_not_told_that_it_was_done_before(pairs, change):
+    (pairs / 'masks/b.png').rename(pairs / 'b.png')
+    convert(pairs, allow_unlabelled=True)
+    if change == 'new mask':
+        (pairs / 'b.png').rename(pairs / 'masks/b.png')
+    else:
+        save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
+    with pytest.raises(InputError, match=r'exists and was made with labels .*--overwrite'):
+        convert(pairs, allow_unlabelled=True)
+    described = convert(pairs, allow_unlabelled=True, overwrite=True)
+    assert described['splits']['train']['patches'] == (30 if change == 'new mask' else 24)
+
+
+def test_masks_without_any_label_for_training(pairs):
+    for name in ('b.png', 'c.tif', 'deep/d.png'):
+        save(pairs / 'masks' / name, index_to_colors(np.full((70, 50), 255, np.uint8), MBRSC))
+    with pytest.raises(InputError, match='no patch for training holds a labelled pixel; label some'):
+        convert(pairs, test_list=pairs / 'test.txt')
+    assert not (pairs / 'out').exists()
+
+
+def test_an_image_without_a_mask_is_no_foreground(tmp_path):
+    for name in 'ab':
+        save(tmp_path / f'images/{name}.png', picture(0, 64, 64))
+    save(tmp_path / 'masks/a.png', np.zeros((64, 64), np.uint8))
+    two = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)), index_masks=True)
+    described = convert(tmp_path, palette=two, allow_unlabelled=True)
+    assert described['splits']['train']['pixels'] == {'no': 64 * 64, 'yes': 0}
