@@ -2,7 +2,7 @@
 
 import pytest
 
-from projects.false.common.errors import Faults, InputError, some, type_name
+from projects.false.common.errors import Faults, InputError, check_seed, some, type_name
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,9 @@ def test_many_faults_are_a_count_three_examples_and_one_way_out(texts, expected)
 def test_other_errors_are_no_faults():
     with pytest.raises(ZeroDivisionError), Faults('images').noted():
         _ = 1 / 0
+
+
+def test_seeds_are_not_below_0():
+    check_seed(0)
+    with pytest.raises(InputError, match='^seed is -1; give 0 or more$'):
+        check_seed(-1)

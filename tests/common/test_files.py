@@ -11,6 +11,7 @@ from projects.false.common.files import (
     atomic_path,
     atomic_write,
     check_apart,
+    check_outside,
     remove_stale,
     staged_folder,
     writable,
@@ -110,11 +111,44 @@ def test_a_full_disk_is_for_the_user_to_mend(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_name_that_is_too_long_is_for_the_user_to_shorten(tmp_path):
+    with pytest.raises(InputError, match='shorten the names'), staged_folder(tmp_path / 'out') as partial:
+        (partial / ('x' * 300)).write_text('')
+
+
 def test_an_output_inside_or_around_an_input_is_refused(tmp_path):
     check_apart(tmp_path / 'out', tmp_path / 'in')
     for out in ('in', 'in/out', '.'):
         with pytest.raises(InputError, match='overlaps the input'):
             check_apart(tmp_path / out, tmp_path / 'in')
+
+
+def test_an_output_that_holds_an_input_is_refused(tmp_path):
+    check_outside(tmp_path / 'in/out', tmp_path / 'in', None)
+    for source in ('out', 'out/raw', 'out/test.txt'):
+        with pytest.raises(InputError, match=r'holds the input .*move the input'):
+            check_outside(tmp_path / 'out', tmp_path / 'in', tmp_path / source)
+
+
+@pytest.mark.parametrize('overwrite', [False, True])
+def test_a_link_to_a_folder_elsewhere_stays_a_link(tmp_path, overwrite):
+    (tmp_path / 'disk/mine').mkdir(parents=True)
+    (tmp_path / 'out').symlink_to(tmp_path / 'disk/mine')
+    if overwrite:
+        (tmp_path / 'out/dataset.json').write_text('old')
+    with staged_folder(tmp_path / 'out', overwrite) as partial:
+        (partial / 'dataset.json').write_text('new')
+    assert (tmp_path / 'out').is_symlink()
+    assert (tmp_path / 'disk/mine/dataset.json').read_text() == 'new'
+    assert sorted(path.name for path in tmp_path.rglob('*')) == ['dataset.json', 'disk', 'mine', 'out']
+
+
+def test_a_mount_point_is_refused_before_the_work():
+    with (
+        pytest.raises(InputError, match=r'is a mount point, .*give a folder in it'),
+        staged_folder('/', overwrite=True),
+    ):
+        pass
 
 
 def test_the_old_file_stays_until_the_new_one_is_complete(tmp_path):

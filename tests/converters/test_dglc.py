@@ -1,9 +1,10 @@
 import os
+import unicodedata
 
 import cv2
 import numpy as np
 
-from projects.false.converters.dglc import IMAGES, TEST_IMAGES, convert_dglc
+from projects.false.converters.dglc import IMAGES, TEST_IMAGES, convert_dglc, dglc_pairs
 from projects.false.converters.image_splits import split_images
 from projects.false.converters.options import CutOptions
 from projects.false.imagery.mask_colors import index_to_colors
@@ -67,3 +68,16 @@ def test_the_draw_is_written_and_can_be_given_back(tmp_path):
         'test': 2,
         'train_1pct': 1,
     }
+
+
+def test_names_in_capitals_and_in_another_unicode_form(tmp_path):
+    """Windows writes suffixes in capitals, and macOS decomposes accents."""
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    files = {**pair('1', 16)[0], **pair('2', 16)[0], **pair('3', 16)[0], **pair('4', 16)[0]}
+    names = [
+        *('train/1_sat.JPG', 'train/1_mask.PNG', 'train/2_SAT.JPG', 'train/2_MASK.PNG'),
+        *(f'train/{composed}_sat.jpg', f'train/{decomposed}_mask.png', 'train/4_sat.jpg', 'train/4_mask.png'),
+    ]
+    write_files(tmp_path / 'in', dict(zip(names, files.values(), strict=True)))
+    assert [pair.stem for pair in dglc_pairs(tmp_path / 'in')] == ['1', '2', '4', composed]
+    assert [pair.stem for pair in dglc_pairs(tmp_path / 'in', ['2', decomposed])] == ['1', '4']

@@ -1,6 +1,7 @@
 """Both layouts as they are on the disk: five-band GeoTIFFs with classes from 1, and JPEGs with an index."""
 
 import os
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,14 @@ import pytest
 import rasterio
 
 from projects.false import InputError
-from projects.false.converters.flair import PUBLISHED_CLASSES, REDUCED_CLASSES, SIDE, convert_flair
+from projects.false.converters.flair import (
+    PUBLISHED_CLASSES,
+    REDUCED_CLASSES,
+    SIDE,
+    convert_flair,
+    indexed_tiles,
+    published_tiles,
+)
 from projects.false.converters.options import CutOptions
 from projects.false.imagery.palettes import PALETTES
 from tests.helpers.converter_inputs import jpeg, png, tiff, write_files, write_zip
@@ -127,6 +135,30 @@ def test_published_files_in_zips_and_a_choice_of_training_zones(tmp_path):
     assert unused == ['D006_2020_Z1_NN_000005', 'D006_2020_Z1_NN_000006']
 
 
+def test_published_files_with_names_in_capitals(tmp_path):
+    published(tmp_path / 'in', 'D034_2021/Z4_UU', 'D004_2021/Z1_NN')
+    for path in sorted((tmp_path / 'in').rglob('*_00000[13].tif')):
+        path.rename(path.with_suffix('.TIF'))
+    assert [tile.pair.stem[-6:] for tile in published_tiles(tmp_path / 'in')] == [
+        '000003',
+        '000004',
+        '000001',
+        '000002',
+    ]
+
+
+def test_an_index_finds_files_in_capitals_and_in_another_unicode_form(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    reduced(tmp_path, lambda rows: [(composed if '_000099' in row[0] else row[0], *row[1:]) for row in rows])
+    for folder, suffix in (('images', '.jpg'), ('masks', '.png')):
+        (tmp_path / folder / f'D034_2021_Z2_B_000099{suffix}').rename(tmp_path / folder / f'{decomposed}{suffix}')
+        (tmp_path / folder / f'{FIRST}{suffix}').rename(tmp_path / folder / f'{FIRST}{suffix.upper()}')
+    tiles = {tile.pair.stem: tile.pair for tile in indexed_tiles(tmp_path)}
+    assert tiles[composed].image.name == f'{decomposed}.jpg'
+    assert tiles[FIRST].mask.name == f'{FIRST}.PNG'
+    assert len(tiles) == 15
+
+
 def test_a_strip_to_validate_on_leaves_a_row_between(tmp_path):
     masks = reduced(tmp_path / 'in')
     options = CutOptions(patch_size=8, workers=1, label_fractions=(0.5,), shrink=2)
@@ -211,7 +243,17 @@ BAD_REDUCED = {
     'no column': (with_index('split', 'part'), {}, r"no column 'split'; its columns are name, zone, x0, y0, split"),
     'index empty': (spoil('index.csv', b''), {}, r'index\.csv: has no rows'),
     'unknown split': (with_index(',pool', ',train'), {}, r"index\.csv, line 2: .*split 'train'; split is pool or val"),
-    'no place': (with_index(f'{FIRST},Z1_A,0.0', f'{FIRST},Z1_A,x'), {}, r"line 2: x0 'x' or y0 '0\.0' is no number"),
+    'no place': (
+        with_index(f'{FIRST},Z1_A,0.0', f'{FIRST},Z1_A,x'),
+        {},
+        r"line 2: x0 is 'x', which is no number; give metres",
+    ),
+    'no finite place': (
+        with_index(f'{FIRST},Z1_A,0.0,0.0', f'{FIRST},Z1_A,0.0,inf'),
+        {},
+        r"line 2: y0 is 'inf', which",
+    ),
+    'a place of nan': (with_index(f'{FIRST},Z1_A,0.0', f'{FIRST},Z1_A,nan'), {}, r"line 2: x0 is 'nan', which is no"),
     'a row twice': (with_index('Z1_A_000001,', 'Z1_A_000000,'), {}, rf'{FIRST} is in several rows; keep one'),
     'no row': (spoil('images/more.jpg', jpeg(noise(3))), {}, r'no row for 1 image\(s\): more; add rows'),
     'unknown zone': (

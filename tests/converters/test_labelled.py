@@ -1,5 +1,6 @@
 """What converters do with images and masks that are labelled in part, or not at all."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -91,3 +92,90 @@ def test_an_image_without_a_mask_is_no_foreground(tmp_path):
     two = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)), index_masks=True)
     described = convert(tmp_path, palette=two, allow_unlabelled=True)
     assert described['splits']['train']['pixels'] == {'no': 64 * 64, 'yes': 0}
+
+
+@pytest.fixture
+def half_transparent(tmp_path):
+    """An image of 64 x 64 pixels whose left half is transparent, and a mask that labels all of it."""
+    alpha = np.full((64, 64), 255, np.uint8)
+    alpha[:, :32] = 0
+    save(tmp_path / 'images/b.png', picture(0, 64, 64))
+    (tmp_path / 'images').joinpath('a.png').write_bytes(
+        cv2.imencode('.png', np.dstack([np.full((64, 64, 3), 200, np.uint8), alpha]))[1].tobytes()
+    )
+    for name in 'ab':
+        save(tmp_path / f'masks/{name}.png', index_to_colors(labels(ord(name), 64, 64) % 5, MBRSC))
+    return tmp_path
+
+
+def test_pixels_without_data_carry_no_label(half_transparent, capsys):
+    described = convert(half_transparent, patch_size=24, stride=20)
+    shown = {patch['col']: patch for patch in described['patches'] if patch['source'] == 'a' and patch['row'] == 0}
+    assert list(shown) == [20, 40]  # the window from 0 to 24 shows nothing
+    assert [patch['pixels'][-1] for patch in shown.values()] == [12 * 24, 0]
+    mask = cv2.imread(str(half_transparent / 'out/masks/a_0_20.png'), -1)
+    np.testing.assert_array_equal(mask == 255, np.arange(24)[None].repeat(24, 0) < 12)
+    print_conversion(Conversion(described), str(half_transparent / 'out'))
+    assert 'note: 3 windows without data are left out' in capsys.readouterr().out
+    (half_transparent / 'test.txt').write_text('b\n')
+    alone = convert(half_transparent, overwrite=True, test_list=half_transparent / 'test.txt')
+    assert alone['mean'] == [200.0] * 3
+
+
+def test_shrinking_leaves_out_what_is_no_data(half_transparent):
+    mask = index_to_colors(np.full((64, 64), 1, np.uint8), MBRSC)
+    save(half_transparent / 'masks/a.png', mask)
+    alpha = np.full((64, 64), 255, np.uint8)
+    alpha[:, :33] = 0  # the block of columns 32 and 33 has one of data
+    image = np.dstack([np.full((64, 64, 3), 200, np.uint8), alpha])
+    image[:, :33, :3] = 7
+    (half_transparent / 'images/a.png').write_bytes(cv2.imencode('.png', image)[1].tobytes())
+    convert(half_transparent, patch_size=32, shrink=2)
+    patch = cv2.imread(str(half_transparent / 'out/images/a_0_0.png'))
+    found = cv2.imread(str(half_transparent / 'out/masks/a_0_0.png'), -1)
+    np.testing.assert_array_equal(patch[0, :, 0], [0] * 17 + [200] * 15)
+    np.testing.assert_array_equal(found[0], [255] * 17 + [1] * 15)
+
+
+@pytest.mark.parametrize('change', ['added', 'missing'])
+def test_images_that_come_and_go_are_noticed(pairs, change):
+    described = convert(pairs)
+    if change == 'added':
+        save(pairs / 'images/e.png', picture(5))
+        save(pairs / 'masks/e.png', index_to_colors(labels(5), MBRSC))
+    else:
+        (pairs / 'images/b.png').unlink()
+    with pytest.raises(InputError, match=rf'1 images are {change} since it was made \([be]\); .*--overwrite'):
+        convert(pairs)
+    again = convert(pairs, overwrite=True)
+    assert len(again['sources']) == len(described['sources']) + (1 if change == 'added' else -1)
+
+
+def test_data_whose_source_is_gone_stays(pairs):
+    described = convert(pairs)
+    (pairs / 'images').rename(pairs / 'elsewhere')
+    assert convert(pairs) == described
+
+
+def test_a_list_in_the_output_is_not_deleted(pairs):
+    convert(pairs, test_list=pairs / 'test.txt')
+    kept = (pairs / 'test.txt').rename(pairs / 'out/test.txt')
+    with pytest.raises(InputError, match=r'holds the input .*test\.txt'):
+        convert(pairs, test_list=kept, overwrite=True)
+    assert kept.is_file()
+
+
+def test_how_masks_are_read_is_part_of_the_arguments(tmp_path):
+    for name in 'ab':
+        save(tmp_path / f'images/{name}.png', picture(0, 64, 64))
+        save(tmp_path / f'masks/{name}.png', np.full((64, 64, 3), 255, np.uint8))
+    two = Palette('two', ('no', 'yes'), ((0, 0, 0), (255, 255, 255)))
+    convert(tmp_path, palette=two)
+    with pytest.raises(InputError, match='made with binarise null, not 128'):
+        convert(tmp_path, palette=dataclasses.replace(two, binarise=128))
+
+
+def test_files_beside_the_masks_do_not_count_as_labels(pairs):
+    described = convert(pairs, allow_unlabelled=True)
+    (pairs / 'masks/.DS_Store').write_bytes(b'x')
+    assert convert(pairs, allow_unlabelled=True) == described

@@ -8,7 +8,14 @@ import pytest
 
 from projects.false import InputError
 from projects.false.converters.options import CutOptions
-from projects.false.converters.potsdam import TEST_TILES, TILE_SIDE, TRAIN_TILES, convert_potsdam, split_tiles
+from projects.false.converters.potsdam import (
+    TEST_TILES,
+    TILE_SIDE,
+    TRAIN_TILES,
+    convert_potsdam,
+    potsdam_pairs,
+    split_tiles,
+)
 from projects.false.imagery.images import read_image
 from projects.false.imagery.palettes import PALETTES
 from projects.false.imagery.windows import grid
@@ -120,6 +127,16 @@ def test_equal_labels_in_two_zips_are_one_and_different_ones_an_error(tmp_path):
     write_zip(tmp_path / '5_Labels_for_participants.zip', {'deep/top_potsdam_2_10_label.tif': label + b' '})
     with pytest.raises(InputError, match='same name but other content'):
         convert_potsdam(tmp_path, tmp_path / 'other', SMALL, exclude=others('2_10'))
+
+
+def test_names_in_capitals(tmp_path):
+    small_download(tmp_path / 'in')
+    for tile, kind in (('2_10', 'RGB'), ('2_11', 'label')):
+        path = next((tmp_path / 'in').rglob(f'top_potsdam_{tile}_{kind}.tif'))
+        path.rename(path.with_suffix('.TIF'))
+    pairs = potsdam_pairs(tmp_path / 'in', TILES, 'rgb', 'all')
+    assert (pairs[0].image.name, pairs[1].mask.name) == ('top_potsdam_2_10_RGB.TIF', 'top_potsdam_2_11_label.TIF')
+    assert pairs[0].stem == 'top_potsdam_2_10'
 
 
 @pytest.mark.skipif(not (SHARED / 'potsdam_samples').is_dir(), reason=f'no Potsdam in {SHARED}; set FALSE_SHARED_DATA')

@@ -112,6 +112,16 @@ def test_windows_with_too_much_nodata_are_dropped_and_counted(tmp_path):
         convert(tmp_path, overwrite=True, max_nodata=0)
 
 
+@pytest.mark.parametrize(('count', 'share'), [(5, 0.05), (30, 0.3)])
+def test_exactly_as_much_nodata_as_allowed_is_kept(tmp_path, count, share):
+    pixels = noise((10, 10, 3)) // 2 + 1
+    pixels.reshape(100, 3)[:count] = 0
+    write_files(tmp_path / 'in', {'a.tif': tiff(pixels, nodata=0)})
+    assert convert(tmp_path, size=10, max_nodata=share)['patches'][0]['nodata'] == share
+    with pytest.raises(InputError, match='has more nodata than'):
+        convert(tmp_path, size=10, max_nodata=share - 1e-6, overwrite=True)
+
+
 def test_transparency_is_nodata_unless_it_is_a_band_to_take(tmp_path):
     pixels = noise((16, 16, 4)) // 2 + 1
     pixels[..., 3] = np.arange(16)[:, None] // 8 * 255

@@ -97,6 +97,14 @@ def test_the_same_call_is_done_before_and_edited_labels_are_seen(sparse, capsys)
     assert masks(sparse)['a_0_0'][4, 4] == 1
 
 
+def test_an_image_that_moves_on_the_ground_is_noticed(sparse, capsys):
+    assert call(sparse) == 0
+    with rasterio.open(sparse / 'a.tif', 'r+') as raster:
+        raster.transform = Affine(0.5, 0, LEFT + 20, 0, -0.5, TOP)
+    assert call(sparse) == 2
+    assert 'made with images_state' in capsys.readouterr().err
+
+
 def test_areas_separate_the_splits_of_one_image(sparse, capsys):
     """A patch that touches the area is for testing, with labels inside of it alone; no training patch overlaps it."""
     write_vectors(sparse / 'all.gpkg', [(box(0, 0, 96, 64), 'tree')])

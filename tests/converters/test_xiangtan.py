@@ -1,9 +1,13 @@
-import numpy as np
+import unicodedata
 
+import numpy as np
+import pytest
+
+from projects.false.common.errors import InputError
 from projects.false.converters.image_splits import split_images
 from projects.false.converters.options import CutOptions
-from projects.false.converters.xiangtan import IMAGES, TEST_IMAGES, convert_xiangtan
-from tests.helpers.converter_inputs import blocks, png, tiff, write_zip
+from projects.false.converters.xiangtan import IMAGES, TEST_IMAGES, convert_xiangtan, xiangtan_pairs
+from tests.helpers.converter_inputs import blocks, png, tiff, write_files, write_zip
 
 SMALL = CutOptions(patch_size=16, workers=2)
 
@@ -44,6 +48,19 @@ def test_folders_bands_and_classes_can_be_named(tmp_path):
 
 
 def test_zips_named_like_the_folders_and_index_masks_as_tiff(tmp_path):
-    write_zip(tmp_path / 'images.zip', {f'{i}.png': png(np.full((16, 16, 3), i, np.uint8)) for i in range(2)})
-    write_zip(tmp_path / 'masks.zip', {f'{i}.tif': tiff(blocks('xiangtan', 16, i, 4)) for i in range(2)})
-    assert len(convert_xiangtan(tmp_path, tmp_path / 'out', SMALL).description['patches']) == 2
+    write_zip(tmp_path / 'in/images.zip', {f'{i}.png': png(np.full((16, 16, 3), i, np.uint8)) for i in range(2)})
+    write_zip(tmp_path / 'in/masks.zip', {f'{i}.tif': tiff(blocks('xiangtan', 16, i, 4)) for i in range(2)})
+    assert len(convert_xiangtan(tmp_path / 'in', tmp_path / 'out', SMALL).description['patches']) == 2
+
+
+def test_masks_in_the_other_unicode_form(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    image, mask = png(np.zeros((16, 16, 3), np.uint8)), png(blocks('xiangtan', 16, 0, 4))
+    names = {f'images/{composed}.png': image, f'masks/{decomposed}.png': mask}
+    write_files(tmp_path / 'in', {**names, f'images/{decomposed}2.png': image, f'masks/{composed}2.png': mask})
+    pairs, left_out = xiangtan_pairs(tmp_path / 'in')
+    assert sorted(pair.stem for pair in pairs) == sorted([composed, f'{decomposed}2'])
+    assert left_out == {}
+    write_files(tmp_path / 'in', {f'images/{decomposed}.png': image})
+    with pytest.raises(InputError, match='has the same stem'):
+        xiangtan_pairs(tmp_path / 'in')

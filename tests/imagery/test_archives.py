@@ -50,6 +50,16 @@ def test_what_is_unpacked_comes_before_what_is_in_a_zip(tmp_path):
         by_name(list_files(tmp_path))
 
 
+def test_files_that_stand_for_the_same_are_versions_of_one(tmp_path):
+    write_files(tmp_path, {'a/X.TIF': b'pixels', 'b/x.tif': b'pixels'})
+    files = list_files(tmp_path)
+    assert sorted(by_name(files)) == ['X.TIF', 'x.tif']
+    assert list(by_name(files, lambda file: file.name.lower())) == ['x.tif']
+    write_files(tmp_path, {'b/x.tif': b'other'})
+    with pytest.raises(InputError, match=r'X\.TIF: .*x\.tif has the same name but other content'):
+        by_name(files, lambda file: file.name.lower())
+
+
 def damaged_member(path):
     data = bytearray(path.read_bytes())
     start = data.index(b'b.tif') + len(b'b.tif')

@@ -1,5 +1,8 @@
 import dataclasses
+import os
 import re
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -12,7 +15,8 @@ from rasterio.transform import from_origin
 from projects.false import InputError
 from projects.false.imagery.images import band_order, check_sizes, read_image, read_index_mask, read_mask, write_patch
 from projects.false.imagery.mask_colors import ColorMoves
-from projects.false.imagery.palettes import Palette
+from projects.false.imagery.palettes import PALETTES, Palette
+from tests.helpers.tools import REPOSITORY
 
 
 @pytest.fixture
@@ -141,6 +145,35 @@ def test_band_order_swaps_red_and_blue_and_is_its_own_inverse(bands, expected):
     order = band_order(bands)
     assert order == expected
     assert [order[band] for band in order] == list(range(bands))
+
+
+def test_an_index_mask_with_more_pixels_than_pillow_opens(tmp_path, monkeypatch):
+    indices = np.arange(400, dtype=np.uint8).reshape(20, 20) % 7
+    palette = Image.fromarray(indices, 'P')
+    palette.putpalette(np.random.default_rng(0).integers(0, 256, 21).astype(np.uint8).tobytes())
+    palette.save(tmp_path / 'a.png')
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)  # 400 pixels are an error from here on
+    np.testing.assert_array_equal(read_index_mask(tmp_path / 'a.png', 7), indices)
+
+
+@pytest.mark.parametrize('suffix', ['.png', '.jpg'])
+def test_images_with_more_pixels_than_opencv_decodes(tmp_path, suffix):
+    colors = np.zeros((40, 40, 3), np.uint8)
+    colors[:, 20:] = PALETTES['mbrsc'].colors[0]
+    cv2.imwrite(str(tmp_path / f'a{suffix}'), colors[..., ::-1])
+    whole = read_image(tmp_path / f'a{suffix}')
+    script = (
+        'import sys; from pathlib import Path; import numpy as np\n'
+        'from projects.false.imagery.images import read_image, read_mask\n'
+        'from projects.false.imagery.palettes import Palette\n'
+        'palette = Palette("two", ("no", "yes"), ((0, 0, 0), tuple(map(int, sys.argv[2:]))), tolerance=60)\n'
+        'np.save("image.npy", read_image(sys.argv[1])); np.save("mask.npy", read_mask(Path(sys.argv[1]), palette))'
+    )
+    command = [sys.executable, '-c', script, str(tmp_path / f'a{suffix}'), *map(str, PALETTES['mbrsc'].colors[0])]
+    environment = {**os.environ, 'OPENCV_IO_MAX_IMAGE_PIXELS': '1000', 'PYTHONPATH': str(REPOSITORY)}
+    subprocess.run(command, check=True, cwd=tmp_path, env=environment)
+    assert np.abs(np.load(tmp_path / 'image.npy').astype(int) - whole).max() <= (0 if suffix == '.png' else 60)
+    np.testing.assert_array_equal(np.load(tmp_path / 'mask.npy'), np.arange(40)[None].repeat(40, 0) >= 20)
 
 
 def test_a_mask_is_opened_as_the_picture_that_it_is_named(tmp_path):

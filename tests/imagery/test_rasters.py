@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import rasterio
 from rasterio.control import GroundControlPoint
+from rasterio.enums import ColorInterp
 
 from projects.false import InputError
-from projects.false.imagery.images import read_image, read_index_mask, read_mask, write_patch
+from projects.false.imagery.images import read_image, read_index_mask, read_mask, read_valid_image, write_patch
 from projects.false.imagery.palettes import PALETTES
-from projects.false.imagery.pixels import read_window
+from projects.false.imagery.pixels import has_masks, read_window
 from projects.false.imagery.rasters import choose_bands, inspect_rasters, open_handle, open_raster, patch_transform
 from tests.helpers.rasters import COEFFICIENTS
 from tests.helpers.tools import REPOSITORY
@@ -129,6 +130,31 @@ def test_near_infrared_that_is_labelled_as_transparency_is_no_transparency(tmp_p
     np.testing.assert_array_equal(read_image(alpha.path)[..., ::-1], np.moveaxis(shown, 0, -1))
     with open_raster(nir.path) as raster:
         assert read_window(raster, (1, 2, 3), 0, 0, 20, 20)[1].all()
+
+
+def test_transparency_beside_more_than_three_bands(tmp_path):
+    pixels = np.random.default_rng(0).integers(1, 255, (4, 20, 20), np.uint8)
+    alpha = np.full((20, 20), 255, np.uint8)
+    alpha[:, :8] = 0
+    path = tmp_path / 'a.tif'
+    with rasterio.open(path, 'w', driver='GTiff', height=20, width=20, count=5, dtype='uint8') as raster:
+        raster.colorinterp = [ColorInterp.undefined] * 4 + [ColorInterp.alpha]
+        raster.write(np.concatenate([pixels, alpha[None]]))
+    inspected = inspect_rasters([path])
+    assert inspected[0].alpha
+    for bands in ((1, 2, 3), (1, 2, 3, 4)):
+        with open_raster(path) as raster:
+            assert has_masks(raster, bands)
+            np.testing.assert_array_equal(read_window(raster, bands, 0, 0, 20, 20)[1], alpha > 0)
+            coarse = read_window(raster, bands, 0, 0, 20, 20, (5, 5))[1]
+        np.testing.assert_array_equal(coarse, np.arange(5)[None] >= np.full((5, 1), 2))
+    with open_raster(path) as raster:
+        assert read_window(raster, (1, 5), 0, 0, 20, 20)[1].all()  # asked for as a band
+    image, valid = read_valid_image(path, 4)
+    np.testing.assert_array_equal(valid, alpha > 0)
+    np.testing.assert_array_equal(image, np.where(valid, pixels[[2, 1, 0, 3]], 0).transpose(1, 2, 0))
+    with pytest.raises(InputError, match=r'has 4 band\(s\) and transparency \(band 5\), .* or all: --bands 1 2 3 4$'):
+        choose_bands(inspected, None)
 
 
 def test_georeference_keeps_control_points_and_coefficients(tmp_path):

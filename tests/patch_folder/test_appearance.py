@@ -88,12 +88,14 @@ def slow_description(image, row, column):
     columns = np.arange(column - 2, column + 3).clip(0, image.shape[1] - 1)
     block = image[rows][:, columns].astype(float)
     mean = block.mean((0, 1))
+    if len(mean) < 3:
+        return np.array([*(mean / 2.55), 2 * block[..., 0].std() / 2.55])
     lab = cv2.cvtColor(np.float32(mean[:3] / 255)[None, None], cv2.COLOR_BGR2LAB)[0, 0]
     grey = block[..., :3] @ [0.114, 0.587, 0.299]
     return np.array([*lab, *(mean[3:] / 2.55), 2 * grey.std() / 2.55])
 
 
-@pytest.mark.parametrize('bands', [3, 4, 6])
+@pytest.mark.parametrize('bands', [1, 2, 3, 4, 6])
 def test_description(bands):
     image = np.random.default_rng(1).integers(0, 256, (40, 30, bands), np.uint8)
     windows = np.array([[0, 0, 40, 30], [7, 11, 9, 13]])
@@ -107,10 +109,11 @@ def test_description(bands):
                 np.testing.assert_allclose(found[window, i, j], expected, atol=0.25)
 
 
-@pytest.mark.parametrize('bands', [3, 5])
+@pytest.mark.parametrize('bands', [1, 2, 3, 5])
 def test_a_map_gives_every_pixel_the_cluster_of_its_description(bands):
     smooth = [
-        cv2.resize(np.random.default_rng(seed).integers(0, 256, (12, 12, bands), np.uint8), (48, 48)) for seed in (0, 1)
+        cv2.resize(np.random.default_rng(seed).integers(0, 256, (12, 12, bands), np.uint8), (48, 48)).reshape(48, 48, -1)
+        for seed in (0, 1)
     ]
     fitted = fit_appearance(smooth.__getitem__, 2, clusters=4)
     found = fitted.map(smooth[0])
@@ -136,12 +139,24 @@ def test_texture_tells_apart_what_has_one_colour():
     assert fitted.shares(smooth, whole(smooth))[0].argmax() != fitted.shares(rough, whole(rough))[0].argmax()
 
 
+@pytest.mark.parametrize('bands', [1, 2])
+def test_grey_imagery_is_told_apart_by_its_levels(bands):
+    dark, bright, other = (np.full((64, 64, bands), level, np.uint8) for level in (40, 200, 40))
+    other[..., -1] = 120
+    patches = [dark, bright, other][: bands + 1]
+    fitted = fit_appearance(patches.__getitem__, len(patches), clusters=len(patches), quantiles=3)
+    assert fitted.bands == bands
+    assert len({fitted.shares(patch, whole(patch))[0].argmax() for patch in patches}) == len(patches)
+    assert fitted.codes(dark, whole(dark)).shape == (1, (bands + 1) * 3)
+
+
 def test_the_same_seed_gives_the_same_clusters():
     patches = [ground([GRASS, SAND], seed=seed) for seed in range(30)]
     first, again, other = (fit_appearance(patches.__getitem__, 30, patches=5, seed=seed) for seed in (0, 0, 1))
     assert (first.centres == again.centres).all()
     assert (first.centres != other.centres).any()
     assert first.fitted == {'patches': 5, 'of': 30, 'pixels': 196, 'seed': 0}
+    assert fit_appearance(patches.__getitem__, 30, patches=5, seed=2**40).fitted['seed'] == 2**40
 
 
 def test_a_file_holds_the_clusters(appearance, tmp_path):
@@ -199,6 +214,8 @@ def test_what_cannot_be_fitted():
         fit_appearance([ground([GRASS])].__getitem__, 1, clusters=1)
     with pytest.raises(InputError, match='quantiles'):
         fit_appearance([ground([GRASS])].__getitem__, 1, quantiles=0)
+    with pytest.raises(InputError, match='seed is -1; give 0 or more'):
+        fit_appearance([ground([GRASS])].__getitem__, 1, seed=-1)
     flat = np.zeros((32, 32, 3), np.uint8)
     with pytest.raises(InputError, match='fewer than 6 different appearances'):
         fit_appearance([flat].__getitem__, 1)
@@ -236,3 +253,11 @@ def test_folders_without_images(tmp_path):
     (tmp_path / 'images').mkdir()
     with pytest.raises(InputError, match='holds no image'):
         fit_folder(tmp_path)
+
+
+def test_a_folder_of_grey_images(tmp_path):
+    (tmp_path / 'images').mkdir()
+    for number in range(4):
+        write_patch(tmp_path / 'images' / f'p{number}', ground([GRASS if number < 2 else SAND], bands=3)[..., 0])
+    (tmp_path / 'dataset.json').write_text('{"patches": [], "bands": {"count": 1}}')
+    assert fit_folder(tmp_path, clusters=2).centres.shape == (2, 2)

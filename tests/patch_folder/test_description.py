@@ -3,7 +3,7 @@ import json
 import pytest
 
 from projects.false import InputError
-from projects.false.patch_folder.description import finished_before
+from projects.false.patch_folder.description import finished_before, read_band_count
 
 ARGUMENTS = {'seed': 0, 'bands': ('red', 'green')}
 
@@ -57,3 +57,17 @@ def test_missing_patches_are_named_unless_they_are_packed(out):
         finished_before(out, ARGUMENTS, overwrite=False)
     (out / 'packed').mkdir()
     assert finished_before(out, ARGUMENTS, overwrite=False).done_before
+
+
+def test_the_number_of_bands(tmp_path):
+    assert read_band_count(tmp_path) == 3
+    path = tmp_path / 'dataset.json'
+    path.write_text('{"patches": [], "bands": {"count": 5}}')
+    assert read_band_count(tmp_path) == 5
+    for content in ('{', '{"patches": []}', *(f'{{"patches": [], "bands": {bands}}}' for bands in BAD_BANDS)):
+        path.write_text(content)
+        with pytest.raises(InputError, match=r'dataset\.json: states no number of bands .*; convert it again'):
+            read_band_count(tmp_path, 'convert it again')
+
+
+BAD_BANDS = ('null', '[]', '{}', '{"count": null}', '{"count": 0}', '{"count": "many"}')

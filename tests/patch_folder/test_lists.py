@@ -15,7 +15,7 @@ from projects.false.datasets.patches import UnlabelledPatches
 from projects.false.imagery.palettes import PALETTES
 from projects.false.label_audit.audit import audit_labels
 from projects.false.patch_folder.labelled_lists import write_lists
-from projects.false.patch_folder.lists import list_images, read_list, read_lists, sides, write_list
+from projects.false.patch_folder.lists import file_in_any_form, list_images, read_list, read_lists, sides, write_list
 from projects.false.patch_folder.packed import PackedPatches
 from projects.false.patch_folder.packing import pack
 from projects.false.reports.strips import choose_patches
@@ -60,6 +60,28 @@ def test_lists_go_there_and_back(tmp_path):
     assert path.read_text() == 'a_0_0\nb c_0_64\nd#1\n'
     assert read_list(path) == ['a_0_0', 'b c_0_64', 'd#1']
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_line_breaks_of_files_end_a_line(tmp_path):
+    path = tmp_path / 'train.txt'
+    names = ['a\u2028b', 'a\x0bb', 'a\x0cb', 'a\x1cb', 'a\x85b', 'a\xa0b', '#1', 'a #2']
+    write_list(path, names)
+    assert read_list(path, set(names)) == names
+    path.write_bytes(b'a\rb\r\nc\nd')
+    assert read_list(path) == ['a', 'b', 'c', 'd']
+
+
+@pytest.mark.parametrize(
+    'name', [' a', 'a ', 'a\t', 'a\u2028', '\xa0a', 'a\nb', 'a\rb', 'a\n', '', '\ufeffa', 'a\udcff']
+)
+@pytest.mark.parametrize('others', [(), ('b',)])
+def test_names_that_no_list_can_hold(tmp_path, name, others):
+    path = tmp_path / 'train.txt'
+    with pytest.raises(InputError) as caught:
+        write_list(path, [name, *others, *others[1:]])
+    assert str(caught.value).startswith(f'{path}: a list cannot hold {name!r}, as ')
+    assert str(caught.value).endswith('; rename the file')
+    assert not path.exists()
 
 
 def test_comments_and_empty_lines(tmp_path):
@@ -114,6 +136,16 @@ def test_known_names_win_over_comments_in_any_unicode_form(tmp_path, line, expec
 def test_both_unicode_forms_in_one_folder_stay_apart(tmp_path):
     (tmp_path / 'list.txt').write_text(f'{COMPOSED}\n{DECOMPOSED}\n', encoding='utf-8')
     assert read_list(tmp_path / 'list.txt', {COMPOSED, DECOMPOSED}) == [COMPOSED, DECOMPOSED]
+
+
+def test_files_are_found_in_any_form(tmp_path):
+    assert file_in_any_form(tmp_path, f'{COMPOSED}.png') == tmp_path / f'{COMPOSED}.png'
+    (tmp_path / f'{DECOMPOSED}.png').touch()
+    assert file_in_any_form(tmp_path, f'{COMPOSED}.png') == tmp_path / f'{DECOMPOSED}.png'
+    (tmp_path / f'{COMPOSED}.png').touch()
+    for form in (COMPOSED, DECOMPOSED):
+        assert file_in_any_form(tmp_path, f'{form}.png') == tmp_path / f'{form}.png'
+    assert file_in_any_form(tmp_path, 'plain.png') == tmp_path / 'plain.png'
 
 
 STEMS = ('tile', 'tile #2', DECOMPOSED, 'other', '#1')

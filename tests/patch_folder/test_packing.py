@@ -1,6 +1,7 @@
 import os
 import resource
 import shutil
+import unicodedata
 
 import cv2
 import numpy as np
@@ -46,6 +47,21 @@ def test_masks_where_they_exist(root):
     assert (packed.mask(3) == 5).all()
 
 
+def test_masks_in_the_other_unicode_form(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    (tmp_path / 'images').mkdir()
+    for name in ('a', composed, decomposed, f'{decomposed}2'):
+        write_patch(tmp_path / 'images' / name, np.zeros((6, 8, 3), np.uint8))
+    mask_for(tmp_path, f'{composed}.png', 1)
+    mask_for(tmp_path, f'{composed}2.png', 2)
+    notes: list[str] = []
+    packed, _ = pack(tmp_path, note=notes.append)
+    found = {packed.name(row): int(packed.mask(row)[0, 0]) for row in range(4)}
+    # The mask that is named like one image to the letter is not given to another one.
+    assert found == {'a.png': 255, f'{composed}.png': 1, f'{decomposed}.png': 255, f'{decomposed}2.png': 2}
+    assert notes == []
+
+
 def test_more_bands_as_the_description_says(tmp_path):
     (tmp_path / 'images').mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 5), dtype=np.uint8)
@@ -74,6 +90,28 @@ def test_again_changes_nothing_until_something_changed(root):
     packed, made = pack(root)
     assert made
     assert not packed.image(2).any()
+
+
+def test_another_number_of_bands_packs_again(tmp_path):
+    (tmp_path / 'images').mkdir()
+    write_patch(tmp_path / 'images' / 'a', np.random.default_rng(0).integers(0, 256, (6, 8, 5), np.uint8))
+    assert pack(tmp_path, bands=5)[1]
+    assert not pack(tmp_path, bands=5)[1]
+    for call in ({'bands': 3}, {}):
+        with pytest.raises(InputError, match=r'a\.tif: has 5 band\(s\)'):
+            pack(tmp_path, **call)
+
+
+@pytest.mark.parametrize('bands', [0, -1])
+def test_bands_below_1(root, bands):
+    with pytest.raises(InputError, match=f'bands must be an integer of at least 1, got {bands}'):
+        pack(root, bands=bands)
+
+
+def test_a_folder_named_like_a_list(root):
+    (root / 'splits' / 'x.txt').mkdir(parents=True)
+    assert pack(root)[1]
+    assert not pack(root)[1]
 
 
 def test_a_new_list_is_added_to_what_is_packed(root):

@@ -6,7 +6,7 @@ import pytest
 from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_image
 from projects.false.patch_folder.packing import pack
-from projects.false.patch_folder.pixels import PatchPixels
+from projects.false.patch_folder.pixels import PatchPixels, PatchReader
 
 
 def test_the_same_pixels_from_files_and_packed(patches, tmp_path):
@@ -35,3 +35,10 @@ def test_any_folder_of_images(patches, tmp_path):
     shutil.copy(file, tmp_path / 'one.png')
     assert PatchPixels(tmp_path).find('one')().shape == (32, 32, 3)
     assert not PatchPixels(tmp_path / 'gone').names
+
+
+def test_a_description_without_bands(tmp_path):
+    (tmp_path / 'images').mkdir()
+    (tmp_path / 'dataset.json').write_text('{"patches": [], "bands": null}')
+    with pytest.raises(InputError, match=r'dataset\.json: states no number of bands .*convert the data again'):
+        PatchReader(tmp_path)

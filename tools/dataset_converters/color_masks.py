@@ -40,10 +40,12 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     options = vars(parse_arguments(arguments))
 
+    from projects.false.common.files import check_outside
     from projects.false.converters.color_masks import convert_color_masks
     from projects.false.converters.options import print_conversion, take_cut_options
     from projects.false.imagery.palettes import load_palette
 
+    check_outside(options['out'], options['palette'])  # a file, or a name that is no path into the output
     palette = load_palette(options.pop('palette'))
     classes = options.pop('classes')
     nearest = options.pop('nearest_color')

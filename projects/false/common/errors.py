@@ -119,6 +119,18 @@ def check_count(name: str, value: int) -> None:
         raise InputError(f'{name} must be an integer of at least 1, got {value!r}')
 
 
+def check_seed(seed: int) -> None:
+    """Refuse a seed below 0."""
+    if seed < 0:
+        raise InputError(f'seed is {seed}; give 0 or more')
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed below 0."""
+    if seed < 0:
+        raise InputError(f'seed is {seed}; give 0 or more')
+
+
 def type_name(kind: Any) -> str:
     """Return the name of the class that ``type`` in a config names, by itself or by its name with or without a scope.
 

@@ -3,6 +3,7 @@
 New content is written beside the old and takes its name only when all of it is on the disk.
 """
 
+import errno
 import os
 import re
 import secrets
@@ -136,7 +137,7 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
     killed, the next run with the same ``out`` removes it. A second process with the same ``out`` is refused.
 
     Args:
-        out: The folder to make. It may exist if it is empty.
+        out: The folder to make, or a link to it. It may exist if it is empty.
         overwrite: Replace an existing folder, provided that it holds ``marker``.
         marker: Name of a file that shows that an existing folder is an earlier output.
 
@@ -147,7 +148,7 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
         InputError: ``out`` exists already, is being written by another process or cannot be written, or the disk is
             full.
     """
-    out = Path(os.path.abspath(out))
+    out = Path(out).resolve()  # what a link points to is replaced, not the link
     _check_free(out, overwrite, marker)
     _remove_stale(out)
     partial = out.with_name(f'{out.name}.partial-{os.getpid()}')
@@ -160,7 +161,9 @@ def staged_folder(out: str | Path, overwrite: bool = False, marker: str = 'datas
     except OSError as error:
         if error.errno is None:
             raise
-        raise InputError(f'{out}: writing failed ({error}); make room or give another output folder') from error
+        long = error.errno == errno.ENAMETOOLONG
+        way_out = 'shorten the names of the files' if long else 'make room or give another output folder'
+        raise InputError(f'{out}: writing failed ({error}); {way_out}') from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -181,9 +184,27 @@ def check_apart(out: str | Path, *sources: str | Path) -> None:
             raise InputError(f'{out}: overlaps the input {source}; give an output folder beside the inputs')
 
 
+def check_outside(out: str | Path, *sources: str | Path | None) -> None:
+    """Refuse an output folder that is an input or contains one; replacing the folder would delete the input.
+
+    Args:
+        out: The output folder.
+        sources: Input files and folders; None stands for one that is not given.
+
+    Raises:
+        InputError: An input is the output or lies in it.
+    """
+    target = Path(out).resolve()
+    for source in (Path(source).resolve() for source in sources if source is not None):
+        if target == source or target in source.parents:
+            raise InputError(f'{out}: holds the input {source}; give another output folder, or move the input')
+
+
 def _check_free(out: Path, overwrite: bool, marker: str) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f'{out}: is a file; remove it or give another output folder')
+    if out.is_mount():
+        raise InputError(f'{out}: is a mount point, which no finished folder can replace; give a folder in it')
     if not out.is_dir() or not any(out.iterdir()):
         return
     if not overwrite:

@@ -9,7 +9,7 @@ from projects.false.common.errors import Faults, InputError, some
 from projects.false.common.files import check_apart
 from projects.false.imagery.archives import SourceFile
 from projects.false.imagery.image_files import KNOWN_SUFFIXES, list_imagery
-from projects.false.imagery.palettes import Palette
+from projects.false.imagery.palettes import PALETTES, Palette
 from projects.false.patch_folder.description import Conversion
 from projects.false.patch_folder.lists import nfc
 
@@ -62,6 +62,7 @@ def convert_color_masks(
             'images': str(Path(images).resolve()),
             'masks': str(Path(masks).resolve()),
             **list_arguments(val_list, test_list, stems),
+            **_unnamed_rules(palette),
             **({'labels': _state_of(Path(masks))} if allow_unlabelled else {}),
         }
 
@@ -76,7 +77,8 @@ def convert_color_masks(
             )
         return SplitPairs(pairs, split_of, {}, left_out)
 
-    return convert_labelled('color_masks', inputs, find, out, palette, band_names(bands), options)
+    sources = images, masks, val_list, test_list
+    return convert_labelled('color_masks', sources, inputs, find, out, palette, band_names(bands), options)
 
 
 def find_pairs(
@@ -113,8 +115,8 @@ def find_pairs(
     jpegs = [path for path in mask_of.values() if path.suffix.lower() in LOSSY_SUFFIXES]
     if jpegs and not lossy:
         raise InputError(
-            f'{jpegs[0]}: a JPEG cannot hold exact class colors ({len(jpegs)} such masks); give PNG or TIFF, or say '
-            'how far colors may have moved: --nearest-color 60'
+            f'{jpegs[0]}: a JPEG cannot hold exact class colors ({len(jpegs)} such masks); give PNG or TIFF, or for '
+            'masks of colors say how far these may have moved: --nearest-color 60'
         )
     unused = {str(path): 'no image' for stem, paths in masks_of.items() if stem not in image_of for path in paths}
     pairs = [
@@ -125,12 +127,20 @@ def find_pairs(
 
 
 def _state_of(folder: Path) -> str:
-    """Return a digest of names, sizes and times of all files, which tells whether someone went on labelling."""
+    """Return a digest of names, sizes and times of all masks, which tells whether someone went on labelling."""
     digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob('*') if path.is_file()):
-        state = path.stat()
-        digest.update(f'{path.relative_to(folder).as_posix()} {state.st_size} {state.st_mtime_ns}\n'.encode())
+    for name in list_imagery(folder).names:
+        state = (folder / name).stat()
+        digest.update(f'{name} {state.st_size} {state.st_mtime_ns}\n'.encode())
     return digest.hexdigest()[:16]
+
+
+def _unnamed_rules(palette: Palette) -> dict[str, object]:
+    """Return how a palette reads masks, as far as its name and colours do not tell."""
+    known = PALETTES.get(palette.name)
+    usual = (known.binarise, known.index_masks) if known else (None, False)
+    rules: dict[str, object] = {'binarise': palette.binarise, 'index_masks': palette.index_masks}
+    return {name: rule for (name, rule), as_known in zip(rules.items(), usual, strict=True) if rule != as_known}
 
 
 def _by_stem(folder: Path) -> tuple[dict[str, list[Path]], dict[str, str]]:

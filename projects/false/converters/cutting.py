@@ -36,14 +36,15 @@ class Readers(NamedTuple):
     """Functions that read a data set whose files hold other bands or classes than its patches.
 
     Args:
-        image: Takes the path of an image; returns its pixels as :func:`read_image` does, blue first.
+        image: Takes the path of an image; returns its pixels, blue first, and its valid pixels as
+            :func:`read_valid_image` does.
         mask: Takes the path of a mask; returns class indices as :func:`read_mask` does, 255 ignored.
 
     Shape:
-        - image: (H, W, bands), uint8; mask: (H, W), uint8
+        - image: (H, W, bands), uint8, and (H, W), bool, or None; mask: (H, W), uint8
     """
 
-    image: Callable[[Path], np.ndarray]
+    image: Callable[[Path], tuple[np.ndarray, np.ndarray | None]]
     mask: Callable[[Path], np.ndarray]
 
 
@@ -69,8 +70,8 @@ class CutPair(NamedTuple):
 
     Args:
         patches: In the order of the windows.
-        levels: How often each grey level occurs in each band of the patches, red first.
-        source: Files, size and, where known, georeference of the image.
+        levels: How often each grey level occurs in each band of the valid pixels of the patches, red first.
+        source: Files, size and, where known, georeference of the image; how many windows were left out, by reason.
         splits: Name of a patch -> its split, where that is not the split of the image.
 
     Shape:
@@ -96,6 +97,9 @@ def cut_pair(
 ) -> CutPair:
     """Write the patches of a pair to ``out/images`` and ``out/masks``.
 
+    Pixels of the image without data are 0 in the patches, and ignored in the masks. Windows without a valid pixel are
+    left out.
+
     Args:
         pair: Image and mask.
         out: Folder with ``images/`` and ``masks/``.
@@ -111,7 +115,7 @@ def cut_pair(
         InputError: Image or mask is unusable, their sizes differ, or blocks of ``shrink`` do not fill them.
     """
     with pair.image.local(scratch) as path:
-        image = readers.image(path)
+        image, valid = readers.image(path)
         georeference = _georeference(path, shrink)
     if pair.mask is None:
         index: np.ndarray = np.full(image.shape[:2], IGNORE_INDEX, np.uint8)
@@ -120,35 +124,71 @@ def cut_pair(
             index = readers.mask(path)
         check_sizes(index.shape, image.shape, pair.mask, pair.image)
     try:
-        image, index = shrink_image(image, shrink), shrink_mask(index, shrink)
+        if valid is None:
+            image, index = shrink_image(image, shrink), shrink_mask(index, shrink)
+        else:
+            image, index, valid = shrink_pair(image, index, valid, shrink)
         height, width = index.shape
         windows = grid(height, width, size, stride)
     except InputError as error:
         raise InputError(f'{pair.image}: {error}') from error
-    patches, levels = [], np.zeros((bands, 256), np.int64)
+    patches, levels, empty = [], np.zeros((bands, 256), np.int64), 0
     for row, column in windows:
-        name = f'{pair.stem}_{row}_{column}'
         window = np.s_[row : row + size, column : column + size]
+        shown = None if valid is None else valid[window]
+        if shown is not None and not shown.any():
+            empty += 1
+            continue
+        name = f'{pair.stem}_{row}_{column}'
         write_patch(out / 'images' / name, image[window])
         write_patch(out / 'masks' / name, index[window])
-        levels += count_levels(image[window])
+        levels += count_levels(image[window], None if shown is None else shown.astype(np.uint8))
         counts = np.bincount(index[window].ravel(), minlength=IGNORE_INDEX + 1)
         pixels = [*counts[: len(palette.classes)].tolist(), int(counts[IGNORE_INDEX])]
         patches.append(LabelledPatch(name, pair.stem, row, column, pixels))
     mask = str(pair.mask) if pair.mask else None
     source = {'image': str(pair.image), 'mask': mask, **georeference, 'height': height, 'width': width}
+    if empty:
+        source['windows_without_data'] = empty
     return CutPair(patches, levels[band_order(bands)], source)
 
 
-def shrink_image(image: np.ndarray, side: int) -> np.ndarray:
+def shrink_pair(
+    image: np.ndarray, index: np.ndarray, valid: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Shrink an image and its mask; where half of a block or more has no data, its pixel has none and is ignored.
+
+    Args:
+        image: Any number of bands, uint8.
+        index: Class indices, uint8, 255 ignored.
+        valid: Which pixels are data, bool.
+        side: Side of the blocks in pixels, at least 1.
+
+    Returns:
+        Image, mask and valid pixels; pixels without data are 0 and 255.
+
+    Shape:
+        - image: (H, W, bands); index and valid: (H, W); results: H / side and W / side in place of H and W
+
+    Raises:
+        InputError: ``side`` does not divide height and width.
+    """
+    small = shrink_mask(valid.astype(np.uint8), side) > 0
+    image = np.where(small[..., None], shrink_image(image, side, valid), np.uint8(0))
+    index = shrink_mask(np.where(valid, index, np.uint8(IGNORE_INDEX)), side)
+    return image, np.where(small, index, np.uint8(IGNORE_INDEX)), small
+
+
+def shrink_image(image: np.ndarray, side: int, valid: np.ndarray | None = None) -> np.ndarray:
     """Average blocks of pixels into one pixel each, rounding half up; the ground sample distance grows ``side`` times.
 
     Args:
         image: Any number of bands, uint8.
         side: Side of the blocks in pixels, at least 1; 1 returns the image as it is.
+        valid: Which pixels count, bool; None counts all. A block without any becomes 0.
 
     Shape:
-        - image: (H, W, bands); result: (H / side, W / side, bands)
+        - image: (H, W, bands); valid: (H, W); result: (H / side, W / side, bands)
 
     Raises:
         InputError: ``side`` does not divide height and width.
@@ -156,8 +196,14 @@ def shrink_image(image: np.ndarray, side: int) -> np.ndarray:
     if side == 1:
         return image
     height, width = _block_counts(image, side)
-    sums = image.reshape(height, side, width, side, -1).sum((1, 3), dtype=np.uint32)
-    average: np.ndarray = ((sums + side * side // 2) // (side * side)).astype(np.uint8)
+    blocks = image.reshape(height, side, width, side, -1)
+    if valid is None:
+        sums, counts = blocks.sum((1, 3), dtype=np.uint32), np.uint32(side * side)
+    else:
+        shown = valid.reshape(height, side, width, side, 1)
+        sums = np.where(shown, blocks, np.uint8(0)).sum((1, 3), dtype=np.uint32)
+        counts = np.maximum(shown.sum((1, 3), dtype=np.uint32), 1)
+    average: np.ndarray = ((sums + counts // 2) // counts).astype(np.uint8)
     return average
 
 
@@ -294,7 +340,7 @@ def cut_windows(
             pixels = to_8_bit(pixels, valid, ranges)
             for column in columns:
                 part = np.s_[:, column - first : column - first + size]
-                nodata = float(1 - valid[part].mean())
+                nodata = np.count_nonzero(~valid[part]) / (size * size)
                 if nodata > max_nodata or nodata == 1:
                     dropped += 1
                     continue

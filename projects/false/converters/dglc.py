@@ -8,6 +8,7 @@ from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
+from projects.false.patch_folder.lists import nfc
 
 from .cutting import Pair
 from .image_splits import list_arguments, split_images
@@ -56,16 +57,17 @@ def convert_dglc(
         stems = [pair.stem for pair in pairs]
         return SplitPairs(pairs, *split_images(stems, val_list, test_list, TEST_IMAGES, IMAGES, options.seed))
 
-    return convert_labelled('dglc', inputs, find, out, PALETTES['dglc'], RGB, options)
+    return convert_labelled('dglc', (source, test_list, val_list), inputs, find, out, PALETTES['dglc'], RGB, options)
 
 
 def dglc_pairs(source: str | Path, exclude: Sequence[str] = ()) -> list[Pair]:
-    """Find all pairs but those of ``exclude``, sorted by stem.
+    """Find all pairs but those of ``exclude``, sorted by stem; file names may be in upper or lower case.
 
     Raises:
         InputError: There is no mask, an image has no mask beside other masks, a mask has no image, or ``exclude`` names
             an unknown image.
     """
+    exclude = [nfc(stem) for stem in exclude]
     files = list_files(source)
     masks = _by_id(files, MASK_END)
     if not masks:
@@ -92,8 +94,8 @@ def dglc_pairs(source: str | Path, exclude: Sequence[str] = ()) -> list[Pair]:
 
 
 def _by_id(files: Sequence[SourceFile], end: str) -> dict[str, SourceFile]:
-    named = by_name(file for file in files if file.name.endswith(end))
-    return {name.removesuffix(end): file for name, file in named.items()}
+    named = (file for file in files if file.name.lower().endswith(end))
+    return by_name(named, lambda file: nfc(file.name[: -len(end)]))
 
 
 def count_notes(description: dict[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ https://arxiv.org/abs/2211.12979
 """
 
 import csv
+import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,10 +21,11 @@ import numpy as np
 from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.image_files import list_imagery
-from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.images import read_index_mask, read_valid_image
 from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES
 from projects.false.imagery.rasters import open_raster
 from projects.false.patch_folder.description import Conversion
+from projects.false.patch_folder.lists import nfc
 
 from .cutting import Pair, Readers
 from .labelled import SplitPairs, convert_labelled
@@ -136,16 +138,16 @@ def convert_flair(
         pairs = [tile.pair for tile in tiles if tile.pair.stem in split_of]
         return SplitPairs(pairs, split_of, {'unused_images.txt': unused} if unused else {})
 
-    reader = read_image if indexed else partial(read_published, bands=len(BANDS[bands]))
+    reader = read_valid_image if indexed else partial(read_published, bands=len(BANDS[bands]))
     readers = Readers(reader, partial(read_classes, groups=REDUCED_CLASSES if indexed else PUBLISHED_CLASSES))
-    return convert_labelled('flair', inputs, find, out, PALETTES['flair'], BANDS[bands], options, readers)
+    return convert_labelled('flair', (source,), inputs, find, out, PALETTES['flair'], BANDS[bands], options, readers)
 
 
-def read_published(path: Path, bands: int) -> np.ndarray:
-    """Read the first bands of a published image, blue first.
+def read_published(path: Path, bands: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read the first bands of a published image, blue first, and its valid pixels, None if all are valid.
 
     Shape:
-        - result: (H, W, bands), uint8
+        - results: (H, W, bands), uint8, and (H, W), bool
 
     Raises:
         InputError: The file is damaged or has other bands than the published ones.
@@ -157,7 +159,8 @@ def read_published(path: Path, bands: int) -> np.ndarray:
             f'{path}: has {found} band(s), images of FLAIR #1 have {PUBLISHED_BANDS} (red, green, blue, near infrared, '
             'elevation); download it again'
         )
-    return read_image(path, PUBLISHED_BANDS)[..., :bands]
+    image, valid = read_valid_image(path, PUBLISHED_BANDS)
+    return image[..., :bands], valid
 
 
 def read_classes(path: Path, groups: Mapping[int, int]) -> np.ndarray:
@@ -193,7 +196,7 @@ def published_tiles(source: str | Path) -> list[Tile]:
         InputError: There are none, an image or mask lacks its counterpart, or folders have other names.
     """
     files = list_files(source)
-    images, masks = (_by_number(files, pattern) for pattern in (r'IMG_(\d+)\.tif', r'MSK_(\d+)\.tif'))
+    images, masks = (_by_number(files, kind) for kind in ('IMG', 'MSK'))
     if not images and not masks:
         raise InputError(
             f'{source}: no IMG_*.tif and no {INDEX} in it; give the folder with the domains (D034_2021/Z4_UU/img, msk) '
@@ -214,9 +217,10 @@ def published_tiles(source: str | Path) -> list[Tile]:
     return sorted(tiles, key=lambda tile: tile.pair.stem)
 
 
-def _by_number(files: Sequence[SourceFile], pattern: str) -> dict[str, SourceFile]:
-    named = by_name(file for file in files if re.fullmatch(pattern, file.name))
-    return {name[4:-4]: file for name, file in named.items()}
+def _by_number(files: Sequence[SourceFile], kind: str) -> dict[str, SourceFile]:
+    pattern = re.compile(rf'{kind}_(\d+)\.tiff?', re.IGNORECASE)
+    named = (file for file in files if pattern.fullmatch(file.name))
+    return by_name(named, lambda file: pattern.sub(r'\1', file.name))
 
 
 def indexed_tiles(source: Path) -> list[Tile]:
@@ -234,8 +238,11 @@ def indexed_tiles(source: Path) -> list[Tile]:
     lacking = [column for column in COLUMNS if not rows or column not in rows[0]]
     if lacking:
         raise InputError(f'{path}: has no rows or no column {lacking[0]!r}; its columns are {", ".join(COLUMNS)}')
-    tiles = [_indexed_tile(source, row, f'{path}, line {number}') for number, row in enumerate(rows, start=2)]
-    names = [tile.pair.stem for tile in tiles]
+    images, masks = _by_stem(source / 'images', '.jpg'), _by_stem(source / 'masks', '.png')
+    tiles = [
+        _indexed_tile(source, row, images, masks, f'{path}, line {number}') for number, row in enumerate(rows, start=2)
+    ]
+    names = [nfc(tile.pair.stem) for tile in tiles]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise InputError(f'{path}: {twice[0]} is in several rows; keep one')
@@ -243,24 +250,39 @@ def indexed_tiles(source: Path) -> list[Tile]:
     missing = [file for file in files if not file.is_file()]
     if missing:
         raise InputError(f'{path}: {len(missing)} file(s) missing: {some(missing)}; copy them, or remove the rows')
-    images = [name for name in list_imagery(source / 'images', ['.jpg']).names if '/' not in name]
-    more = sorted({Path(name).stem for name in images} - set(names))
+    more = sorted(images.keys() - set(names))
     if more:
         raise InputError(f'{path}: no row for {len(more)} image(s): {some(more)}; add rows, or move them away')
     return sorted(tiles, key=lambda tile: tile.pair.stem)
 
 
-def _indexed_tile(source: Path, row: Mapping[str, str | None], where: str) -> Tile:
+def _by_stem(folder: Path, suffix: str) -> dict[str, Path]:
+    """Index the files of a folder by their stems in Unicode form NFC; suffixes may be in upper or lower case."""
+    names = list_imagery(folder, [suffix]).names if folder.is_dir() else []
+    return {nfc(Path(name).stem): folder / name for name in names if '/' not in name}
+
+
+def _indexed_tile(
+    source: Path, row: Mapping[str, str | None], images: Mapping[str, Path], masks: Mapping[str, Path], where: str
+) -> Tile:
     name, zone, x, y, split = (row[column] or '' for column in COLUMNS)
     if not name or not zone or split not in (POOL, HELD_OUT):
         raise InputError(f'{where}: has name {name!r}, zone {zone!r}, split {split!r}; split is {POOL} or {HELD_OUT}')
-    try:
-        place = float(x), float(y)
-    except ValueError as error:
-        raise InputError(f'{where}: x0 {x!r} or y0 {y!r} is no number; give metres east and north') from error
+    place = _metres(x, f'{where}: x0'), _metres(y, f'{where}: y0')
     domain = name.partition(f'_{zone}_')[0] if f'_{zone}_' in name else ''
-    files = SourceFile(source / 'images' / f'{name}.jpg'), SourceFile(source / 'masks' / f'{name}.png')
-    return Tile(Pair(name, *files), domain, zone, place, split)
+    image = images.get(nfc(name), source / 'images' / f'{name}.jpg')
+    mask = masks.get(nfc(name), source / 'masks' / f'{name}.png')
+    return Tile(Pair(name, SourceFile(image), SourceFile(mask)), domain, zone, place, split)
+
+
+def _metres(text: str, where: str) -> float:
+    try:
+        metres = float(text)
+    except ValueError:
+        metres = math.nan
+    if not math.isfinite(metres):
+        raise InputError(f'{where} is {text!r}, which is no number; give metres east and north')
+    return metres
 
 
 def split_indexed(tiles: Sequence[Tile], zones: ZoneChoice) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_seed
 from projects.false.patch_folder.lists import nfc, read_list
 
 
@@ -97,8 +97,7 @@ def draw_test_images(stems: Sequence[str], count: int, of: int, seed: int) -> li
     Raises:
         InputError: There are fewer than two images, or the seed is below 0.
     """
-    if seed < 0:
-        raise InputError(f'seed is {seed}; give 0 or more')
+    check_seed(seed)
     if len(stems) < 2:
         raise InputError(f'{len(stems)} image(s): one to train on and one to test on are the least; give more images')
     wanted = min(max(round(len(stems) * count / of), 1), len(stems) - 1)

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from projects.false.common.errors import InputError
-from projects.false.common.files import staged_folder
+from projects.false.common.errors import InputError, some
+from projects.false.common.files import check_outside, staged_folder
 from projects.false.common.threads import count_workers, run_all
-from projects.false.imagery.images import read_image, read_mask
+from projects.false.imagery.images import read_mask, read_valid_image
 from projects.false.imagery.mask_colors import ColorMoves
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette, to_hex
 from projects.false.patch_folder.description import (
@@ -60,6 +60,7 @@ class _Subset(NamedTuple):
 
 def convert_labelled(
     converter: str,
+    sources: Sequence[str | Path | None],
     inputs: Callable[[Iterable[str]], Mapping[str, object]],
     find: Callable[[], SplitPairs],
     out: str | Path,
@@ -68,19 +69,23 @@ def convert_labelled(
     options: CutOptions,
     readers: Readers | None = None,
     cut: Callable[[Pair, Path], CutPair] | None = None,
+    prepare: Callable[[], None] = lambda: None,
     facts: Callable[[], Mapping[str, object]] = dict,
 ) -> Conversion:
     """Make ``out`` with ``images/``, ``masks/``, ``splits/`` and ``dataset.json``; it appears once it is complete.
 
     Training patches without a labelled pixel are listed in ``splits/pretrain.txt`` only.
 
-    Where ``out`` is already complete and was made with the same arguments, no file is opened and nothing is written.
+    Where ``out`` is already complete and was made with the same arguments from the same images, no image is opened and
+    nothing is written.
 
     Args:
         converter: Name of the converter.
+        sources: Files and folders of the input, lists included, none of which may lie in ``out``; None stands for one
+            that is not given.
         inputs: Function that takes the image stems and returns the source of the data and the images used, as plain
             values. Together with ``options``, palette and bands these are the arguments that ``dataset.json`` records.
-        find: Finds the pairs and assigns their splits; called only if there is something to do.
+        find: Finds the pairs and assigns their splits, without opening an image.
         out: Output folder.
         palette: Classes and their colours.
         bands: Names of the bands of every image, in the order of the files.
@@ -88,6 +93,7 @@ def convert_labelled(
         readers: How to read images and masks whose bands or classes differ from ``bands`` and ``palette``; None if
             they do not.
         cut: Cuts one pair into a folder, for labels that are not a file of pixels; None reads image and mask.
+        prepare: Called before the first image is cut; may refuse the input.
         facts: Further entries of ``dataset.json``, taken after cutting.
 
     Returns:
@@ -101,18 +107,21 @@ def convert_labelled(
     def arguments(stems: Iterable[str]) -> dict[str, object]:
         return {'converter': converter, **inputs(stems), **options.arguments(palette, bands)}
 
+    check_outside(out, *sources)
     earlier = finished_before(out, arguments(made_from(out)), options.overwrite)
     if earlier:
+        _check_unchanged(out, earlier, find, by_image=cut is None)
         return earlier
     pairs, split_of, lists, left_out = find()
     if 'train' not in split_of.values():
         raise InputError(f'{out}: no image is left for training; leave some out of the lists of val and test')
+    prepare()
     with staged_folder(out, options.overwrite) as staged:
         for folder in ('images', 'masks', 'splits'):
             (staged / folder).mkdir()
         moves = ColorMoves()
         readers = readers or Readers(
-            partial(read_image, bands=len(bands)), partial(read_mask, palette=palette, moves=moves)
+            partial(read_valid_image, bands=len(bands)), partial(read_mask, palette=palette, moves=moves)
         )
         results = _cut_all(pairs, staged, readers, palette, len(bands), options, cut)
         if cut is None:
@@ -159,6 +168,28 @@ def convert_labelled(
         }
         write_description(staged / 'dataset.json', description)
     return Conversion(description)
+
+
+def _check_unchanged(out: str | Path, earlier: Conversion, find: Callable[[], SplitPairs], by_image: bool) -> None:
+    """Refuse an output of images that have since been added, removed or given to another split.
+
+    Data whose source is gone, or can no longer be read, stays as it is.
+    """
+    try:
+        pairs, split_of, _, _ = find()
+    except InputError:
+        return
+    now, before = {pair.stem for pair in pairs}, set(earlier.description['sources'])
+    moved = set()
+    for patch in earlier.description['patches'] if by_image else ():  # areas may divide an image
+        if patch['source'] in now and patch['split'] not in (split_of[patch['source']], 'pretrain'):
+            moved.add(patch['source'])
+    for what, stems in (('added', now - before), ('missing', before - now), ('in another split', moved)):
+        if stems:
+            raise InputError(
+                f'{out}: {len(stems)} images are {what} since it was made ({some(sorted(stems))}); give another output '
+                'folder, or --overwrite to make it again'
+            )
 
 
 def _split_of(patch: LabelledPatch, split: str) -> str:

@@ -16,6 +16,10 @@ from projects.false.patch_folder.description import Conversion, summary_table
 from projects.false.patch_folder.labelled_lists import label_subset
 
 RGB = ('red', 'green', 'blue')
+_LEFT_OUT = {  # what the sources of dataset.json count -> the windows in words
+    'windows_without_data': 'without data',
+    'held_out_without_label': 'of the areas for testing or validation that hold no label',
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,10 @@ def print_conversion(conversion: Conversion, out: str, notes: Sequence[str] = ()
     alone = sum(patch['split'] == 'pretrain' for patch in description['patches'])
     if alone:
         missing.append(f'{alone} patches without a label are only in splits/pretrain.txt')
+    for key, reason in _LEFT_OUT.items():
+        count = sum(source.get(key, 0) for source in description['sources'].values())
+        if count:
+            missing.append(f'{count} windows {reason} are left out')
     nearest = description.get('nearest_color')
     if nearest:
         missing.append(

@@ -77,7 +77,7 @@ def convert_potsdam(
         pairs = potsdam_pairs(source, list(split_of), bands, labels)
         return SplitPairs(pairs, {_stem(tile): split for tile, split in split_of.items()}, {})
 
-    return convert_labelled('potsdam', inputs, find, out, PALETTES['potsdam'], BANDS[bands], options)
+    return convert_labelled('potsdam', (source,), inputs, find, out, PALETTES['potsdam'], BANDS[bands], options)
 
 
 def split_tiles(exclude: Sequence[str], val_tiles: Sequence[str]) -> dict[str, str]:
@@ -130,13 +130,9 @@ def potsdam_pairs(source: str | Path, tiles: Sequence[str], bands: str, labels: 
 
 def _by_tile(files: Iterable[SourceFile], kind: str) -> dict[str, SourceFile]:
     """Index the TIFFs of one kind by tile; the download writes some numbers with a leading zero."""
-    pattern = re.compile(rf'top_potsdam_0*(\d+)_0*(\d+)_{kind}\.tiff?')
-    tile_of, tiffs = {}, []
-    for file in files:
-        if match := pattern.fullmatch(file.name):
-            tile_of[file.name] = '_'.join(match.groups())
-            tiffs.append(file)
-    return {tile_of[name]: file for name, file in by_name(tiffs).items()}
+    pattern = re.compile(rf'top_potsdam_0*(\d+)_0*(\d+)_{kind}\.tiff?', re.IGNORECASE)
+    named = (file for file in files if pattern.fullmatch(file.name))
+    return by_name(named, lambda file: pattern.sub(r'\1_\2', file.name))
 
 
 def geometry_notes(description: dict[str, Any]) -> list[str]:

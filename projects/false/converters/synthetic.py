@@ -10,7 +10,7 @@ import rasterio
 from rich.console import Console
 from rich.progress import track
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_seed
 from projects.false.common.files import staged_folder
 from projects.false.imagery.mask_colors import index_to_colors
 from projects.false.imagery.palettes import PALETTES
@@ -62,8 +62,7 @@ def write_synthetic_tiles(
         )
     if size < 64:
         raise InputError(f'size is {size}; give at least 64 pixels')
-    if seed < 0:
-        raise InputError(f'seed is {seed}; give 0 or more')
+    check_seed(seed)
     stems = [f'tile_{number:03d}' for number in range(tiles)]
     across = math.ceil(math.sqrt(tiles))
     console = Console(stderr=True)

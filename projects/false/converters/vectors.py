@@ -25,9 +25,16 @@ from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, i
 from projects.false.imagery.windows import grid
 from projects.false.patch_folder.description import Conversion
 from projects.false.vectors.burning import Burner, BurntImage, Place
-from projects.false.vectors.labels import Features, mended_lines, order_classes, read_features, vector_libraries
+from projects.false.vectors.labels import (
+    Features,
+    layer_file,
+    mended_lines,
+    order_classes,
+    read_features,
+    vector_libraries,
+)
 
-from .cutting import CutPair, LabelledPatch, Pair, shrink_image, shrink_mask, strips
+from .cutting import CutPair, LabelledPatch, Pair, shrink_mask, shrink_pair, strips
 from .image_splits import assign_splits, list_arguments
 from .labelled import SplitPairs, convert_labelled
 from .options import RGB, CutOptions
@@ -124,6 +131,7 @@ def convert_vectors(
     def inputs(stems: Iterable[str]) -> dict[str, object]:
         return {
             'images': str(Path(images).resolve()),
+            'images_state': _state_of(rasters),
             'labels': {one.source: _digest(one) for one in found},
             **{name: _digest(area[0]) for name, area in areas.items() if area},
             'class_field': how.class_field,
@@ -138,6 +146,10 @@ def convert_vectors(
         }
 
     def find() -> SplitPairs:
+        pairs = [Pair(raster.stem, SourceFile(raster.path), SourceFile(Path(labels[0]))) for raster in rasters]
+        return SplitPairs(pairs, assign_splits(list(by_stem), val_list, test_list), {}, left_out)
+
+    def prepare() -> None:
         touched = 0
         for raster in rasters:
             burnt = burner.on(_place(raster))
@@ -147,8 +159,6 @@ def convert_vectors(
             raise InputError(
                 f'{labels[0]}: no feature lies on {images}; compare both in QGIS, and check reference systems'
             )
-        pairs = [Pair(raster.stem, SourceFile(raster.path), SourceFile(Path(labels[0]))) for raster in rasters]
-        return SplitPairs(pairs, assign_splits(list(by_stem), val_list, test_list), {}, left_out)
 
     def cut(pair: Pair, folder: Path) -> CutPair:
         raster = by_stem[pair.stem]
@@ -163,7 +173,12 @@ def convert_vectors(
         }
 
     bands = RGB if pixels.bands is None and not any(rasters[0].names) else names
-    return convert_labelled('vectors', inputs, find, out, palette, bands, options, cut=cut, facts=facts)
+    layers = (*labels, how.area, how.val_area, how.test_area)
+    files = [None if layer is None else layer_file(layer) for layer in layers]
+    sources = images, *files, val_list, test_list, how.palette
+    return convert_labelled(
+        'vectors', sources, inputs, find, out, palette, bands, options, cut=cut, prepare=prepare, facts=facts
+    )
 
 
 def _palette(found: Sequence[Features], how: LabelOptions) -> Palette:
@@ -184,6 +199,13 @@ def _digest(features: Features) -> str:
     for geometry, name in zip(shapely.to_wkb(features.geometries), features.classes, strict=True):
         digest.update(geometry + str(name).encode())
     return digest.hexdigest()[:16]
+
+
+def _state_of(rasters: Sequence[Raster]) -> str:
+    """Return a digest of files and places of the images: an image may be moved on the ground without being renamed."""
+    states = [(raster.path.stat(), raster.stem, raster.place) for raster in rasters]
+    lines = (f'{stem} {state.st_size} {state.st_mtime_ns} {place}' for state, stem, place in states)
+    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
 
 
 def _place(raster: Raster) -> Place:
@@ -226,6 +248,7 @@ class _Cutter:
         height, width = raster.height // shrink, raster.width // shrink
         patches: list[LabelledPatch] = []
         split_of: dict[str, str] = {}
+        left_out: Counter[str] = Counter()
         levels = np.zeros((len(self._bands), 256), np.int64)
         try:
             windows = grid(height, width, size, self._step)
@@ -244,6 +267,7 @@ class _Cutter:
                     counts = np.bincount(index.ravel(), minlength=IGNORE_INDEX + 1)
                     labelled = bool(counts[:IGNORE_INDEX].any())
                     if not valid[part].any() or (split and not labelled):
+                        left_out['windows_without_data' if not valid[part].any() else 'held_out_without_label'] += 1
                         continue
                     name = f'{raster.stem}_{row}_{column}'
                     if split:
@@ -259,7 +283,8 @@ class _Cutter:
         place['transform'] = [a * shrink, b * shrink, c, d * shrink, e * shrink, f]
         source = {'image': str(raster.path), 'mask': list(labels), **place, 'height': height, 'width': width}
         if len(apart) < len(windows):
-            source['windows_between_splits'] = len(windows) - len(apart)
+            left_out['windows_between_splits'] = len(windows) - len(apart)
+        source |= left_out
         return CutPair(patches, levels, source, split_of)
 
     def _held(self, windows: Sequence[tuple[int, int]]) -> dict[tuple[int, int], str]:
@@ -290,8 +315,7 @@ class _Cutter:
         mask = self._labels.read(*window)
         mask[~valid] = IGNORE_INDEX
         if shrink > 1:
-            pixels, mask = shrink_image(pixels, shrink), shrink_mask(mask, shrink)
-            valid = shrink_mask(valid.astype(np.uint8), shrink) > 0
+            pixels, mask, valid = shrink_pair(pixels, mask, valid, shrink)
         return pixels, valid, mask, self._inside(row, column, width)
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from projects.false.common.errors import InputError, some
+from projects.false.common.files import check_apart
 from projects.false.imagery.archives import SourceFile, by_name, list_files
 from projects.false.imagery.image_files import IMAGE_SUFFIXES, is_left_out
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
+from projects.false.patch_folder.lists import nfc
 
 from .cutting import LOSSY_SUFFIXES, Pair
 from .image_splits import list_arguments, match_images, split_images
@@ -51,6 +53,8 @@ def convert_xiangtan(
     if classes:
         palette = palette.with_classes(tuple(classes))
 
+    check_apart(out, source)
+
     def inputs(stems: Iterable[str]) -> dict[str, object]:
         return {
             'source': str(Path(source).resolve()),
@@ -65,7 +69,9 @@ def convert_xiangtan(
         splits = split_images(stems, val_list, test_list, TEST_IMAGES, IMAGES, options.seed)
         return SplitPairs(pairs, *splits, left_out)
 
-    return convert_labelled('xiangtan', inputs, find, out, palette, band_names(bands), options)
+    return convert_labelled(
+        'xiangtan', (source, test_list, val_list), inputs, find, out, palette, band_names(bands), options
+    )
 
 
 def xiangtan_pairs(
@@ -88,7 +94,7 @@ def xiangtan_pairs(
             f'{source}: no mask in {mask_folder} for {len(missing)} of {len(images)} images: {some(missing)}; '
             f'add masks, or leave these images out: --exclude {some(missing, " ")}'
         )
-    pairs = [Pair(stem, file, masks[stem]) for stem, file in images.items() if stem not in excluded]
+    pairs = [Pair(file.stem, file, masks[stem]) for stem, file in images.items() if stem not in excluded]
     lossy = [str(pair.mask) for pair in pairs if pair.mask and Path(pair.mask.name).suffix.lower() in LOSSY_SUFFIXES]
     if lossy:
         raise InputError(f'{lossy[0]}: a JPEG cannot hold exact classes ({len(lossy)} such masks); give PNG or TIFF')
@@ -112,7 +118,7 @@ def _by_stem(source: str | Path, files: Iterable[SourceFile], folder: str) -> di
         )
     found: dict[str, SourceFile] = {}
     for file in by_name(inside).values():
-        other = found.setdefault(file.stem, file)
+        other = found.setdefault(nfc(file.stem), file)
         if other is not file:
             raise InputError(f'{other}: {file} has the same stem {file.stem!r}; rename one, patches are named by stem')
     return found

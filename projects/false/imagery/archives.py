@@ -11,7 +11,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -124,24 +124,27 @@ def _is_hidden(file: SourceFile) -> bool:
     return any(is_hidden(part) for part in parts)
 
 
-def by_name(files: Iterable[SourceFile]) -> dict[str, SourceFile]:
-    """Index files by their names without folders.
+def by_name(
+    files: Iterable[SourceFile], key: Callable[[SourceFile], str] = lambda file: file.name
+) -> dict[str, SourceFile]:
+    """Index files by their names without folders, or by what their names stand for.
 
-    A file on the disk takes precedence over a member of a zip with the same name, without a comparison. Otherwise,
-    files with one name must be equal and count once.
+    A file on the disk takes precedence over a member of a zip with the same key, without a comparison. Otherwise,
+    files with one key must be equal and count once.
 
     Args:
         files: Files as listed by :func:`list_files`.
+        key: Returns the key of a file; files with the same key are versions of one file.
 
     Returns:
-        Files by name, sorted.
+        Files by key, sorted.
 
     Raises:
-        InputError: Two files have the same name and different content.
+        InputError: Two files have the same key and different content.
     """
     found: dict[str, SourceFile] = {}
     for file in sorted(files, key=lambda file: (bool(file.member), str(file))):  # files on the disk first
-        other = found.setdefault(file.name, file)
+        other = found.setdefault(key(file), file)
         if other is file or (file.member and not other.member):
             continue
         same = file.identity == other.identity if file.member else filecmp.cmp(file.path, other.path, shallow=False)

@@ -299,7 +299,11 @@ def has_mask_beside(path: Path) -> bool:
 
 
 def decode(data: bytes) -> np.ndarray | None:
-    """Decode a JPEG or PNG, (H, W, bands), blue first; None if it is damaged."""
+    """Decode a JPEG or PNG, (H, W, bands), blue first; None if it is damaged.
+
+    Raises:
+        cv2.error: The image has more than 2**30 pixels.
+    """
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
     if found is None or found.size == 0:
         return None

@@ -18,7 +18,6 @@ from .levels import to_8_bit
 from .mask_colors import ColorMoves, colors_to_index
 from .palettes import IGNORE_INDEX, Palette
 
-
 def band_order(bands: int) -> list[int]:
     """Return the order that turns red, green, blue, ... into blue, green, red, ... and back.
 
@@ -51,21 +50,36 @@ def read_image(path: str | Path, bands: int = 3) -> np.ndarray:
     Raises:
         InputError: The file is missing or unreadable, or has another number of bands or another type.
     """
+    return read_valid_image(path, bands)[0]
+
+
+def read_valid_image(path: str | Path, bands: int = 3) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read an image as :func:`read_image` does, and tell which of its pixels are data.
+
+    Returns:
+        The image, (H, W, bands), uint8; and a mask of the valid pixels, (H, W), bool, or None if all are valid.
+
+    Raises:
+        InputError: As for :func:`read_image`.
+    """
     path = Path(path)
     if not path.is_file():
         raise InputError(f'{path}: no such image; check the data root and the list of patches')
     data = check_complete(path)
     if not is_plain(path, data):
         return _read_raster(path, bands)
-    image = decode(data)
+    try:
+        image = decode(data)
+    except cv2.error:  # more pixels than OpenCV takes
+        return _read_raster(path, bands)
     if image is None:
         raise InputError(f'{path}: cannot be read as an image; the file is damaged or no image, replace it')
     _check_bands(path, image.dtype, image.shape[2], bands)
-    return image
+    return image, None
 
 
-def _read_raster(path: Path, bands: int) -> np.ndarray:
-    """Read an image by GDAL, blue first: (H, W, bands)."""
+def _read_raster(path: Path, bands: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Read an image by GDAL, blue first: (H, W, bands), and its valid pixels, None if all are valid."""
     rasters, reading = _gdal(path)
     with rasters.open_raster(path) as raster:
         found = reading.band_count(raster)
@@ -75,7 +89,9 @@ def _read_raster(path: Path, bands: int) -> np.ndarray:
         pixels, valid = reading.read_window(raster, order, 0, 0, raster.height, raster.width)
         if transparent and not valid.any():
             _check_bands(path, pixels.dtype, found, bands)  # an image shows something, so its last band is another
-    return np.ascontiguousarray(pixels if valid.all() else to_8_bit(pixels, valid, None))
+    if valid.all():
+        return np.ascontiguousarray(pixels), None
+    return np.ascontiguousarray(to_8_bit(pixels, valid, None)), valid
 
 
 def _gdal(path: Path) -> tuple[ModuleType, ModuleType]:
@@ -92,8 +108,8 @@ def _gdal(path: Path) -> tuple[ModuleType, ModuleType]:
 def _check_bands(path: Path, dtype: np.dtype, found: int, bands: int) -> None:
     if dtype != np.uint8:
         raise InputError(
-            f'{path}: pixels are {dtype}, 8 bit (uint8) is needed; scale them with '
-            'tools/dataset_converters/rasters.py or gdal_translate -ot Byte -scale LOW HIGH'
+            f'{path}: pixels are {dtype}, 8 bit (uint8) is needed; scale them first: '
+            f'gdal_translate -ot Byte -scale LOW HIGH 0 255 {path.name} {path.stem}_8bit.tif'
         )
     if found != bands:
         raise InputError(
@@ -122,12 +138,18 @@ def read_index_mask(path: str | Path, num_classes: int, ignore_index: int = IGNO
         raise InputError(f'{path}: no such mask; check the data root and the list of patches')
     data = check_complete(path)
     plain = data[:4] == b'\x89PNG' and data[24:26] in (b'\x08\x00', b'\x08\x03') and not has_transparency(data)
-    if plain and not has_mask_beside(path):
+    if plain and not has_mask_beside(path) and not _is_bomb(data):
         mask = _read_indices(path)
     else:
         mask = _read_index_raster(path, num_classes, ignore_index)
     check_index_values(mask, path, num_classes, ignore_index)
     return mask
+
+
+def _is_bomb(png: bytes) -> bool:
+    """Return True if a PNG has more pixels than Pillow opens without a warning or an error."""
+    limit = Image.MAX_IMAGE_PIXELS
+    return limit is not None and int.from_bytes(png[16:20]) * int.from_bytes(png[20:24]) > limit
 
 
 def _read_indices(path: Path) -> np.ndarray:
@@ -244,7 +266,10 @@ def read_mask(path: Path, palette: Palette, moves: ColorMoves | None = None) -> 
     data = check_complete(path)
     plain = data[:4] == b'\x89PNG' and data[24:26] == b'\x08\x03' and not has_transparency(data)
     if is_plain(path, data) or (plain and not has_mask_beside(path)):
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        try:
+            found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        except cv2.error:  # more pixels than OpenCV takes
+            return _index_in_strips(*_read_mask_colors(path), palette, path, moves)
         if found is None:
             raise InputError(f'{path}: cannot be read as a mask; the file is damaged or no image, replace it')
         return _index_in_strips(found[..., ::-1], None, palette, path, moves)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import cv2
 import numpy as np
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.io import DatasetReader
@@ -51,8 +52,10 @@ def read_window(
     if pixels is None:
         pixels = np.moveaxis(raster.read(list(bands), window=window, out_shape=size), 0, -1)
     valid = np.ones(pixels.shape[:2], bool)
-    if has_masks(raster, bands):
-        valid = (raster.read_masks(list(bands), window=window, out_shape=size) > 0).any(axis=0)
+    if _shows_transparency(raster, bands):
+        valid = raster.read(raster.count, window=window, out_shape=shape) > 0
+    if _has_own_masks(raster, bands):
+        valid &= (raster.read_masks(list(bands), window=window, out_shape=size) > 0).any(axis=0)
     if np.issubdtype(pixels.dtype, np.floating):
         valid &= np.isfinite(pixels).all(axis=-1)
     if np.issubdtype(pixels.dtype, np.unsignedinteger):
@@ -160,7 +163,10 @@ def _read_picture(
     state = os.stat(raster.name)
     key = raster.name, state.st_mtime_ns, state.st_size
     if getattr(_last, 'key', None) != key:
-        picture = decode(Path(raster.name).read_bytes())
+        try:
+            picture = decode(Path(raster.name).read_bytes())
+        except cv2.error:  # more pixels than OpenCV takes
+            return None
         if picture is None or picture.shape != (raster.height, raster.width, raster.count):
             return None
         _last.key, _last.picture = key, picture[..., ::-1]  # red first
@@ -202,9 +208,15 @@ def read_values(raster: DatasetReader, colors: bool = False) -> tuple[np.ndarray
 
 def has_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
     """Return True if the file has a nodata value, a mask, or transparency outside the given bands."""
-    if has_colors(raster):
-        return True
+    return has_colors(raster) or _shows_transparency(raster, bands) or _has_own_masks(raster, bands)
+
+
+def _shows_transparency(raster: DatasetReader, bands: Sequence[int]) -> bool:
+    """Return True if transparency outside the given bands hides pixels; GDAL knows it with up to four bands only."""
+    return raster.count not in bands and has_transparency(raster)
+
+
+def _has_own_masks(raster: DatasetReader, bands: Sequence[int]) -> bool:
+    """Return True if the file has a nodata value or a mask, apart from transparency."""
     flags = [raster.mask_flag_enums[band - 1] for band in bands]
-    if any(MaskFlags.alpha in flag for flag in flags):
-        return raster.count not in bands and has_transparency(raster)
-    return not all(MaskFlags.all_valid in flag for flag in flags)
+    return not all(MaskFlags.all_valid in flag or MaskFlags.alpha in flag for flag in flags)

@@ -218,9 +218,11 @@ def choose_bands(rasters: Sequence[Raster], bands: Sequence[int] | None) -> tupl
 def _check_bands(raster: Raster, bands: Sequence[int] | None) -> None:
     count = raster.band_count
     if bands is None and count - raster.alpha != 3:
-        every = ' '.join(str(band) for band in range(1, count + 1))
-        three = 'which three to take, --bands 1 2 3, or ' if count > 3 else ''
-        raise InputError(f'{raster.path}: has {count} band(s), 3 are usual; say {three}all: --bands {every}')
+        shown = count - raster.alpha
+        every = ' '.join(str(band) for band in range(1, shown + 1))
+        three = 'which three to take, --bands 1 2 3, or ' if shown > 3 else ''
+        beside = f' and transparency (band {count})' if raster.alpha else ''
+        raise InputError(f'{raster.path}: has {shown} band(s){beside}, 3 are usual; say {three}all: --bands {every}')
     wrong = [band for band in bands or () if not 1 <= band <= count]
     if wrong:
         raise InputError(

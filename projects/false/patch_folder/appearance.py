@@ -15,7 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from projects.false.common.errors import Faults, InputError, check_count
+from projects.false.common.errors import Faults, InputError, check_count, check_seed
 from projects.false.common.files import writable, write_text
 from projects.false.imagery.palettes import MAX_CLASSES
 
@@ -63,7 +63,7 @@ class Appearance:
         """Return the share of every cluster in windows of an image.
 
         Args:
-            image: (H, W, bands), uint8, blue, green and red first.
+            image: (H, W, bands), uint8; the first three of them, if there are as many, are blue, green and red.
             windows: Top, left, height and width in pixels, shape (V, 4).
 
         Returns:
@@ -83,7 +83,7 @@ class Appearance:
         """Return the cluster of every pixel of an image.
 
         Args:
-            image: (H, W, bands), uint8, blue, green and red first.
+            image: See :meth:`shares`.
 
         Returns:
             Shape (H, W), uint8.
@@ -94,11 +94,9 @@ class Appearance:
         self._check_bands(image)
         if len(self) > MAX_CLASSES:
             raise InputError(f'{len(self)} clusters do not fit into a map of at most {MAX_CLASSES} kinds; fit fewer')
-        grey = cv2.cvtColor(np.ascontiguousarray(image[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
+        grey = _grey(image)
         means = np.dstack([_means_around(band.astype(np.float32)) for band in np.moveaxis(image, -1, 0)])
-        spread = np.sqrt(np.maximum(_means_around(grey * grey) - _means_around(grey) ** 2, 0))
-        lab = cv2.cvtColor(np.ascontiguousarray(means[..., :3]) / np.float32(255), cv2.COLOR_BGR2LAB)
-        described = np.dstack([lab, means[..., 3:] * _TO_LIGHTNESS, spread * (2 * _TO_LIGHTNESS)])
+        described = _describe_means(means, _means_around(grey * grey) - _means_around(grey) ** 2)
         towards, lengths = self._distance
         nearest: np.ndarray = (described @ towards + lengths).argmin(-1).astype(np.uint8)
         return nearest
@@ -178,10 +176,11 @@ def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINT
 
     The 5 x 5 pixels around a point describe it: L, a and b of CIELAB of their mean colour, the mean of every band
     beyond the third, and twice the standard deviation of the grey level. Bands and grey level are scaled to the range
-    of L, 0 to 100. The cost does not depend on the size of the windows.
+    of L, 0 to 100. Imagery of one or two bands has no colour: the mean of every band describes it, and the first band
+    is its grey level. The cost does not depend on the size of the windows.
 
     Args:
-        image: (H, W, bands), uint8, blue, green and red first; three bands at least.
+        image: (H, W, bands), uint8; the first three of them, if there are as many, are blue, green and red.
         windows: Top, left, height and width in pixels, shape (V, 4).
         points: Points along rows and columns of every window.
 
@@ -195,18 +194,37 @@ def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINT
     pixels = np.ascontiguousarray(image).reshape(-1, bands).view(f'V{bands}')[:, 0]
     taken = pixels.take(places[:, 0, :, None] * width + places[:, 1, None])
     blocks = taken.view(np.uint8).reshape(-1, points * SIDE, bands)
-    colors = blocks if bands == 3 else np.ascontiguousarray(blocks[..., :3])
-    grey = cv2.cvtColor(colors, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    grey_mean, spread = _block_means(grey), _block_means(grey * grey)
-    spread -= grey_mean * grey_mean
-    described = np.empty((*grey_mean.shape, bands + 1), np.float32)
-    means = _block_means(blocks.astype(np.float32))
-    if bands > 3:
-        described[..., 3:bands] = means[..., 3:] * _TO_LIGHTNESS
-        means = np.ascontiguousarray(means[..., :3])
-    described[..., :3] = cv2.cvtColor(means / np.float32(255), cv2.COLOR_BGR2LAB)
-    described[..., bands] = np.sqrt(np.maximum(spread, 0)) * (2 * _TO_LIGHTNESS)
-    return described.reshape(-1, bands + 1)
+    grey = _grey(blocks)
+    variance = _block_means(grey * grey) - _block_means(grey) ** 2
+    means = _block_means(blocks.astype(np.float32)).reshape(*variance.shape, bands)
+    return _describe_means(means, variance).reshape(-1, bands + 1)
+
+
+def _grey(pixels: np.ndarray) -> np.ndarray:
+    """Return the grey level of colours, or the first of one or two bands.
+
+    Shape:
+        - pixels: (H, W, bands), uint8. Result: (H, W), float32
+    """
+    if pixels.shape[2] < 3:
+        return pixels[..., 0].astype(np.float32)
+    return cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)
+
+
+def _describe_means(means: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Describe points by the means of their bands and the variance of their grey level, see :func:`describe_windows`.
+
+    Shape:
+        - means: (H, W, bands), float32. variance: (H, W), float32. Result: (H, W, bands + 1), float32
+    """
+    bands = means.shape[2]
+    colors = 3 if bands >= 3 else 0
+    described = np.empty((*variance.shape, bands + 1), np.float32)
+    if colors:
+        described[..., :3] = cv2.cvtColor(np.ascontiguousarray(means[..., :3]) / np.float32(255), cv2.COLOR_BGR2LAB)
+    described[..., colors:bands] = means[..., colors:] * _TO_LIGHTNESS
+    described[..., bands] = np.sqrt(np.maximum(variance, 0)) * (2 * _TO_LIGHTNESS)
+    return described
 
 
 @lru_cache(maxsize=4)
@@ -243,12 +261,12 @@ def fit_appearance(
     The time does not depend on the number of patches of the data set, only on those that are read.
 
     Args:
-        read: Returns a patch by its number, (H, W, bands), uint8, blue, green and red first.
+        read: Returns a patch by its number, as for :func:`describe_windows`.
         count: Number of patches that there are, at least 1.
         clusters: K, at least 2.
         patches: Patches to read at most, drawn without replacement, at least 1.
         pixels: Points to describe in each at most, on a square grid, at least 1.
-        seed: Seed of the draws and of k-means.
+        seed: Seed of the draws and of k-means, at least 0.
         quantiles: Q, at least 1, for the quantiles 1 / (Q + 1) to Q / (Q + 1) of every feature.
         progress: Called after every patch with the number of patches read and to read.
 
@@ -258,6 +276,7 @@ def fit_appearance(
     counts = {'clusters': clusters, 'patches': patches, 'pixels': pixels, 'count': count, 'quantiles': quantiles}
     for name, value in counts.items():
         check_count(name, value)
+    check_seed(seed)
     if clusters < 2:
         raise InputError(f'clusters is {clusters}; one cluster tells nothing apart, give at least 2')
     generator = np.random.default_rng(seed)
@@ -286,7 +305,7 @@ def k_means(
     Args:
         points: Float32.
         clusters: K.
-        seed: Of the starts.
+        seed: Of the starts, at least 0.
         starts: Number of runs, at least 1.
         stop: Number of rounds after which a run ends, and the shift of centres below which it ends earlier.
         owner, kind: For the message: what has too few different points, and what the points are.
@@ -299,7 +318,7 @@ def k_means(
     """
     if len(np.unique(points, axis=0)) < clusters:
         raise InputError(f'{owner} fewer than {clusters} different {kind}; give more patches, or fewer clusters')
-    cv2.setRNGSeed(seed)
+    cv2.setRNGSeed(seed % 2**31)  # a C int
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, *stop)
     best: Any = None  # without labels to start from
     centres: np.ndarray = cv2.kmeans(points, clusters, best, criteria, starts, cv2.KMEANS_PP_CENTERS)[2]

@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_count
 from projects.false.imagery.levels import mean_and_std
 
 from .lists import nfc
@@ -55,6 +55,48 @@ def read_labelled_description(data_root: str | Path) -> dict[str, Any]:
             wrong = f'has no {min(absent)!r}' if absent else f'has {len(patch["pixels"])} pixel counts, not {counts}'
             raise InputError(f'{path}: patch {patch["name"]!r} {wrong}; {_REMEDY}')
     return description
+
+
+def read_band_count(data_root: str | Path, remedy: str = _REMEDY) -> int:
+    """Return the number of bands of the patches that ``dataset.json`` states; 3 where there is no such file.
+
+    Args:
+        data_root: Folder of patches.
+        remedy: What the user can do where the file states no number.
+
+    Raises:
+        InputError: The file is damaged, or states no number of bands.
+    """
+    path = Path(data_root) / 'dataset.json'
+    if not path.is_file():
+        return 3
+    try:
+        count: int = read_description(data_root)['bands']['count']
+        check_count('bands', count)
+    except (InputError, KeyError, TypeError) as error:
+        raise InputError(f'{path}: states no number of bands ({error!r}); {remedy}') from error
+    return count
+
+
+def read_recorded_values(data_root: str | Path) -> dict[str, Any] | None:
+    """Return how ``rasters.py`` or ``vectors.py`` made values into pixels; None if another converter made the data.
+
+    Returns:
+        ``bands``: numbers of the bands that were taken, counted from 1, in the order of the patches. ``ranges``: values
+        that became 0 and 255, per band; None if 8-bit pixels were taken as they are.
+
+    Raises:
+        InputError: The folder has no readable dataset.json.
+    """
+    description = read_description(data_root)
+    if 'ranges' not in description:
+        return None
+    arguments = description['arguments']
+    numbers = arguments.get('band_numbers', arguments['bands'])  # of vectors.py, whose bands are names
+    return {
+        'bands': list(numbers or range(1, description['bands']['count'] + 1)),
+        'ranges': description['ranges'],
+    }
 
 
 def _parse(path: Path, remedy: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, check_seed
 from projects.false.common.files import writable
 
 from .description import read_labelled_description
@@ -152,8 +152,7 @@ def label_subset(names: Sequence[str], class_counts: np.ndarray, fraction: float
     counts = np.asarray(class_counts)
     if not 0 < fraction <= 1:
         raise InputError(f'label fraction is {fraction}; give a share above 0 and at most 1, such as 0.01 for 1 %')
-    if seed < 0:
-        raise InputError(f'seed is {seed}; give 0 or more')
+    check_seed(seed)
     if not len(names):
         raise InputError('no patches to draw labels from; give at least one training image')
     if counts.ndim != 2 or len(counts) != len(names):

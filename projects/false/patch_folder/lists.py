@@ -10,6 +10,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Set
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from projects.false.imagery.image_files import KNOWN_SUFFIXES, describe_left_out
 
 
 def read_list(path: str | Path, known: Set[str] = frozenset()) -> list[str]:
-    """Read a list of names, one per line.
+    """Read a list of names, one per line; lines end with LF, CR LF or CR.
 
     A byte order mark and empty lines are dropped, and so are comments: ``#`` at the start of a line or after a space,
     and all that follows. A line that is a known name as a whole keeps its ``#``, as in ``tile #2``. Names are compared
@@ -37,16 +38,20 @@ def read_list(path: str | Path, known: Set[str] = frozenset()) -> list[str]:
         InputError: The file is missing, is not text, or holds no name.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
+        text = Path(path).read_text(encoding='utf-8-sig')
     except FileNotFoundError as error:
         raise InputError(f'{path}: no such list; give a text file with one name per line') from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f'{path}: list not readable ({error}); give a text file with one name per line') from error
-    spellings = _Spellings(known)
-    names = [name for line in lines if (name := _name_in(line.strip(), spellings))]
+    names = _names_in(text, known)
     if not names:
         raise InputError(f'{path}: the list is empty; write one name per line, or choose another list')
     return names
+
+
+def _names_in(text: str, known: Set[str]) -> list[str]:
+    spellings = _Spellings(known)
+    return [name for line in re.split(r'\r\n|\n|\r', text) if (name := _name_in(line.strip(), spellings))]
 
 
 def _name_in(line: str, spellings: '_Spellings') -> str:
@@ -78,13 +83,33 @@ def nfc(name: str) -> str:
     return unicodedata.normalize('NFC', name)
 
 
+def file_in_any_form(folder: Path, name: str) -> Path:
+    """Return the path of a file that is in a folder under any Unicode form of a name; as named if there is none."""
+    forms = (name, *(unicodedata.normalize(form, name) for form in ('NFC', 'NFD'))) if not name.isascii() else ()
+    return next((path for form in forms if (path := folder / form).exists()), folder / name)
+
+
 def write_list(path: str | Path, names: Iterable[str]) -> None:
     """Write one name per line; readers see the old file or the new one, never half of it.
 
     Raises:
+        InputError: :func:`read_list` would not give a name back, such as one with a line break in it.
         OSError: The file system refuses.
     """
-    write_text(path, ''.join(f'{name}\n' for name in names))
+    names = list(names)
+    text = ''.join(f'{name}\n' for name in names)
+    for name, found in zip_longest(names, _names_in(text.removeprefix('\ufeff'), set(names))):
+        if name != found or not _is_unicode(name):
+            raise InputError(
+                f'{path}: a list cannot hold {name!r}, as white space at the ends of a name, line breaks and bytes '
+                'that are not UTF-8 get lost; rename the file'
+            )
+    write_text(path, text)
+
+
+def _is_unicode(name: str) -> bool:
+    """Return False for a file name that is not UTF-8, whose bytes surrogates stand for."""
+    return name.isascii() or not any('\ud800' <= letter <= '\udfff' for letter in name)
 
 
 class SplitList(NamedTuple):

@@ -13,13 +13,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
-from projects.false.common.errors import Faults, InputError
+from projects.false.common.errors import Faults, InputError, check_count
 from projects.false.common.files import atomic_write, staged_folder
 from projects.false.common.threads import count_workers, map_ahead
 from projects.false.imagery.image_files import describe_left_out, list_imagery
 from projects.false.imagery.images import check_sizes, read_image, read_index_mask
 
-from .description import read_description
+from .description import read_band_count
+from .lists import nfc
 from .packed import DESCRIPTION, FORMAT, PackedPatches, source_facts, write_index
 
 Pair = tuple[Path, Path | None]  # an image and its mask
@@ -34,7 +35,7 @@ def pack(
     workers: int | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> tuple[PackedPatches, bool]:
-    """Pack a data set into ``ROOT/packed``, unless the packed patches there are up to date.
+    """Pack a data set into ``ROOT/packed``, unless the packed patches there are up to date and have as many bands.
 
     The folder appears only when it is complete. Lists in ``ROOT/splits`` are translated to rows in either case.
 
@@ -50,9 +51,13 @@ def pack(
         The packed patches, and whether their pixels were written by this call.
 
     Raises:
-        InputError: There are no images, some are unreadable or differ in size from the first, or the disk is full.
+        InputError: There are no images, some are unreadable or differ in size from the first, the number of bands is
+            below 1 or unknown, or the disk is full.
     """
     root, workers = Path(root), count_workers(workers)
+    if bands is None:
+        bands = read_band_count(root, 'give --bands')
+    check_count('bands', bands)
     if not (root / images).is_dir():
         raise InputError(f'{root / images}: no such folder; give the folder of a data set, or --images')
     names, left_out, times = list_imagery(root / images)
@@ -71,10 +76,10 @@ def pack(
         if any(mask_of):
             sources['masks'] = source_facts(root, masks, mask_names, times)
     out = root / 'packed'
-    existing = _up_to_date(out, sources)
+    existing = _up_to_date(out, sources, bands)
     if existing is None:
         with staged_folder(out, overwrite=True, marker=DESCRIPTION) as partial:
-            _write(partial, root, names, mask_of, sources, bands or _bands(root), workers)
+            _write(partial, root, names, mask_of, sources, bands, workers)
         existing = PackedPatches(out)
         _store_lists(existing, root)
         return existing, True
@@ -83,23 +88,20 @@ def pack(
 
 
 def _pair(names: list[str], mask_names: list[str]) -> list[str | None]:
-    """Return the mask of every image, None where there is none; a PNG comes before others."""
+    """Return the mask of every image, None where there is none; a PNG comes before others.
+
+    Names are compared in Unicode form NFC, unless a mask has the name of another image to the letter.
+    """
+    stems = [os.path.splitext(name)[0] for name in names]
     mask_of = {os.path.splitext(name)[0]: name for name in reversed(mask_names)}
     mask_of |= {os.path.splitext(name)[0]: name for name in mask_names if name.lower().endswith('.png')}
-    return [mask_of.get(os.path.splitext(name)[0]) for name in names]
+    known = set(stems)
+    others = {nfc(stem): mask for stem, mask in mask_of.items() if stem not in known}
+    return [mask_of.get(stem, others.get(nfc(stem))) for stem in stems]
 
 
-def _bands(root: Path) -> int:
-    if not (root / 'dataset.json').is_file():
-        return 3
-    try:
-        return int(read_description(root)['bands']['count'])
-    except (InputError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f'{root / "dataset.json"}: states no number of bands ({error!r}); give --bands') from error
-
-
-def _up_to_date(out: Path, sources: Sources) -> PackedPatches | None:
-    """Return the packed patches if their source files have not changed since."""
+def _up_to_date(out: Path, sources: Sources, bands: int) -> PackedPatches | None:
+    """Return the packed patches if they have as many bands, and their source files have not changed since."""
     try:
         packed = PackedPatches(out)
     except InputError:
@@ -108,7 +110,7 @@ def _up_to_date(out: Path, sources: Sources) -> PackedPatches | None:
     same = found.keys() == sources.keys() and all(
         found[kind][key] == facts[key] for kind, facts in sources.items() for key in ('folder', 'state_sha256')
     )
-    return packed if same else None
+    return packed if same and packed.description['shape'][2] == bands else None
 
 
 def _write(
@@ -136,12 +138,12 @@ def _write(
 
 def _store_lists(packed: PackedPatches, root: Path) -> None:
     for path in sorted((root / 'splits').glob('*.txt')):
-        stored = packed.stored_list(path.read_bytes())
-        if stored.is_file() and _readable(stored):
-            continue
         try:
+            stored = packed.stored_list(path.read_bytes())
+            if stored.is_file() and _readable(stored):
+                continue
             rows = packed.look_up(path)
-        except InputError:
+        except (OSError, InputError):
             continue  # reported when a data set is built with this list
         with atomic_write(stored) as file:
             np.save(file, rows)

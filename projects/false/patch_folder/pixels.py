@@ -12,7 +12,7 @@ import numpy as np
 from projects.false.imagery.image_files import list_imagery
 from projects.false.imagery.images import read_image
 
-from .description import read_description
+from .description import read_band_count
 from .lists import list_images, nfc
 from .packed import PackedPatches
 
@@ -38,7 +38,7 @@ class PatchReader:
         note: Called with a line that names the files that are left out.
 
     Raises:
-        InputError: There are no images, or the list does not fit.
+        InputError: There are no images, the list does not fit, or ``dataset.json`` states no number of bands.
     """
 
     def __init__(
@@ -53,8 +53,7 @@ class PatchReader:
         self._folder = root / images
         self._packed = packed_instead(root, self._folder)
         self._paths: list[Path] = []
-        described = (root / 'dataset.json').is_file()
-        self.bands = int(read_description(root).get('bands', {}).get('count', 3)) if described else 3
+        self.bands = read_band_count(root)
         if self._packed is None:
             self._paths = list_images(self._folder, chosen, note)
         else:

@@ -107,6 +107,11 @@ def read_features(source: str | Path, field: str | None) -> Features:
     return Features(str(source), crs, geometries, classes[owners], mended)
 
 
+def layer_file(source: str | Path) -> Path:
+    """Return the file of a layer, ``FILE`` of ``FILE|layername=NAME``."""
+    return Path(str(source).partition(_LAYER)[0])
+
+
 def _check_kind(path: Path) -> None:
     driver = VECTOR_DRIVERS.get(path.suffix.lower())
     if driver is None:
@@ -305,5 +310,5 @@ def order_classes(features: Sequence[Features], wanted: Sequence[str], ignored: 
             )
         return list(wanted)
     return sorted(
-        set(where) - set(ignored), key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)
+        set(where) - set(ignored), key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
     )
