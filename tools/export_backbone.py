@@ -12,7 +12,9 @@ from projects.false.common.command_line import check_checkpoint, report_input_er
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('checkpoint', help='pretraining checkpoint, such as work_dirs/false_r50/epoch_200.pth')
+    parser.add_argument(
+        'checkpoint', help='pretraining checkpoint, such as work_dirs/false_mocov2_r50_potsdam/epoch_200.pth'
+    )
     parser.add_argument('out', help='file to write, such as backbone.pth')
     return parser.parse_args(arguments)
 

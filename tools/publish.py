@@ -26,7 +26,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument('out', metavar='OUT', help='folder to make; its name is that of the model')
     parser.add_argument('--scores', metavar='FILE', help='scores.json of tools/test.py --out, for the card')
     parser.add_argument(
-        '--benchmark', nargs=2, metavar=('TABLE', 'METHOD'), help='table.json of a benchmark and the method to tell of'
+        '--benchmark', nargs=2, metavar=('TABLE', 'METHOD'), help='table.json of a benchmark and the method to report'
     )
     parser.add_argument('--licence', '--license', metavar='ID', help='of the weights, such as cc-by-4.0 (to fill in)')
     parser.add_argument('--overwrite', action='store_true', help='replace a folder that is a published model')

@@ -1,4 +1,7 @@
-"""Evaluate a fine-tuned model: python tools/test.py CONFIG CHECKPOINT [--out FOLDER | --out FILE.json]."""
+"""Score a fine-tuned model: mIoU, OA, kappa, and IoU, F1, precision and recall of every class.
+
+Command: python tools/test.py CONFIG CHECKPOINT [--out FOLDER | --out FILE.json]
+"""
 
 import argparse
 import os
@@ -18,7 +21,9 @@ from projects.false.common.published import published_folder
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line; the options are OpenMMLab's."""
-    parser = argparse.ArgumentParser(description='mIoU, OA, kappa, and IoU, F1, precision and recall of every class.')
+    parser = argparse.ArgumentParser(
+        description='Score a fine-tuned model: mIoU, OA, kappa, and IoU, F1, precision and recall of every class.'
+    )
     parser.add_argument('config', help='config file, for example configs/upernet_r50_potsdam.py')
     parser.add_argument('checkpoint', nargs='?', help='checkpoint; left out if CONFIG is a folder of tools/publish.py')
     parser.add_argument('--work-dir', help='where to write the log (work_dirs/<config name>)')

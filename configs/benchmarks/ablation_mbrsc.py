@@ -1,7 +1,7 @@
 """What of evidence by appearance matters? MBRSC, one thing changed at a time, with the controls.
 
-Pretrains and trains on parts 001 to 004, tests on 005; part 006 is for configs/benchmarks/mbrsc.py alone. Four methods
-need files that these commands make:
+Pretrains and trains on parts 001 to 004, tests on 005; four methods were also read once on 006. Four methods need files
+that these commands make:
 
     python tools/fit_appearance.py data/mbrsc
     python tools/fit_appearance.py data/mbrsc --clusters 3 --out work_dirs/appearance_3.json

@@ -5,7 +5,8 @@ copy: images/*.jpg, masks/*.png and index.csv (name, zone, x0, y0, split), whose
 zone (Z4_UU), a domain (D034_2021), both (D034_2021_Z4_UU), or a pattern ('D034*').
 
 Example:
-    python tools/dataset_converters/flair.py DOWNLOAD data/flair --shrink 2 --val-zones 'D004*' --test-zones 'D012*'
+    python tools/dataset_converters/flair.py DOWNLOAD data/flair --shrink 2 --val-zones 'D004*' --test-zones 'D012*' \\
+        --label-fractions 0.05
     python tools/dataset_converters/flair.py REDUCED data/flair --shrink 2 --val-strip 2 --label-fractions 0.05
 """
 

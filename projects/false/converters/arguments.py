@@ -18,7 +18,8 @@ def add_cut_options(parser: argparse.ArgumentParser, patch_size: int | None = No
     parser.add_argument(
         '--stride', type=int, help='distance between neighbouring patches in pixels (default: patch size)'
     )
-    parser.add_argument('--label-fractions', type=float, nargs='+', default=[0.01], metavar='F', help='default: 0.01')
+    text = 'shares of the training patches to list as labelled (default: 0.01)'
+    parser.add_argument('--label-fractions', type=float, nargs='+', default=[0.01], metavar='F', help=text)
     text = 'blocks of N x N pixels become one before cutting: average and most common class (default: 1)'
     parser.add_argument('--shrink', type=int, default=1, metavar='N', help=text)
     parser.add_argument('--seed', type=int, default=0, help='seed of all draws (default: 0)')

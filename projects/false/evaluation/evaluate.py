@@ -37,8 +37,9 @@ def load_weights(runner: Runner, checkpoint: str) -> None:
         InputError: The file is missing or unsafe, or belongs to another model.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
-    exact_weights(read_checkpoint(checkpoint), model, checkpoint)
-    runner.load_checkpoint(checkpoint)
+    model.load_state_dict(exact_weights(read_checkpoint(checkpoint), model, checkpoint))
+    # Runner.load_checkpoint would also call hooks of training, of which EMAHook is not ready before a run begins.
+    runner._has_loaded = True
 
 
 def evaluate_checkpoint(runner: Runner, checkpoint: str) -> dict:
