@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # this clone, from any folder, installed or not
 
 from projects.false.common.command_line import ConfigOptions, check_checkpoint, check_config, report_input_errors
-from projects.false.common.errors import check_count
+from projects.false.common.errors import check_count, check_seed
 
 
 def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -42,14 +42,16 @@ def main(arguments: list[str] | None = None) -> None:
     check_config(options.config)
     check_checkpoint(options.checkpoint)
     check_count('--pixels', options.pixels)
+    check_seed(options.seed)
 
-    from projects.false.assessment.calibration import calibrate, labelled_logits, write_calibration
+    from projects.false.assessment.calibration import calibrate, diagram_beside, labelled_logits, write_calibration
     from projects.false.mapping.load_segmenter import load_segmenter
 
+    out = options.out or Path(options.checkpoint).expanduser().with_name('temperature.json')
+    diagram_beside(out)
     segmenter = load_segmenter(options.config, options.checkpoint, options.cfg_options, options.device, 'float32')
     chosen = options.cfg_options, options.pixels, options.seed
     found = calibrate(*labelled_logits(segmenter, options.config, options.list, *chosen))
-    out = options.out or Path(options.checkpoint).expanduser().with_name('temperature.json')
     picture = write_calibration(out, found, segmenter.identity.rpartition(' ')[0], options.list)
     print(
         f'temperature {found.temperature:.3f} of {found.pixels:,} pixels in {found.patches} patches: calibration error '

@@ -60,5 +60,5 @@ def test_other_errors_are_no_faults():
 
 def test_seeds_are_not_below_0():
     check_seed(0)
-    with pytest.raises(InputError, match='^seed is -1; give 0 or more$'):
+    with pytest.raises(InputError, match=r'^seed is -1; give 0 or more$'):
         check_seed(-1)

@@ -13,12 +13,12 @@ from projects.false import InputError
 from projects.false.converters.flair import (
     PUBLISHED_CLASSES,
     REDUCED_CLASSES,
-    SIDE,
     convert_flair,
     indexed_tiles,
     published_tiles,
 )
 from projects.false.converters.options import CutOptions
+from projects.false.converters.zone_splits import SIDE
 from projects.false.imagery.palettes import PALETTES
 from tests.helpers.converter_inputs import jpeg, png, tiff, write_files, write_zip
 from tests.helpers.tools import REPOSITORY

@@ -74,6 +74,16 @@ def test_sparse_labels(sparse, capsys):
     assert (image == np.moveaxis(PIXELS, 0, -1)[32:, 64:]).all()
 
 
+def test_ignored_labels_hide_what_they_cover_also_where_they_are_a_class(sparse, capsys):
+    assert call(sparse, '--classes', 'house', 'tree', '--ignore', 'tree') == 0
+    found = masks(sparse)
+    assert (found['a_0_0'][4:8, 4:8] == 255).all()
+    assert (found['a_0_0'] == 0).sum() == 64 - 16
+    assert load_palette(sparse / 'out/dataset.json').classes == ('house', 'tree')
+    assert call(sparse, '--classes', 'house', 'tree', '--ignore', 'house', 'tree', out='b') == 2
+    assert '--ignore house tree: no class is left; leave one out' in capsys.readouterr().err
+
+
 def test_images_for_testing_are_not_pretrained_on(tmp_path, capsys):
     (tmp_path / 'images').mkdir()
     write_image(tmp_path / 'images/a.tif')

@@ -1,3 +1,5 @@
+import unicodedata
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ from mmengine.registry import DATASETS
 
 from projects.false import InputError
 from projects.false.datasets.land_cover import LandCoverPatches, XiangtanPatches
+from projects.false.imagery.images import write_patch
 from projects.false.patch_folder.packing import pack
 
 PIPELINE = [{'type': 'LoadPatch'}, {'type': 'LoadIndexMask'}]
@@ -80,3 +83,17 @@ def test_classes_without_a_palette_come_from_metainfo_or_not_at_all(patches):
 def test_options_without_effect(option):
     with pytest.raises(InputError, match=next(iter(option))):
         LandCoverPatches('mbrsc', 'data', **option)
+
+
+def test_a_class_is_left_out_by_its_masks():
+    with pytest.raises(InputError, match=r'got 4; to leave a class out, convert the masks with its pixels as 255'):
+        LandCoverPatches('mbrsc', 'data', ignore_index=4)
+
+
+def test_masks_in_the_other_unicode_form(tmp_path):
+    for folder in ('images', 'masks'):
+        (tmp_path / folder).mkdir()
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    write_patch(tmp_path / 'images' / composed, np.zeros((8, 8, 3), np.uint8))
+    write_patch(tmp_path / 'masks' / decomposed, np.full((8, 8), 3, np.uint8))
+    assert (XiangtanPatches(str(tmp_path), pipeline=PIPELINE)[0]['gt_seg_map'] == 3).all()

@@ -1,6 +1,7 @@
 """Evidence of views: taken from the untouched pixels of the right window, and its clusters found, made or refused."""
 
 import json
+import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -197,6 +198,31 @@ def test_maps_that_do_not_fit(data, tmp_path_factory):
         ViewMaps(str(folder), kinds=0)
     with pytest.raises(InputError, match='put it after ContrastiveViews'):
         ViewMaps(str(folder), 2)(LoadPatch()({'img_path': str(data / 'images' / 'p0.png')}))
+
+
+def test_a_map_in_the_other_unicode_form(data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp('maps')
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    (data / 'images' / 'p0.png').rename(data / 'images' / f'{composed}.png')
+    (data / 'list.txt').write_text(composed)
+    write_patch(folder / decomposed, np.ones((48, 48), np.uint8))
+    maps = dict(type='ViewMaps', folder=str(folder), kinds=2)
+    dataset = UnlabelledPatches(str(data), ann_file='list.txt', pipeline=[*PIPELINE[:2], maps])
+    assert dataset[0]['evidence'].tolist() == [[0, 1]] * 2
+
+
+@pytest.mark.parametrize('bands', [1, 2])
+def test_imagery_of_one_or_two_bands(tmp_path, bands):
+    (tmp_path / 'images').mkdir()
+    for number in range(4):
+        image = np.random.default_rng(number).integers(0, 40 + 40 * number, (48, 48, bands), np.uint8)
+        write_patch(tmp_path / 'images' / f'p{number}', image.squeeze())
+    jitter = dict(type='ContrastiveViews', size=16, jitter_prob=0, grey_prob=0)
+    pipeline = [dict(type='LoadPatch', bands=bands), jitter, dict(type='ViewAppearance')]
+    dataset = UnlabelledPatches(str(tmp_path), pipeline=pipeline)
+    assert fit_missing_appearance(dataset) == tmp_path / FILE
+    assert Appearance.read(tmp_path / FILE).bands == bands
+    assert dataset[0]['evidence'].sum(1) == pytest.approx(1)
 
 
 def test_maps_as_a_model_writes_them(data, tmp_path_factory):

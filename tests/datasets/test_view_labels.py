@@ -1,3 +1,6 @@
+import unicodedata
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -38,6 +41,14 @@ def filled(**rows):
 )
 def test_the_commonest_class(patch, mask, label):
     assert DominantClass()(patch('a', mask))['land_cover'] == label
+
+
+def test_a_mask_in_the_other_unicode_form(patch):
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    entry = patch(composed, filled(c3=8))
+    mask = Path(entry['img_path'].replace('/mine/images/', '/mine/masks/'))
+    mask.rename(mask.with_name(f'{decomposed}.png'))
+    assert DominantClass()(entry)['land_cover'] == 3
 
 
 def test_no_mask(patch):

@@ -36,6 +36,7 @@ def test_new_keys_are_told_from_known_ones():
         'train_dataloader.dataset.pipeline.1.size': 96,
         'model.hed.loss.temperature': 0.1,
         'train_dataloader.dataset.pipeline.9.size': 96,
+        'train_dataloader.dataset.pipeline.²': 96,
     }
     assert new_keys(load_config(RECIPE), options) == list(options)[2:]
 

@@ -13,7 +13,7 @@ from PIL import Image
 from rasterio.transform import from_origin
 
 from projects.false import InputError
-from projects.false.imagery.images import band_order, check_sizes, read_image, read_index_mask, read_mask, write_patch
+from projects.false.imagery.images import band_order, read_image, read_index_mask, read_mask, write_patch
 from projects.false.imagery.mask_colors import ColorMoves
 from projects.false.imagery.palettes import PALETTES, Palette
 from tests.helpers.tools import REPOSITORY
@@ -338,26 +338,3 @@ def test_lossy_masks_take_the_nearest_colour_within_the_tolerance(tmp_path, suff
     assert moves.farthest == pytest.approx(distance.min(-1).max())
     with pytest.raises(InputError, match=f'is {moves.farthest:.1f} from a listed color, beyond the tolerance 5'):
         read_mask(path, PALETTE.with_tolerance(5))
-
-
-@pytest.mark.parametrize(
-    ('mask', 'image', 'way_out'),
-    [
-        (
-            (63, 64),
-            (64, 64),
-            'begin at the upper left, cut the larger: gdal_translate -srcwin 0 0 64 63 FILE NEW_FILE',
-        ),
-        ((66, 63), (64, 64), 'cut the larger: gdal_translate -srcwin 0 0 63 64 FILE NEW_FILE'),
-        ((32, 64), (64, 32), 'one of them lies on its side: turn it'),
-        ((32, 50), (64, 100), 'bring the mask to that size: gdal_translate -r nearest -outsize 100 64 FILE NEW_FILE'),
-        ((33, 66), (100, 200), 'bring the mask to that size'),
-        ((64, 20), (64, 64), 'give the mask of this image'),
-    ],
-)
-def test_sizes_that_differ_are_refused_with_what_mends_them(mask, image, way_out):
-    check_sizes(image, (*image, 3), 'm.png', 'i.png')
-    with pytest.raises(InputError) as caught:
-        check_sizes(mask, (*image, 3), 'm.png', 'i.png')
-    assert str(caught.value).startswith(f'm.png: mask of {mask[0]} x {mask[1]} pixels (height x width), but its image ')
-    assert way_out in str(caught.value)

@@ -1,11 +1,13 @@
 import json
+import unicodedata
 
 import cv2
 import numpy as np
 import pytest
 
 from projects.false.common.errors import InputError
-from projects.false.label_audit.audit import audit_labels
+from projects.false.imagery.images import write_patch
+from projects.false.label_audit.audit import audit_labels, mask_path
 
 
 def found(audit):
@@ -108,3 +110,13 @@ def test_what_is_no_data_set(spoilt, tmp_path):
     (spoilt.root / 'masks').rename(tmp_path / 'gone')
     with pytest.raises(InputError, match='masks: no such folder, so there are no labels'):
         audit_labels(spoilt.root)
+
+
+def test_a_mask_in_the_other_unicode_form(tmp_path):
+    (tmp_path / 'masks').mkdir()
+    for form in ('NFC', 'NFD'):
+        mask = tmp_path / 'masks' / f'{unicodedata.normalize(form, "é")}.png'
+        write_patch(mask.with_suffix(''), np.zeros((8, 8), np.uint8))
+        for name in (unicodedata.normalize(other, 'é') for other in ('NFC', 'NFD')):
+            assert mask_path(tmp_path, name, tmp_path / 'images' / f'{name}.png') == mask
+        mask.unlink()

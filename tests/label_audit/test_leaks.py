@@ -1,5 +1,6 @@
 import json
 import shutil
+import unicodedata
 
 import cv2
 import pytest
@@ -169,3 +170,20 @@ def test_bad_patterns_and_images(data):
     file.write_bytes(file.read_bytes()[:-20])
     with pytest.raises(InputError, match=r'far_0_0\.png.*cut off'):
         check(data)
+
+
+def test_names_in_both_unicode_forms_are_one(data):
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    path = data / 'dataset.json'
+    path.write_text(path.read_text().replace('"far_0_0"', json.dumps(decomposed)))
+    write(data, 'mine', composed)
+    write(data, 'theirs', decomposed)
+    assert kinds(check(data, 'mine', 'theirs')) == {'patch': [composed]}
+
+
+def test_rows_that_are_no_numbers(data, tmp_path):
+    theirs = tmp_path / 'theirs.txt'
+    theirs.write_text('far@x@20\n')
+    message = r"--names: takes 'x' for the row of 'far@x@20', which is no number; write it as \(\?P<row>\\d\+"
+    with pytest.raises(InputError, match=message):
+        check(data, 'train', str(theirs), names=r'(?P<image>\w+)@(?P<row>\w+)@(?P<col>\d+)')

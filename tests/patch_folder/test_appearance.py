@@ -112,8 +112,8 @@ def test_description(bands):
 @pytest.mark.parametrize('bands', [1, 2, 3, 5])
 def test_a_map_gives_every_pixel_the_cluster_of_its_description(bands):
     smooth = [
-        cv2.resize(np.random.default_rng(seed).integers(0, 256, (12, 12, bands), np.uint8), (48, 48)).reshape(48, 48, -1)
-        for seed in (0, 1)
+        cv2.resize(generator.integers(0, 256, (12, 12, bands), np.uint8), (48, 48)).reshape(48, 48, bands)
+        for generator in map(np.random.default_rng, (0, 1))
     ]
     fitted = fit_appearance(smooth.__getitem__, 2, clusters=4)
     found = fitted.map(smooth[0])

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 from dataclasses import replace
 
 import cv2
@@ -102,3 +103,12 @@ def test_no_test_list(finished):
     (finished.data_root / 'splits' / 'test.txt').unlink()
     with pytest.raises(InputError, match=r'test.txt: no such list'):
         choose_patches(finished.data_root, 3)
+
+
+def test_files_in_the_other_unicode_form(finished):
+    composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
+    folders = [finished.data_root / name for name in ('images', 'masks')]
+    for folder in (*folders, *(run.predictions for run in finished.runs)):
+        (folder / 'tile_4.png').rename(folder / f'{composed}.png')
+    for form in (composed, decomposed):
+        assert strip(form, finished.runs, finished.data_root, finished.palette).count('<img ') == 5

@@ -58,7 +58,6 @@ ONE_IMPORTER = {
     'mapping.preview': 'a picture, which is optional',
     'monitoring.embeddings': 'measures alone; the hook decides when to take them and when to stop',
     'monitoring.probes': 'probes of given features; the hook makes the features',
-    'selection.clusters': 'k-means alone, tested by itself; methods choose among its clusters',
     'selection.doubt': 'runs a fine-tuned model; all other ways of choosing need none',
     'selection.methods': 'arithmetic on features alone; selection reads and writes',
     'selection.outputs': 'pictures and outlines; selection chooses',

@@ -125,12 +125,6 @@ def check_seed(seed: int) -> None:
         raise InputError(f'seed is {seed}; give 0 or more')
 
 
-def check_seed(seed: int) -> None:
-    """Refuse a seed below 0."""
-    if seed < 0:
-        raise InputError(f'seed is {seed}; give 0 or more')
-
-
 def type_name(kind: Any) -> str:
     """Return the name of the class that ``type`` in a config names, by itself or by its name with or without a scope.
 

@@ -25,7 +25,7 @@ from projects.false.patch_folder.description import (
     write_description,
 )
 from projects.false.patch_folder.labelled_lists import label_subset
-from projects.false.patch_folder.lists import write_list
+from projects.false.patch_folder.lists import nfc, write_list
 
 from .cutting import CutPair, LabelledPatch, Pair, Readers, cut_pair
 from .options import CutOptions
@@ -179,10 +179,11 @@ def _check_unchanged(out: str | Path, earlier: Conversion, find: Callable[[], Sp
         pairs, split_of, _, _ = find()
     except InputError:
         return
-    now, before = {pair.stem for pair in pairs}, set(earlier.description['sources'])
+    now, before = {nfc(pair.stem) for pair in pairs}, {nfc(stem) for stem in earlier.description['sources']}
+    split_now = {nfc(stem): split for stem, split in split_of.items()}
     moved = set()
     for patch in earlier.description['patches'] if by_image else ():  # areas may divide an image
-        if patch['source'] in now and patch['split'] not in (split_of[patch['source']], 'pretrain'):
+        if split_now.get(nfc(patch['source'])) not in (None, patch['split']) and patch['split'] != 'pretrain':
             moved.add(patch['source'])
     for what, stems in (('added', now - before), ('missing', before - now), ('in another split', moved)):
         if stems:

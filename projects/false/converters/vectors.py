@@ -34,10 +34,11 @@ from projects.false.vectors.labels import (
     vector_libraries,
 )
 
-from .cutting import CutPair, LabelledPatch, Pair, shrink_mask, shrink_pair, strips
+from .cutting import CutPair, LabelledPatch, Pair, strips
 from .image_splits import assign_splits, list_arguments
 from .labelled import SplitPairs, convert_labelled
 from .options import RGB, CutOptions
+from .shrinking import shrink_mask, shrink_pair
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class LabelOptions:
         class_field: Field of the class names; numbers count as names.
         classes: Names in the order of their indices; empty takes all that occur.
         palette: A known palette or JSON file, whose classes are taken with their colours; excludes ``classes``.
-        ignore: Names whose pixels are ignored (255).
+        ignore: Names whose pixels are ignored (255); one that is among the classes keeps its index.
         priority: Names that win where polygons overlap, the strongest first; the others follow in their order.
         buffer: Half of the width of lines and the radius of points, in metres.
         area: Files of polygons, where labels count; pixels outside are ignored.
@@ -114,7 +115,7 @@ def convert_vectors(
         for name, source in (('area', how.area), ('val_area', how.val_area), ('test_area', how.test_area))
     }
     palette = _palette(found, how)
-    burner = Burner(found, palette.classes, how.priority, how.buffer, areas['area'], how.background)
+    burner = Burner(found, palette.classes, how.priority, how.buffer, areas['area'], how.background, how.ignore)
     splits = {
         split: Burner(area, [''])
         for split, area in (('val', areas['val_area']), ('test', areas['test_area']))
@@ -186,7 +187,7 @@ def _palette(found: Sequence[Features], how: LabelOptions) -> Palette:
         raise InputError('--palette names the classes already; leave --classes out, or --palette')
     known = load_palette(how.palette) if how.palette else None
     classes = order_classes(found, known.classes if known else how.classes, how.ignore)
-    if not classes:
+    if not set(classes) - set(how.ignore):
         raise InputError(f'--ignore {" ".join(how.ignore)}: no class is left; leave one out')
     colors = known.colors if known else distinct_colors(len(classes))
     return Palette(known.name if known else 'labels', tuple(classes), tuple(colors), index_masks=True)

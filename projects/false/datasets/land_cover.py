@@ -13,7 +13,7 @@ from mmseg.datasets import BaseSegDataset
 
 from projects.false.common.errors import Faults, InputError
 from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES, load_palette
-from projects.false.patch_folder.lists import list_images
+from projects.false.patch_folder.lists import file_in_any_form, list_images
 from projects.false.patch_folder.packed import way_out
 
 from .mixins import PackedSamples, SkipUnreadable
@@ -58,8 +58,8 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
             )
         if ignore_index != IGNORE_INDEX:
             raise InputError(
-                f'ignore_index of the data is {IGNORE_INDEX}, got {ignore_index!r}; to leave a class out of the '
-                'training set ignore_index of model.decode_head (and auxiliary_head), and of test_evaluator for scores'
+                f'ignore_index of the data is {IGNORE_INDEX}, got {ignore_index!r}; to leave a class out, convert the '
+                f'masks with its pixels as {IGNORE_INDEX}'
             )
         named = {} if palette is None else load_palette(palette).metainfo
         named.update(metainfo or {})
@@ -90,7 +90,8 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         entries, faults = [], Faults('images')
         names = Path(self.ann_file) if self.ann_file else None
         for image in list_images(image_folder, names, partial(print_log, logger='current')):
-            mask = (mask_folder / image.relative_to(image_folder)).with_suffix(self.seg_map_suffix)
+            name = image.relative_to(image_folder).with_suffix(self.seg_map_suffix).as_posix()
+            mask = file_in_any_form(mask_folder, name)
             with faults.noted():
                 if not mask.is_file():
                     raise InputError(f'{mask}: no mask for {image}; convert the pair again or remove it from the list')

@@ -4,7 +4,8 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import TRANSFORMS
 
 from projects.false.common.errors import InputError, check_count
-from projects.false.imagery.images import check_index_values, check_sizes, read_image, read_index_mask
+from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.mask_checks import check_index_values, check_sizes
 
 
 @TRANSFORMS.register_module()

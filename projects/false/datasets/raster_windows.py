@@ -131,6 +131,11 @@ class RasterWindows(ViewsWithEvidence, SkipUnreadable, SeededSamples, ComputedSa
         )
         return self.samples_per_epoch or len(self.cells)
 
+    @property
+    def different(self) -> int:
+        """Number of different windows that a training sees: the cells, however often they come in an epoch."""
+        return len(self) if self.samples_per_epoch is None else len(self.cells)
+
     def entry(self, position: int, seed: tuple[int, ...]) -> dict:
         """Return the entry of a visit: its cell, and a function that reads a window near it."""
         cell = self._cell(position, seed)

@@ -15,6 +15,7 @@ from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_index_mask
 from projects.false.imagery.palettes import MAX_CLASSES
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_appearance, fit_folder
+from projects.false.patch_folder.lists import file_in_any_form
 from projects.false.patch_folder.places import described_folder, name_of_patch, read_places
 
 from .loading import LoadPatch
@@ -49,6 +50,7 @@ class ViewAppearance(BaseTransform):
         if code not in CODES:
             raise InputError(f'code of ViewAppearance is {code!r}; give one of {", ".join(CODES)}')
         self.file, self.code = file, code
+        self.compare = 'distance' if code == 'quantiles' else 'overlap'  # as determination evidence has to
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Find what both views look like.
@@ -88,6 +90,8 @@ class ViewMaps(BaseTransform):
         ``train_dataloader = dict(dataset=dict(evidence=dict(type='ViewMaps', folder='work_dirs/maps', kinds=5)))``
     """
 
+    compare = 'overlap'
+
     def __init__(self, folder: str, kinds: int | None = None) -> None:
         self.folder = Path(folder)
         found = kinds_of_maps(self.folder) if kinds is None else kinds
@@ -116,7 +120,8 @@ class ViewMaps(BaseTransform):
 
     def _map_of(self, patch: Path) -> Path:
         names = dict.fromkeys((name_of_patch(patch), patch.stem))
-        paths = [self.folder / f'{name}{ending}' for name in names for ending in ('.png', '_classes.tif')]
+        endings = ('.png', '_classes.tif')
+        paths = [file_in_any_form(self.folder, f'{name}{ending}') for name in names for ending in endings]
         for path in paths:
             if path.is_file():
                 return path
@@ -199,9 +204,12 @@ def _read_once(path: str) -> Appearance:
 
 def finds_appearance(dataset: Any) -> bool:
     """Return True if the pipeline of a data set, or of a part of it, needs the clusters that training may fit."""
-    return any(
-        isinstance(step, ViewAppearance) and step.file is None for steps in _pipelines(dataset) for step in steps
-    )
+    return any(isinstance(step, ViewAppearance) and step.file is None for step in pipeline_steps(dataset))
+
+
+def pipeline_steps(dataset: Any) -> list[Any]:
+    """Return the steps of the pipeline of a data set, or of all its parts."""
+    return [step for steps in _pipelines(dataset) for step in steps]
 
 
 def _pipelines(dataset: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from mmengine.registry import TRANSFORMS
 from projects.false.common.errors import InputError
 from projects.false.imagery.images import read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, MAX_CLASSES
+from projects.false.patch_folder.lists import file_in_any_form
 
 SCOPES = ('view', 'patch')
 
@@ -115,7 +116,8 @@ def mask_of_patch(image: str, asked_by: str, classes: int) -> np.ndarray:
     folders = [folder for folder in path.parents if folder.name == 'images' and path.is_file()]
     if not folders:
         raise InputError(f'{path}: {asked_by} needs patches in files below a folder images/; set packed=False')
-    mask = (folders[0].parent / 'masks' / path.relative_to(folders[0])).with_suffix('.png')
+    name = path.relative_to(folders[0]).with_suffix('.png').as_posix()
+    mask = file_in_any_form(folders[0].parent / 'masks', name)
     if not mask.is_file():
         raise InputError(f'{mask}: no mask for {path}; oracle needs labels for every patch that it pretrains on')
     return read_index_mask(mask, classes)

@@ -28,7 +28,7 @@ def new_keys(config: Config, options: dict) -> list[str]:
         if not parts:
             return True
         if isinstance(node, list | tuple):
-            return parts[0].isdigit() and int(parts[0]) < len(node) and present(node[int(parts[0])], parts[1:])
+            return parts[0].isdecimal() and int(parts[0]) < len(node) and present(node[int(parts[0])], parts[1:])
         return isinstance(node, dict) and parts[0] in node and present(node[parts[0]], parts[1:])
 
     return [key for key in options if not present(config._cfg_dict, key.split('.'))]

@@ -17,7 +17,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from projects.false.common.errors import InputError, check_count
+from projects.false.common.errors import InputError, check_count, check_seed
 from projects.false.common.files import staged_folder, writable, write_text
 from projects.false.datasets.view_evidence import MAPS_FILE
 from projects.false.imagery.images import write_patch
@@ -97,7 +97,7 @@ def write_cluster_maps(
         clusters: K, 2 to 254.
         sample: Patches to fit to at most, drawn without replacement, at least 1.
         batch_size: Patches per call of the network, at least 1.
-        seed: Seed of the draws and of k-means.
+        seed: Seed of the draws and of k-means, at least 0.
         overwrite: Replace maps that were written before; readers see the old ones until all are there.
         facts: Further entries of ``maps.json``, such as the weights.
         progress: Called with the name of the step and the numbers of patches done and to do.
@@ -111,6 +111,7 @@ def write_cluster_maps(
     """
     for name, value in {'clusters': clusters, 'sample': sample, 'batch_size': batch_size}.items():
         check_count(name, value)
+    check_seed(seed)
     if not 2 <= clusters <= MAX_CLASSES:
         raise InputError(f'clusters is {clusters}; give 2 to {MAX_CLASSES}')
     with staged_folder(out, overwrite, MAPS_FILE) as folder:

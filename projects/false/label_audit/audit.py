@@ -15,7 +15,7 @@ from projects.false.imagery.image_files import list_imagery
 from projects.false.imagery.images import read_image
 from projects.false.imagery.palettes import IGNORE_INDEX
 from projects.false.patch_folder.description import read_labelled_description
-from projects.false.patch_folder.lists import SplitList, nfc, read_lists, sides
+from projects.false.patch_folder.lists import SplitList, file_in_any_form, nfc, read_lists, sides
 
 from .findings import Finding
 from .patch_checks import PatchFacts, find_duplicates, overlapping_windows, read_facts
@@ -111,7 +111,7 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
 def mask_path(data_root: Path, name: str, image: Path | None) -> Path:
     """Return the path that the mask of a patch should have: in ``masks/`` as its image in ``images/``."""
     inside = image.relative_to(data_root / 'images') if image else Path(f'{name}.png')
-    return data_root / 'masks' / inside.with_suffix('.png')
+    return file_in_any_form(data_root / 'masks', inside.with_suffix('.png').as_posix())
 
 
 def _work(pool: ThreadPoolExecutor, task: Callable, items: Sequence, what: str) -> Iterator:

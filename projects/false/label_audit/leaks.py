@@ -15,7 +15,7 @@ import numpy as np
 from projects.false.common.errors import InputError
 from projects.false.common.threads import count_workers, map_ahead, show_progress
 from projects.false.patch_folder.description import read_description
-from projects.false.patch_folder.lists import is_training_name, read_list, read_lists
+from projects.false.patch_folder.lists import is_training_name, nfc, read_list, read_lists
 from projects.false.patch_folder.pixels import PatchPixels
 
 from .patch_checks import PatchFacts, find_duplicates, recognise
@@ -178,7 +178,8 @@ class _Data:
         self.root, self._names, self._tile = root, names, tile
         described = names is None or (root / 'dataset.json').is_file()
         description = read_description(root) if described else {}
-        self.records: dict[str, Mapping[str, Any]] = {patch['name']: patch for patch in description.get('patches', ())}
+        patches: Sequence[Mapping[str, Any]] = description.get('patches', ())
+        self.records = {nfc(patch['name']): patch for patch in patches}
         self.sources: Mapping[str, Mapping[str, Any]] = description.get('sources', {})
         self.size = int(description.get('patch_size', 0))
         self._pixels = PatchPixels(root, len((description.get('bands') or {}).get('names') or 'RGB'))
@@ -187,7 +188,7 @@ class _Data:
 
     @cached_property
     def known_names(self) -> set[str]:
-        return self.records.keys() | self._pixels.names
+        return self.records.keys() | self._pixels.names  # both in NFC, so that every spelling of a patch is one name
 
     def picture(self, name: str) -> Callable[[], np.ndarray] | None:
         """Return a function that reads the image of a patch; None if there is none."""
@@ -206,8 +207,17 @@ class _Data:
             return None
         parts = match.groupdict()
         image = parts['image'] or ''
-        row, col = (int(parts.get(axis) or -1) for axis in ('row', 'col'))
+        row, col = (self._number(axis, parts.get(axis) or '-1', line) for axis in ('row', 'col'))
         return Origin(image, parts.get('tile') or self._tile_of(image), row, col)
+
+    @staticmethod
+    def _number(axis: str, text: str, line: str) -> int:
+        try:
+            return int(text)
+        except ValueError:
+            raise InputError(
+                f'--names: takes {text!r} for the {axis} of {line!r}, which is no number; write it as (?P<{axis}>\\d+)'
+            ) from None
 
     def _tile_of(self, image: str) -> str:
         match = self._tile.search(image) if self._tile else None

@@ -201,11 +201,7 @@ def describe_windows(image: np.ndarray, windows: np.ndarray, points: int = POINT
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Return the grey level of colours, or the first of one or two bands.
-
-    Shape:
-        - pixels: (H, W, bands), uint8. Result: (H, W), float32
-    """
+    """Return the grey level of colours, or the first of one or two bands, (H, W), float32."""
     if pixels.shape[2] < 3:
         return pixels[..., 0].astype(np.float32)
     return cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_BGR2GRAY).astype(np.float32)

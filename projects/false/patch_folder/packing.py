@@ -17,7 +17,8 @@ from projects.false.common.errors import Faults, InputError, check_count
 from projects.false.common.files import atomic_write, staged_folder
 from projects.false.common.threads import count_workers, map_ahead
 from projects.false.imagery.image_files import describe_left_out, list_imagery
-from projects.false.imagery.images import check_sizes, read_image, read_index_mask
+from projects.false.imagery.images import read_image, read_index_mask
+from projects.false.imagery.mask_checks import check_sizes
 
 from .description import read_band_count
 from .lists import nfc

@@ -12,7 +12,7 @@ from projects.false.imagery.images import read_image, read_index_mask
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.rasters import open_raster
 from projects.false.patch_folder.description import read_labelled_description
-from projects.false.patch_folder.lists import read_list
+from projects.false.patch_folder.lists import file_in_any_form, read_list
 
 from .pictures import embedded, mask_picture, photo, three_bands
 from .score_tables import Run
@@ -54,8 +54,8 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
     Raises:
         InputError: An image, mask or prediction is missing, damaged or of another size.
     """
-    image = _picture(Path(data_root) / 'images' / name)
-    label = read_index_mask(Path(data_root) / 'masks' / f'{name}.png', len(palette.classes))
+    image = _picture(Path(data_root) / 'images', name)
+    label = read_index_mask(file_in_any_form(Path(data_root) / 'masks', f'{name}.png'), len(palette.classes))
     title = html.escape(name)
     present = len(np.unique(label[label != IGNORE_INDEX]))
     heading = f'<p class="patch">{title.replace("_", "_<wbr>")}<br><span class="muted">{present} classes</span></p>'
@@ -74,21 +74,21 @@ def strip(name: str, runs: Sequence[Run], data_root: str | Path, palette: Palett
     return f'<div class="strip long">{heading}<div class="cells">{"".join(cells)}</div></div>'
 
 
-def _picture(stem: Path) -> np.ndarray:
+def _picture(folder: Path, name: str) -> np.ndarray:
     """Read a patch as (H, W, 3): its first three bands, or its first one in grey."""
-    path, bands = stem.with_name(f'{stem.name}.tif'), 3
+    path, bands = file_in_any_form(folder, f'{name}.tif'), 3
     if path.is_file():
         with open_raster(path) as raster:
             bands = raster.count
     else:
-        path = stem.with_name(f'{stem.name}.png')
+        path = file_in_any_form(folder, f'{name}.png')
         found = cv2.imread(str(path), cv2.IMREAD_UNCHANGED) if path.is_file() else None
         bands = 1 if found is not None and found.ndim == 2 else 3
     return three_bands(read_image(path, bands))
 
 
 def _prediction(run: Run, name: str, shape: tuple[int, ...], num_classes: int) -> np.ndarray:
-    path = Path(run.predictions) / f'{name}.png'
+    path = file_in_any_form(Path(run.predictions), f'{name}.png')
     if not path.is_file():
         raise InputError(
             f'{path}: no prediction of run {run.name!r}; '

@@ -103,6 +103,25 @@ def test_further_bands_get_no_colour(image, bands):
         assert (view[..., 3] == view[..., 0]).all()
 
 
+@pytest.mark.parametrize('bands', [1, 2])
+@pytest.mark.parametrize('options', [{'size': 40}, {'size': 40, 'shrink': 'area'}, {'size': 120}])
+def test_views_of_one_or_two_bands(image, bands, options):
+    views = still(**options, crop_scale=(0.9, 1), flip_prob=1, blur_prob=1)
+    with seeded((0,)):
+        found = views.transform({'img': np.ascontiguousarray(image[..., :bands])})['img']
+    with seeded((0,)):
+        of_three = views.transform({'img': image})['img']
+    for view, whole in zip(found, of_three, strict=True):
+        assert view.shape == (options['size'], options['size'], bands)
+        assert (view == whole[..., :bands]).all()
+
+
+@pytest.mark.parametrize('color', [{'jitter_prob': 0.5}, {'grey_prob': 0.5}])
+def test_one_band_has_no_colours(image, color):
+    with pytest.raises(InputError, match=r'images of 1 band\(s\) have no colors to change; set its jitter_prob and'):
+        still(**color).transform({'img': image[..., :1]})
+
+
 @pytest.mark.parametrize(('source', 'size'), [((96, 96), 40), ((96, 50), 64), ((30, 40), 64)])
 def test_resize_is_pillows(image, source, size):
     image = image[: source[0], : source[1]]

@@ -15,7 +15,7 @@ def apply_steps(view: np.ndarray, steps: ViewSteps) -> np.ndarray:
     """Apply jitter and greyscale to the first three bands, then the blur to all.
 
     Shape:
-        - view: (H, W, C) uint8, C >= 3, the first three blue, green and red; result: the same.
+        - view: (H, W, C) uint8, C >= 3 for jitter and greyscale, the first three blue, green and red; result: the same.
     """
     if steps.grey or steps.amounts != NEUTRAL:
         colors = view if view.shape[2] == 3 else np.ascontiguousarray(view[..., :3])
@@ -79,7 +79,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
     if hundredths < 1:
         return image
     kernel = _blur_kernel(hundredths)
-    return cv2.sepFilter2D(image, -1, kernel, kernel) if len(kernel) > 1 else image
+    return cv2.sepFilter2D(image, -1, kernel, kernel).reshape(image.shape) if len(kernel) > 1 else image
 
 
 @lru_cache(maxsize=256)

@@ -86,6 +86,9 @@ class ContrastiveViews(BaseTransform):
 
         ``results['view_windows']`` holds the part of the image that each view shows: top, left, height and width in
         pixels, before mirroring and resizing, shape (num_views, 4). ``results['views_of']`` is the untouched image.
+
+        Raises:
+            InputError: The image has one or two bands, and jitter or greyscale is on.
         """
         results['views_of'] = results['img']
         height, width = results['img'].shape[:2]
@@ -107,7 +110,10 @@ class ContrastiveViews(BaseTransform):
         """Draw one view of a uint8 image, blue, green and red first, and apply its colour steps here.
 
         Shape:
-            - image: (H, W, C), C >= 3; result: (size, size, C).
+            - image: (H, W, C), C >= 3 for jitter and greyscale; result: (size, size, C).
+
+        Raises:
+            InputError: The image has no colours for jitter and greyscale.
         """
         view, steps, _ = self._draw(image)
         return apply_steps(view, steps)
@@ -117,7 +123,12 @@ class ContrastiveViews(BaseTransform):
 
         The order of the draws is part of a run's seed.
         """
-        height, width = image.shape[:2]
+        height, width, bands = image.shape
+        if bands < 3 and (self.color.jitter_prob or self.color.grey_prob):
+            raise InputError(
+                f'ContrastiveViews: images of {bands} band(s) have no colors to change; set its jitter_prob and '
+                'grey_prob to 0'
+            )
         window = crop_window(height, width, self.crop_scale, self.crop_ratio)
         top, left, height, width = window
         view = resize(image[top : top + height, left : left + width], self.size, self.shrink)
@@ -167,9 +178,10 @@ def resize(image: np.ndarray, size: int, shrink: str = 'triangle') -> np.ndarray
         return image
     if shrink == 'area':
         smaller = height * width > size * size
-        return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+        how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        return cv2.resize(image, (size, size), interpolation=how).reshape(size, size, -1)  # keeps a single band
     if height <= size and width <= size:
-        return cv2.resize(image, (size, size))
+        return cv2.resize(image, (size, size)).reshape(size, size, -1)
     # PyTorch gives Pillow's result in a sixth of the time, but only if it recognises that bands come last: permute a
     # batch of one as a whole, instead of making a batch of a permuted image. NumPy copies a crop faster than PyTorch.
     batch = torch.from_numpy(np.ascontiguousarray(image))[None].permute(0, 3, 1, 2)
@@ -180,7 +192,7 @@ def resize(image: np.ndarray, size: int, shrink: str = 'triangle') -> np.ndarray
 def mirror(image: np.ndarray, horizontally: bool, vertically: bool) -> np.ndarray:
     """Mirror an image in one or both directions, in one pass."""
     if horizontally or vertically:
-        return cv2.flip(image, -1 if horizontally and vertically else int(horizontally))
+        return cv2.flip(image, -1 if horizontally and vertically else int(horizontally)).reshape(image.shape)
     return image
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from projects.false import InputError
 from projects.false.converters.color_masks import convert_color_masks
-from projects.false.converters.cutting import shrink_image, shrink_mask
 from projects.false.converters.options import CutOptions
+from projects.false.converters.shrinking import shrink_image, shrink_mask
 from projects.false.imagery.palettes import PALETTES
 from projects.false.imagery.rasters import patch_transform
 from tests.helpers.converter_inputs import png, tiff, write_files
