@@ -184,6 +184,6 @@ def test_names_in_both_unicode_forms_are_one(data):
 def test_rows_that_are_no_numbers(data, tmp_path):
     theirs = tmp_path / 'theirs.txt'
     theirs.write_text('far@x@20\n')
-    message = r"--names: takes 'x' for the row of 'far@x@20', which is no number; write it as \(\?P<row>\\d\+"
+    message = r"--names: takes 'x' for the row of 'far@x@20'; write it as \(\?P<row>\\d\+"
     with pytest.raises(InputError, match=message):
         check(data, 'train', str(theirs), names=r'(?P<image>\w+)@(?P<row>\w+)@(?P<col>\d+)')

@@ -207,17 +207,11 @@ class _Data:
             return None
         parts = match.groupdict()
         image = parts['image'] or ''
-        row, col = (self._number(axis, parts.get(axis) or '-1', line) for axis in ('row', 'col'))
-        return Origin(image, parts.get('tile') or self._tile_of(image), row, col)
-
-    @staticmethod
-    def _number(axis: str, text: str, line: str) -> int:
-        try:
-            return int(text)
-        except ValueError:
-            raise InputError(
-                f'--names: takes {text!r} for the {axis} of {line!r}, which is no number; write it as (?P<{axis}>\\d+)'
-            ) from None
+        place = {axis: parts.get(axis) or '-1' for axis in ('row', 'col')}
+        for axis, text in place.items():
+            if not text.removeprefix('-').isdecimal():
+                raise InputError(f'--names: takes {text!r} for the {axis} of {line!r}; write it as (?P<{axis}>\\d+)')
+        return Origin(image, parts.get('tile') or self._tile_of(image), int(place['row']), int(place['col']))
 
     def _tile_of(self, image: str) -> str:
         match = self._tile.search(image) if self._tile else None
