@@ -10,20 +10,27 @@ from PIL import Image
 from torch import nn
 
 from projects.false import FALSELoss, InputError, NTXentLoss
+from projects.false.datasets import RasterWindows, ViewAppearance, ViewMaps, ViewPlace
 from projects.false.datasets.land_cover import LandCoverPatches
 from projects.false.engine.start_checks_hook import (
     check_batches,
     check_channels,
     check_classes,
+    check_evidence,
+    check_ignored,
     check_labels,
     check_negatives,
     check_queue,
     check_trained,
+    different_images,
     learning_rate_advice,
     shuffling_advice,
 )
+from projects.false.losses import build_determination
 from projects.false.models import FALSENeck
 from tests.helpers.runs import Tiny
+from tests.helpers.small_runs import build, on_small_data
+from tests.helpers.tools import REPOSITORY
 
 
 def test_not_one_full_batch():
@@ -84,6 +91,63 @@ def test_queue_that_does_not_fit(queue_len, images, batch, message):
 def test_queue_that_fits():
     check_queue(3072, 13824, 256)
     check_queue(4, 16, 4)
+
+
+def test_windows_count_once_however_often_they_come(tmp_path):
+    path = tmp_path / 'a.tif'
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(path)
+    often = RasterWindows(str(path), 32, samples_per_epoch=4000, pipeline=[])
+    seldom = RasterWindows(str(path), 32, stride=4, samples_per_epoch=5, pipeline=[])
+    once = RasterWindows(str(path), 32, stride=4, pipeline=[])
+    assert [different_images(data) for data in (often, seldom, once)] == [4, 81, 81]
+    assert different_images(ConcatDataset([often, once])) == 85
+    assert different_images([0] * 7) == 7
+
+
+EVIDENCE = dict(type='evidence')
+
+
+@pytest.mark.parametrize(
+    ('determination', 'steps', 'message'),
+    [
+        (EVIDENCE, [ViewAppearance()], None),
+        (dict(type='evidence', compare='distance'), [ViewAppearance(code='quantiles')], None),
+        (
+            EVIDENCE,
+            [ViewPlace(), ViewAppearance(code='quantiles')],
+            r'ViewAppearance stores codes, which determination evidence would compare by overlap; '
+            r'set model\.head\.loss\.determination\.compare=distance',
+        ),
+        (
+            dict(type='evidence', compare='distance'),
+            [ViewAppearance()],
+            'stores shares, which determination evidence would compare by distance; .*compare=overlap',
+        ),
+        (dict(type='evidence', compare='distance'), [ViewMaps('maps', 3)], 'ViewMaps stores shares'),
+        (
+            dict(type='in_turn', rules=['topk', dict(type='all_of', rules=['topk', EVIDENCE])]),
+            [ViewAppearance(code='quantiles')],
+            'stores codes',
+        ),
+        ('topk', [ViewAppearance(code='quantiles')], None),
+        ('oracle', [ViewAppearance(code='quantiles')], None),
+        (EVIDENCE, [print], None),  # a step of the user's own
+    ],
+)
+def test_evidence_that_would_be_compared_in_the_wrong_way(determination, steps, message):
+    part = SimpleNamespace(pipeline=SimpleNamespace(transforms=steps))
+    for dataset in (part, SimpleNamespace(datasets=[SimpleNamespace(), part])):
+        with nullcontext() if message is None else pytest.raises(InputError, match=message):
+            check_evidence(build_determination(determination), dataset)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('form', ['simclr', 'mocov2'])
+def test_a_run_with_evidence_that_would_be_compared_in_the_wrong_way(form, patches, tmp_path):
+    config = on_small_data(REPOSITORY / 'configs' / f'false_{form}_r18_mbrsc.py', patches, tmp_path)
+    config.train_dataloader.dataset.evidence.code = 'quantiles'
+    with pytest.raises(InputError, match='stores codes'):
+        build(config).train()
 
 
 def test_learning_rate_for_another_batch():
@@ -149,6 +213,23 @@ def test_labels_that_are_all_ignored(patches, tmp_path):
     check_labels(dataset(), {255})
     with pytest.raises(InputError, match=r'ignored labels \(2, 255\)'):
         check_labels(ConcatDataset([dataset(), dataset()]), {2, 255})
+
+
+def test_masks_whose_ignored_pixels_a_head_would_take_for_a_class(patches, tmp_path):
+    folder = shutil.copytree(patches('mbrsc', 16), tmp_path / 'data')
+
+    def dataset(*steps):
+        return LandCoverPatches('mbrsc', str(folder), pipeline=[*steps, dict(type='LoadIndexMask')])
+
+    check_ignored(dataset(), dict(decode_head=255, auxiliary_head=255))
+    check_ignored(SimpleNamespace(), dict(decode_head=4))  # reads no masks
+    with pytest.raises(InputError, match=r'model\.auxiliary_head\.ignore_index is 4, but .*\.png has ignored pixels'):
+        check_ignored(ConcatDataset([dataset()]), dict(decode_head=255, auxiliary_head=4))
+    for mask in (folder / 'masks').iterdir():
+        labels = np.array(Image.open(mask))
+        labels[labels == 255] = 0
+        Image.fromarray(labels).save(mask)
+    check_ignored(dataset(), dict(decode_head=4))
 
 
 def test_a_loss_of_nothing_is_no_training(tiny_runner):

@@ -73,6 +73,19 @@ def test_numbers_for_the_log_with_a_queue(case, exclude):
     )
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16], ids=str)
+def test_numbers_for_the_log_do_not_depend_on_autocast(dtype):
+    first, second = views(256, dtype=torch.float32)
+    loss = FALSELoss(0.5, 1.0, -1.0, 'topk')
+    first = first + 10  # sums over the batch exceed float16
+    loss(first, second)
+    expected = loss.seen
+    with torch.autocast('cpu', dtype=dtype):
+        loss(first, second)
+    for name, value in loss.seen.items():
+        torch.testing.assert_close(value, expected[name], msg=lambda text, name=name: f'{name}: {text}')
+
+
 def test_an_untrained_loss_costs_its_reference():
     rows = torch.ones(6, 4)
     loss = NTXentLoss()

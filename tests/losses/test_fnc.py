@@ -6,6 +6,8 @@ from projects.false import FNCLoss, InputError
 from tests.helpers import slow_losses as slow
 from tests.helpers.loss_cases import FORMS, value_and_anchors
 
+GRADED = dict(type='evidence', graded=True)
+
 
 @pytest.mark.parametrize('form', FORMS)
 @pytest.mark.parametrize('mode', ['elimination', 'attraction'])
@@ -32,6 +34,13 @@ def test_false_negative_cancellation_with_a_rule_for_the_batch(mode):
     [
         (lambda: FNCLoss(mode='both'), "mode of FNCLoss must be 'attraction' or 'elimination', got 'both'"),
         (lambda: FNCLoss(positive_threshold=2), 'positive_threshold'),
+        (lambda: FNCLoss(determination=GRADED), r'determination evidence has graded=True; set graded=False, or take'),
+        (
+            lambda: FNCLoss(
+                determination=dict(type='any_of', rules=['topk', dict(type='all_of', rules=['topk', GRADED])])
+            ),
+            'determination evidence has graded=True',
+        ),
     ],
 )
 def test_arguments_out_of_range(make, text):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from projects.false.common.errors import InputError
-from projects.false.selection.clusters import cluster
+from projects.false.selection.clusters import Reordered, blocks, cluster
 
 
 def blobs(sizes, seed=0, dimension=8, spread=0.05):
@@ -27,6 +27,18 @@ def test_separate_clusters_are_found(in_batches, monkeypatch):
     labels = cluster(points, 3, seed=1)
     assert same_partition(labels, truth)
     assert np.array_equal(labels, cluster(points, 3, seed=1))
+
+
+def test_features_in_another_order_are_those_of_a_copy():
+    points, _ = blobs([50, 30])
+    order = np.random.default_rng(0).permutation(80)[:60]
+    view, copy = Reordered(points, order), points[order]
+    assert np.array_equal(cluster(view, 4, seed=0), cluster(copy, 4, seed=0))
+    rows = np.array([5, 0, 59])
+    for given in (None, rows):
+        for (start, part), (same, other) in zip(blocks(view, given, 7), blocks(copy, given, 7), strict=True):
+            assert start == same
+            assert np.array_equal(part, other)
 
 
 def test_more_passes_do_not_change_it():

@@ -115,6 +115,18 @@ def test_the_most_doubtful_of_every_cluster():
     assert equal.rows == [119, 118, 0]
 
 
+def test_what_is_kept_counts_as_labelled_for_doubt_too():
+    points, _ = blobs([20, 20, 20])
+    points = np.concatenate([points, points[:10]])  # the last ten, of the first cluster, are kept
+    doubts = np.zeros(60)
+    doubts[:10], doubts[20:25], doubts[40:45] = 1, 0.9, 0.8
+    assert 0 in uncertain(doubts, lambda rows: points[rows], 2, seed=0).rows
+    choice = uncertain(doubts, lambda rows: points[rows], 2, seed=0, kept=10)
+    assert (choice.rows, choice.facts['doubt']) == ([20, 40], [0.9, 0.8])
+    more = uncertain(doubts, lambda rows: points[rows], 60, seed=0, kept=10)
+    assert sorted(more.rows) == list(range(60))
+
+
 def test_draws():
     assert sorted(at_random(9, 9, 0).rows) == list(range(9))
     assert at_random(100, 5, 3).rows == at_random(100, 9, 3).rows[:5] != at_random(100, 5, 4).rows

@@ -60,6 +60,20 @@ def test_rounds_keep_what_is_labelled(data):
     assert sorted(content(data, 'all')) == sorted(content(data, 'train'))
 
 
+def test_a_round_takes_the_features_of_the_one_before(data, monkeypatch):
+    first = select(data)
+    second = select(data, 'typical', keep='train_typical6_seed0', candidates='train', name='second', out=data / 'anew')
+
+    def refuse(*args):
+        raise AssertionError
+
+    monkeypatch.setattr('projects.false.selection.features._compute', refuse)
+    assert select(data, name='again').chosen == first.chosen
+    keep = dict(keep='train_typical6_seed0', candidates='train')
+    assert select(data, name='next', **keep).chosen == second.chosen
+    select(data, 'coverage', name='cover', **keep)
+
+
 def test_windows_lie_where_the_patches_do(data):
     chosen = select(data).chosen
     meta, _, outlines, columns = read(data.parent / 'out' / 'train_typical6_seed0.gpkg', layer='windows')

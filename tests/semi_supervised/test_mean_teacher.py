@@ -22,10 +22,12 @@ NET = dict(
 )
 
 
-def build(kind='MeanTeacher', **changes):
+def build(kind='MeanTeacher', head=None, **changes):
     init_default_scope('mmseg')
     torch.manual_seed(0)
-    model = MODELS.build(dict(type=kind, **copy.deepcopy(NET), **changes))
+    net = copy.deepcopy(NET)
+    net['decode_head'].update(head or {})
+    model = MODELS.build(dict(type=kind, **net, **changes))
     model.init_weights()
     return model
 
@@ -129,6 +131,23 @@ def test_few_pseudo_labels_weigh_little_however_the_head_averages(several):
         torch.testing.assert_close(*(losses[f'unlabelled.{name}.loss_ce'] for losses in found))
 
 
+def test_pseudo_labels_are_ignored_as_the_head_ignores():
+    """A class that the head leaves out: pixels of it count as little as those without a pseudo-label."""
+    model, teacher = build(confidence=0.5, head=dict(ignore_index=2)).eval(), build()
+    logits = 2 * torch.randn(4, 3, 32, 32)
+    teacher.encode_decode = lambda *args: logits
+    inputs, weak, strong = torch.randn(3, 4, 3, 32, 32)
+    samples = [sample(label) for label in torch.randint(0, 3, (4, 32, 32))]
+    model.follow(teacher, 1.0)
+    views = dict(weak=weak, strong=strong, mixed=torch.zeros(4, 32, 32, dtype=torch.bool), companions=2)
+    found = model(inputs, samples, mode='loss', **views)
+    sure, labels = logits.softmax(1).max(1)
+    counts = (sure >= 0.5) & (labels != 2)
+    torch.testing.assert_close(found['unlabelled.share'], counts.float().mean())
+    expected = model.loss(strong, [sample(label) for label in torch.where(counts, labels, 2)])
+    torch.testing.assert_close(found['unlabelled.decode.loss_ce'], expected['decode.loss_ce'])
+
+
 def test_labels_alone_until_there_is_a_teacher():
     model = build()
     inputs, labels = torch.randn(2, 3, 32, 32), torch.randint(0, 3, (2, 32, 32))
@@ -153,3 +172,18 @@ def test_weights_have_the_names_of_the_supervised_model():
 def test_bad_confidence(confidence, message):
     with pytest.raises(InputError, match=message):
         build(confidence=confidence)
+
+
+def test_heads_without_an_output_per_class_or_a_label_to_ignore_in_common():
+    with pytest.raises(InputError, match=r'decode_head of MeanTeacher has a single output.*leave out_channels out'):
+        build(
+            head=dict(
+                num_classes=2,
+                out_channels=1,
+                threshold=0.5,
+                loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=True),
+            )
+        )
+    aux = dict(HEAD, in_channels=32, in_index=2, norm_cfg=dict(type='BN'))
+    with pytest.raises(InputError, match=r'ignore_index is 2 and 255 in the heads of MeanTeacher; set'):
+        build(auxiliary_head=[aux, dict(aux, ignore_index=2)])

@@ -1,5 +1,6 @@
 """Real runs of a mean teacher: weights grow, harm is undone, an interruption and several processes change nothing."""
 
+import json
 import math
 import os
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.registry import RUNNERS
 from mmengine.utils import import_modules_from_strings
 from torch import distributed
@@ -15,11 +17,11 @@ from projects.false.common.errors import InputError
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.semi_supervised import MeanTeacherHook
 from tests.helpers.processes import free_port, run_processes
-from tests.helpers.tools import REPOSITORY
+from tests.helpers.tools import REPOSITORY, main_of
 
 
-def run(data, work, hook=None, kind='MeanTeacher', **changes):
-    """Train a narrow network for six iterations; return the folder of the run."""
+def run(data, work, hook=None, kind='MeanTeacher', watch=None, **changes):
+    """Train a narrow network for six iterations, perhaps with a hook that watches; return the folder of the run."""
     config = Config.fromfile(REPOSITORY / 'configs' / 'meanteacher_upernet_r18_mbrsc.py')
     import_modules_from_strings(**config.custom_imports)
     config.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
@@ -36,14 +38,17 @@ def run(data, work, hook=None, kind='MeanTeacher', **changes):
     config.optim_wrapper.optimizer.lr = 0.01
     config.default_hooks.checkpoint.update(interval=2, max_keep_ckpts=5)
     config.default_hooks.logger.interval = 1
-    config.custom_hooks[0].update(start=2, ramp=2, **(hook or {}))
+    config.custom_hooks[0].update({**dict(start=2, ramp=2), **(hook or {})})
     config.work_dir, config.experiment_name = str(work), f'{work.parent.name}_{work.name}'
     config.launcher = 'none'
     config.merge_from_dict(changes)
     if kind != 'MeanTeacher':
         config.model.type = kind
         del config.model['confidence']
-    RUNNERS.build(config).train()
+    runner = RUNNERS.build(config)
+    if watch is not None:
+        runner.register_hook(watch, priority='LOWEST')
+    runner.train()
     return work
 
 
@@ -123,6 +128,27 @@ def test_without_patches_kept_apart_nothing_is_compared(train):
     assert 'supervised_start' not in read_checkpoint(folder / 'iter_3.pth')
 
 
+class Beginning(Hook):
+    """Remember how far the weights of student and teacher are apart before the first step, whose number is given."""
+
+    def __init__(self, first=0):
+        self.first = first
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if batch_idx == self.first:
+            student, teacher = runner.model.state_dict(), runner.model.teacher.state_dict()
+            self.apart = max((teacher[name] - value).abs().max().item() for name, value in student.items())
+
+
+@pytest.mark.slow
+def test_without_a_supervised_start_the_teacher_begins_as_the_student_does(train):
+    new, resumed = Beginning(), Beginning(first=2)
+    train('now', dict(start=0), watch=new, **{'train_cfg.max_iters': 2})
+    assert new.apart == 0
+    train('now', dict(start=0), watch=resumed, resume=True, **{'train_cfg.max_iters': 3})
+    assert resumed.apart > 0  # goes on with its own weights
+
+
 def test_a_training_that_ends_before_the_unlabelled_patches_is_refused(train):
     with pytest.raises(InputError, match='max_iters is 2 and start of MeanTeacherHook is 2'):
         train('short', **{'train_cfg.max_iters': 2})
@@ -131,6 +157,19 @@ def test_a_training_that_ends_before_the_unlabelled_patches_is_refused(train):
 def test_the_model_must_be_a_mean_teacher(train):
     with pytest.raises(InputError, match=r'needs .*MeanTeacher.*, got EncoderDecoder'):
         train('plain', kind='EncoderDecoder')
+
+
+def test_the_preprocessor_must_make_the_views(train):
+    with pytest.raises(InputError, match=r"type='MeanTeacherPreProcessor', which .*, got BandPreProcessor"):
+        train('plain', **{'model.data_preprocessor.type': 'BandPreProcessor'})
+
+
+@pytest.mark.slow
+def test_the_data_must_bring_unlabelled_patches_along(train, patches):
+    steps = [dict(type='LoadPatch'), dict(type='LoadIndexMask'), dict(type='PackSegInputs')]
+    data = dict(type='LandCoverPatches', palette='mbrsc', data_root=str(patches('mbrsc', 32, 16)), pipeline=steps)
+    with pytest.raises(InputError, match=r"type='PartlyLabelledPatches', which .*, got LandCoverPatches"):
+        train('plain', **{'train_dataloader.dataset': dict(_delete_=True, **data)})
 
 
 @pytest.mark.parametrize(
@@ -147,3 +186,14 @@ def test_weight_grows_to_its_full_value():
     assert hook.weight_at(10) == pytest.approx(2 * math.exp(-5))
     assert hook.weight_at(20) == pytest.approx(2 * math.exp(-5 / 4))
     assert hook.weight_at(30) == hook.weight_at(300) == 2
+
+
+def test_a_checkpoint_of_a_mean_teacher_is_tested_by_its_config(train, patches, tmp_path, monkeypatch):
+    data = {'data_root': str(patches('mbrsc', 32, 16)), 'ann_file': 'splits/train.txt'}
+    tested = {f'test_dataloader.dataset.{name}': value for name, value in data.items()}
+    folder = train('run', **tested, **{'test_dataloader.num_workers': 0, 'test_dataloader.persistent_workers': False})
+    config = next(folder.glob('*/vis_data/config.py'))
+    places = ['--out', str(tmp_path / 'scores'), '--work-dir', str(tmp_path / 'log')]
+    monkeypatch.setattr('sys.argv', ['test.py', str(config), str(folder / 'iter_6.pth'), *places])
+    assert not main_of('test')()
+    assert 0 <= json.loads((tmp_path / 'scores/scores.json').read_text())['scores']['mIoU'] <= 100

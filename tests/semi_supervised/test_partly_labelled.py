@@ -1,13 +1,20 @@
 """Unlabelled companions belong to the seed of their labelled patch, and patches kept apart are never trained on."""
 
+import shutil
+
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.runner import Runner
 
 from projects.false.common.errors import InputError
+from projects.false.common.random_state import seeded
 from projects.false.datasets.seeding import SampleIndex
+from projects.false.imagery.images import write_patch
 from projects.false.patch_folder.packing import pack
 from projects.false.semi_supervised import PartlyLabelledPatches
+from projects.false.semi_supervised.partly_labelled import draw_distinct
 
 FLIP = dict(type='mmcv.RandomFlip', prob=0.5)
 LABELLED = [dict(type='LoadPatch'), dict(type='LoadIndexMask'), FLIP, dict(type='mmseg.PackSegInputs')]
@@ -43,10 +50,64 @@ def test_patches_kept_apart_are_never_trained_on(data):
 def test_the_same_with_packed_patches(data, patches):
     read = data()
     pack(patches('mbrsc', 32, 16))
-    packed = data(packed=True, unlabelled=dict(packed=True))
+    packed = data(packed=True)
+    assert packed.unlabelled.packed is True
+    assert data(packed=True, unlabelled=dict(packed=False)).unlabelled.packed is False
     index = SampleIndex(3, (0, 1, 2))
     assert torch.equal(read[index]['unlabelled'], packed[index]['unlabelled'])
     assert len(packed.kept_apart) == len(read.kept_apart)
+
+
+def test_other_data_need_not_be_packed(data, patches):
+    pack(patches('mbrsc', 32, 16))
+    other = patches('synthetic', 32, 16)
+    assert data(packed=True, unlabelled=dict(data_root=str(other))).unlabelled.packed is False
+
+
+def test_unlabelled_patches_may_be_unreadable_as_labelled_ones_may(data, patches, tmp_path):
+    folder = shutil.copytree(patches('mbrsc', 32, 16), tmp_path / 'data')
+    labelled = (folder / 'splits' / 'train.txt').read_text().split()
+    for image in (folder / 'images').iterdir():
+        if image.stem not in labelled:
+            image.write_bytes(b'x')
+    dataset = data(data_root=str(folder), max_unreadable=9)
+    for index in range(len(dataset)):
+        assert dataset[SampleIndex(index, (0, 0, index))]['unlabelled'].shape == (2, 3, 32, 32)
+    assert dataset.unlabelled.unreadable
+    assert data(max_unreadable=9, unlabelled=dict(max_unreadable=2)).unlabelled.max_unreadable == 2
+
+
+@pytest.mark.parametrize('view_size', [None, 16])
+def test_any_number_of_bands(view_size, patches, tmp_path):
+    folder = shutil.copytree(patches('mbrsc', 32, 16), tmp_path / 'data')
+    for image in list((folder / 'images').iterdir()):
+        pixels = cv2.imread(str(image))
+        write_patch(image.with_suffix(''), np.dstack([pixels, pixels[..., 0]]))
+        image.unlink()
+    steps = [dict(type='LoadPatch', bands=4), *LABELLED[1:]]
+    dataset = PartlyLabelledPatches(
+        'mbrsc',
+        str(folder),
+        ann_file='splits/train.txt',
+        pipeline=steps,
+        view_size=view_size,
+        unlabelled=dict(ann_file=''),
+    )
+    views = dataset[SampleIndex(0, (0, 0, 0))]['unlabelled']
+    assert views.shape == (2, 4, view_size or 32, view_size or 32)
+    assert torch.equal(views[:, 0], views[:, 3])
+    assert dataset.kept_apart[0]['inputs'].shape == (4, 32, 32)
+
+
+def test_companions_differ_and_are_drawn_by_the_seed():
+    with seeded((0, 1)):
+        drawn = [draw_distinct(4, 3) for _ in range(300)]
+    with seeded((0, 1)):
+        assert [draw_distinct(4, 3) for _ in range(300)] == drawn
+    assert {len(set(numbers)) for numbers in drawn} == {3}
+    assert len(set(map(tuple, drawn))) == 4 * 3 * 2
+    assert sorted(draw_distinct(5, 5)) == list(range(5))
+    assert len(set(draw_distinct(10**12, 2))) == 2  # takes no list of all
 
 
 def test_companions_belong_to_the_seed(data):

@@ -1,5 +1,6 @@
 """Check before the first step that data, model and batch fit together, and log the size of the run."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,11 @@ from torch import nn
 
 from projects.false.common.errors import InputError
 from projects.false.datasets.loading import LoadIndexMask
+from projects.false.datasets.raster_windows import RasterWindows
+from projects.false.datasets.view_evidence import pipeline_steps
 from projects.false.imagery.palettes import IGNORE_INDEX
-from projects.false.losses.base import ContrastiveLoss
+from projects.false.losses.base import ContrastiveLoss, DeterminedLoss
+from projects.false.losses.determinations import Determination, Evidence
 from projects.false.models.false_moco import KeyQueue
 
 from .resume.global_batch import GlobalBatch, accumulation_of
@@ -84,7 +88,7 @@ def check_queue(queue_len: int, images: int, global_batch: int) -> None:
 
     Args:
         queue_len: Length K of the queue.
-        images: Number of images in the data set.
+        images: Number of different images in the data set.
         global_batch: Images per step, over all processes.
 
     Raises:
@@ -127,6 +131,35 @@ def check_negatives(loss: nn.Module | None, per_process: int, processes: int) ->
         )
 
 
+def check_evidence(determination: Determination, dataset: Any) -> None:
+    """Refuse evidence that determination ``evidence`` would compare in the wrong way, so that the loss means nothing.
+
+    Args:
+        determination: The rule of the loss, which may combine others.
+        dataset: The data set of a training, whose steps find the evidence.
+
+    Raises:
+        InputError: Codes would be compared by overlap, or shares by distance.
+    """
+    rules = (rule for rule in determination.all_rules() if isinstance(rule, Evidence) and 'evidence' in rule.reads)
+    ways = {rule.compare for rule in rules}
+    for step in pipeline_steps(dataset):
+        fitting = getattr(step, 'compare', None)
+        wrong = ways - {fitting}
+        if fitting is not None and wrong:
+            raise InputError(
+                f'{type(step).__name__} stores {"codes" if fitting == "distance" else "shares"}, which determination '
+                f'evidence would compare by {wrong.pop()}; set model.head.loss.determination.compare={fitting}, or '
+                'give train_dataloader.dataset.evidence of the other kind'
+            )
+
+
+def different_images(dataset: Any) -> int:
+    """Return the number of different images of a data set; windows of rasters may come several times per epoch."""
+    parts = getattr(dataset, 'datasets', [dataset])
+    return sum(part.different if isinstance(part, RasterWindows) else len(part) for part in parts)
+
+
 def check_labels(dataset: Any, ignored: set[int]) -> None:
     """Refuse labels that are all ignored. Masks are read until one has a pixel that counts, usually the first.
 
@@ -137,29 +170,57 @@ def check_labels(dataset: Any, ignored: set[int]) -> None:
     Raises:
         InputError: All pixels are ignored.
     """
-    parts = getattr(dataset, 'datasets', [dataset])
     read = 0
-    for part in parts:
-        steps = getattr(getattr(part, 'pipeline', None), 'transforms', ())
-        masks = [step for step in steps if isinstance(step, LoadIndexMask)]
-        if not masks:
+    for _, labels in _masks(dataset):
+        read += 1
+        if not np.isin(labels, list(ignored)).all():
             return
-        for index in range(len(part)):
-            try:
-                labels = masks[0](part.get_data_info(index))['gt_seg_map']
-            except InputError:
-                if not getattr(part, 'max_unreadable', 0):
-                    raise
-                continue
-            read += 1
-            if not np.isin(labels, list(ignored)).all():
-                return
     if read:
         raise InputError(
             f'all {read} masks of the training list hold nothing but ignored labels '
             f'({", ".join(map(str, sorted(ignored)))}), so nothing would be trained; look at them with '
             'tools/audit_labels.py, or give another list as train_dataloader.dataset.ann_file'
         )
+
+
+def check_ignored(dataset: Any, ignored: dict[str, int]) -> None:
+    """Refuse masks with ignored pixels for a head that ignores another label; its loss would take 255 for a class.
+
+    Args:
+        dataset: The data set of a training. All its masks are read, but only for such a head.
+        ignored: The label that each head ignores, by name.
+
+    Raises:
+        InputError: A mask has ignored pixels.
+    """
+    head = next((head for head, label in ignored.items() if label != IGNORE_INDEX), None)
+    if head is None:
+        return
+    for path, labels in _masks(dataset):
+        if (labels == IGNORE_INDEX).any():
+            raise InputError(
+                f'model.{head}.ignore_index is {ignored[head]}, but {path} has ignored pixels, which are '
+                f'{IGNORE_INDEX}; set it to {IGNORE_INDEX}, and convert the masks with all that is left out as '
+                f'{IGNORE_INDEX}'
+            )
+
+
+def _masks(dataset: Any) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield path and content of every mask of a data set; none if it, or a part of it, reads them in another way."""
+    parts = getattr(dataset, 'datasets', [dataset])
+    loaders = [[step for step in pipeline_steps(part) if isinstance(step, LoadIndexMask)] for part in parts]
+    if not all(loaders):
+        return
+    for part, (load, *_) in zip(parts, loaders, strict=True):
+        for index in range(len(part)):
+            try:
+                entry = part.get_data_info(index)
+                labels = load(entry)['gt_seg_map']
+            except InputError:
+                if not getattr(part, 'max_unreadable', 0):
+                    raise
+                continue
+            yield entry['seg_map_path'], labels
 
 
 def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool) -> str | None:
@@ -193,7 +254,7 @@ class StartChecksHook(Hook):
     _begun = 0
 
     def before_train(self, runner) -> None:
-        """Check classes, batch and queue, then log the number of images, the global batch and the learning rate."""
+        """Check classes, labels, batch, queue and evidence; log the images, the global batch and the learning rate."""
         loader = runner.train_dataloader
         images = len(loader.dataset)
         check_classes(_head_classes(runner.model), _data_classes(loader))
@@ -202,14 +263,18 @@ class StartChecksHook(Hook):
         check_trained(runner.model)
         heads = _heads(runner.model)
         if heads:
-            check_labels(loader.dataset, {getattr(head, 'ignore_index', IGNORE_INDEX) for head in heads.values()})
+            ignored = {name: getattr(head, 'ignore_index', IGNORE_INDEX) for name, head in heads.items()}
+            check_ignored(loader.dataset, ignored)
+            check_labels(loader.dataset, set(ignored.values()))
         batch = GlobalBatch(get_world_size(), loader.batch_size, None, accumulation_of(runner.optim_wrapper))
         queue = getattr(model, 'queue', None)
+        loss = getattr(getattr(model, 'head', None), 'loss_module', None)
+        if isinstance(loss, DeterminedLoss):
+            check_evidence(loss.determination, loader.dataset)
         if isinstance(queue, KeyQueue):
-            check_queue(len(queue), images, batch.per_process * batch.processes)
+            check_queue(len(queue), different_images(loader.dataset), batch.per_process * batch.processes)
             _warn(runner, shuffling_advice(model.backbone, batch.processes))
         else:
-            loss = getattr(getattr(model, 'head', None), 'loss_module', None)
             check_negatives(loss, batch.per_process, batch.processes)
         self._begun = runner.iter
         rates = sorted({group['initial_lr'] for group in runner.optim_wrapper.param_groups if 'initial_lr' in group})

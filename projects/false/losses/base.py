@@ -228,7 +228,9 @@ class Observation:
         else:
             # The sum over all pairs of rows is a product of two sums; subtract each row with itself and its positive.
             own = comparison.rows.square().sum()
-            all_negatives = comparison.rows.sum(0) @ comparison.columns.sum(0) - own - positive * rows
+            with torch.autocast(own.device.type, enabled=False):
+                all_pairs = comparison.rows.sum(0) @ comparison.columns.sum(0)
+            all_negatives = all_pairs - own - positive * rows
         count = negatives.sum() if isinstance(negatives, Tensor) else torch.as_tensor(float(negatives * rows))
         determined = self.pair_logits * comparison.temperature
         numbers = {

@@ -26,15 +26,15 @@ class FNCLoss(DeterminedLoss):
         mode: ``attraction``, which the paper found better, or ``elimination``; see the functions of these names.
         positive_threshold: T in [-1, 1]; the default, -1, disables the gate, which FNC does not have.
         determination: The rule that picks false negatives, see :class:`.false_loss.FALSELoss`. None is FNC's own rule,
-            the 10 most similar negatives above 0.7.
+            the 10 most similar negatives above 0.7. Its pairs have no confidence: both modes treat them all alike.
         gather, chunk_size: See :class:`.base.ContrastiveLoss`.
 
     Shape:
         See :class:`.base.ContrastiveLoss`.
 
     Raises:
-        InputError: An argument is out of range, the shapes do not fit, or the determination has no meaning with a
-            queue.
+        InputError: An argument is out of range, the shapes do not fit, the determination is graded, or it has no
+            meaning with a queue.
     """
 
     def __init__(
@@ -50,6 +50,12 @@ class FNCLoss(DeterminedLoss):
         super().__init__(temperature, positive_threshold, determination, gather, chunk_size)
         if mode not in ('attraction', 'elimination'):
             raise InputError(f"mode of FNCLoss must be 'attraction' or 'elimination', got {mode!r}")
+        graded = [rule.name for rule in self.determination.all_rules() if rule.graded and not rule.rules]
+        if graded:
+            raise InputError(
+                f'FNCLoss treats all determined pairs alike, and determination {graded[0]} has graded=True; set '
+                "graded=False, or take type='FALSELoss'"
+            )
         self.mode = mode
 
     def per_determined_anchor(self, block: Block, pairs: Pairs) -> Tensor:

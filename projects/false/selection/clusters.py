@@ -17,7 +17,29 @@ _PASSES = 30  # of exact k-means, at most
 _BATCHES = 200  # mini-batches of BLOCK rows
 
 
-def blocks(features: np.ndarray, rows: np.ndarray | None = None, size: int = BLOCK) -> Iterator[tuple[int, np.ndarray]]:
+class Reordered:
+    """Features in another order, which are read when they are used, so that memory does not grow with them.
+
+    Args:
+        features: n features, in memory or mapped.
+        order: For each place in the new order, its row among ``features``.
+    """
+
+    def __init__(self, features: np.ndarray, order: np.ndarray) -> None:
+        self.features, self.order = features, order
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        found: np.ndarray = self.features[self.order[rows]]
+        return found
+
+
+Features = np.ndarray | Reordered
+
+
+def blocks(features: Features, rows: np.ndarray | None = None, size: int = BLOCK) -> Iterator[tuple[int, np.ndarray]]:
     """Yield position and content of blocks of rows, in float32."""
     count = len(features) if rows is None else len(rows)
     for start in range(0, count, size):
@@ -25,11 +47,11 @@ def blocks(features: np.ndarray, rows: np.ndarray | None = None, size: int = BLO
         yield start, np.asarray(features[part] if rows is None else features[rows[part]], np.float32)
 
 
-def cluster(features: np.ndarray, count: int, seed: int) -> np.ndarray:
+def cluster(features: Features, count: int, seed: int) -> np.ndarray:
     """Cluster features by k-means.
 
     Args:
-        features: n features, in memory or mapped.
+        features: n features, in memory, mapped or reordered.
         count: Number of clusters, 1 to n. A cluster may stay empty if features are equal.
         seed: Seed of the first centres and of mini-batches.
 
@@ -65,7 +87,7 @@ def cluster(features: np.ndarray, count: int, seed: int) -> np.ndarray:
     return labels
 
 
-def _first_centres(features: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def _first_centres(features: Features, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draw centres far from one another (k-means++), from a sample of the features."""
     size = min(len(features), max(20 * count, 4096))
     rows = np.sort(rng.choice(len(features), size, replace=False))
@@ -83,7 +105,7 @@ def _first_centres(features: np.ndarray, count: int, rng: np.random.Generator) -
     return centres
 
 
-def _assign(features: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _assign(features: Features, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the cluster of every feature, its squared distance to the centre, and sums and counts of the clusters."""
     labels, distances = np.empty(len(features), np.int32), np.empty(len(features), np.float32)
     sums, counts = np.zeros(centres.shape), np.zeros(len(centres), np.int64)
@@ -109,7 +131,7 @@ def _grouped(block: np.ndarray, labels: np.ndarray, count: int) -> np.ndarray:
     return sums
 
 
-def _refine_in_batches(features: np.ndarray, centres: np.ndarray, rng: np.random.Generator) -> None:
+def _refine_in_batches(features: Features, centres: np.ndarray, rng: np.random.Generator) -> None:
     """Move each centre to the mean of all features that were drawn and nearest to it so far."""
     seen = np.zeros(len(centres))
     for _ in range(_BATCHES):

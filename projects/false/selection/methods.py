@@ -7,7 +7,7 @@ import numpy as np
 
 from projects.false.common.threads import show_progress
 
-from .clusters import blocks, cluster
+from .clusters import Features, blocks, cluster
 
 # TypiClust
 MOST_CLUSTERS = 500
@@ -32,7 +32,7 @@ class Choice(NamedTuple):
     facts: dict[str, Any]
 
 
-def typical(features: np.ndarray, kept: int, count: int, seed: int) -> Choice:
+def typical(features: Features, kept: int, count: int, seed: int) -> Choice:
     """Choose the patch in the densest place of each cluster (TypiClust, https://arxiv.org/abs/2202.02794).
 
     There are as many clusters as there will be labelled patches, at most :data:`MOST_CLUSTERS`. Clusters without a
@@ -75,7 +75,7 @@ def typical(features: np.ndarray, kept: int, count: int, seed: int) -> Choice:
     return Choice(rows, {'clusters': len(members), 'cluster': labels[rows].tolist()})
 
 
-def _mean_distance(features: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _mean_distance(features: Features, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return the mean distance of every patch of a cluster to its nearest neighbours in it."""
     others = rows if len(rows) <= SAMPLE else np.sort(rng.choice(rows, SAMPLE, replace=False))
     number = max(1, min(NEIGHBOURS, len(others) // 2))
@@ -96,7 +96,7 @@ def _distances(block: np.ndarray, others: np.ndarray) -> np.ndarray:
     return result
 
 
-def covering(features: np.ndarray, kept: int, count: int, seed: int, classes: int) -> Choice:
+def covering(features: Features, kept: int, count: int, seed: int, classes: int) -> Choice:
     """Choose patches whose neighbourhoods cover most others (ProbCover, https://arxiv.org/abs/2205.11320).
 
     The radius is the largest at which 95 % of the neighbourhoods hold a single cluster; there are as many clusters as
@@ -183,26 +183,35 @@ def at_random(candidates: int, count: int, seed: int) -> Choice:
 
 
 def uncertain(
-    doubts: np.ndarray, features_of: Callable[[np.ndarray], np.ndarray], count: int, seed: int, share: int = 10
+    doubts: np.ndarray,
+    features_of: Callable[[np.ndarray], Features],
+    count: int,
+    seed: int,
+    share: int = 10,
+    kept: int = 0,
 ) -> Choice:
-    """Choose the most doubtful patch of each of ``count`` clusters of the ``share * count`` most doubtful ones.
+    """Choose the most doubtful patches, each of another cluster, of the ``share * count`` most doubtful and kept ones.
 
+    There are ``count`` clusters, and one more per ``share`` kept patches. Clusters without a kept patch come first.
     Without the clusters, neighbouring patches with one and the same difficulty would fill the list.
 
     Args:
         doubts: Doubt of every candidate.
-        features_of: Returns the features of candidates, of length 1, by their rows.
+        features_of: Returns the features of candidates and kept patches, of length 1, by their rows.
         count: Number of patches to choose.
         seed: Seed of the clusters.
         share: Candidates per patch that is chosen.
+        kept: So many patches, whose rows follow those of the candidates, are labelled already.
 
     Shape:
         - doubts: (n,)
     """
     order = np.argsort(-doubts, kind='stable')[: share * count]
-    labels = cluster(features_of(order), count, seed)
-    _, first = np.unique(labels, return_index=True)
-    rest = np.setdiff1d(np.arange(len(order)), first)
-    places = np.sort(np.concatenate([first, rest[: count - len(first)]]))
-    rows = order[places]
+    labelled = np.arange(len(doubts), len(doubts) + kept)
+    labels = cluster(features_of(np.concatenate([order, labelled])), count + kept // share, seed)
+    own, of_kept = labels[: len(order)], labels[len(order) :]
+    _, first = np.unique(own, return_index=True)
+    turn = np.full(len(order), 2)  # after the first of every cluster
+    turn[first] = np.isin(own[first], of_kept)
+    rows = order[np.sort(np.argsort(turn, kind='stable')[:count])]
     return Choice(rows.tolist(), {'doubt': doubts[rows].round(6).tolist()})

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from projects.false.common.errors import InputError, check_count
+from projects.false.common.errors import InputError, check_count, check_seed
 from projects.false.common.files import writable, write_text
 from projects.false.common.threads import count_workers
 from projects.false.patch_folder.description import read_description
 from projects.false.patch_folder.lists import read_list, write_list
 from projects.false.patch_folder.pixels import PatchPixels, Place
 
+from .clusters import Features, Reordered
 from .doubt import measure_doubt
 from .features import RANDOM, Backbone, Read, load_backbone, write_features
 from .methods import Choice, at_random, covering, typical, uncertain
@@ -112,13 +113,21 @@ def select_patches(
     reads: list[Read] = [partial(_read, pixels, patch) for patch in names]
     network = load_backbone(backbone, description, config, seed, device) if backbone and method != 'random' else None
 
-    def features_of(rows: np.ndarray | None = None) -> np.ndarray:
+    def features_of(some: np.ndarray | None = None) -> Features:
         assert network is not None
-        if rows is None:
-            return write_features(out / 'features.npy', names, reads, network, pixels.state(names), workers)
-        some = [names[row] for row in rows]
-        file = out / 'features_of_doubtful.npy'
-        return write_features(file, some, [reads[row] for row in rows], network, pixels.state(some), workers)
+        rows = list(range(len(names))) if some is None else some.tolist()
+        # The file is in the order of the names, so that the next round finds it whatever it keeps.
+        by_name = sorted(range(len(rows)), key=lambda place: names[rows[place]])
+        stored = [rows[place] for place in by_name]
+        found = write_features(
+            out / ('features.npy' if some is None else 'features_of_doubtful.npy'),
+            [names[row] for row in stored],
+            [reads[row] for row in stored],
+            network,
+            pixels.state(names[row] for row in stored),
+            workers,
+        )
+        return Reordered(found, np.argsort(by_name))
 
     choice = _choose(method, features_of, len(pool), len(kept), count, seed, description, model, reads, workers, device)
     chosen = [names[row] for row in choice.rows]
@@ -140,8 +149,7 @@ def _check_arguments(backbone: str | None, count: int, method: str, seed: int, m
     check_count('--count', count)
     if method not in METHODS:
         raise InputError(f'method is {method!r}; give one of {", ".join(METHODS)}')
-    if seed < 0:
-        raise InputError(f'seed is {seed}; give 0 or more')
+    check_seed(seed)
     if backbone is None and method != 'random':
         raise InputError(f'--method {method} needs features; give a backbone.pth, or {RANDOM!r} for random weights')
     if (model is None) == (method == 'uncertain'):
@@ -195,7 +203,7 @@ def _choose(
         return covering(features_of(), kept, count, seed, classes)
     assert model is not None
     doubts = measure_doubt(model, reads[:candidates], description, workers, device)
-    return uncertain(doubts, features_of, count, seed)
+    return uncertain(doubts, features_of, count, seed, kept=kept)
 
 
 def _record(

@@ -80,11 +80,24 @@ class MeanTeacher(EncoderDecoder):
         kwargs: Arguments of mmseg's EncoderDecoder.
 
     Raises:
-        InputError: A confidence is out of range, or the list does not have one per class.
+        InputError: A confidence is out of range, or the list does not have one per class; the head has a single output;
+            or the heads ignore different labels.
     """
 
     def __init__(self, *args: Any, confidence: float | Sequence[float] = 0.95, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.out_channels < 2:
+            raise InputError(
+                'model.decode_head of MeanTeacher has a single output, and pseudo-labels need one per class; leave '
+                'out_channels out, and set num_classes to at least 2'
+            )
+        ignored = {getattr(head, 'ignore_index', IGNORE_INDEX) for head in self._heads().values()}
+        if len(ignored) > 1:
+            raise InputError(
+                f'ignore_index is {" and ".join(map(str, sorted(ignored)))} in the heads of MeanTeacher; set that of '
+                'model.decode_head and model.auxiliary_head to the same label'
+            )
+        self.ignored = ignored.pop()
         levels = list(confidence) if isinstance(confidence, Sequence) else [confidence] * self.num_classes
         for level in levels:
             check_range('confidence of MeanTeacher', level, 0, 1)
@@ -146,22 +159,26 @@ class MeanTeacher(EncoderDecoder):
         else:
             on_labels, on_pseudo = self.extract_feat(inputs), self.extract_feat(strong)
         losses = self._losses(on_labels, data_samples)
-        share, of_the_sure = (labels != IGNORE_INDEX).float().mean(), self._means_of_what_counts()
+        share, of_the_sure = (labels != self.ignored).float().mean(), self._means_of_what_counts()
         for name, value in self._losses(on_pseudo, samples).items():
             weight = self.unlabelled_weight * (share if name in of_the_sure else 1)
             losses[f'unlabelled.{name}'] = value * weight if 'loss' in name else value
         losses['unlabelled.share'] = share
         return losses
 
-    def _means_of_what_counts(self) -> set[str]:
-        """Name the losses averaged over labelled pixels; times the labelled share, they are means over all pixels."""
+    def _heads(self) -> dict[str, nn.Module]:
+        """Return all heads, by the names of their losses."""
         heads = {'decode': self.decode_head}
         if self.with_auxiliary_head:
             others = self.auxiliary_head
             several = isinstance(others, nn.ModuleList)
             heads |= {f'aux_{number}': head for number, head in enumerate(others)} if several else {'aux': others}
+        return heads
+
+    def _means_of_what_counts(self) -> set[str]:
+        """Name the losses averaged over labelled pixels; times the labelled share, they are means over all pixels."""
         names = set()
-        for prefix, head in heads.items():
+        for prefix, head in self._heads().items():
             losses: Any = getattr(head, 'loss_decode', None)
             parts: Sequence[Any] | nn.ModuleList = losses if isinstance(losses, nn.ModuleList) else [losses]
             names |= {f'{prefix}.{part.loss_name}' for part in parts if getattr(part, 'avg_non_ignore', False)}
@@ -169,11 +186,11 @@ class MeanTeacher(EncoderDecoder):
 
     @torch.no_grad()
     def pseudo_labels(self, weak: Tensor) -> Tensor:
-        """Return the teacher's classes of weak views, (N, H, W), 255 where it is less sure than ``confidence``."""
+        """Return the teacher's classes of weak views, (N, H, W), ignored where it is less sure than ``confidence``."""
         self.teacher.eval()
         logits = self.teacher.encode_decode(weak, [dict(img_shape=weak.shape[2:])] * len(weak))
         sure, labels = logits.float().softmax(1).max(1)
-        return torch.where(sure >= self.confidence[labels], labels, IGNORE_INDEX)
+        return torch.where(sure >= self.confidence[labels], labels, self.ignored)
 
     def _losses(self, features: Sequence[Tensor], samples: list[SegDataSample]) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = self._decode_head_forward_train(features, samples)

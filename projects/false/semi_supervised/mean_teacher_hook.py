@@ -14,7 +14,7 @@ from mmengine.registry import HOOKS
 from projects.false.common.errors import InputError, check_count, is_number
 from projects.false.evaluation.scores import confusion_matrix, scores
 
-from .mean_teacher import MeanTeacher
+from .mean_teacher import MeanTeacher, MeanTeacherPreProcessor
 from .partly_labelled import PartlyLabelledPatches
 
 _BATCH = 16  # images per batch when measuring mIoU
@@ -39,7 +39,8 @@ class MeanTeacherHook(EMAHook):
             1 / (iterations + 1), so that the teacher forgets the random head at once.
 
     Raises:
-        InputError: A number is out of range, the model is no MeanTeacher, or the training is not longer than ``start``.
+        InputError: A number is out of range, model, preprocessor or data are not those of a mean teacher, or the
+            training is not longer than ``start``.
     """
 
     def __init__(self, start: int, ramp: int, weight: float = 1.0, momentum: float = 0.01) -> None:
@@ -55,18 +56,35 @@ class MeanTeacherHook(EMAHook):
         self._supervised: dict[str, Any] | None = None  # the teacher after the supervised start, and its mIoU
 
     def before_train(self, runner) -> None:
-        """Check that model and length of the run fit."""
+        """Check that model and length of the run fit, and let the teacher begin as the student does."""
         super().before_train(runner)
         if not isinstance(self.src_model, MeanTeacher):
             raise InputError(f"MeanTeacherHook needs model.type='MeanTeacher', got {type(self.src_model).__name__}")
+        preprocessor = self.src_model.data_preprocessor
+        if not isinstance(preprocessor, MeanTeacherPreProcessor):
+            raise InputError(
+                "MeanTeacherHook needs model.data_preprocessor.type='MeanTeacherPreProcessor', which makes the views "
+                f'of unlabelled patches, got {type(preprocessor).__name__}'
+            )
         if runner.max_iters <= self.start:
             raise InputError(
                 f'train_cfg.max_iters is {runner.max_iters} and start of MeanTeacherHook is {self.start}, so no '
                 'unlabelled patch would be used; train longer or lower start'
             )
+        if self.ema_model.steps == 0:  # the copy is older than the weights: MMEngine makes it, then initialises them
+            self.ema_model.module.load_state_dict(self.src_model.state_dict())
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """Give the student its teacher and the weight of this iteration."""
+        """Give the student its teacher and the weight of this iteration.
+
+        Raises:
+            InputError: The data set brings no unlabelled patches.
+        """
+        if 'unlabelled' not in data_batch:
+            raise InputError(
+                "MeanTeacherHook needs train_dataloader.dataset.type='PartlyLabelledPatches', which brings unlabelled "
+                f'patches along, got {type(runner.train_dataloader.dataset).__name__}'
+            )
         if runner.iter == self.start > 0 and self._supervised is None:
             score = self._miou_apart(runner)
             if score is not None:

@@ -8,13 +8,12 @@ import torch
 from mmengine.dataset import BaseDataset, Compose
 from mmengine.registry import DATASETS
 
-from projects.false.common.errors import InputError, check_count, check_range
+from projects.false.common.errors import InputError, check_count, check_range, type_name
 from projects.false.common.random_state import seeded
 from projects.false.datasets.land_cover import LandCoverPatches
+from projects.false.datasets.loading import LoadPatch
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.views.steps import ColorSteps
-
-PLAIN = [dict(type='LoadPatch'), dict(type='LoadIndexMask'), dict(type='mmseg.PackSegInputs')]
 
 
 @DATASETS.register_module()
@@ -26,8 +25,9 @@ class PartlyLabelledPatches(LandCoverPatches):
 
     Args:
         unlabelled: Changes to the config of the unlabelled data, which is ``UnlabelledPatches`` of
-            ``splits/pretrain.txt`` in the folder of the labelled patches. A custom ``pipeline`` must end with the
-            weak view in ``img``.
+            ``splits/pretrain.txt`` in the folder of the labelled patches, read by their ``LoadPatch`` and with their
+            ``max_unreadable``, and ``packed`` if they are. A custom ``pipeline`` must end with the weak view in
+            ``img``.
         view_size: Side of the weak views in pixels: crops of patches that are enlarged up to two times, and flipped.
             None flips whole patches.
         companions: Unlabelled patches per labelled one, at least 1.
@@ -78,7 +78,10 @@ class PartlyLabelledPatches(LandCoverPatches):
         self.kept_apart: LandCoverPatches | None = None
         super().__init__(*args, **kwargs)
         source = dict(type='UnlabelledPatches', data_root=self.data_root, ann_file='splits/pretrain.txt')
-        settings = {**source, 'pipeline': weak_views(view_size), **(unlabelled or {})}
+        settings = {**source, 'pipeline': [self._load(), *weak_views(view_size)], **(unlabelled or {})}
+        if type_name(settings['type']) == 'UnlabelledPatches':
+            settings.setdefault('max_unreadable', self.max_unreadable)
+            settings.setdefault('packed', self.packed if settings['data_root'] == self.data_root else False)
         self.unlabelled: BaseDataset = DATASETS.build(settings)
         if len(self.unlabelled) < companions:
             raise InputError(
@@ -101,9 +104,14 @@ class PartlyLabelledPatches(LandCoverPatches):
             )
         order = np.random.default_rng(self._seed_apart).permutation(len(self))
         apart = self.get_subset(sorted(order[:count].tolist()))
-        apart.pipeline, apart.companions = Compose(PLAIN), 0
+        apart.pipeline = Compose([self._load(), dict(type='LoadIndexMask'), dict(type='mmseg.PackSegInputs')])
+        apart.companions = 0
         self.kept_apart = apart
         self.get_subset_(sorted(order[count:].tolist()))
+
+    def _load(self) -> LoadPatch:
+        """Return the step that reads the labelled patches, which knows their number of bands."""
+        return next((step for step in self.pipeline.transforms if isinstance(step, LoadPatch)), LoadPatch())
 
     def prepare_data(self, idx: int) -> dict:
         """Load a labelled patch and its companions under their own seeds."""
@@ -112,11 +120,9 @@ class PartlyLabelledPatches(LandCoverPatches):
             return result
         seed = getattr(idx, 'seed', ())
         with seeded((*seed, 0) if seed else ()):
-            chosen = np.random.choice(len(self.unlabelled), self.companions, replace=False)
+            chosen = draw_distinct(len(self.unlabelled), self.companions)
         seeds = [(*seed, place) if seed else () for place in range(1, self.companions + 1)]
-        views = [
-            self.unlabelled[SampleIndex(number, own)]['img'] for number, own in zip(chosen.tolist(), seeds, strict=True)
-        ]
+        views = [self.unlabelled[SampleIndex(number, own)]['img'] for number, own in zip(chosen, seeds, strict=True)]
         sizes = {view.shape for view in views}
         if len(sizes) > 1:
             raise InputError(
@@ -146,11 +152,19 @@ class PartlyLabelledPatches(LandCoverPatches):
         return top, left, top + sides[0], left + sides[1]
 
 
+def draw_distinct(size: int, count: int) -> list[int]:
+    """Draw different numbers below ``size`` from NumPy's global generator; its ``choice`` would permute them all."""
+    drawn: dict[int, None] = {}
+    while len(drawn) < count:
+        drawn[int(np.random.randint(size))] = None
+    return list(drawn)
+
+
 def weak_views(size: int | None) -> list[dict]:
-    """Return the steps to a weak view: flips, and crops of ``size`` pixels from patches enlarged up to two times."""
+    """Return the steps to the weak view of a patch: flips, and crops of ``size`` pixels, enlarged up to two times."""
     crop: list[dict] = []
     if size is not None:
         resize = dict(type='mmcv.RandomResize', scale=(size, size), ratio_range=(1.0, 2.0), keep_ratio=True)
         crop = [resize, dict(type='mmseg.RandomCrop', crop_size=(size, size))]
     flip = dict(type='mmcv.RandomFlip', prob=[0.25, 0.25, 0.25], direction=['horizontal', 'vertical', 'diagonal'])
-    return [dict(type='LoadPatch'), *crop, flip]
+    return [*crop, flip]

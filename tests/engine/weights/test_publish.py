@@ -130,14 +130,17 @@ def test_a_network_of_timm(tmp_path):
     assert torch.equal(backbone.timm_model.conv_stem.weight, given)
 
 
-def test_scaled_bands_travel_with_the_model(tmp_path):
+@pytest.mark.parametrize(
+    'arguments', [{'bands': [4, 3, 2, 1]}, {'bands': ['a', 'b', 'c', 'd'], 'band_numbers': [4, 3, 2, 1]}]
+)
+def test_scaled_bands_travel_with_the_model(tmp_path, arguments):
     config, checkpoint = save_fine_tuned(tmp_path, bands=4)
     data = tmp_path / 'data'
     data.mkdir()
     ranges = [[0.0, 1000.0 + band] for band in range(4)]
     description = {
         'format': 'false-patches 1',
-        'arguments': {'bands': [4, 3, 2, 1]},
+        'arguments': arguments,
         'bands': {'count': 4},
         'ranges': ranges,
         'patches': [],

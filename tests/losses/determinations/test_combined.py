@@ -59,6 +59,26 @@ def test_confidences_of_two_sparse_rules_multiply():
     assert both(first, second, evidence=shares).item() == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize('temperature', [0.5, 0.02])
+@pytest.mark.parametrize('order', [1, -1])
+@pytest.mark.parametrize('kind', ['all_of', 'any_of'])
+def test_a_confidence_is_0_where_no_pair_is_chosen(kind, order, temperature):
+    first, second = views(6)
+    codes = shares_of(12)
+    codes[2] = torch.nan  # not known
+    rule = dict(type=kind, rules=[dict(EVIDENCE, compare='distance'), SIMILAR][::order])
+    loss = FALSELoss(temperature, 0.8, -1.0, rule)
+    leaf = first.clone().requires_grad_()
+    loss(leaf, second, evidence=codes).backward()
+    assert leaf.grad.isfinite().all()
+    comparison = loss.compare(first, second, evidence=codes)
+    determine = loss.determination.prepare(comparison)
+    for block in comparison.blocks():
+        pairs = determine(block)
+        assert (pairs.confidence[~pairs.chosen] == 0).all()
+        assert (pairs.confidence[pairs.chosen] > 0).all()
+
+
 @pytest.mark.parametrize('chunk_size', [None, 5])
 def test_nearest_features(chunk_size):
     first, second = views(6)
@@ -89,6 +109,7 @@ def test_what_a_combination_needs_is_that_of_its_rules():
     rule = build_determination(dict(type='any_of', rules=['evidence', inner]))
     assert rule.reads == ('evidence', 'labels', 'place')
     assert len(list(turns(rule))) == 1
+    assert [part.name for part in rule.all_rules()] == ['any_of', 'evidence', 'in_turn', 'oracle', 'place']
     assert not rule.in_batch_only
     first, second = views(4)
     for name in ('mutual', 'released'):

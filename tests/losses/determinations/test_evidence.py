@@ -164,6 +164,29 @@ def test_codes_that_are_not_known_agree_with_none():
     assert found[0].tolist() == [False, True, False, False, True, True]
 
 
+@pytest.mark.parametrize('temperature', [0.5, 0.02])  # sums of exponentials, and logarithms of sums
+@pytest.mark.parametrize('most', [None, 3])
+@pytest.mark.parametrize('compare', COMPARE)
+def test_graded_evidence_that_is_not_known_moves_nothing(temperature, most, compare):
+    first, second = views(6)
+    shares = shares_of(12)
+    shares[[3, 8]] = torch.nan
+    rule = dict(type='evidence', overlap=0.3, most=most, graded=True, compare=compare)
+    loss = FALSELoss(temperature, 0.8, -1.0, rule)
+    anchors, alike = slow.in_batch(first, second), COMPARE[compare]
+    overlaps = [[alike(row, column) for column in shares.tolist()] for row in shares.tolist()]
+    overlaps = [
+        [-1.0 if i in (3, 8) or j in (3, 8) else o for j, o in enumerate(row)] for i, row in enumerate(overlaps)
+    ]
+    found = [{j for j in a.negatives if overlaps[i][j] > 0.3} for i, a in enumerate(anchors)]
+    found = [set(sorted(f, key=lambda j, a=a: -a.negatives[j])[:most]) for a, f in zip(anchors, found, strict=True)]
+    leaf = first.clone().requires_grad_()
+    value = loss(leaf, second, evidence=shares)
+    value.backward()
+    assert value.item() == pytest.approx(slow.false_loss(anchors, found, temperature, 0.8, graded=overlaps), abs=1e-9)
+    assert leaf.grad.isfinite().all()
+
+
 def test_oracle_refuses_labels_that_do_not_fit():
     first, second = views(5)
     with pytest.raises(InputError, match=r'labels of views .*\(5, 3\)'):

@@ -19,7 +19,7 @@ from projects.false.common.errors import InputError, type_name
 from projects.false.common.files import staged_folder, write_text
 from projects.false.common.published import CARD, CONFIG, PREPROCESSING, WEIGHTS, check_plain
 from projects.false.imagery.palettes import load_palette
-from projects.false.patch_folder.description import read_description
+from projects.false.patch_folder.description import read_recorded_values
 
 from ..checkpoints.files import read_checkpoint, write_safetensors
 from ..config import load_config
@@ -141,12 +141,7 @@ def _preprocessing(cfg: Config, named: dict[str, list] | None, segments: bool) -
     size = settings.get('size') or 256
     dataset = (cfg.test_dataloader if segments else cfg.train_dataloader).dataset
     root = Path(str(dataset.get('data_root') or '.'))
-    recorded = None
-    if (root / 'dataset.json').is_file():
-        description = read_description(root)
-        if 'ranges' in description:
-            bands = description['arguments']['bands'] or list(range(1, description['bands']['count'] + 1))
-            recorded = {'bands': bands, 'ranges': description['ranges']}
+    recorded = read_recorded_values(root) if (root / 'dataset.json').is_file() else None
     return {
         'bands': len(mean) or 3,
         'order': 'red first',

@@ -1,6 +1,6 @@
 """The interface of a determination, the pairs that it returns, and the registry that builds one from a config."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -21,8 +21,8 @@ class Pairs(NamedTuple):
         chosen: True where the pair is determined, bool, shape (B, k), or (B, C) if ``columns`` is None.
         columns: The k candidate columns of every anchor, shape (B, k). Those that are chosen differ from one another.
             None for all columns in order.
-        confidence: alpha_ij / alpha of every chosen pair, in (0, 1], shape of ``chosen``. None gives every pair the
-            full alpha.
+        confidence: alpha_ij / alpha, in (0, 1] where a pair is chosen and 0 elsewhere, shape of ``chosen``. None gives
+            every pair the full alpha.
     """
 
     chosen: Tensor
@@ -83,11 +83,13 @@ class Determination:
 
     Attributes:
         in_batch_only: True if the rule has no meaning with a queue; :meth:`check_queue` then refuses one.
+        graded: True if the pairs of the rule have a confidence.
         reads: What the rule reads besides projections, by names in :data:`~projects.false.losses.comparison.KNOWN`.
         rules: The rules that this one combines.
     """
 
     in_batch_only = False
+    graded = False
     reads: tuple[str, ...] = ()
     rules: 'tuple[Determination, ...]' = ()
 
@@ -97,6 +99,12 @@ class Determination:
         return next(
             (name for name, kind in DETERMINATIONS.module_dict.items() if kind is type(self)), type(self).__name__
         )
+
+    def all_rules(self) -> 'Iterator[Determination]':
+        """Yield the rule itself and all that it combines, directly or through others."""
+        yield self
+        for rule in self.rules:
+            yield from rule.all_rules()
 
     def read(self, comparison: Comparison, field: str, way_out: str) -> tuple[Tensor, Tensor]:
         """Return a field of the comparison for its rows and for its columns.

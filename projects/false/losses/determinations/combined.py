@@ -27,6 +27,7 @@ class Combined(Determination):
         if not isinstance(rules, list | tuple) or len(rules) < 2:
             raise InputError(f'rules of determination {self.name} is a list of at least two rules, got {rules!r}')
         self.rules = tuple(build_determination(rule) for rule in rules)
+        self.graded = any(rule.graded for rule in self.rules)
         self.reads = tuple(dict.fromkeys(name for rule in self.rules for name in rule.reads))
         self.in_batch_only = any(rule.in_batch_only for rule in self.rules)
 
@@ -69,7 +70,7 @@ class AllOf(Combined):
             if pairs.confidence is not None:
                 own = base.of(confidences(pairs, columns))
                 confidence = own if confidence is None else confidence * own
-        return Pairs(chosen, base.columns, confidence)
+        return Pairs(chosen, base.columns, None if confidence is None else torch.where(chosen, confidence, 0))
 
 
 @DETERMINATIONS.register_module(name='any_of')
@@ -143,15 +144,12 @@ def confidences(pairs: Pairs, columns: int) -> Tensor:
     """Return the confidence of every pair as a matrix over that many columns, 0 where it is not chosen."""
     if pairs.confidence is None:
         return pairs.mask(columns).float()
-    weighted = pairs.confidence * pairs.chosen
+    weighted = torch.where(pairs.chosen, pairs.confidence, 0)
     if pairs.columns is None:
         return weighted
     return weighted.new_zeros(len(weighted), columns).scatter_add_(1, pairs.columns, weighted)
 
 
 def turns(rule: Determination) -> Iterator[InTurn]:
-    """Yield the rules that take turns, in a rule and in all that it combines."""
-    if isinstance(rule, InTurn):
-        yield rule
-    for part in rule.rules:
-        yield from turns(part)
+    """Return the rules that take turns, in a rule and in all that it combines."""
+    return (part for part in rule.all_rules() if isinstance(part, InTurn))

@@ -77,7 +77,10 @@ class Evidence(Determination):
             else:
                 logits, picked = largest(block.logits.masked_fill(~shared, -torch.inf), self.most)
                 found = Pairs(logits > -torch.inf, picked)
-            return found._replace(confidence=found.of(overlaps)) if self.graded and overlaps is not None else found
+            if not self.graded or overlaps is None:
+                return found
+            # Where nothing is known the overlap is NaN, which a weight of 0 would not remove.
+            return found._replace(confidence=torch.where(found.chosen, found.of(overlaps), 0))
 
         return pairs
 
