@@ -73,7 +73,10 @@ def main(arguments: list[str] | None = None) -> None:
     segmenter = load_segmenter(options.config, options.checkpoint, options.cfg_options, 'cpu', 'float32')
     window = segmenter.window if options.window is None else options.window
     images = options.images or find_test_images(options.config, options.cfg_options)
-    patches = sample_windows(images, segmenter, window) if images else made_windows(segmenter.bands, window)
+    if images:
+        patches = sample_windows(images, segmenter, window, patches=not options.images)
+    else:
+        patches = made_windows(segmenter.bands, window)
     if options.reader == 'deepness':
         from projects.false.mapping.command import read_temperature
         from projects.false.mapping.qgis.deepness import export_deepness

@@ -12,6 +12,7 @@ from projects.false.assessment.calibration import (
     fit_temperature,
     negative_log_likelihood,
     reliability,
+    write_calibration,
 )
 from projects.false.common.errors import InputError
 from projects.false.mapping.command import read_temperature
@@ -98,6 +99,27 @@ def test_numbers_and_files_of_a_temperature(tmp_path):
     }.items():
         with pytest.raises(InputError, match=message):
             read_temperature(wrong, segmenter)
+
+
+def test_a_seed_below_0(tmp_path, capsys):
+    config, checkpoint = (tmp_path / name for name in ('config.py', 'iter_1.pth'))
+    config.touch()
+    checkpoint.touch()
+    assert main_of('calibrate')([str(config), str(checkpoint), '--seed', '-1']) == 2
+    assert 'seed is -1; give 0 or more' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['a.png', 'a.PNG'])
+def test_the_diagram_does_not_replace_the_numbers(tmp_path, capsys, name):
+    config, checkpoint = (tmp_path / name for name in ('config.py', 'iter_1.pth'))
+    config.touch()
+    checkpoint.touch()
+    out = tmp_path / name
+    with pytest.raises(InputError, match=r'--out .*: the diagram takes that name; give the file of numbers the suffix'):
+        write_calibration(out, calibrate(*drawn(2.0, 300), np.arange(300)), 'iter_1.pth 0123', 'splits/val.txt')
+    assert main_of('calibrate')([str(config), str(checkpoint), '--out', str(out)]) == 2
+    assert f'--out {out}: the diagram takes that name' in capsys.readouterr().err
+    assert not out.exists()
 
 
 @pytest.mark.slow

@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import rasterio
 from pyogrio.raw import read, write
+from rasterio.crs import CRS
 from rasterio.shutil import copy as copy_raster
 from rasterio.warp import transform
 
 from projects.false.assessment.class_map import ClassMap
 from projects.false.assessment.places import count_pixels, draw_places, matrix_of, read_places, write_places
 from projects.false.common.errors import InputError
-from tests.helpers.class_maps import PALETTE, made_classes, write_map
+from projects.false.imagery.palettes import Palette
+from tests.helpers.class_maps import PALETTE, PLACE, made_classes, write_map
 
 SIZES = np.array([11, 13, 12])
 
@@ -116,6 +118,38 @@ def test_references_by_name_by_number_and_empty(filled, path):
     assert matrix.sum() == (places.reference != 255).sum()
 
 
+def named(tmp_path, names, values):
+    """Return the classes that values of a file become on a map of other names."""
+    path = write_map(tmp_path / 'named_classes.tif', made_classes(50, 60), palette=Palette('a', names, PALETTE.colors))
+    lines = [f'{row},9,{value}\n' for row, value in enumerate(values)]
+    (tmp_path / 'named.csv').write_text(''.join(['row,column,reference\n', *lines]))
+    with ClassMap(path) as opened:
+        return read_places(tmp_path / 'named.csv', opened, count_pixels(opened)).reference.tolist()
+
+
+def test_names_that_look_like_numbers_are_names(tmp_path):
+    assert named(tmp_path, ('v1.0', 'v2.0', 'x'), ['v2.0', 'v1.0', '2']) == [1, 0, 2]
+    assert named(tmp_path, ('1', '2', '3'), ['1.0', '3']) == [0, 2]
+    assert named(tmp_path, ('1.0', '2.5', 'x'), ['2.5', '1.0']) == [1, 0]
+    assert named(tmp_path, ('0', '1', '2'), ['2', '0']) == [2, 0]
+    message = r"reference of place 2 in the file is '0(\.0)?', the number of class '1' but no name, .* one of 1, 2, 3"
+    for values in (['1', '0'], ['1.0', '0.0']):
+        with pytest.raises(InputError, match=message):
+            named(tmp_path, ('1', '2', '3'), values)
+
+
+def test_places_that_cannot_be_projected_are_named(path, tmp_path):
+    names = np.array(['field'], object)
+    far = np.array([b'\1\1\0\0\0' + np.array([15.0, 99.0]).tobytes()], object)
+    write(tmp_path / 'far.geojson', far, [names], ['reference'], geometry_type='Point', crs='EPSG:4326')
+    with pytest.raises(InputError, match=r'far\.geojson: 15, 99 cannot be projected to EPSG:32633; check its'):
+        load(tmp_path / 'far.geojson', path)
+    site = 'LOCAL_CS["Site",LOCAL_DATUM["Site",0],UNIT["metre",1],AXIS["X",EAST],AXIS["Y",NORTH]]'
+    local = write_map(tmp_path / 'local_classes.tif', made_classes(50, 60), {**PLACE, 'crs': CRS.from_wkt(site)})
+    with pytest.raises(InputError, match=r'far\.geojson: its reference system, EPSG:4326, cannot be projected to Site'):
+        load(tmp_path / 'far.geojson', local)
+
+
 @pytest.mark.parametrize(
     'options',
     [
@@ -152,6 +186,10 @@ def test_wrong_files_are_named(filled, path, tmp_path):
     write(tmp_path / 'twice.csv', None, table, ['row', 'column', 'reference'], driver='CSV')
     with pytest.raises(InputError, match='holds a place twice'):
         load(tmp_path / 'twice.csv', path)
+    for row in ('inf', 'nan', 'x', '9' * 20):
+        (tmp_path / 'odd.csv').write_text(f'row,column,reference\n{row},1,field\n')
+        with pytest.raises(InputError, match=r'odd\.csv: a place has no row; remove places that --sample did not draw'):
+            load(tmp_path / 'odd.csv', path)
 
 
 def test_maps_without_a_place(tmp_path):

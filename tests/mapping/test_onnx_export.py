@@ -10,14 +10,19 @@ from torch import nn
 from projects.false.common.errors import InputError
 from projects.false.mapping.load_segmenter import load_segmenter
 from projects.false.mapping.map_rasters import map_rasters
-from projects.false.mapping.onnx_export import AveragingPool, export_onnx, made_windows, replace_pools
+from projects.false.mapping.onnx_export import (
+    AveragingPool,
+    export_onnx,
+    made_windows,
+    replace_pools,
+    sample_windows,
+)
 from projects.false.mapping.onnx_segmenter import OnnxSegmenter
 from projects.false.mapping.options import MapOptions
 from projects.false.mapping.pixel_rule import PixelRule
+from tests.helpers.colour_threshold import ColourThreshold
 from tests.helpers.fine_tuned import save_fine_tuned
 from tests.helpers.rasters import checkerboard
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope='module')
@@ -30,6 +35,7 @@ def exported(tmp_path_factory):
     return segmenter, folder / 'model.onnx', agreement
 
 
+@pytest.mark.slow
 def test_the_file_agrees_with_the_model_at_other_numbers_of_windows(exported):
     segmenter, path, agreement = exported
     assert agreement.patches == 3
@@ -42,6 +48,7 @@ def test_the_file_agrees_with_the_model_at_other_numbers_of_windows(exported):
         torch.testing.assert_close(torch.from_numpy(file(windows)), segmenter(windows), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_the_file_holds_what_mapping_needs(exported):
     segmenter, path, _ = exported
     file = OnnxSegmenter(path)
@@ -52,6 +59,7 @@ def test_the_file_holds_what_mapping_needs(exported):
         file.check_window(64)
 
 
+@pytest.mark.slow
 def test_maps_are_the_same(exported, make_raster, tmp_path):
     segmenter, path, _ = exported
     source = make_raster(np.concatenate([checkerboard(100, 150), checkerboard(100, 150)[:1]]), alpha='no')
@@ -64,6 +72,7 @@ def test_maps_are_the_same(exported, make_raster, tmp_path):
     assert len(np.unique(maps[0])) > 1
 
 
+@pytest.mark.slow
 def test_a_file_that_disagrees_is_not_kept(exported, tmp_path, monkeypatch):
     segmenter, _, _ = exported
     first = np.stack(made_windows(4, 32, 1))
@@ -74,6 +83,7 @@ def test_a_file_that_disagrees_is_not_kept(exported, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_unusable_files_and_devices(exported, tmp_path):
     _, path, _ = exported
     (tmp_path / 'text.onnx').write_text('text')
@@ -85,6 +95,24 @@ def test_unusable_files_and_devices(exported, tmp_path):
             OnnxSegmenter(tmp_path / f'{name}.onnx')
     with pytest.raises(InputError, match=r'--device cuda: this onnxruntime has .*CPUExecutionProvider'):
         OnnxSegmenter(path, 'cuda')
+
+
+def test_patches_of_the_data_set_are_compared_as_they_are(make_raster):
+    model, pixels = ColourThreshold(), checkerboard(32, 32)
+    model.recorded = PixelRule((4, 3, 2), ((240, 10_000),) * 3)
+    patch = make_raster(pixels, 'patch.png', driver='PNG', crs=None, transform=None)
+    (window,) = sample_windows([patch], model, 32, patches=True)
+    assert (np.moveaxis(window, 2, 0) == pixels).all()
+    like_the_source = np.concatenate([pixels, pixels[:1]]).astype(np.uint16) * 30
+    (window,) = sample_windows([make_raster(like_the_source, alpha='no')], model, 32)
+    scaled = (pixels[0].astype(float) * 30 - 240) / (10_000 - 240) * 255
+    assert np.abs(window[..., 0] - scaled.clip(0, 255)).max() <= 0.5
+
+
+def test_images_without_data_are_no_comparison(make_raster):
+    empty = make_raster(np.zeros((3, 40, 40), np.uint8), 'empty.tif', nodata=0)
+    with pytest.raises(InputError, match=r'empty\.tif: no window of the images has data; give others with --images'):
+        sample_windows([empty], ColourThreshold(), 32)
 
 
 @pytest.mark.parametrize('bins', [1, 2, 3, 6, (2, 5)])

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from projects.false.common.errors import InputError
 from projects.false.mapping.onnx_segmenter import KEY, OnnxSegmenter
 from tests.helpers.tools import REPOSITORY
 
@@ -45,6 +46,15 @@ def model_file(tmp_path):
     entry.key, entry.value = KEY, json.dumps(facts | {'recorded': {'bands': [2], 'ranges': [[0, 10]]}})
     onnx.save(model, tmp_path / 'model.onnx')
     return tmp_path / 'model.onnx'
+
+
+def test_a_file_with_names_of_bands_is_refused(model_file):
+    model = onnx.load(model_file)
+    (entry,) = (entry for entry in model.metadata_props if entry.key == KEY)
+    entry.value = entry.value.replace('"bands": [2]', '"bands": ["near infrared"]')
+    onnx.save(model, model_file)
+    with pytest.raises(InputError, match=r'model\.onnx: names the bands near infrared where .*; export it again'):
+        OnnxSegmenter(model_file)
 
 
 @pytest.fixture

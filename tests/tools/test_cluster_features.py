@@ -113,6 +113,7 @@ def test_what_it_refuses(cluster, data, tmp_path, capsys):
         (['--cfg-options', 'model.backbone.depth=34'], 'does not fit the backbone'),
         (['--weights', tmp_path / 'gone.pth'], 'gone.pth'),
         (['--clusters', 255], 'clusters is 255; give 2 to 254'),
+        (['--seed', -1], 'seed is -1; give 0 or more'),
         (['--list', 'splits/gone.txt'], 'gone.txt: no such list'),
     ):
         assert cluster(data, *arguments) == 2

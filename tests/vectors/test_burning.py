@@ -93,6 +93,22 @@ def test_area_and_background():
     assert (Burner([labels], NAMES, background='tree').on(place()).read(0, 0, 40, 60) == 2).mean() == 1 - 100 / 2400
 
 
+def test_an_ignored_class_keeps_its_index_and_wins_over_all():
+    labels = features([(box(0, 0, 10, 10), 'road'), (box(5, 5, 10, 10), 'house'), (box(8, 8, 10, 10), 'tree')])
+    mask = Burner([labels], NAMES, ['tree'], background='road', ignored=['house']).on(place()).read(0, 0, 40, 60)
+    assert (mask[5:15, 5:15] == 255).all()
+    assert (mask[0, 0], mask[16, 16], mask[30, 30]) == (0, 2, 0)
+    for option in ('priority', 'background'):
+        with pytest.raises(InputError, match=f'--{option} house: is none of the classes road, tree'):
+            Burner([labels], NAMES, **{option: ['house'] if option == 'priority' else 'house'}, ignored=['house'])
+
+
+def test_an_image_without_a_plane_is_named():
+    geocentric = place()._replace(crs=CRS.from_epsg(4978))
+    with pytest.raises(InputError, match=r'a\.tif: its reference system, EPSG:4978, is neither projected nor'):
+        Burner([features([(box(0, 0, 10, 10), 'road')])], NAMES).on(geocentric)
+
+
 def test_wrong_names_and_widths_are_refused():
     for options, message in (
         ({'priority': ['car']}, '--priority car: is none of the classes road, house, tree'),

@@ -65,6 +65,12 @@ def test_numbers_are_names(tmp_path):
     shapes = [(SQUARE, 10), (SQUARE, None), (SQUARE, 2)]
     found = read_features(write_vectors(tmp_path / 'a.gpkg', shapes), 'class')
     assert order_classes([found], [], []) == ['2', '10']
+    digits = read_features(write_vectors(tmp_path / 'b.gpkg', [(SQUARE, name) for name in ('²', 'b', '3')]), 'class')
+    assert order_classes([digits], [], []) == ['3', 'b', '²']
+    signs = read_features(
+        write_vectors(tmp_path / 'c.gpkg', [(SQUARE, name) for name in ('2', '10', '-1', 'b', '1.5', '1_0')]), 'class'
+    )
+    assert order_classes([signs], [], []) == ['-1', '1.5', '2', '10', '1_0', 'b']
     assert [class_name(v) for v in (3, 3.0, 2.5, ' a ', '', ' ', None, float('nan'), True)] == [
         '3', '3', '2.5', 'a', None, None, None, None, 'True',
     ]  # fmt: skip
@@ -139,6 +145,36 @@ def test_coordinates_outside_of_a_system_are_refused(tmp_path):
         InputError, match=r'a\.gpkg: 50000., 50000. cannot be projected to EPSG:32633; check its reference'
     ):
         in_system(read_features(path, 'class'), CRS.from_user_input(UTM), None)
+
+
+LOCAL = CRS.from_wkt('LOCAL_CS["Site",LOCAL_DATUM["Site",0],UNIT["foot",0.3048],AXIS["X",EAST],AXIS["Y",NORTH]]')
+
+
+def test_systems_without_a_way_to_that_of_the_image_are_named(tmp_path):
+    site = read_features(write_vectors(tmp_path / 'a.gpkg', [(SQUARE, 'a')], LOCAL.to_wkt()), 'class')
+    utm = read_features(write_vectors(tmp_path / 'b.gpkg', [(SQUARE, 'a')]), 'class')
+    in_a_geotiff = CRS.from_wkt('LOCAL_CS["Site",UNIT["foot",0.3048],AXIS["Easting",EAST],AXIS["Northing",NORTH]]')
+    for system in (LOCAL, in_a_geotiff):
+        assert in_system(site, system, None).geometries[0].equals_exact(site.geometries[0], 1e-9)
+    with pytest.raises(
+        InputError, match=r'a\.gpkg: its reference system, Site, cannot be projected to EPSG:32633; give'
+    ):
+        in_system(site, utm.crs, None)
+    with pytest.raises(
+        InputError, match=r'b\.gpkg: its reference system, EPSG:32633, cannot be projected to Site; give'
+    ):
+        in_system(utm, LOCAL, None)
+    with pytest.raises(InputError, match=r'b\.gpkg: its reference system, EPSG:4978, is neither projected nor'):
+        in_system(utm._replace(crs=CRS.from_epsg(4978)), utm.crs, None)
+
+
+@pytest.mark.parametrize('system', [LOCAL, CRS.from_epsg(3857)], ids=['a local system in feet', 'web Mercator at 52 N'])
+def test_a_buffer_is_in_metres_of_the_ground(tmp_path, system):
+    unit = 1 / 0.3048 if system == LOCAL else 1 / np.cos(np.radians(52))
+    x, y = (0, 0) if system == LOCAL else (1_450_000, 6_800_125)
+    found = read_features(write_vectors(tmp_path / 'a.gpkg', [(f'POINT({x} {y})', 'tree')], system.to_wkt()), 'class')
+    (circle,) = in_system(found, system, 3).geometries
+    assert circle.area == pytest.approx(9 * np.pi * unit**2, rel=0.02)
 
 
 def test_classes_are_those_given_or_all(tmp_path):

@@ -60,6 +60,34 @@ def test_min_area_and_simplify_are_in_metres_of_any_system(tmp_path):
         assert found.sum() == pytest.approx(metres.sum(), rel=0.02)
 
 
+@pytest.mark.parametrize('left', [13.3, 179.9998], ids=['Europe', 'across 180 degrees'])
+@pytest.mark.parametrize('latitude', [0.0, -52.0])
+def test_areas_in_degrees_are_those_of_the_ellipsoid_everywhere(tmp_path, left, latitude):
+    side, squared = 5e-6, 0.00669438  # degrees, and eccentricity
+    classes = patchy(40, 90, nodata=0)
+    areas = written(tmp_path / 'a.gpkg', classes, 'EPSG:4326', Affine(side, 0, left, 0, -side, latitude))[2]['area_m2']
+    along, sine = np.radians(side) * 6_378_137, np.sin(np.radians(latitude))
+    pixel = along**2 * (1 - squared) / (1 - squared * sine**2) ** 2 * np.cos(np.radians(latitude))
+    assert areas.sum() == pytest.approx(classes.size * pixel, rel=1e-4)
+
+
+def test_without_a_transform_a_reference_system_says_nothing(tmp_path):
+    meta, polygons, fields = written(tmp_path / 'a.gpkg', patchy(40, 50), UTM, None)
+    assert shapely.total_bounds(polygons).tolist() == [0, -40, 50, 0]
+    assert np.isnan(fields['area_m2']).all()
+    assert 'EPSG' not in str(meta['crs'])
+
+
+def test_web_mercator_is_measured_on_the_ground(tmp_path):
+    classes, web = patchy(60, 60, nodata=0), Affine(0.5 / 0.6157, 0, 1_480_000, 0, -0.5 / 0.6157, 6_800_000)
+    metres, found = (
+        written(tmp_path / f'{number}.gpkg', classes, crs, transform, min_area=5, simplify=0.7)[2]['area_m2']
+        for number, (crs, transform) in enumerate(((UTM, HALF), ('EPSG:3857', web)))
+    )
+    assert len(found) == len(metres)
+    assert found.sum() == pytest.approx(metres.sum(), rel=0.01)
+
+
 def test_a_rotated_map_and_one_without_a_place(tmp_path):
     classes = patchy(40, 50)
     polygons = written(tmp_path / 'a.gpkg', classes, transform=ROTATED, simplify=0.5)[1]

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from projects.false.common.errors import InputError, check_count
+from projects.false.common.errors import InputError, check_count, check_seed
 from projects.false.common.files import atomic_write, writable
 from projects.false.imagery.images import band_order
 from projects.false.imagery.palettes import IGNORE_INDEX
@@ -174,6 +174,7 @@ def labelled_logits(
     from projects.false.engine.config import load_config
 
     check_count('--pixels', pixels)
+    check_seed(seed)
     settings = load_config(config, options).test_dataloader.dataset
     steps = [dict(type='LoadPatch', bands=segmenter.bands), dict(type='LoadIndexMask')]
     dataset = DATASETS.build({**settings, 'ann_file': list_name, 'pipeline': steps})
@@ -196,6 +197,18 @@ def labelled_logits(
     return logits, labels, patch
 
 
+def diagram_beside(out: str | Path) -> Path:
+    """Return the path of the diagram that belongs to a file of numbers.
+
+    Raises:
+        InputError: It is the file itself.
+    """
+    picture = Path(out).with_suffix('.png')
+    if Path(out).suffix.lower() == '.png':
+        raise InputError(f'--out {out}: the diagram takes that name; give the file of numbers the suffix .json')
+    return picture
+
+
 def write_calibration(out: str | Path, found: Calibration, model: str, list_name: str) -> Path:
     """Write the numbers as JSON, which ``tools/infer.py --temperature`` takes, and the diagram beside it as PNG.
 
@@ -209,8 +222,9 @@ def write_calibration(out: str | Path, found: Calibration, model: str, list_name
         Path of the diagram.
 
     Raises:
-        InputError: A file cannot be written.
+        InputError: The diagram would replace the file, or a file cannot be written.
     """
+    picture = diagram_beside(out)
 
     def told(part: Reliability) -> dict[str, list[float | None]]:
         rows = {'pixels': part.counts, 'confidence': part.confidence, 'accuracy': part.accuracy}
@@ -230,7 +244,6 @@ def write_calibration(out: str | Path, found: Calibration, model: str, list_name
         },
         'bins': {'before': told(found.before), 'after': told(found.after)},
     }
-    picture = Path(out).with_suffix('.png')
     with writable(out, 'choose another --out'):
         with atomic_write(picture) as file:
             file.write(diagram(found))

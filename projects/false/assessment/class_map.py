@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
+from rasterio._err import CPLE_BaseError  # what WarpedVRT raises
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
+from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
 from rasterio.transform import AffineTransformer, GCPTransformer
 from rasterio.vrt import WarpedVRT
@@ -18,7 +20,9 @@ from rasterio.windows import Window
 from projects.false.common.errors import InputError
 from projects.false.imagery.rasters import open_raster
 from projects.false.mapping.class_map_file import NODATA, pixel_hectares
+from projects.false.vectors.ground import check_flat, unrelated
 
+_NEAR = 0.01  # pixels by which corners may differ, since formats round differently
 BLOCK = 1024  # pixels; fixed, so that a seed gives the same places in whatever way the file is tiled
 
 
@@ -45,8 +49,9 @@ class ClassMap:
 
     Args:
         path: ``NAME_classes.tif``.
-        reference: A raster of true classes, by the numbers of the map; 255, its nodata value and what lies outside it
-            are unknown. It may have another grid or reference system than the map.
+        reference: A raster of true classes, by the numbers of the map; 255, its nodata value, what its mask hides and
+            what lies outside it are unknown. It may have another grid or reference system than the map. One without a
+            place must have the size of the map.
 
     Raises:
         InputError: A file cannot be read, is not a class map, or the two cannot be overlaid.
@@ -75,7 +80,7 @@ class ClassMap:
 
     @property
     def hectares(self) -> float | None:
-        """Area of a pixel in hectares; None without a projected reference system."""
+        """Area of a pixel in hectares, see :func:`~projects.false.mapping.class_map_file.pixel_hectares`."""
         return pixel_hectares(self._raster.crs, self._raster.transform)
 
     @property
@@ -113,9 +118,12 @@ class ClassMap:
         classes = _checked(self._raster.read(1, window=window), self.classes, self.path)
         if self._reference is None or self._reference_path is None:
             return Block(row, column, classes, None)
-        found = self._reference.read(1, window=window)
+        found = self._reference.read(1, window=window).astype(np.int64)
+        warped = self._reference.count == 2  # its second band is the mask, which GDAL would tell for some types only
+        known = self._reference.read(2, window=window) if warped else self._reference.read_masks(1, window=window)
+        found[known == 0] = NODATA
         if self._unknown is not None:
-            found = np.where(found == self._unknown, NODATA, found)
+            found[found == self._unknown] = NODATA
         return Block(row, column, classes, _checked(found, self.classes, self._reference_path))
 
     def values(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -137,18 +145,38 @@ class ClassMap:
             raise InputError(
                 f'{path}: has {opened.count} band(s) of {opened.dtypes[0]}; give one band with the numbers of classes'
             )
-        same_place = opened.crs == self._raster.crs and opened.transform.almost_equals(self._raster.transform, 1e-6)
-        if opened.shape == self._raster.shape and same_place:
+        if opened.shape == self._raster.shape and _lie_alike(opened, self._raster):
             return opened
-        if not opened.crs or not self._raster.crs or self._raster.transform.is_identity:
-            raise InputError(
-                f'{path}: has another size or place than {self.path}, and one of them has no reference system; give a '
-                'raster of the same size'
-            )
+        for file, raster in ((path, opened), (self.path, self._raster)):
+            if not raster.crs or raster.transform.is_identity:
+                lack = 'transform' if raster.crs or raster.gcps[0] else 'reference system'
+                raise InputError(
+                    f'{path}: has another size or place than {self.path}, and {file} has no {lack}; give it one with '
+                    'gdalwarp or gdal_edit.py'
+                )
+            check_flat(raster.crs, file)
         grid = {'crs': self._raster.crs, 'transform': self._raster.transform}
         size = {'height': self.height, 'width': self.width}
-        filled = {'nodata': NODATA, 'src_nodata': opened.nodata if opened.nodata is not None else NODATA}
-        return self._stack.enter_context(WarpedVRT(opened, resampling=Resampling.nearest, **grid, **size, **filled))
+        mask = {'add_alpha': True, 'nodata': None, 'src_nodata': None}  # with a nodata value, GDAL ignores other masks
+        try:
+            return self._stack.enter_context(WarpedVRT(opened, resampling=Resampling.nearest, **grid, **size, **mask))
+        except (CPLE_BaseError, CRSError) as error:
+            raise unrelated(opened.crs, self._raster.crs, path) from error
+
+
+def _lie_alike(one: DatasetReader, other: DatasetReader) -> bool:
+    """Return True if two rasters of one size show the same ground, as far as they say where they lie."""
+    if not (_has_place(one) and _has_place(other)):
+        return True
+    if (one.crs and other.crs and one.crs != other.crs) or not other.transform.determinant:
+        return False
+    moved = ~other.transform @ one.transform
+    corners = [(column, row) for column in (0, one.width) for row in (0, one.height)]
+    return bool(np.abs(np.subtract([moved @ corner for corner in corners], corners)).max() < _NEAR)
+
+
+def _has_place(raster: DatasetReader) -> bool:
+    return bool(not raster.transform.is_identity or raster.gcps[0] or raster.rpcs)
 
 
 def _class_names(raster: DatasetReader, path: Path) -> tuple[tuple[str, ...], tuple[tuple[int, int, int], ...]]:

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rasterio.warp import transform as reproject
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path, writable
 from projects.false.mapping.class_map_file import NODATA
+from projects.false.vectors.ground import project
+from projects.false.vectors.labels import class_number, system_of
 
 from .class_map import ClassMap
 
@@ -150,7 +151,8 @@ def read_places(path: Path, opened: ClassMap, pixels: np.ndarray, field: str = F
         path: GeoPackage, GeoJSON, Shapefile or CSV.
         opened: The map.
         pixels: See :func:`count_pixels`.
-        field: Column with the true class, by name in any case or by number; places without are unknown.
+        field: Column with the true class, by name in any case or by number; places without are unknown. Where names
+            are other numbers, only they count.
 
     Raises:
         InputError: The file cannot be read, was drawn from another map, or holds a name that is no class.
@@ -190,7 +192,7 @@ def _check_map(path: Path, opened: ClassMap, pixels: np.ndarray) -> None:
 def _whole(values: np.ndarray, name: str, path: Path) -> np.ndarray:
     try:
         return np.array([int(value) for value in values], np.int64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f'{path}: a place has no {name}; remove places that --sample did not draw') from error
 
 
@@ -202,19 +204,28 @@ def _pixels_of(path: Path, points: Sequence[bytes], crs: str | None, opened: Cla
         if point is None or np.frombuffer(point, f'{order}u4', 1, 1)[0] % 1000 != 1:
             raise InputError(f'{path}: holds other shapes than points; give the places as points')
         found.append(np.frombuffer(point, f'{order}f8', 2, 5))
-    x, y = np.array(found, float).T
+    places = np.array(found, float)
     if crs and opened.crs:
-        x, y = map(np.array, reproject(crs, opened.crs, x, y))
-    return opened.pixels(x, y)
+        places = project(places, system_of(path, crs), opened.crs, path)
+    return opened.pixels(*places.T)
 
 
 def _classes_of(values: np.ndarray, classes: Sequence[str], path: Path, field: str) -> np.ndarray:
     known = {name.strip().casefold(): index for index, name in enumerate(classes)}
     numbers = {str(index): index for index in range(len(classes))}
+    other_numbers = any(class_number(name.strip()) not in (None, index) for index, name in enumerate(classes))
     found = []
     for number, value in enumerate(values, 1):
-        text = '' if value is None or value != value else str(value).strip().casefold().removesuffix('.0')
-        index = NODATA if not text else known.get(text, numbers.get(text))
+        text = '' if value is None or value != value else str(value).strip().casefold()
+        whole = text.removesuffix('.0')  # of a column of numbers
+        index = NODATA if not text else known.get(text, known.get(whole))
+        if index is None and whole in numbers:
+            index = numbers[whole]
+            if other_numbers:
+                raise InputError(
+                    f'{path}: {field} of place {number} in the file is {value!r}, the number of class '
+                    f'{classes[index]!r} but no name, and names are numbers here; write one of {", ".join(classes)}'
+                )
         if index is None:
             raise InputError(
                 f'{path}: {field} of place {number} in the file is {value!r}; write one of {", ".join(classes)}, or '

@@ -40,7 +40,7 @@ def sample_places(
         allocation, least: How they are divided among the classes, see :func:`.estimates.allocate`.
         seed: Seed of the draw.
         image: The image that was mapped.
-        overwrite: Replace a ``places.gpkg`` that is there, which may have been filled in.
+        overwrite: Replace a ``places.gpkg`` that is there, which may have been filled in, and its pictures.
 
     Returns:
         Number of places by class of the map.
@@ -48,7 +48,7 @@ def sample_places(
     Raises:
         InputError: The map is unusable, places are there already, or a file cannot be written.
     """
-    points = Path(out) / 'places.gpkg'
+    points, pictures = Path(out) / 'places.gpkg', Path(out) / 'places.html'
     if points.exists() and not overwrite:
         raise InputError(f'{points}: exists and may be filled in; give another --out, or --overwrite')
     with ClassMap(path) as opened:
@@ -56,9 +56,11 @@ def sample_places(
         sizes = allocate(pixels.sum(axis=(0, 2)), number, allocation, least)
         places = draw_places(opened, pixels, sizes, seed)
         sheet = chip_sheet(Path(image), opened, places) if image else None
-        if sheet is not None:
-            write_page(Path(out) / 'places.html', sheet)
+        with writable(pictures, 'give another --out'):
+            pictures.unlink(missing_ok=True)  # of other places
         write_places(points, opened, pixels, places)
+        if sheet is not None:
+            write_page(pictures, sheet)
         return dict(zip(opened.classes, sizes.tolist(), strict=True))
 
 
@@ -68,7 +70,7 @@ class Assessment(NamedTuple):
     Args:
         estimates: Areas and accuracies.
         classes: Names of the classes.
-        hectares: Area of a pixel; None without a projected reference system.
+        hectares: Area of a pixel; None if that is unknown or differs from pixel to pixel.
         left_out: Places without a true class, or outside the map.
         complete: Every pixel with a known true class was compared, so nothing is estimated.
         unknown: Share of the mapped pixels for which a reference raster has no class.

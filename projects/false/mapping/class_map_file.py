@@ -22,6 +22,7 @@ from rasterio.windows import Window
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path
 from projects.false.imagery.palettes import Palette
+from projects.false.vectors.ground import metres_per_unit
 
 from .sources import GDAL_OPTIONS
 
@@ -185,15 +186,18 @@ def class_tags(palette: Palette) -> dict[str, str]:
 
 
 def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:
-    """Return the area of a pixel in hectares of the map projection; None without a projected reference system.
+    """Return the area of a pixel in hectares of the map projection; None if no one area is that of all pixels.
+
+    That is so without a place, in degrees, and in Mercator projections, whose pixels cover less ground near the poles.
 
     Example:
         >>> pixel_hectares(CRS.from_epsg(32633), Affine(10, 0, 0, 0, -10, 0))
         0.01
     """
-    if not crs or transform is None or not crs.is_projected:
+    if not crs or transform is None or transform.is_identity:
         return None
-    return abs(transform.determinant) * crs.linear_units_factor[1] ** 2 / 1e4
+    metres = metres_per_unit(crs)
+    return None if metres is None else abs(transform.determinant) * metres**2 / 1e4
 
 
 def _add_overviews(temporary: Path, height: int, width: int) -> None:

@@ -18,11 +18,9 @@ from rich.markup import escape
 from rich.progress import Progress
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_write
+from projects.false.common.files import atomic_write, writable
 from projects.false.common.threads import Background
-from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.rasters import Raster, open_raster
-from projects.false.imagery.remote import is_remote, remote_state
 from projects.false.vectors.polygon_file import PolygonFile, read_tags
 from projects.false.vectors.styles import polygon_style, raster_style
 
@@ -32,8 +30,9 @@ from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
-from .qgis.companions import area_table, class_names_xml, polygons_of, trace_map
+from .qgis.companions import area_table, class_names_xml, trace_map
 from .segmenter import Segmenter
+from .sources import state_of
 from .windows import Band, WindowPlan
 
 _FINGERPRINT = 'FINGERPRINT'  # tag of a map: a digest of image, model and windows
@@ -65,8 +64,7 @@ class MapFiles:
         self._plan, self._shared = plan, signals is not None
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
         self._stem = folder / raster.stem
-        files = [_state(path) for path in files_behind(raster.path)]
-        facts: list[object] = [files, rule, segmenter.identity, segmenter.palette.classes, segmenter.palette.colors]
+        facts: list[object] = [state_of(raster), rule, segmenter.identity, self._palette.classes, self._palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
         if options.with_confidence and options.temperature != 1:
             facts.append(options.temperature)
@@ -101,11 +99,7 @@ class MapFiles:
         """
         if not self.path.exists():
             return False
-        try:
-            with rasterio.open(self.path, driver='GTiff') as dataset:
-                same = dataset.tags().get(_FINGERPRINT) == self._fingerprint
-        except RasterioError:
-            same = False
+        same = self._is_ours(self.path)
         if same and not self._named('_classes.qml').exists():  # of a map made before there were styles
             _write(self._named('_classes.qml'), raster_style(self._palette).encode())
         if not same and not self._options.overwrite:
@@ -113,21 +107,30 @@ class MapFiles:
                 f'{self.path}: exists and was made from another image, model or window, or with another '
                 'temperature; give another --out, or --overwrite'
             )
-        return same and all(path.exists() for path in self._companions()) and self._polygons_complete()
-
-    def _polygons_complete(self) -> bool:
-        if not self._options.polygons:
-            return True
-        found = read_tags(self._named('_polygons.gpkg'))
+        if not same or not all(self._named(ending).exists() for ending, wanted in self._beside.items() if wanted):
+            return False
+        if self._options.with_confidence and not self._is_ours(self._named('_confidence.tif')):
+            return False
+        found = read_tags(self._named('_polygons.gpkg')) if self._options.polygons else self._polygon_tags
         return all(found.get(key) == value for key, value in self._polygon_tags.items())
+
+    def _is_ours(self, path: Path) -> bool:
+        """Return True if a map was made from the same image, model and windows."""
+        try:
+            with rasterio.open(path, driver='GTiff') as dataset:
+                return bool(dataset.tags().get(_FINGERPRINT) == self._fingerprint)
+        except RasterioError:  # damaged or absent
+            return False
 
     @property
     def _polygon_tags(self) -> dict[str, str]:
         chosen = {'MIN_AREA': f'{self._options.min_area:g}', 'SIMPLIFY': f'{self._options.simplify:g}'}
         return self._tags | chosen
 
-    def _companions(self) -> list[Path]:
-        wanted = {
+    @property
+    def _beside(self) -> dict[str, bool]:
+        """Ending of every file beside the class map, and whether it is asked for."""
+        return {
             '_classes.tif.aux.xml': True,
             '_confidence.tif': self._options.with_confidence,
             '_preview.png': self._options.preview,
@@ -135,7 +138,6 @@ class MapFiles:
             '_polygons.gpkg': self._options.polygons,
             '_polygons.qml': self._options.polygons,
         }
-        return [self._named(ending) for ending, chosen in wanted.items() if chosen]
 
     def write(self) -> tuple[np.ndarray, Work]:
         """Map the image and write all files, in a background thread while the model continues.
@@ -230,13 +232,28 @@ class MapFiles:
                 file.seal()
             if polygons is not None:
                 trace_map(polygons, classes.temporary, files['confidence'].temporary)
-                _write(self._named('_polygons.qml'), polygon_style(self._palette).encode())
-            self._write_companions(classes.temporary, maps.counts, georeference)
+            companions = self._companions(classes.temporary, maps.counts, georeference)
+            if not self._is_ours(self.path):
+                self._remove_another_map()
+            for ending, content in companions.items():
+                _write(self._named(ending), content)
+
+    def _remove_another_map(self) -> None:
+        """Remove a map of another image or model and what lies beside it, since a table does not say whose it is.
+
+        Confidence and polygons do say so; those of this map replace the old ones.
+        """
+        tagged = {'_confidence.tif', '_polygons.gpkg'}
+        gone = [ending for ending, wanted in self._beside.items() if not (wanted and ending in tagged)]
+        for path in (*map(self._named, gone), self.path):
+            with writable(path, 'give another --out'):
+                path.unlink(missing_ok=True)
 
     def _polygons(self, georeference: dict) -> PolygonFile:
-        options, out = self._options, self._named('_polygons.gpkg')
-        chosen = options.min_area, options.simplify, self._polygon_tags
-        return polygons_of(self._raster, out, self._palette, georeference, *chosen)
+        size = self._raster.height, self._raster.width
+        place = georeference.get('crs'), georeference.get('transform')
+        chosen = self._options.min_area, self._options.simplify
+        return PolygonFile(self._named('_polygons.gpkg'), *size, self._palette, *place, *chosen, self._polygon_tags)
 
     def _georeference(self) -> dict:
         """Return the georeference of the image as rasterio takes it: crs and transform, or ground control points."""
@@ -253,14 +270,19 @@ class MapFiles:
                 georeference['rpcs'] = opened.rpcs
             return georeference
 
-    def _write_companions(self, temporary: Path, counts: np.ndarray, georeference: dict) -> None:
-        _write(self._named('_classes.qml'), raster_style(self._palette).encode())
-        _write(self._named('_classes.tif.aux.xml'), class_names_xml(self._palette).encode())
-        if self._options.areas:
+    def _companions(self, temporary: Path, counts: np.ndarray, georeference: dict) -> dict[str, bytes]:
+        """Return the small files beside the map: ending -> content."""
+        palette, options = self._palette, self._options
+        names = class_names_xml(palette).encode()
+        made = {'_classes.qml': raster_style(palette).encode(), '_classes.tif.aux.xml': names}
+        if options.areas:
             hectares = pixel_hectares(georeference.get('crs'), georeference.get('transform'))
-            _write(self._named('_areas.csv'), area_table(counts, self._palette.classes, hectares).encode())
-        if self._options.preview:
-            _write(self._named('_preview.png'), preview_png(self._raster, self._rule, temporary, self._palette))
+            made['_areas.csv'] = area_table(counts, palette.classes, hectares).encode()
+        if options.preview:
+            made['_preview.png'] = preview_png(self._raster, self._rule, temporary, palette)
+        if options.polygons:
+            made['_polygons.qml'] = polygon_style(palette).encode()
+        return made
 
 
 class _OpenMaps:
@@ -300,11 +322,6 @@ class _OpenMaps:
 
 def _values(strip: MappedStrip, layers: Sequence[str]) -> dict[str, np.ndarray]:
     return {layer: strip.classes() if layer == 'classes' else strip.confidence() for layer in layers}
-
-
-def _state(path: Path) -> tuple[str, int, int | str]:
-    """Return what identifies a version of an image: name, size, and time or tag of the last change."""
-    return remote_state(path) if is_remote(path) else (path.name, path.stat().st_size, path.stat().st_mtime_ns)
 
 
 def _progress(shown: bool) -> Progress:

@@ -10,11 +10,13 @@ from projects.false.common.errors import Faults
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
 from projects.false.vectors.labels import vector_libraries
+from projects.false.vectors.polygon_file import check_lengths
 
 from .bands.band_files import Signals, remove_bands
 from .map_files import MapFiles
 from .options import MapOptions
 from .pixel_rule import choose_rule
+from .qgis.companions import check_place
 from .segmenter import FlippedSegmenter, Segmenter
 from .sources import find_sources
 
@@ -101,6 +103,7 @@ def plan_maps(
     """
     if options.polygons:
         vector_libraries()
+        check_lengths(options.min_area, options.simplify)
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
     options.batch_and_threads(segmenter)
@@ -110,6 +113,8 @@ def plan_maps(
     for raster in rasters:
         with faults.noted():
             rules.append(choose_rule(raster, segmenter.bands, options.bands, options.value_range, options.recorded))
+            if options.polygons:
+                check_place(raster)
     faults.check()
     found = []
     for number, (raster, rule) in enumerate(zip(rasters, rules, strict=True)):

@@ -219,7 +219,7 @@ def compare(segmenter: TorchSegmenter, path: Path, patches: Sequence[np.ndarray]
 
 
 def sample_windows(
-    sources: Sequence[str | Path], segmenter: Segmenter, window: int, count: int = 8
+    sources: Sequence[str | Path], segmenter: Segmenter, window: int, count: int = 8, patches: bool = False
 ) -> list[np.ndarray]:
     """Read the first window with data of each of the first images.
 
@@ -228,21 +228,29 @@ def sample_windows(
         segmenter: The model, which decides the bands and their scaling.
         window: Side of the windows in pixels.
         count: Largest number of windows.
+        patches: The images are patches of a data set, 8 bit and with the bands of the model; otherwise they are like
+            the imagery that its data was made from.
 
     Shape:
         - result: (window, window, bands) each, uint8, red first
 
     Raises:
-        InputError: An image is unusable.
+        InputError: An image is unusable, or none has a pixel of data.
     """
     found: list[np.ndarray] = []
+    every = range(1, segmenter.bands + 1)
     for raster in find_sources(sources, limit=count):
-        rule = choose_rule(raster, segmenter.bands, recorded=segmenter.recorded)
+        if patches:
+            rule = choose_rule(raster, segmenter.bands, bands=every)
+        else:
+            rule = choose_rule(raster, segmenter.bands, recorded=segmenter.recorded)
         plan = MapOptions(window=window, overlap=0).plan(segmenter, raster.height, raster.width)
         with closing(read_rows(raster, rule, threads=1)) as rows:
             batch = next(iter(WindowBatches(rows, plan, 1)), None)
         if batch is not None:
             found.append(batch.pixels[0])
+    if not found:
+        raise InputError(f'{sources[0]}: no window of the images has data; give others with --images')
     return found
 
 

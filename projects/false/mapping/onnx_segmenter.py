@@ -11,7 +11,7 @@ import onnxruntime
 from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import Palette
 
-from .pixel_rule import PixelRule
+from .pixel_rule import stored_rule
 
 KEY = 'false_mapping'  # key of the facts for mapping in the file's metadata
 
@@ -52,8 +52,7 @@ class OnnxSegmenter:
         facts = json.loads(stored)
         self.palette = Palette.from_metainfo({'classes': facts['classes'], 'palette': facts['colors']}, 'model')
         self.bands, self.window, self._path = facts['bands'], facts['window'], path
-        rule = facts['recorded']
-        self.recorded = rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))
+        self.recorded = stored_rule(facts['recorded'], path, 'export it again')
         self.exported_from = facts.get('identity', '')  # of the model that was exported
         self.identity = f'{Path(path).name} {hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]}'
 

@@ -1,13 +1,14 @@
 """The rule that turns raster values into the 8-bit pixels that the model was fine-tuned on."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from projects.false.common.errors import InputError
-from projects.false.common.published import read_preprocessing
+from projects.false.common.published import PREPROCESSING, read_preprocessing
 from projects.false.imagery.rasters import Raster
-from projects.false.patch_folder.description import read_description
+from projects.false.patch_folder.description import read_recorded_values
 
 
 class PixelRule(NamedTuple):
@@ -28,25 +29,36 @@ def recorded_rule(data_root: str | Path) -> PixelRule | None:
     Raises:
         InputError: The folder has no readable dataset.json.
     """
-    description = read_description(data_root)
-    if 'ranges' not in description:
-        return None
-    ranges, arguments = description['ranges'], description['arguments']
-    bands = arguments.get('band_numbers', arguments['bands'])
-    count = description['bands']['count']
-    return PixelRule(
-        tuple(bands) if bands else tuple(range(1, count + 1)), ranges and tuple((low, high) for low, high in ranges)
-    )
+    return stored_rule(read_recorded_values(data_root), Path(data_root, 'dataset.json'), 'convert the data again')
 
 
 def published_rule(folder: Path) -> PixelRule | None:
     """Read the rule that a published model carries; None if its data was 8 bit to begin with.
 
     Raises:
-        InputError: The file with the rule is damaged.
+        InputError: The file with the rule is damaged, or names bands where their numbers belong.
     """
-    rule = read_preprocessing(folder).get('recorded')
-    return rule and PixelRule(tuple(rule['bands']), rule['ranges'] and tuple(map(tuple, rule['ranges'])))
+    return stored_rule(read_preprocessing(folder).get('recorded'), folder / PREPROCESSING, 'publish the model again')
+
+
+def stored_rule(stored: Mapping[str, Any] | None, path: str | Path, way_out: str) -> PixelRule | None:
+    """Return a rule that a file holds as JSON.
+
+    Args:
+        stored: ``bands`` and ``ranges``; None if the file holds no rule.
+        path: The file, for the message.
+        way_out: How to make the file anew.
+
+    Raises:
+        InputError: The bands are no numbers.
+    """
+    if stored is None:
+        return None
+    bands, ranges = stored['bands'], stored['ranges']
+    if not all(isinstance(band, int) for band in bands):
+        named = ', '.join(map(str, bands))
+        raise InputError(f'{path}: names the bands {named} where it should number them; {way_out}')
+    return PixelRule(tuple(bands), ranges and tuple((low, high) for low, high in ranges))
 
 
 def choose_rule(
@@ -67,7 +79,8 @@ def choose_rule(
         recorded: The rule by which the model's data was made, if that is known.
 
     Raises:
-        InputError: The raster lacks a band, the number of bands does not fit, or a range is needed and none is known.
+        InputError: The raster lacks a band, the number of bands does not fit, a range is needed and none is known, or
+            the pixels are 8 bit and would all be dark by the recorded ranges.
     """
     chosen = tuple(bands or (recorded.bands if recorded else range(1, wanted + 1)))
     if len(chosen) != wanted:
@@ -85,8 +98,8 @@ def choose_rule(
         )
     if value_range is not None:
         low, high = value_range
-        if not low < high:
-            raise InputError(f'--range {low:g} {high:g}: give the lower value first')
+        if not -math.inf < low < high < math.inf:
+            raise InputError(f'--range {low:g} {high:g}: give two finite numbers, the lower one first')
         return PixelRule(chosen, ((low, high),) * wanted)
     ranges = recorded.ranges if recorded else None
     if ranges is None and raster.dtype != 'uint8':
@@ -96,4 +109,10 @@ def choose_rule(
         )
     if ranges is not None and len(ranges) != wanted:
         raise InputError(f'the data set has ranges of {len(ranges)} band(s), the model takes {wanted}; give --range')
+    if ranges is not None and raster.dtype == 'uint8' and all((low + high) / 2 > 255 for low, high in ranges):
+        low, high = ranges[0]
+        raise InputError(
+            f'{raster.path}: pixels are 8 bit, the model was trained on values of {low:g} to {high:g}; give an image '
+            'with such values, or --range 0 255 if this one was scaled alike'
+        )
     return PixelRule(chosen, ranges)

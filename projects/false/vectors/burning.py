@@ -12,6 +12,7 @@ from rasterio.transform import Affine
 from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import IGNORE_INDEX
 
+from .ground import check_flat
 from .labels import Features, in_system, vector_libraries
 
 
@@ -45,7 +46,7 @@ class Burner:
     """Labels that are burnt onto images.
 
     A pixel belongs to a polygon that contains its centre. Where polygons of several classes do, the class that comes
-    first in ``order`` wins; ignored ones win over all.
+    first wins; ignored ones win over all.
 
     Args:
         labels: The labels.
@@ -54,6 +55,7 @@ class Burner:
         buffer: Half of the width of lines and the radius of points, in metres.
         area: Where labels count; pixels outside are ignored. None for everywhere.
         background: Class of the pixels inside the area that no polygon covers; None ignores them.
+        ignored: Classes whose pixels are ignored as well; they keep their indices.
 
     Raises:
         InputError: A name is no class.
@@ -67,15 +69,17 @@ class Burner:
         buffer: float | None = None,
         area: Sequence[Features] | None = None,
         background: str | None = None,
+        ignored: Sequence[str] = (),
     ) -> None:
+        known = [name for name in classes if name not in ignored]
         for option, names in (('--priority', priority), ('--background', [background] if background else [])):
-            absent = [name for name in names if name not in classes]
+            absent = [name for name in names if name not in known]
             if absent:
-                raise InputError(f'{option} {absent[0]}: is none of the classes {", ".join(classes)}; check the name')
+                raise InputError(f'{option} {absent[0]}: is none of the classes {", ".join(known)}; check the name')
         if buffer is not None and not 0 < buffer < float('inf'):
             raise InputError(f'--buffer {buffer:g}: give a width above 0 in metres')
         self._labels, self._area, self._buffer, self._classes = labels, area, buffer, list(classes)
-        self._order = [*priority, *(name for name in classes if name not in priority)]
+        self._order = [*priority, *(name for name in known if name not in priority)]
         self._background = IGNORE_INDEX if background is None else self._classes.index(background)
         self._known: dict[str, tuple[_Layer, _Layer | None]] = {}
 
@@ -85,6 +89,7 @@ class Burner:
         Raises:
             InputError: The labels cannot be projected to the reference system of the image.
         """
+        check_flat(place.crs, place.name)
         key = place.crs.to_wkt()
         if key not in self._known:
             area = None if self._area is None else _Layer(self._area, place.crs, None, lambda name: (0, 0))

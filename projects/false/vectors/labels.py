@@ -4,18 +4,19 @@ Other content that QGIS and similar programs write is mended and counted: height
 invalid polygons, and features without geometry or class.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
-from rasterio.warp import transform as transform_points
 
 from projects.false.common.errors import InputError
+
+from .ground import local_metres, metres_per_unit, project
 
 VECTOR_DRIVERS = {
     '.gpkg': 'GPKG',
@@ -26,6 +27,7 @@ VECTOR_DRIVERS = {
 }
 _KNOWN = 'GeoPackage, GeoJSON, Shapefile or FlatGeobuf'
 _LAYER = '|layername='  # as QGIS writes it
+_NUMBER = re.compile(r'-?\d+(\.\d+)?')
 _LONGEST = {True: 0.001, False: 100.0}  # of an edge before it is projected, in degrees where True, else in metres
 
 
@@ -93,7 +95,7 @@ def read_features(source: str | Path, field: str | None) -> Features:
         meta, numbers, binary, values = pyogrio.raw.read(path, layer=layer, columns=columns, return_fids=True)
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, OSError, ValueError) as error:
         raise InputError(f'{source}: cannot be read ({_one_line(error)}); open it in QGIS and save it again') from error
-    crs = _system(source, meta['crs'])
+    crs = system_of(source, meta['crs'])
     classes = np.full(len(binary), '' if field is None else None, object)
     if field is not None:
         classes[:] = [class_name(value) for value in values[0].tolist()]
@@ -139,7 +141,12 @@ def _choose_layer(path: str, wanted: str, pyogrio: Any) -> str:
     return wanted or layers[0]
 
 
-def _system(source: str | Path, text: str | None) -> CRS:
+def system_of(source: str | Path, text: str | None) -> CRS:
+    """Return the reference system that a file states.
+
+    Raises:
+        InputError: It states none, or one that is unknown.
+    """
     if not text:
         raise InputError(
             f'{source}: has no reference system; set it in QGIS (Layer, Layer CRS) and save the file again'
@@ -157,6 +164,11 @@ def class_name(value: object) -> str | None:
             return None
         value = int(value) if value.is_integer() else value
     return (str(value).strip() or None) if value is not None else None
+
+
+def class_number(name: str) -> float | None:
+    """Return the number that the name of a class is, such as ``2``, ``-1`` or ``1.5``; None if it is none."""
+    return float(name) if _NUMBER.fullmatch(name) else None
 
 
 def _simple_geometries(
@@ -219,7 +231,8 @@ def in_system(features: Features, crs: CRS, buffer: float | None) -> Features:
         buffer: Half of the width of lines and the radius of points, in metres; None if there are none.
 
     Raises:
-        InputError: Coordinates lie outside of the reference system, or there are lines or points and no buffer.
+        InputError: The geometries cannot be projected to the reference system, or there are lines or points and no
+            buffer.
     """
     _, shapely = vector_libraries()
     geometries = features.geometries
@@ -230,7 +243,7 @@ def in_system(features: Features, crs: CRS, buffer: float | None) -> Features:
             'they reach in metres: --buffer 1.5'
         )
     if features.crs != crs:
-        unit = 1.0 if features.crs.is_geographic else features.crs.linear_units_factor[1]
+        unit = 1.0 if features.crs.is_geographic else features.crs.units_factor[1]
         geometries = shapely.segmentize(geometries, _LONGEST[features.crs.is_geographic] / unit)
         geometries = _projected(geometries, features.crs, crs, features.source, shapely)
     if thin.any():
@@ -242,34 +255,20 @@ def in_system(features: Features, crs: CRS, buffer: float | None) -> Features:
 
 
 def _projected(geometries: np.ndarray, source: CRS, target: CRS, where: str, shapely: Any) -> np.ndarray:
-    points = shapely.get_coordinates(geometries)
-    try:
-        xs, ys = transform_points(source, target, *points.T.tolist()) if len(points) else ([], [])
-    except CPLE_BaseError:  # PROJ's errors reach us as they are
-        xs = ys = [np.nan] * len(points)
-    moved = np.stack([xs, ys], axis=1)
-    broken = points[~np.isfinite(moved).all(axis=1)]
-    if len(broken):
-        x, y = broken[np.abs(broken).max(axis=1).argmax()]
-        raise InputError(f'{where}: {x:g}, {y:g} cannot be projected to {_label(target)}; check its reference system')
+    moved = project(shapely.get_coordinates(geometries), source, target, where)
     found: np.ndarray = shapely.set_coordinates(geometries.copy(), moved)
     return found
 
 
-def _label(crs: CRS) -> str:
-    code = crs.to_epsg()
-    return f'EPSG:{code}' if code else 'the reference system of the image'
-
-
 def _buffered(geometries: np.ndarray, crs: CRS, metres: float, where: str, shapely: Any) -> np.ndarray:
-    """Widen lines and points; where the system counts degrees, in a local system of metres around each of them."""
-    if not crs.is_geographic:
-        wide: np.ndarray = shapely.buffer(geometries, metres / crs.linear_units_factor[1])
+    """Widen lines and points; where a unit has no fixed length, in a local system of metres around each of them."""
+    unit = metres_per_unit(crs)
+    if unit is not None:
+        wide: np.ndarray = shapely.buffer(geometries, metres / unit)
         return wide
     found = []
     for geometry in geometries:
-        x, y = shapely.get_coordinates(shapely.centroid(geometry))[0]
-        local = CRS.from_proj4(f'+proj=aeqd +lat_0={y} +lon_0={x} +datum=WGS84 +units=m')
+        local = local_metres(shapely.get_coordinates(shapely.centroid(geometry))[0], crs, where)
         flat = _projected(np.array([geometry]), crs, local, where, shapely)
         found.append(_projected(shapely.buffer(flat, metres), local, crs, where, shapely)[0])
     return np.array(found)
@@ -290,7 +289,7 @@ def order_classes(features: Sequence[Features], wanted: Sequence[str], ignored: 
     Args:
         features: All labels.
         wanted: The classes by name; empty takes all that occur, numbers by value and then names by alphabet.
-        ignored: Names that are no class; their polygons are ignored.
+        ignored: Names whose polygons are ignored; a wanted one keeps its index.
 
     Raises:
         InputError: A name occurs that is neither wanted nor ignored, or a given name occurs nowhere.
@@ -309,6 +308,5 @@ def order_classes(features: Sequence[Features], wanted: Sequence[str], ignored: 
                 f'{where[surplus[0]]}: class {surplus[0]!r} is not among the classes given; add it, or --ignore it'
             )
         return list(wanted)
-    return sorted(
-        set(where) - set(ignored), key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)
-    )
+    number_of = {name: class_number(name) for name in set(where) - set(ignored)}
+    return sorted(number_of, key=lambda name: (number_of[name] is None, number_of[name] or 0, name))

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 from rasterio.crs import CRS
 from rasterio.transform import Affine
-from rasterio.warp import transform as transform_points
 
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path
 from projects.false.imagery.palettes import Palette
 
+from .ground import check_flat, equal_area_around, metres_per_unit, project
 from .labels import vector_libraries
 from .regions import Regions
 from .styles import polygon_style
 from .tracing import trace
 
 _BATCH = 10_000  # polygons written at a time
-_EQUAL_AREA = CRS.from_epsg(6933)
 _FIELDS = ('class', 'value', 'area_m2', 'confidence')
 _UPRIGHT = Affine.scale(1, -1)  # where QGIS shows an image without a place
 
@@ -30,9 +29,85 @@ def read_tags(path: Path) -> dict[str, str]:
     """Return the texts that were stored with the layer of a file of polygons, none if it is absent or damaged."""
     pyogrio, _ = vector_libraries()
     try:
-        return dict(pyogrio.read_info(path, layer=path.stem)['layer_metadata'] or {})
+        return dict(pyogrio.read_info(path, layer=layer_of(path))['layer_metadata'] or {})
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError):
         return {}
+
+
+def layer_of(path: Path) -> str:
+    """Return the name of the layer of a file: its own, as far as GeoPackage takes it.
+
+    Example:
+        >>> layer_of(Path('scene_polygons.gpkg')), layer_of(Path('[1]_polygons.gpkg'))
+        ('scene_polygons', 'map_[1]_polygons')
+    """
+    name = path.stem
+    begins_well = name[:1].isalnum() or name[:1] == '_'
+    return name if begins_well and not name.lower().startswith(('gpkg', 'sqlite_')) else f'map_{name}'
+
+
+def check_lengths(min_area: float, simplify: float) -> None:
+    """Refuse values below 0 of the options with which :class:`PolygonFile` changes polygons."""
+    for name, value in (('--min-area', min_area), ('--simplify', simplify)):
+        if not 0 <= value < float('inf'):
+            raise InputError(f'{name} {value:g}: give 0 or more')
+
+
+class MapGround:
+    """Where the pixels of a map lie, and how much ground they cover.
+
+    Without a transform its pixels have no place, so that a reference system says nothing about them.
+
+    Args:
+        where: The image, for messages.
+        height, width: Size of the map in pixels.
+        crs, transform: Where the map lies; None for pixels, from the upper left corner upwards.
+
+    Attributes:
+        crs: The reference system; None if pixels have no place in it.
+        pixel_area: Square metres of the pixel in the middle; 1 without a reference system.
+
+    Raises:
+        InputError: The reference system is neither projected nor in degrees, the map does not lie on Earth, or its
+            pixels have no area.
+    """
+
+    def __init__(self, where: object, height: int, width: int, crs: CRS | None, transform: Affine | None) -> None:
+        _, self._shapely = vector_libraries()
+        self._where, self._transform = where, transform or _UPRIGHT
+        self.crs, self.pixel_area = (None if transform is None else crs), 1.0
+        self._unit, self._flat = 1.0, self.crs  # areas are measured in the latter
+        if self.crs is None:
+            return
+        check_flat(self.crs, where)
+        unit = metres_per_unit(self.crs)
+        if unit is None:
+            self._flat = equal_area_around(self._transform @ (width / 2, height / 2), self.crs, where)
+        else:
+            self._unit = unit
+        row, column = height // 2, width // 2
+        pixel, whole = self._shapely.box([column, 0], [row, 0], [column + 1, width], [row + 1, height])
+        self.pixel_area = float(self.areas(self.placed(np.array([pixel, whole])))[0])
+        if not self.pixel_area > 0:
+            raise InputError(f'{where}: its pixels have no area; check its transform')
+
+    def placed(self, polygons: np.ndarray) -> np.ndarray:
+        """Return polygons in pixels, column first, where they lie."""
+        a, b, c, d, e, f = self._transform[:6]
+        turn = np.array([[a, d], [b, e]])
+        placed: np.ndarray = self._shapely.transform(polygons, lambda points: points @ turn + (c, f))
+        return placed
+
+    def areas(self, polygons: np.ndarray) -> np.ndarray:
+        """Return areas of placed polygons in square metres, not a number without a reference system.
+
+        They are those of the map projection, or on the ellipsoid if the system counts degrees or is a Mercator one.
+        """
+        crs, flat = self.crs, self._flat
+        if crs is None or flat is None:
+            return np.full(len(polygons), np.nan)
+        polygons = self._shapely.transform(polygons, lambda points: project(points, crs, flat, self._where))
+        return np.asarray(self._shapely.area(polygons) * self._unit**2)
 
 
 class PolygonFile:
@@ -42,7 +117,7 @@ class PolygonFile:
         out: The GeoPackage, with one layer of its name.
         height, width: Size of the map in pixels.
         palette: Names of the classes, and their colours for the style.
-        crs, transform: Where the map lies; None for pixels, from the upper left corner upwards.
+        crs, transform: Where the map lies, see :class:`MapGround`.
         min_area: Square metres below which a polygon joins the neighbour with the longest common border; pixels where
             there is no reference system.
         simplify: About how many metres borders may move, at least one pixel; pixels if there is no reference system.
@@ -65,14 +140,11 @@ class PolygonFile:
         tags: Mapping[str, str] | None = None,
     ) -> None:
         self._pyogrio, self._shapely = vector_libraries()
-        for name, value in (('--min-area', min_area), ('--simplify', simplify)):
-            if not 0 <= value < float('inf'):
-                raise InputError(f'{name} {value:g}: give 0 or more')
-        self._out, self._height, self._palette, self._crs = out, height, palette, crs
-        self._transform, self._tags = transform or _UPRIGHT, dict(tags or {})
-        self._square_metres = self._pixel_area(width)
-        self._tolerance = simplify / self._square_metres**0.5
-        self._regions = Regions(width, min_area / self._square_metres)
+        check_lengths(min_area, simplify)
+        self._out, self._layer, self._height, self._palette = out, layer_of(out), height, palette
+        self._ground, self._tags = MapGround(out, height, width, crs, transform), dict(tags or {})
+        self._tolerance = simplify / self._ground.pixel_area**0.5
+        self._regions = Regions(width, min_area / self._ground.pixel_area)
         self.count = 0  # polygons in the file
         self.most_waiting = 0  # vertices held at one time
 
@@ -90,6 +162,8 @@ class PolygonFile:
             InputError: The file cannot be written.
         """
         self._regions.finish()
+        errors = self._pyogrio.errors
+        refused = OSError, sqlite3.Error, errors.DataSourceError, errors.DataLayerError, errors.FeatureError
         try:
             with atomic_path(self._out) as temporary:
                 held: list[tuple[np.ndarray, np.ndarray]] = []
@@ -104,48 +178,21 @@ class PolygonFile:
                 self._embed_style(temporary)
                 with warnings.catch_warnings():
                     warnings.simplefilter('ignore')  # of the temporary name
-                    found = self._pyogrio.read_info(temporary, layer=self._out.stem)['features']
+                    found = self._pyogrio.read_info(temporary, layer=self._layer)['features']
                 if found != self.count:
                     raise InputError(f'{self._out}: holds {found} of {self.count} polygons; check the disk')
-        except (OSError, sqlite3.Error, self._pyogrio.errors.DataSourceError) as error:
+        except refused as error:
             raise InputError(f'{self._out}: writing failed ({error}); make room or give another --out') from error
 
-    def _pixel_area(self, width: int) -> float:
-        """Return the area of a pixel in the middle of the map in square metres; 1 without a reference system."""
-        if self._crs is None:
-            return 1.0
-        row, column = self._height // 2, width // 2
-        corners = np.array([[(column, row), (column + 1, row), (column + 1, row + 1), (column, row + 1)]], float)
-        area = float(self._areas(self._placed(self._shapely.polygons(corners)))[0])
-        if not area > 0:
-            raise InputError(f'{self._out}: the pixels of the map have no area; check its transform')
-        return area
-
-    def _placed(self, polygons: np.ndarray) -> np.ndarray:
-        a, b, c, d, e, f = self._transform[:6]
-        turn = np.array([[a, d], [b, e]])
-        placed: np.ndarray = self._shapely.transform(polygons, lambda points: points @ turn + (c, f))
-        return placed
-
-    def _areas(self, polygons: np.ndarray) -> np.ndarray:
-        """Return areas in square metres: in the map projection, or on the ellipsoid if coordinates are in degrees."""
-        shapely = self._shapely
-        if self._crs is None:
-            return np.full(len(polygons), np.nan)
-        if self._crs.is_geographic:
-            flat = shapely.transform(
-                polygons, lambda p: np.stack(transform_points(self._crs, _EQUAL_AREA, *p.T.tolist()), axis=1)
-            )
-            return np.asarray(shapely.area(flat))
-        return np.asarray(shapely.area(polygons) * self._crs.linear_units_factor[1] ** 2)
-
     def _append(self, path: Path, held: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        polygons = self._placed(np.concatenate([np.empty(0, object), *(part for part, _ in held)]))
+        polygons = self._ground.placed(np.concatenate([np.empty(0, object), *(part for part, _ in held)]))
         owners = np.concatenate([np.empty(0, int), *(part for _, part in held)]).astype(int)
         values = self._regions.classes[owners].astype(np.int32)
         names = np.array([*self._palette.classes, ''], object)[np.minimum(values, len(self._palette.classes))]
-        columns: list[Any] = [names, values, self._areas(polygons).round(3), self._regions.confidence[owners].round(1)]
-        code = self._crs and self._crs.to_epsg()
+        sure = self._regions.confidence[owners].round(1)
+        columns: list[Any] = [names, values, self._ground.areas(polygons).round(3), sure]
+        crs = self._ground.crs
+        code = crs and crs.to_epsg()
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of the temporary name, and of a map without a reference system
             self._pyogrio.raw.write(
@@ -153,10 +200,10 @@ class PolygonFile:
                 self._shapely.to_wkb(polygons),
                 columns,
                 list(_FIELDS),
-                layer=self._out.stem,
+                layer=self._layer,
                 driver='GPKG',
                 geometry_type='Polygon',
-                crs=f'EPSG:{code}' if code else self._crs and self._crs.to_wkt(),
+                crs=f'EPSG:{code}' if code else crs and crs.to_wkt(),
                 append=path.exists(),
                 **({} if path.exists() else {'layer_metadata': self._tags, 'dataset_options': {'VERSION': '1.2'}}),
             )
@@ -164,7 +211,7 @@ class PolygonFile:
 
     def _embed_style(self, path: Path) -> None:
         """Store the style in the GeoPackage as well, where QGIS looks first, so that the file can travel alone."""
-        style, layer = polygon_style(self._palette), self._out.stem
+        style, layer = polygon_style(self._palette), self._layer
         database = sqlite3.connect(path)
         try:
             database.executescript(

@@ -2,19 +2,22 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import rasterio
+from rasterio.crs import CRS
 from rasterio.io import DatasetReader
+from rasterio.transform import Affine
 from rasterio.windows import Window
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import Palette
 from projects.false.imagery.rasters import Raster
-from projects.false.vectors.polygon_file import PolygonFile
+from projects.false.vectors.polygon_file import MapGround, PolygonFile
 
 from ..class_map_file import NODATA, TILE
 
@@ -64,34 +67,22 @@ def area_table(counts: np.ndarray, classes: Sequence[str], hectares: float | Non
     return text.getvalue()
 
 
-def polygons_of(
-    raster: Raster,
-    out: Path,
-    palette: Palette,
-    georeference: Mapping,
-    min_area: float,
-    simplify: float,
-    tags: Mapping[str, str],
-) -> PolygonFile:
-    """Return the file of polygons of a map.
-
-    Args:
-        raster: The image of the map.
-        out: The GeoPackage.
-        palette: Names and colours of the classes.
-        georeference: Of the map, as rasterio takes it.
-        min_area, simplify, tags: See :class:`~projects.false.vectors.polygon_file.PolygonFile`.
+def check_place(raster: Raster) -> None:
+    """Refuse an image on which polygons would have no place and no area, before it is mapped.
 
     Raises:
-        InputError: The image has only control points or coefficients.
+        InputError: The image has only control points or coefficients, or its reference system or transform are
+            unusable.
     """
-    if 'transform' not in georeference and {'gcps', 'rpcs'} & georeference.keys():
+    place: dict[str, Any] = raster.place
+    if 'transform' not in place and {'gcps', 'rpcs'} & place.keys():
         raise InputError(
             f'{raster.path}: has control points or RPCs and no transform, so polygons have no place; warp it first: '
             f'gdalwarp {raster.path.name} {raster.stem}_warped.tif'
         )
-    place = georeference.get('crs'), georeference.get('transform')
-    return PolygonFile(out, raster.height, raster.width, palette, *place, min_area, simplify, tags)
+    crs = CRS.from_user_input(place['crs']) if 'crs' in place else None
+    transform = Affine(*place['transform']) if 'transform' in place else None
+    MapGround(raster.path, raster.height, raster.width, crs, transform)
 
 
 def trace_map(polygons: PolygonFile, classes: Path, confidence: Path) -> None:
