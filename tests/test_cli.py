@@ -61,6 +61,8 @@ def test_help_of_every_command_imports_nothing_heavy_and_speaks_of_commands():
         (['trian'], 'error: false-rs trian: no such command; did you mean pretrain?\n'),
         (['--helpp'], 'error: false-rs --helpp: no such command; false-rs --help lists all\n'),
         (['prepare', 'rastrs'], 'error: false-rs prepare rastrs: no such command; did you mean prepare rasters?\n'),
+        (['prepare', 'rastrs', '--help'], 'error: false-rs prepare rastrs: no such command; did you mean prepare r'),
+        (['prepare', 'nonsense', '-h'], 'error: false-rs prepare nonsense: no such command; false-rs prepare --help'),
         (['pretrain', 'gone.py'], 'error: gone.py: no such config; the recipes are in configs/\n'),
         (['test', 'upernet_r18_mbrs', 'x'], 'error: upernet_r18_mbrs: no such config; did you mean'),
         (['prepare'], 'usage: false-rs prepare COMMAND [options]\n'),

@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _load(name).main() or 0
         finally:
             command_line.wording = str
-    group, asked = ' '.join(words[:1]), words[-1:] in (['-h'], ['--help'])
+    group, asked = ' '.join(words[:1]), words[1:2] in (['-h'], ['--help'])
     if not words or words[0] in ('-h', '--help'):
         print(_overview(), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2

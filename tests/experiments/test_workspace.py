@@ -98,6 +98,18 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_shown(work, capsys):
     assert 'b_classes.tif' in text
 
 
+def test_an_audit_of_pairs_is_no_audit_of_labels(work):
+    pairs = work / 'mine_false_negatives'
+    pairs.mkdir()
+    (pairs / 'audit.json').write_text(json.dumps({'config': 'mine.py', 'data': 'data/mine', 'results': []}))
+    (pairs / 'audit.html').write_text('<p>')
+    out, problems = write_workspace_page(work)
+    assert problems == []
+    assert ', 1 audit in ' in out.read_text()
+    assert 'mine_false_negatives/audit.html</a>' in out.read_text()
+    assert 'mine_false_negatives/audit.json' not in out.read_text()
+
+
 def test_a_long_list_says_what_it_leaves_out(work, monkeypatch):
     monkeypatch.setattr(workspace, 'MOST', 1)
     text = write_workspace_page(work)[0].read_text()

@@ -56,7 +56,7 @@ def find_workspace(folder: str | Path) -> Workspace:
         sorted({path.parents[2] for path in folder.rglob('vis_data/scalars.json')}),
         sorted(folder.rglob('scores.json')),
         sorted(folder.rglob('*_classes.tif')),
-        sorted(folder.rglob('audit.json')),
+        sorted(path for path in folder.rglob('audit.json') if not _judges_pairs(path)),
         sorted(path for path in folder.rglob('*.html') if path != folder / PAGE),
     )
     if not any(found):
@@ -220,6 +220,15 @@ class _Writer:
     def pages(self, paths: Sequence[Path]) -> str:
         items = ''.join(f'<li>{self.link(path)}</li>' for path in paths)
         return f'<ul>{items}</ul>' if items else ''
+
+
+def _judges_pairs(path: Path) -> bool:
+    """Return True for the audit of false negatives, which has a page of its own; label audits share its file name."""
+    try:
+        found = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and 'results' in found and 'found' not in found
 
 
 def _curves(log, name: str) -> Iterator[tuple[str, LoggedCurve]]:

@@ -1,6 +1,7 @@
 """A published model is the model that was published, without anything of the machine that it was trained on."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -63,6 +64,46 @@ def test_it_holds_what_another_machine_needs_and_nothing_of_this_one(published, 
     assert (facts['bands'], facts['window'], facts['recorded']) == (3, 64, None)
     assert facts['mean'] == list(config.model.data_preprocessor.mean)
     assert facts['classes'] == list(PALETTES['mbrsc'].classes)
+
+
+def test_no_part_of_the_config_keeps_a_path_of_this_machine(trained, tmp_path):
+    joined = [
+        dict(type='LandCoverPatches', data_root='/home/ann/east', ann_file='/home/ann/lists/east.txt', palette='mbrsc'),
+        dict(
+            type='LandCoverPatches',
+            data_root='C:\\Users\\ann\\west',
+            ann_file='splits/train.txt',
+            palette='/home/ann/p',
+        ),
+    ]
+    options = {
+        'train_dataloader.dataset': dict(_delete_=True, type='ConcatDataset', datasets=joined),
+        'test_dataloader.dataset.data_prefix.img_path': '~ann/pictures',
+        'custom_hooks': [dict(type='ProbeHook', data_root='/home/ann/probe', known='/home/ann/known.txt')],
+        'visualizer.vis_backends': [dict(type='LocalVisBackend', save_dir='file:///home/ann/logs')],
+    }
+    folder = publish(*trained, tmp_path / 'mine', options)
+    text = (folder / 'config.py').read_text()
+    assert not re.search(r"['\"](/|~|[A-Z]:|file:)", text)
+    assert 'ann/' not in text
+    config = Config.fromfile(folder / 'config.py')
+    east, west = config.train_dataloader.dataset.datasets
+    assert (east.data_root, east.ann_file) == ('data/east', 'east.txt')
+    assert (west.data_root, west.ann_file) == ('data/west', 'splits/train.txt')
+    assert (east.palette, west.palette) == (None, None)
+    assert east.metainfo == west.metainfo == config.test_dataloader.dataset.metainfo
+    assert config.custom_hooks == [dict(type='ProbeHook', data_root='data/probe', known='known.txt')]
+    assert load_segmenter(str(folder), device='cpu').palette.classes == PALETTES['mbrsc'].classes
+
+
+def test_the_card_names_an_absolute_list_by_its_last_part(trained, tmp_path):
+    options = {
+        'train_dataloader.dataset.data_root': 'D:\\ann\\mine',
+        'train_dataloader.dataset.ann_file': '/home/ann/few.txt',
+    }
+    card = (publish(*trained, tmp_path / 'mine', options) / 'README.md').read_text()
+    assert '- Trained on: `mine` (list `few.txt`)' in card
+    assert 'ann' not in card.partition('## Data')[2].partition('##')[0]
 
 
 def test_the_card_tells_classes_scores_intervals_and_fields_to_fill(published):

@@ -38,7 +38,7 @@ def test_a_picture_where_there_are_several_numbers_of_labels(patches, tmp_path):
             text = write_outputs(benchmark, found, results)
         folder = tmp_path / 'out' / 'test'
         assert (folder / 'table.md').read_text() == text
-        assert ('- With 4 labelled patches, simclr scores highest: 49.50' in text) == expected
+        assert ('- With 4 labelled patches, simclr scores highest of 2 methods: 49.50' in text) == expected
         assert (folder / 'labels.png').is_file() == expected
         assert ('src="data:image/png' in (folder / 'report.html').read_text()) == expected
     assert Image.open(folder / 'labels.png').size == (1100, 418)

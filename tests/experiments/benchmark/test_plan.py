@@ -3,14 +3,17 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from projects.false import InputError
+from projects.false.experiments.benchmark import runner
 from projects.false.experiments.benchmark.outputs import choose_shown_runs
 from projects.false.experiments.benchmark.recipes import digest
 from projects.false.experiments.benchmark.runner import Benchmark
 from projects.false.experiments.benchmark.spec import read_spec
+from projects.false.patch_folder.appearance import FILE
 from tests.helpers.tiny_benchmark import write_spec
 
 
@@ -127,9 +130,26 @@ def test_patches_chosen_by_features_and_another_backbone(opened, data, tmp_path)
         assert f'model.backbone.init_cfg.checkpoint={backbone}' in tuned.command
     run = next(run for run in benchmark.plan.runs if run.key.method == 'typical')
     assert run.step_names == [*tuned.needs, run.fine_tuning, run.testing]
-    recipe = work / 'recipes' / 'finetune_upernet_wide.py'
+    recipe = work / 'recipes' / 'finetune_upernet@wide.py'
     assert re.search(r'decode_head=dict\([^)]*channels=32', recipe.read_text())
     assert str(recipe) in steps['finetune/upernet/50pct/wide/seed1_draw3'].command
+
+
+def test_a_protocol_named_like_another_and_a_method_keeps_its_recipe(opened):
+    """Joined by a character of names, ``upernet`` with method ``lite`` and ``upernet_lite`` were one recipe."""
+    rate = 'optim_wrapper.optimizer.lr'
+    again = f'dict(config={FINE_TUNE!r}, options={{**segmentation, {rate!r}: 0.75}})'
+    benchmark = opened(
+        f'dict(methods=dict(random=None, lite=dict(fine_tuning={{{rate!r}: 0.125}})), '
+        f"protocols=dict(spec['protocols'], upernet_lite={again}))"
+    )
+    used = {}
+    for run in benchmark.plan.runs:
+        recipe = Path(by_name(benchmark)[run.fine_tuning].command[2]).name
+        used[run.key.protocol, run.key.method] = benchmark.plan.recipes[recipe].optim_wrapper.optimizer.lr
+    usual = used.pop(('upernet', 'random'))
+    assert usual not in (0.125, 0.75)
+    assert used == {('upernet', 'lite'): 0.125, ('upernet_lite', 'random'): 0.75, ('upernet_lite', 'lite'): 0.125}
 
 
 def test_choosing_does_not_read_the_test_list(opened, data):
@@ -168,6 +188,66 @@ def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_pat
         opened('dict(budget=dict(epochs=3, iterations=11))')
     with pytest.raises(InputError, match='finetune/upernet/50pct/random/seed1_draw1 was run with other settings'):
         opened('dict(budget=dict(epochs=2, iterations=12))')
+
+
+def reading(**evidence):
+    """The text of a benchmark with a pretraining by evidence."""
+    options = {f'train_dataloader.dataset.evidence.{key}': value for key, value in evidence.items()}
+    method = f"dict(config='configs/false_simclr_r18_synthetic.py', options={{**pretraining, **{options}}})"
+    return f'dict(methods=dict(random=None, f={method}))'
+
+
+def test_files_that_a_pretraining_read_may_not_change(opened, tmp_path):
+    clusters, maps = tmp_path / 'clusters.json', tmp_path / 'maps'
+    maps.mkdir()
+    cases = (
+        (clusters, clusters, reading(file=str(clusters))),
+        (maps, maps / 'a.png', reading(type='ViewMaps', folder=str(maps), kinds=2)),
+    )
+    for named, file, changes in cases:
+        shutil.rmtree(tmp_path / 'out', ignore_errors=True)
+        file.write_text('1')
+        opened(changes)
+        file.write_text('2')  # before it began
+        opened(changes, begun=True)
+        opened(changes)
+        file.write_text('3')
+        with pytest.raises(InputError, match=rf'^{named}: changed since pretrain/f/seed1 of .*; restore it, or choose'):
+            opened(changes)
+        file.write_text('2')
+        opened(changes, begun=True)
+
+
+def test_clusters_that_a_first_run_makes_do_not_invalidate_it(opened, data, tmp_path, monkeypatch):
+    def fit(*_):
+        (data / FILE).write_text('fitted')
+
+    monkeypatch.setattr(runner, 'run_steps', fit)
+    monkeypatch.setattr(runner, 'preload', lambda: None)
+    opened(reading(), begun=True).run()
+    before = json.loads((tmp_path / 'out' / 'settings.json').read_text())
+    opened(reading(), begun=True)
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == before
+    (data / FILE).write_text('fitted in another way')
+    with pytest.raises(InputError, match=rf'^{data / FILE}: changed since pretrain/f/seed1 of '):
+        opened(reading())
+    (data / FILE).unlink()
+    opened(reading(), begun=True).run()  # made again, and the same
+    monkeypatch.setattr(runner, 'run_steps', lambda *_: (data / FILE).write_text('other defaults'))
+    (data / FILE).unlink()
+    with pytest.raises(InputError, match='changed since pretrain/f/seed1 of '):
+        opened(reading(), begun=True).run()
+
+
+def test_a_folder_of_a_version_that_did_not_note_files_is_taken_up(opened, data, tmp_path):
+    (data / FILE).write_text('1')
+    opened(reading(), begun=True)
+    stored = tmp_path / 'out' / 'settings.json'
+    settings = json.loads(stored.read_text())
+    assert settings.pop('files').keys() == {'pretrain/f/seed1'}
+    stored.write_text(json.dumps(settings))
+    opened(reading(), begun=True)
+    assert 'files' in json.loads(stored.read_text())
 
 
 def test_what_has_not_begun_may_still_change(opened, tmp_path):

@@ -6,8 +6,9 @@ A fine-tuned model is published as a whole, a pretrained one as its backbone. Th
 import json
 import math
 import os
-from collections.abc import Mapping
-from pathlib import Path
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from mmengine.config import Config
@@ -29,6 +30,7 @@ from .model_card import Facts, model_card
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 _OF_A_RUN = ('work_dir', 'launcher', 'load_from', 'resume')
+_ABSOLUTE = re.compile(r'/|~|\\\\|[A-Za-z]:[\\/]|file:')  # the start of a path on a POSIX system or on Windows
 
 
 def publish(
@@ -80,8 +82,8 @@ def publish(
         method=None if segments else method_of(str(meta.get('cfg', ''))) or type_name(cfg.model.type),
         length=_length(meta),
         pixels=facts,
-        data=Path(str(cfg.train_dataloader.dataset.get('data_root') or 'data')).name,
-        list_file=cfg.train_dataloader.dataset.get('ann_file') or None,
+        data=PureWindowsPath(str(cfg.train_dataloader.dataset.get('data_root') or 'data')).name,
+        list_file=_without_paths(cfg.train_dataloader.dataset.get('ann_file') or None),
         scores=measured,
         comparison=compared,
         licence=licence,
@@ -163,15 +165,30 @@ def _portable(cfg: Config, named: dict[str, list] | None) -> Config:
     if 'pretrained' in values['model']:
         values['model']['pretrained'] = None
     for loader in _LOADERS:
-        dataset = (values.get(loader) or {}).get('dataset')
-        if not isinstance(dataset, dict):
-            continue
-        root = dataset.get('data_root')
-        if isinstance(root, str) and os.path.isabs(root):
-            dataset['data_root'] = f'data/{Path(root).name}'
-        if named and 'palette' in dataset:
-            dataset |= {'palette': None, 'metainfo': named}
-    return Config(values)
+        for dataset in _datasets((values.get(loader) or {}).get('dataset')):
+            if named and 'palette' in dataset:
+                dataset |= {'palette': None, 'metainfo': named}
+    return Config(_without_paths(values))
+
+
+def _datasets(dataset: Any) -> Iterator[dict]:
+    """Yield the config of a data set, and of those that it wraps or joins."""
+    if isinstance(dataset, dict):
+        yield dataset
+        for inner in (dataset.get('dataset'), *(dataset.get('datasets') or ())):
+            yield from _datasets(inner)
+
+
+def _without_paths(value: Any, key: str | None = None) -> Any:
+    """Replace every absolute path in a value of a config by its last part, which says enough to find the file again."""
+    if isinstance(value, dict):
+        return {name: _without_paths(inner, name) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_without_paths(inner, key) for inner in value)
+    if not isinstance(value, str) or not _ABSOLUTE.match(value):
+        return value
+    name = PureWindowsPath(value).name  # of a path with / as well
+    return f'data/{name}' if key == 'data_root' else name
 
 
 def _length(meta: Mapping) -> str | None:

@@ -29,28 +29,34 @@ def labels_section(comparisons: Sequence[MethodComparison], baseline: str) -> st
 
 
 def labels_advice(comparisons: Sequence[MethodComparison], baseline: str) -> list[str]:
-    """State for every number of labelled patches which method scored best, and whether that is beyond chance."""
-    by_number: dict[int, list[tuple[str, MethodSummary]]] = {}
-    for comparison in comparisons:
-        rows = by_number.setdefault(comparison.labelled, [])
-        rows += [(comparison.protocol, row) for row in comparison.rows if row.runs == row.planned]
-    several = len({comparison.protocol for comparison in comparisons}) > 1
+    """State per protocol and number of labelled patches which method scored best, and whether that is beyond chance."""
+    protocols = list(dict.fromkeys(comparison.protocol for comparison in comparisons))
     lines = []
-    for number, rows in sorted(by_number.items()):
+    for comparison in sorted(comparisons, key=lambda part: (protocols.index(part.protocol), part.labelled)):
+        rows = [row for row in comparison.rows if row.runs == row.planned]
         if len(rows) < 2:
             continue
-        protocol, best = max(rows, key=lambda entry: entry[1].means[HEADLINE])
-        name = f'{best.method} with {protocol}' if several else best.method
-        line = f'With {number} labelled patches, {name} scores highest: {best.means[HEADLINE]:.2f}'
-        if best.method == baseline:
-            lines.append(f'{line}. Nothing gains over {baseline}.')
-        elif best.difference is None:
-            lines.append(f'{line}; the runs of {baseline} are not all finished.')
-        elif best.difference.clear():
-            lines.append(f'{line}, {difference_text(best)} against {baseline}.')
-        else:
-            lines.append(f'{line}, {difference_text(best)} against {baseline}, which chance may explain.')
+        best = max(rows, key=lambda row: row.means[HEADLINE])
+        protocol = f'{comparison.protocol} and ' if len(protocols) > 1 else ''
+        lines.append(
+            f'With {protocol}{comparison.labelled} labelled patches, {best.method} scores highest of {len(rows)} '
+            f'methods: {best.means[HEADLINE]:.2f}{_against(best, len(rows), baseline)}'
+        )
     return lines
+
+
+def _against(best: MethodSummary, compared: int, baseline: str) -> str:
+    """Say what the difference of the best method to the baseline is worth."""
+    if best.method == baseline:
+        return '. It is the baseline: none of the others gains over it.'
+    if best.difference is None:
+        return f'; the runs of {baseline} are not all finished.'
+    line = f', {difference_text(best)} against {baseline}'
+    if not best.difference.clear():
+        return f'{line}, which chance may explain.'
+    if compared == 2:
+        return f'{line}.'
+    return f'{line}. The best of several was picked after the fact and is likely to gain less than that.'
 
 
 def labels_picture(comparisons: Sequence[MethodComparison], baseline: str) -> bytes:

@@ -12,7 +12,7 @@ from projects.false.engine.checkpoints.mmengine_loader import is_installed, loca
 from ..commands import fine_tuning_step, pretraining_step, selection_step, testing_step
 from ..steps import Step
 from .checks import BenchmarkData, check_fine_tuning, check_pretraining
-from .recipes import digest, file_digest, fine_tuning_recipe, pretraining_recipe
+from .recipes import digest, file_digest, files_read, fine_tuning_recipe, pretraining_recipe
 from .spec import Recipe, Spec
 
 
@@ -75,12 +75,15 @@ class Plan:
         steps: Their steps, each after those that it needs.
         fingerprints: By name of the step, the fingerprint of everything that its outcome depends on.
         recipes: The configs that the steps train by, by file name.
+        files: By name of a pretraining that reads files beside its patches, their fingerprints as of
+            :func:`~projects.false.experiments.benchmark.recipes.files_read`.
     """
 
     runs: list[PlannedRun]
     steps: list[Step]
     fingerprints: dict[str, str]
     recipes: dict[str, Config]
+    files: dict[str, dict[str, str | None]]
 
 
 def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData, folder: Path) -> Plan:
@@ -115,7 +118,7 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
                         planner.run(RunKey(protocol, fraction, method, seed, draw, part))
     files = {f'pretrain_{name}.py': config for name, config in pretraining.items()}
     files |= {f'finetune_{name}.py': config for name, config in protocols.items()}
-    return Plan(planner.runs, planner.steps, planner.fingerprints, files)
+    return Plan(planner.runs, planner.steps, planner.fingerprints, files, planner.files)
 
 
 class _Planner:
@@ -135,6 +138,8 @@ class _Planner:
         self.runs: list[PlannedRun] = []
         self.steps: list[Step] = []
         self.fingerprints: dict[str, str] = {}
+        self.files: dict[str, dict[str, str | None]] = {}
+        self.recipe_files = {name: files_read(config, data.root) for name, config in pretraining.items()}
         self.recipe_prints = {name: digest(config) for name, config in pretraining.items()}
         self.protocol_prints = {name: digest(config) for name, config in protocols.items()}
 
@@ -143,6 +148,8 @@ class _Planner:
         name, config = _pretraining(method, seed), self.pretraining[method]
         recipe, data = self.folder / 'recipes' / f'pretrain_{method}.py', self.data
         self.fingerprints[name] = digest(self.recipe_prints[method], data.digest, seed)
+        if self.recipe_files[method]:
+            self.files[name] = self.recipe_files[method]
         epochs = config.train_cfg.max_epochs
         self.steps.append(pretraining_step(name, recipe, self.folder / name, data.root, seed, epochs))
 
@@ -203,7 +210,7 @@ class _Planner:
 
 
 def _recipe_name(protocol: str, method: str, spec: Spec) -> str:
-    return f'{protocol}_{method}' if spec.methods[method].fine_tuning else protocol
+    return f'{protocol}@{method}' if spec.methods[method].fine_tuning else protocol  # names have no @
 
 
 def _pretraining(method: str, seed: int) -> str:

@@ -2,12 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
-from projects.false.common.errors import InputError
+from projects.false.common.errors import InputError, type_name
+from projects.false.datasets.view_evidence import appearance_file
 from projects.false.engine.config import load_config
+from projects.false.patch_folder.appearance import FILE
 
 from .spec import Recipe
 
@@ -65,3 +70,49 @@ def digest(*parts: object) -> str:
 def file_digest(path: str | Path) -> str:
     """Return a short fingerprint of the content of a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:16]
+
+
+def files_read(config: Config, root: Path) -> dict[str, str | None]:
+    """Return fingerprints of the files that a pretraining reads beside its patches.
+
+    These are the files that its config names, the maps of ``ViewMaps``, and ``appearance.json`` where
+    ``ViewAppearance`` takes that of the data.
+
+    Args:
+        config: Config of the pretraining.
+        root: Folder of the data.
+
+    Returns:
+        Fingerprints by path as in the config; None for an ``appearance.json`` that the pretraining will make. Other
+        files that are missing are left out.
+    """
+    found: dict[str, str | None] = {}
+    for value in _values(config.to_dict()):
+        if isinstance(value, str):
+            with suppress(OSError, RuntimeError):  # it cannot be a path
+                path = Path(value).expanduser()
+                if path.is_file():
+                    found[value] = file_digest(path)
+        elif type_name(value.get('type')) == 'ViewMaps' and value.get('folder'):
+            maps = sorted(path for path in Path(value['folder']).glob('[!.]*') if path.is_file())
+            if maps:
+                found[str(value['folder'])] = digest([(path.name, file_digest(path)) for path in maps])
+        elif type_name(value.get('type')) == 'ViewAppearance' and not value.get('file'):
+            found[FILE] = appearance_digest(root)
+    return found
+
+
+def appearance_digest(root: Path) -> str | None:
+    """Return the fingerprint of the clusters that fit the patches of a folder; None if there are none yet."""
+    with suppress(InputError):
+        return file_digest(appearance_file.__wrapped__(root / 'images'))  # now, not when it was last looked for
+    return None
+
+
+def _values(value: Any) -> Iterator[Any]:
+    """Yield every dict and every text in a config."""
+    if isinstance(value, dict | str):
+        yield value
+    if isinstance(value, dict | list | tuple):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _values(inner)

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,15 +13,17 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write, remove_stale, writable, write_text
 from projects.false.common.work_lock import work_dir_locked
 from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.patch_folder.appearance import FILE
 
 from ..children import preload
 from ..steps import Step, is_done, job_slots, read_record, record_path, run_steps, software, tool_command
 from .checks import BenchmarkData, check_data
 from .plan import Plan, PlannedRun, RunKey, make_plan
-from .recipes import digest
+from .recipes import appearance_digest, digest
 from .spec import Spec, choose_methods
 
 _PREPARED = 'prepare'  # key in settings.json of the commands that made the data
+_FILES = 'files'  # key in settings.json of the files that pretrainings read beside their patches
 
 
 def read_results(path: Path) -> list[dict]:
@@ -131,7 +134,10 @@ class Benchmark:
         if steps:
             preload()
             by_test = {run.testing: run for run in left}
-            run_steps(steps, self.folder, self.slots, lambda step: self._finish(step, by_test))
+            try:
+                run_steps(steps, self.folder, self.slots, lambda step: self._finish(step, by_test))
+            finally:
+                self._note_appearance()
 
     def results(self) -> list[dict]:
         """Return the results of the finished runs, in the order of the plan."""
@@ -162,6 +168,19 @@ class Benchmark:
             append_result(self._results_file, self._result(by_test[step.name]))
         else:
             drop_training_state(self.folder / step.name)
+            self._note_appearance()
+
+    def _note_appearance(self) -> None:
+        """Store which clusters a pretraining of this call has made, so that later ones are compared with them.
+
+        Raises:
+            InputError: Those of an earlier call were removed, and these differ.
+        """
+        made = appearance_digest(self.data.root)
+        if made is not None and any(None in files.values() for files in self.plan.files.values()):
+            for files in self.plan.files.values():
+                files.update({path: made for path, known in files.items() if known is None})
+            self.write_settings()
 
     def _append_missed(self) -> None:
         """Append the results of tests that ended just before a runner was killed."""
@@ -225,31 +244,45 @@ class Benchmark:
 
     def write_settings(self) -> None:
         """Store the fingerprint of every step, so that a step run with other settings is not taken for done."""
-        fingerprints = self._check_settings() | self.plan.fingerprints
-        write_text(self.folder / 'settings.json', json.dumps(fingerprints, indent=1))
+        settings = self._check_settings() | self.plan.fingerprints
+        files = settings.pop(_FILES, {})
+        for name, read in self.plan.files.items():
+            files[name] = files.get(name, {}) | {path: found for path, found in read.items() if found is not None}
+        if any(files.values()):
+            settings[_FILES] = files
+        write_text(self.folder / 'settings.json', json.dumps(settings, indent=1))
         for name, config in self.plan.recipes.items():
             write_text(self.folder / 'recipes' / name, config.pretty_text)
 
-    def _check_settings(self) -> dict[str, str]:
+    def _check_settings(self) -> dict[str, Any]:
         """Return the fingerprints of the steps that have begun, after comparing them with the plan.
 
         Raises:
-            InputError: The folder holds a step of the same name with other settings.
+            InputError: The folder holds a step of the same name with other settings or that read other files.
         """
-        begun = {
-            name: fingerprint
-            for name, fingerprint in self._read_settings().items()
-            if name == _PREPARED or (self.folder / 'logs' / f'{name}.log').exists() or is_done(self.folder, name)
-        }
+        stored = self._read_settings()
+        begun = {name: value for name, value in stored.items() if name == _PREPARED or self._has_begun(name)}
         for name, fingerprint in self.plan.fingerprints.items():
             if begun.get(name, fingerprint) != fingerprint:
                 raise InputError(
                     f'{self.folder}: {name} was run with other settings, data or recipe; choose another --work-dir, or '
                     f'remove {self.folder}'
                 )
-        return begun
+        files = {name: read for name, read in stored.get(_FILES, {}).items() if self._has_begun(name)}
+        for name, read in files.items():
+            for path, found in self.plan.files.get(name, {}).items():
+                if found not in (None, read.get(path, found)):
+                    place = self.data.root / path if path == FILE else path
+                    raise InputError(
+                        f'{place}: changed since {name} of {self.folder} read it; restore it, or choose another '
+                        '--work-dir'
+                    )
+        return begun | ({_FILES: files} if files else {})
 
-    def _read_settings(self) -> dict[str, str]:
+    def _has_begun(self, name: str) -> bool:
+        return (self.folder / 'logs' / f'{name}.log').exists() or is_done(self.folder, name)
+
+    def _read_settings(self) -> dict[str, Any]:
         path = self.folder / 'settings.json'
         if not path.is_file():
             return {}
