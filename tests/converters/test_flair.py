@@ -17,8 +17,8 @@ from projects.false.converters.flair import (
     indexed_tiles,
     published_tiles,
 )
+from projects.false.converters.flair_splits import SIDE
 from projects.false.converters.options import CutOptions
-from projects.false.converters.zone_splits import SIDE
 from projects.false.imagery.palettes import PALETTES
 from tests.helpers.converter_inputs import jpeg, png, tiff, write_files, write_zip
 from tests.helpers.tools import REPOSITORY

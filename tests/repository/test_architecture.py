@@ -44,7 +44,7 @@ ONE_IMPORTER = {
     'converters.scenes.buildings': 'one layer of a scene, one file',
     'converters.scenes.cars': 'one layer of a scene, one file',
     'converters.scenes.trees': 'one layer of a scene, one file',
-    'converters.zone_splits': 'arithmetic on names and places alone; flair finds the files',
+    'converters.flair_splits': 'arithmetic on names and places alone; flair finds the files',
     'datasets.views.color_loader': 'the loader backend of the colour steps, beside color_device',
     'engine.weights.model_card': 'Markdown alone; publish reads, checks and writes',
     'experiments.benchmark.audit_section': 'one section of the page, which is optional',

@@ -20,7 +20,7 @@ from rasterio.windows import Window
 from projects.false.common.errors import InputError
 from projects.false.imagery.rasters import open_raster
 from projects.false.mapping.class_map_file import NODATA, pixel_hectares
-from projects.false.vectors.ground import check_flat, unrelated
+from projects.false.vectors.reference_systems import check_flat, unrelated
 
 _NEAR = 0.01  # pixels by which corners may differ, since formats round differently
 BLOCK = 1024  # pixels; fixed, so that a seed gives the same places in whatever way the file is tiled

@@ -11,8 +11,8 @@ import numpy as np
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path, writable
 from projects.false.mapping.class_map_file import NODATA
-from projects.false.vectors.ground import project
 from projects.false.vectors.labels import class_number, system_of
+from projects.false.vectors.reference_systems import project
 
 from .class_map import ClassMap
 

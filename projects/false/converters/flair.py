@@ -26,9 +26,9 @@ from projects.false.patch_folder.description import Conversion
 from projects.false.patch_folder.lists import nfc
 
 from .cutting import Pair, Readers
+from .flair_splits import HELD_OUT, POOL, Tile, ZoneChoice, split_indexed, split_zones
 from .labelled import SplitPairs, convert_labelled
 from .options import RGB, CutOptions
-from .zone_splits import HELD_OUT, POOL, Tile, ZoneChoice, split_indexed, split_zones
 
 BANDS = {'rgb': RGB, 'rgbir': (*RGB, 'near infrared')}
 PUBLISHED_BANDS = 5  # red, green, blue, near infrared, elevation

@@ -179,7 +179,6 @@ def kinds_of_maps(folder: Path) -> int:
         ) from error
 
 
-@lru_cache(maxsize=4096)
 def appearance_file(folder: Path) -> Path:
     """Find ``appearance.json`` in a folder or in one of those above it.
 

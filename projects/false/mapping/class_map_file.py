@@ -22,7 +22,7 @@ from rasterio.windows import Window
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path
 from projects.false.imagery.palettes import Palette
-from projects.false.vectors.ground import metres_per_unit
+from projects.false.vectors.reference_systems import metres_per_unit
 
 from .sources import GDAL_OPTIONS
 

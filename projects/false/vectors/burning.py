@@ -12,8 +12,8 @@ from rasterio.transform import Affine
 from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import IGNORE_INDEX
 
-from .ground import check_flat
 from .labels import Features, in_system, vector_libraries
+from .reference_systems import check_flat
 
 
 class Place(NamedTuple):

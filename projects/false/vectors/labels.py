@@ -16,7 +16,7 @@ from rasterio.errors import CRSError
 
 from projects.false.common.errors import InputError
 
-from .ground import local_metres, metres_per_unit, project
+from .reference_systems import local_metres, metres_per_unit, project
 
 VECTOR_DRIVERS = {
     '.gpkg': 'GPKG',

@@ -14,8 +14,8 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path
 from projects.false.imagery.palettes import Palette
 
-from .ground import check_flat, equal_area_around, metres_per_unit, project
 from .labels import vector_libraries
+from .reference_systems import check_flat, equal_area_around, metres_per_unit, project
 from .regions import Regions
 from .styles import polygon_style
 from .tracing import trace

@@ -69,8 +69,8 @@ def paired_difference(
 
     With five draws the interval covers the true difference as often as it says, within a point. With fewer it may not:
     where the draws dominate but V_d comes out small by chance, v counts the degrees of freedom of the seeds, and t is
-    too small. The more seeds, the worse: in simulations the 95 % interval of 2 draws covered the difference in 92 % of
-    the cases with 2 seeds, 90 % with 3 and 88 % with 5; that of 3 draws in 94 %, 94 % and 92 %. Use five draws.
+    too small. The more seeds, the worse: in simulations the 95 % interval of 2 draws covered the difference in 90 % of
+    the cases with 3 seeds and in 88 % with 5; that of 3 draws in 94 % and 92 %. Use five draws.
 
     Args:
         method: Scores of the method.

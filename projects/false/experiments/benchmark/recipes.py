@@ -105,7 +105,7 @@ def files_read(config: Config, root: Path) -> dict[str, str | None]:
 def appearance_digest(root: Path) -> str | None:
     """Return the fingerprint of the clusters that fit the patches of a folder; None if there are none yet."""
     with suppress(InputError):
-        return file_digest(appearance_file.__wrapped__(root / 'images'))  # now, not when it was last looked for
+        return file_digest(appearance_file(root / 'images'))
     return None
 
 

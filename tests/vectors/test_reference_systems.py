@@ -5,7 +5,7 @@ import pytest
 from rasterio.crs import CRS
 
 from projects.false.common.errors import InputError
-from projects.false.vectors.ground import check_flat, equal_area_around, metres_per_unit, project
+from projects.false.vectors.reference_systems import check_flat, equal_area_around, metres_per_unit, project
 
 LOCAL = 'LOCAL_CS["Site",LOCAL_DATUM["Site",0],UNIT["foot",0.3048],AXIS["X",EAST],AXIS["Y",NORTH]]'
 
