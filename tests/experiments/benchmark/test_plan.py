@@ -47,7 +47,8 @@ def methods(simclr=pretrained(2), other=None):  # noqa: B008
 
 @pytest.fixture
 def data(patches, tmp_path):
-    return shutil.copytree(patches('synthetic', 64, 16), tmp_path / 'data')
+    shared = patches('synthetic', 64, 16)  # other tests may have fitted clusters there
+    return shutil.copytree(shared, tmp_path / 'data', ignore=shutil.ignore_patterns(FILE))
 
 
 @pytest.fixture
