@@ -3,7 +3,9 @@ import unicodedata
 
 import cv2
 import numpy as np
+import pytest
 
+from projects.false.common.errors import InputError
 from projects.false.converters.dglc import IMAGES, TEST_IMAGES, convert_dglc, dglc_pairs
 from projects.false.converters.image_splits import split_images
 from projects.false.converters.options import CutOptions
@@ -81,3 +83,19 @@ def test_names_in_capitals_and_in_another_unicode_form(tmp_path):
     write_files(tmp_path / 'in', dict(zip(names, files.values(), strict=True)))
     assert [pair.stem for pair in dglc_pairs(tmp_path / 'in')] == ['1', '2', '4', composed]
     assert [pair.stem for pair in dglc_pairs(tmp_path / 'in', ['2', decomposed])] == ['1', '4']
+
+
+def test_images_of_other_formats_are_pairs_too(tmp_path):
+    """Whoever converted some files of the download must not lose them without a word."""
+    names = ('train/1_sat.jpeg', 'train/1_mask.bmp', 'train/2_sat.png', 'train/2_mask.PNG')
+    write_files(tmp_path / 'in', dict(zip(names, {**pair('1', 16)[0], **pair('2', 16)[0]}.values(), strict=True)))
+    assert [pair.stem for pair in dglc_pairs(tmp_path / 'in')] == ['1', '2']
+    write_files(tmp_path / 'in', {'train/3_sat.tif': b'', 'train/1_mask.png.aux.xml': b''})
+    with pytest.raises(InputError, match=r'missing: 3_mask\.png'):
+        dglc_pairs(tmp_path / 'in')
+
+
+def test_two_images_of_one_id(tmp_path):
+    write_files(tmp_path / 'in', {**pair('1', 16)[0], 'train/1_sat.png': pair('1', 16, seed=1)[0]['train/1_sat.jpg']})
+    with pytest.raises(InputError, match=r'1_sat\.\w+: .*1_sat\.\w+ has the same name but other content'):
+        dglc_pairs(tmp_path / 'in')

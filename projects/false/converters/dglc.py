@@ -6,6 +6,7 @@ from typing import Any
 
 from projects.false.common.errors import InputError, some
 from projects.false.imagery.archives import SourceFile, by_name, list_files
+from projects.false.imagery.image_files import IMAGE_SUFFIXES
 from projects.false.imagery.palettes import PALETTES
 from projects.false.patch_folder.description import Conversion
 from projects.false.patch_folder.lists import nfc
@@ -61,7 +62,9 @@ def convert_dglc(
 
 
 def dglc_pairs(source: str | Path, exclude: Sequence[str] = ()) -> list[Pair]:
-    """Find all pairs but those of ``exclude``, sorted by stem; file names may be in upper or lower case.
+    """Find all pairs but those of ``exclude``, sorted by stem.
+
+    File names may be in upper or lower case, and the files in another format than in the download (``ID_sat.tif``).
 
     Raises:
         InputError: There is no mask, an image has no mask beside other masks, a mask has no image, or ``exclude`` names
@@ -94,8 +97,13 @@ def dglc_pairs(source: str | Path, exclude: Sequence[str] = ()) -> list[Pair]:
 
 
 def _by_id(files: Sequence[SourceFile], end: str) -> dict[str, SourceFile]:
-    named = (file for file in files if file.name.lower().endswith(end))
-    return by_name(named, lambda file: nfc(file.name[: -len(end)]))
+    last = Path(end).stem  # _sat or _mask; copies in another image format count, too
+    named = (
+        file
+        for file in files
+        if (name := Path(file.name)).stem.lower().endswith(last) and name.suffix.lower() in IMAGE_SUFFIXES
+    )
+    return by_name(named, lambda file: nfc(Path(file.name).stem[: -len(last)]))
 
 
 def count_notes(description: dict[str, Any]) -> list[str]:
