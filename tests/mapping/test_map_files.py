@@ -116,6 +116,24 @@ def test_files_beside_an_image_belong_to_its_version(tmp_path):
         assert raster.transform.c == 900 - 0.25
 
 
+def test_coefficients_beside_an_image_belong_to_its_version(make_raster, tmp_path):
+    source, out, beside = make_raster(checkerboard(40, 50)), tmp_path / 'out', tmp_path / 'scene_RPC.TXT'
+    map_one(source, out)
+    for shift in (0, 1):
+        names = ('LINE_OFF', 'SAMP_OFF', 'LAT_OFF', 'LONG_OFF', 'HEIGHT_OFF')
+        lines = [f'{name}: {20 + shift}' for name in names]
+        lines += [f'{name.replace("OFF", "SCALE")}: 1' for name in names]
+        for name in ('LINE_NUM', 'LINE_DEN', 'SAMP_NUM', 'SAMP_DEN'):
+            lines += [f'{name}_COEFF_{number}: 1' for number in range(1, 21)]
+        beside.write_text('\n'.join(lines))
+        with pytest.raises(InputError, match=r'scene_classes\.tif: exists and was made from another image'):
+            map_one(source, out)
+        assert map_one(source, out, overwrite=True).counts is not None
+        assert map_one(source, out).counts is None
+        with rasterio.open(out / 'scene_classes.tif') as raster:
+            assert raster.rpcs.line_off == 20 + shift
+
+
 def refuse(model, images, out, message, **options):
     with pytest.raises(InputError, match=message):
         list(map_rasters(model, images, out, MapOptions(polygons=True, **options)))
