@@ -219,6 +219,17 @@ def test_files_that_a_pretraining_read_may_not_change(opened, tmp_path):
         opened(changes, begun=True)
 
 
+def test_files_that_a_fine_tuning_read_may_not_change(opened, tmp_path):
+    weights = tmp_path / 'class_weights.json'  # the loss functions of mmseg take such a file
+    options = {'model.decode_head.loss_decode.class_weight': str(weights)}
+    changes = f'dict(protocols=dict(upernet=dict(config={FINE_TUNE!r}, options={options})))'
+    weights.write_text('1')
+    opened(changes, begun=True)
+    weights.write_text('2')
+    with pytest.raises(InputError, match=rf'^{weights}: changed since finetune/.* of .*; restore it, or choose'):
+        opened(changes)
+
+
 def test_clusters_that_a_first_run_makes_do_not_invalidate_it(opened, data, tmp_path, monkeypatch):
     def fit(*_):
         (data / FILE).write_text('fitted')

@@ -75,7 +75,7 @@ class Plan:
         steps: Their steps, each after those that it needs.
         fingerprints: By name of the step, the fingerprint of everything that its outcome depends on.
         recipes: The configs that the steps train by, by file name.
-        files: By name of a pretraining that reads files beside its patches, their fingerprints as of
+        files: By name of a training that reads files beside its patches, their fingerprints as of
             :func:`~projects.false.experiments.benchmark.recipes.files_read`.
     """
 
@@ -140,6 +140,7 @@ class _Planner:
         self.fingerprints: dict[str, str] = {}
         self.files: dict[str, dict[str, str | None]] = {}
         self.recipe_files = {name: files_read(config, data.root) for name, config in pretraining.items()}
+        self.protocol_files = {name: files_read(config, data.root) for name, config in protocols.items()}
         self.recipe_prints = {name: digest(config) for name, config in pretraining.items()}
         self.protocol_prints = {name: digest(config) for name, config in protocols.items()}
 
@@ -174,6 +175,8 @@ class _Planner:
         self.fingerprints[tuning] = digest(
             self.protocol_prints[recipe_name], self.data.digest, origin, content, key.seed, key.draw
         )
+        if self.protocol_files[recipe_name]:
+            self.files[tuning] = self.protocol_files[recipe_name]
         self.fingerprints[testing] = digest(self.fingerprints[tuning], self.data.part_digest)
         predictions = key.seed == self.spec.seeds[0] and key.draw == self.spec.draws[0]
         weights = work / f'iter_{config.train_cfg.max_iters}.pth'

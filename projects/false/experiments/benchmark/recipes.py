@@ -73,13 +73,13 @@ def file_digest(path: str | Path) -> str:
 
 
 def files_read(config: Config, root: Path) -> dict[str, str | None]:
-    """Return fingerprints of the files that a pretraining reads beside its patches.
+    """Return fingerprints of the files that a training reads beside its patches.
 
     These are the files that its config names, the maps of ``ViewMaps``, and ``appearance.json`` where
     ``ViewAppearance`` takes that of the data.
 
     Args:
-        config: Config of the pretraining.
+        config: Config of the training, without data and backbone.
         root: Folder of the data.
 
     Returns:

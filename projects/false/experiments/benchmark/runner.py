@@ -23,7 +23,7 @@ from .recipes import appearance_digest, digest
 from .spec import Spec, choose_methods
 
 _PREPARED = 'prepare'  # key in settings.json of the commands that made the data
-_FILES = 'files'  # key in settings.json of the files that pretrainings read beside their patches
+_FILES = 'files'  # key in settings.json of the files that trainings read beside their patches
 
 
 def read_results(path: Path) -> list[dict]:
