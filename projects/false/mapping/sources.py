@@ -59,8 +59,8 @@ def state_of(raster: Raster) -> list[tuple[object, ...]]:
     """Return what identifies a version of an image, and of every image that a virtual one is made of.
 
     That is its name, its size, time or tag of the last change, its rational polynomial coefficients, and the files
-    beside it from which GDAL takes a place, a nodata value or a mask. Statistics, which QGIS stores beside an image that
-    is looked at, do not count.
+    beside it from which GDAL takes a place, a nodata value or a mask. Statistics, which QGIS stores beside an image
+    that is looked at, do not count.
     """
     states = [
         remote_state(path) if is_remote(path) else (path.name, *_version(path), *_files_beside(path))

@@ -93,6 +93,8 @@ def test_the_three_formats_say_the_same():
     ('seeds', 'draws', 'text'),
     [
         ((1, 2), (1, 2), 'It covers pretraining seeds and label draws, not other imagery'),
+        ((1, 2), (1, 2), 'With 2 draws it may miss the difference more often than it says; five are enough.'),
+        ((1, 2), (1, 2, 3, 4, 5), 'not other imagery, networks or lengths of training.'),
         ((1,), (1, 2), 'the choice of labelled patches alone, not that of the pretraining seed'),
         ((1, 2), (1,), 'It covers the pretraining seed alone, not the choice of labelled patches'),
         ((1,), (1,), 'one label draw there is no interval, and chance is not ruled out'),
@@ -100,5 +102,7 @@ def test_the_three_formats_say_the_same():
 )
 def test_it_says_what_the_intervals_cannot_cover(seeds, draws, text):
     found = compared(all_results(seeds=seeds, draws=draws), seeds, draws)
-    assert text in coverage_note(found, 'SimCLR')
+    note = coverage_note(found, 'SimCLR')
+    assert text in note
+    assert ('it may miss' in note) == (len(seeds) > 1 < len(draws) < 5)
     assert ('[' in markdown_table(found, 'SimCLR')) == (len(seeds) + len(draws) > 2)

@@ -28,6 +28,7 @@ class Difference:
         covers: Sources of chance that were repeated, so that the interval covers them: ``'pretraining seeds'``,
             ``'label draws'``.
         paired: Draw d of the method was compared with draw d of the baseline.
+        draws: Number of label draws.
     """
 
     mean: float
@@ -37,6 +38,7 @@ class Difference:
     degrees: float | None
     covers: tuple[str, ...]
     paired: bool = True
+    draws: int = 1
 
     def clear(self) -> bool:
         """Return True if the interval excludes 0, and False without an interval."""
@@ -106,13 +108,13 @@ def paired_difference(
         if repeated
     )
     if not any(degrees for _, degrees in parts.values()):
-        return Difference(mean, None, None, level, None, (), paired)
+        return Difference(mean, None, None, level, None, (), paired, method.shape[1])
     total = sum(variance for variance, _ in parts.values())
     spread = sum(variance**2 / degrees for variance, degrees in parts.values() if degrees)
     degrees = total**2 / spread if spread > 0 else float(min(number for _, number in parts.values() if number))
     error = bootstrap_differences(method, baseline, replicates, seed, paired).std()
     reach = float(student.ppf((1 + level) / 2, degrees) * error)
-    return Difference(mean, mean - reach, mean + reach, level, float(degrees), covers, paired)
+    return Difference(mean, mean - reach, mean + reach, level, float(degrees), covers, paired, method.shape[1])
 
 
 def bootstrap_differences(

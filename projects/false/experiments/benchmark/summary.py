@@ -17,6 +17,7 @@ from projects.false.reports.score_tables import MEANS
 from .paired_difference import Difference, paired_difference
 
 HEADLINE = 'mIoU'
+ENOUGH_DRAWS = 5  # with fewer, intervals cover less than they say; see paired_difference
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,10 @@ def coverage_note(comparisons: Sequence[MethodComparison], baseline: str) -> str
         return text + 'It covers the choice of labelled patches alone, not that of the pretraining seed.'
     if found[0].covers == ('pretraining seeds',):
         return text + 'It covers the pretraining seed alone, not the choice of labelled patches.'
-    return text + 'It covers pretraining seeds and label draws, not other imagery, networks or lengths of training.'
+    text += 'It covers pretraining seeds and label draws, not other imagery, networks or lengths of training.'
+    if found[0].draws < ENOUGH_DRAWS:
+        text += f' With {found[0].draws} draws it may miss the difference more often than it says; five are enough.'
+    return text
 
 
 def csv_table(comparisons: Sequence[MethodComparison]) -> str:
