@@ -107,6 +107,23 @@ def test_commands(opened, data, tmp_path):
     assert len((data / 'splits' / 'train_50pct_seed3.txt').read_text().split()) == 4
 
 
+def test_a_pretraining_that_sees_the_labelled_patches(opened, tmp_path):
+    changes = reading(type='ViewMaps', folder='maps/{fraction}/draw{draw}', kinds=2)
+    benchmark = opened(changes[:-1] + ', draws=[3, 4], fractions=[0.5, 1.0], seeds=[1, 2])', begun=True)
+    steps, work = by_name(benchmark), tmp_path / 'out'
+    names = [f'f@fraction{fraction}@draw{draw}' for draw in (3, 4) for fraction in ('0.5', '1')]
+    made = [name for name in steps if name.startswith('pretrain/')]
+    assert made == [f'pretrain/{name}/seed{seed}' for seed in (1, 2) for name in names]
+    assert len({benchmark.plan.fingerprints[name] for name in made}) == len(made)
+    tuned = steps['finetune/upernet/50pct/f/seed2_draw4']
+    assert tuned.needs == ('pretrain/f@fraction0.5@draw4/seed2',)
+    backbone = work / 'pretrain/f@fraction0.5@draw4/seed2/backbone.pth'
+    assert f'model.backbone.init_cfg.checkpoint={backbone}' in tuned.command
+    recipe = work / 'recipes' / 'pretrain_f@fraction0.5@draw4.py'
+    assert str(recipe) in steps['pretrain/f@fraction0.5@draw4/seed2'].command
+    assert "folder='maps/0.5/draw4'" in recipe.read_text()
+
+
 def test_patches_chosen_by_features_and_another_backbone(opened, data, tmp_path):
     more = "typical=dict(like='simclr', select='typical'), wide=dict(fine_tuning={'model.decode_head.channels': 32})"
     pretraining = pretrained(2)

@@ -92,10 +92,17 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
     Raises:
         InputError: A recipe does not fit the data or the benchmark.
     """
-    owners = dict.fromkeys(owner for name in methods if (owner := spec.pretrained_as(name)))
-    pretraining = {
-        name: pretraining_recipe(recipe, spec.epochs) for name in owners if (recipe := spec.methods[name].recipe)
-    }
+    keys = [
+        RunKey(protocol, fraction, method, seed, draw, part)
+        for draw in spec.draws
+        for seed in spec.seeds
+        for fraction in spec.fractions
+        for protocol in spec.protocols
+        for method in methods
+    ]
+    owners = dict(found for key in keys if (found := _pretraining_of(key, spec)))
+    recipes = {name: recipe for (name, _), recipe in owners.items()}
+    pretraining = {name: pretraining_recipe(recipe, spec.epochs) for name, recipe in recipes.items()}
     protocols = {
         _recipe_name(protocol, method, spec): fine_tuning_recipe(
             Recipe(recipe.config, {**recipe.options, **spec.methods[method].fine_tuning}), spec.iterations
@@ -107,15 +114,10 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
     for name, config in protocols.items():
         check_fine_tuning(name, config, data)
     planner = _Planner(spec, part, data, folder, pretraining, protocols)
-    for seed in spec.seeds:
-        for name in pretraining:
-            planner.pretrain(name, seed)
-    for draw in spec.draws:
-        for seed in spec.seeds:
-            for fraction in spec.fractions:
-                for protocol in spec.protocols:
-                    for method in methods:
-                        planner.run(RunKey(protocol, fraction, method, seed, draw, part))
+    for name, seed in sorted(owners, key=lambda owner: spec.seeds.index(owner[1])):  # of a seed, as the methods stand
+        planner.pretrain(name, seed)
+    for key in keys:
+        planner.run(key)
     files = {f'pretrain_{name}.py': config for name, config in pretraining.items()}
     files |= {f'finetune_{name}.py': config for name, config in protocols.items()}
     return Plan(planner.runs, planner.steps, planner.fingerprints, files, planner.files)
@@ -144,21 +146,21 @@ class _Planner:
         self.recipe_prints = {name: digest(config) for name, config in pretraining.items()}
         self.protocol_prints = {name: digest(config) for name, config in protocols.items()}
 
-    def pretrain(self, method: str, seed: int) -> None:
+    def pretrain(self, owner: str, seed: int) -> None:
         """Plan one pretraining."""
-        name, config = _pretraining(method, seed), self.pretraining[method]
-        recipe, data = self.folder / 'recipes' / f'pretrain_{method}.py', self.data
-        self.fingerprints[name] = digest(self.recipe_prints[method], data.digest, seed)
-        if self.recipe_files[method]:
-            self.files[name] = self.recipe_files[method]
+        name, config = _pretraining(owner, seed), self.pretraining[owner]
+        recipe, data = self.folder / 'recipes' / f'pretrain_{owner}.py', self.data
+        self.fingerprints[name] = digest(self.recipe_prints[owner], data.digest, seed)
+        if self.recipe_files[owner]:
+            self.files[name] = self.recipe_files[owner]
         epochs = config.train_cfg.max_epochs
         self.steps.append(pretraining_step(name, recipe, self.folder / name, data.root, seed, epochs))
 
     def run(self, key: RunKey) -> None:
         """Plan one fine-tuning and its test."""
         recipe_name, method = _recipe_name(key.protocol, key.method, self.spec), self.spec.methods[key.method]
-        config, owner, given = self.protocols[recipe_name], self.spec.pretrained_as(key.method), method.weights
-        pretrained = _pretraining(owner, key.seed) if owner else None
+        config, owner, given = self.protocols[recipe_name], _pretraining_of(key, self.spec), method.weights
+        pretrained = _pretraining(*owner[0]) if owner else None
         tuning, testing = f'finetune/{key.place}', f'scores/{key.part}/{key.place}'
         work, root = self.folder / tuning, self.data.root
         backbone = self.folder / pretrained / 'backbone.pth' if pretrained else given
@@ -216,8 +218,18 @@ def _recipe_name(protocol: str, method: str, spec: Spec) -> str:
     return f'{protocol}@{method}' if spec.methods[method].fine_tuning else protocol  # names have no @
 
 
-def _pretraining(method: str, seed: int) -> str:
-    return f'pretrain/{method}/seed{seed}'
+def _pretraining_of(key: RunKey, spec: Spec) -> tuple[tuple[str, int], Recipe] | None:
+    """Return the name, seed and recipe of the pretraining that a run starts from; None without one."""
+    owner = spec.pretrained_as(key.method)
+    recipe = spec.methods[owner].recipe if owner else None
+    if recipe is None:
+        return None
+    marks, filled = recipe.filled_in({'fraction': f'{key.fraction:g}', 'seed': key.seed, 'draw': key.draw})
+    return (f'{owner}{marks}', key.seed), filled
+
+
+def _pretraining(name: str, seed: int) -> str:
+    return f'pretrain/{name}/seed{seed}'
 
 
 def _weights_digest(weights: str | None) -> str:

@@ -30,6 +30,32 @@ class Recipe:
     config: str
     options: Mapping[str, object] = field(default_factory=dict)
 
+    def filled_in(self, values: Mapping[str, object]) -> tuple[str, 'Recipe']:
+        """Fill in the marks of the options, such as ``{draw}``, for a pretraining that depends on the labelled patches.
+
+        Args:
+            values: Value of every mark by name.
+
+        Returns:
+            The marks that occur, with their values, as part of a name (``'@draw3'``), and the recipe without marks.
+        """
+        used: set[str] = set()
+
+        def fill(value: object) -> object:
+            if isinstance(value, dict):
+                return {key: fill(inner) for key, inner in value.items()}
+            if isinstance(value, list | tuple):
+                return type(value)(map(fill, value))
+            if isinstance(value, str):
+                for mark, filling in values.items():
+                    if f'{{{mark}}}' in value:
+                        used.add(mark)
+                        value = value.replace(f'{{{mark}}}', str(filling))
+            return value
+
+        options = {key: fill(value) for key, value in self.options.items()}
+        return ''.join(f'@{mark}{values[mark]}' for mark in values if mark in used), Recipe(self.config, options)
+
 
 @dataclass(frozen=True)
 class Method:
