@@ -1,7 +1,17 @@
 """Does false-negative awareness give better maps from few labels? Real aerial imagery of Dubai, every method alike.
 
 Pretrains and trains on parts 001 to 004, chooses on 005 (--part val), reports on 006 (--part test); docs/results.md has
-the commands that make data/mbrsc.
+the commands that make data/mbrsc. Method `predicted` needs maps that models of configs/benchmarks/budget_mbrsc.py
+predict, each fine-tuned from random weights on one of the draws:
+
+    python tools/run_benchmark.py configs/benchmarks/budget_mbrsc.py --methods random --protocols upernet \\
+        --part val --cfg-options fractions=[0.01] seeds=[1]
+    W=work_dirs/benchmarks/budget_mbrsc
+    for d in 1 2 3 4 5; do
+        python tools/test.py $W/recipes/finetune_upernet.py $W/finetune/upernet/1pct/random/seed1_draw$d/iter_200.pth \\
+            --predictions work_dirs/predicted/draw$d --cfg-options test_dataloader.dataset.data_root=data/mbrsc \\
+            test_dataloader.dataset.ann_file=splits/train.txt
+    done
 
 Command: python tools/run_benchmark.py configs/benchmarks/mbrsc.py --methods A --protocols linear --part val
          python tools/run_benchmark.py configs/benchmarks/mbrsc.py --methods A --protocols linear --part test
@@ -38,6 +48,14 @@ methods = dict(
     anchor_nearest=determined(type='anchor_nearest'),
     topk=determined(type='topk'),
     appearance=dict(config='configs/false_simclr_r18_mbrsc.py'),
+    predicted=dict(
+        config='configs/false_simclr_r18_mbrsc.py',
+        options={
+            'train_dataloader.dataset.evidence.type': 'ViewMaps',
+            'train_dataloader.dataset.evidence.folder': 'work_dirs/predicted/draw{draw}',
+            'train_dataloader.dataset.evidence.kinds': 5,
+        },
+    ),
     oracle=dict(config='configs/false_simclr_r18_mbrsc_oracle.py'),
     batch_nearest=determined(type='batch_nearest'),
     margin=determined(type='margin'),
@@ -73,6 +91,7 @@ tiers = dict(
     ],
     C=['oracle_full', 'oracle_few', 'oracle_elimination'],  # what the upper bound owes its gain to
     E=['appearance', 'appearance_mocov2'],  # by evidence, without labels
+    F=['predicted'],  # by maps that the labelled patches of the draw predict
 )  # fmt: skip
 baseline = 'simclr'
 seeds = [1, 2, 3]
