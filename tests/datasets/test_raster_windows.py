@@ -191,6 +191,7 @@ def test_a_pickle_has_no_handles(source):
         ({'size': 101}, 'b.tif: .*smaller than the patch size 101'),
         ({'stride': 40}, 'stride is 40'),
         ({'bands': [0, 1]}, 'counted from 1'),
+        ({'bands': 4}, 'a list of numbers, counted from 1, got 4'),
         ({'max_nodata': 1.0}, 'max_nodata'),
         ({'value_range': (5, 5)}, 'value_range'),
         ({'samples_per_epoch': 0}, 'samples_per_epoch'),

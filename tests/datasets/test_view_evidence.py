@@ -1,6 +1,7 @@
 """Evidence of views: taken from the untouched pixels of the right window, and its clusters found, made or refused."""
 
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from mmpretrain.datasets import PackInputs
 
 from projects.false import InputError
 from projects.false.datasets import ContrastiveViews, LoadPatch, UnlabelledPatches, ViewAppearance, ViewMaps, ViewPlace
+from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.view_evidence import fit_missing_appearance
 from projects.false.imagery.images import write_patch
 from projects.false.patch_folder.appearance import FILE, Appearance, fit_folder
@@ -80,6 +82,18 @@ def test_packed_patches_and_a_file_elsewhere(data, tmp_path_factory):
     appearance.write(elsewhere)
     steps = [*PIPELINE[:2], dict(type='ViewAppearance', file=str(elsewhere))]
     assert UnlabelledPatches(str(data), packed=True, pipeline=steps)[0]['evidence'].shape == (2, 2)
+
+
+def test_patches_that_are_packed_elsewhere(data, tmp_path_factory):
+    placed(data)
+    fit_folder(data, clusters=2).write(data / 'appearance.json')
+    pack(data)
+    fast = shutil.move(data / 'packed', tmp_path_factory.mktemp('fast') / 'packed')
+    steps = [*PIPELINE, dict(type='ViewPlace')]
+    visit = SampleIndex(0, (1, 2))
+    here, there = (UnlabelledPatches(str(data), packed=packed, pipeline=steps)[visit] for packed in (False, str(fast)))
+    for field in ('evidence', 'place'):
+        assert (here[field] == there[field]).all()
 
 
 def test_clusters_are_made_once_where_a_pipeline_needs_them(data):

@@ -73,6 +73,21 @@ def test_patches_moved_to_the_other_side_overlap(spoilt):
     assert audit.passed
 
 
+def test_names_with_suffix_are_the_same_patches(spoilt):
+    names = [*spoilt.names('train'), *spoilt.names('test')]
+    for path in (spoilt.root / 'splits').iterdir():
+        path.unlink()
+    spoilt.list('train', names[1:])
+    spoilt.list('mine', [f'{names[2]}.png'])
+    assert [entry.training for entry in audit_labels(spoilt.root).lists] == [True, True]
+    spoilt.list('test', [f'{names[0]}.png', f'{names[1]}.png'])
+    findings = audit_labels(spoilt.root).findings
+    assert [finding.patch for finding in findings if finding.kind == 'on both sides'] == [names[1]]
+    spoilt.list('test', [names[0], f'{names[0]}.png'])
+    with pytest.raises(InputError, match=f"test.txt: '{names[0]}' is listed twice"):
+        audit_labels(spoilt.root)
+
+
 def test_a_data_set_without_lists_for_testing(spoilt):
     (spoilt.root / 'splits' / 'test.txt').unlink()
     audit = audit_labels(spoilt.root)

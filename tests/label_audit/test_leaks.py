@@ -101,7 +101,7 @@ def test_given_lists_are_compared_with_each_other_except_for_training(data):
     }
     with pytest.raises(InputError, match='none is tested on'):
         check(data, 'train', 'train_10pct')
-    with pytest.raises(InputError, match='none is tested on'):
+    with pytest.raises(InputError, match='mine is the only list'):
         check(data, 'mine')
     with pytest.raises(InputError, match=r'test\.txt: is given twice'):
         check(data, 'mine', 'test', 'test')
@@ -112,14 +112,14 @@ def test_given_lists_are_compared_with_each_other_except_for_training(data):
 def test_names_of_others(data, tmp_path):
     theirs = tmp_path / 'theirs.txt'
     theirs.write_text('jpg/far-17.jpg png/far-17.png\njpg/elsewhere-3.jpg png/elsewhere-3.png\n')
-    with pytest.raises(InputError, match=r"theirs: 2 of 2 patches are not in .*json, the first is 'jpg/far-17.jpg"):
+    with pytest.raises(InputError, match=r"theirs.txt: 2 of 2 patches are not in .*json, the first is 'jpg/far-17.jpg"):
         check(data, 'train', str(theirs))
     result = check(data, 'train', str(theirs), names=r'jpg/(?P<image>\w+)-\d+')
     assert [leak.text for leak in result.leaks] == ['of theirs is from far, as is far_0_0 of train']
     assert result.unseen == ['jpg/far-17.jpg png/far-17.png', 'jpg/elsewhere-3.jpg png/elsewhere-3.png']
     assert list(result.lines())[-1].startswith('note: 2 patches have no image here, such as')
     theirs.write_text('images/far_32_0.png labels/far_32_0.png\n')  # our patches in another form
-    assert kinds(check(data, 'train', str(theirs)))['image'] == ['images/far_32_0.png labels/far_32_0.png']
+    assert kinds(check(data, 'train', str(theirs))) == {'patch': ['far_32_0']}
     theirs.write_text('far@3@20\n')
     result = check(data, 'train', str(theirs), names=r'(?P<image>\w+)@(?P<row>\d+)@(?P<col>\d+)')
     assert kinds(result) == {'image': ['far@3@20'], 'overlap': ['far@3@20']}
@@ -135,6 +135,25 @@ def test_a_folder_without_description(data, tmp_path):
     write(data, 'train', 'area_part_1_0_0')
     result = check(data, 'train', 'test', names=names)
     assert (kinds(result), result.unseen) == ({'tile': ['area_part_2_0_0']}, [])
+
+
+def test_names_with_suffix_are_the_same_patches(data):
+    write(data, 'mine', 'far_0_0.png')  # of the training patches, which are listed without
+    assert 'mine' in check(data).training
+    assert kinds(check(data, 'train', 'mine')) == {'patch': ['far_0_0']}
+
+
+def test_windows_of_a_folder_without_description(data):
+    (data / 'dataset.json').unlink()
+    names = r'(?P<image>.+)_(?P<row>\d+)_(?P<col>\d+)$'
+    write(data, 'train', 'far_0_0')
+    write(data, 'test', 'far_0_32')
+    found = check(data, 'train', 'test', names=names)
+    assert kinds(found) == {'image': ['far_0_32'], 'touch': ['far_0_32']}
+    write(data, 'train', 'gone_0_0')
+    write(data, 'test', 'gone_0_32')
+    found = check(data, 'train', 'test', names=names)
+    assert list(found.lines())[-1].startswith("note: 2 patches, such as 'gone_0_0', have a row and a column but no")
 
 
 def test_tiles_by_another_pattern(data):

@@ -197,7 +197,9 @@ def test_a_file_of_an_earlier_version_has_clusters_but_no_quantiles(appearance, 
     path.write_text(json.dumps(content))
     read = Appearance.read(path)
     assert read.shares(ground([SAND]), whole(ground([SAND]))).max() == 1
-    with pytest.raises(InputError, match=r'has no quantiles; fit it again with .* --overwrite'):
+    with pytest.raises(
+        InputError, match=r'has no quantiles; fit it again with .* --overwrite, or delete appearance.json'
+    ):
         read.codes(ground([SAND]), whole(ground([SAND])))
 
 

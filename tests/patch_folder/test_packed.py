@@ -162,7 +162,7 @@ def test_a_missing_mask_is_an_error(root):
         labelled(root, True, ann_file='splits/train.txt')
     assert len(labelled(root, True, ann_file='splits/test.txt')) == 4
     shutil.rmtree(root / 'masks')
-    pack(root)
+    pack(root, masks='')
     with pytest.raises(InputError, match='packed without masks'):
         labelled(root, True)
 
@@ -230,6 +230,17 @@ def test_a_copy_and_the_packed_form_alone(root, tmp_path):
     assert data[0]['img'][0].shape == (16, 16, 3)
     shutil.move(root / 'packed', tmp_path / 'fast_disk')
     assert len(unlabelled(root, str(tmp_path / 'fast_disk'))) == 8
+
+
+def test_the_way_out_names_the_data_set_and_its_folders(root, tmp_path):
+    shutil.move(root / 'packed', tmp_path / 'fast_disk')
+    extra = shutil.copy(next((root / 'images').glob('*.png')), root / 'images' / 'extra.png')
+    with pytest.raises(InputError, match=rf'run: python tools/pack.py {root} and move {root}/packed to .*/fast_disk$'):
+        unlabelled(root, str(tmp_path / 'fast_disk'))
+    pack(root / 'images', images='')
+    shutil.copy(extra, root / 'images' / 'another.png')
+    with pytest.raises(InputError, match=rf"out of date.*run: python tools/pack.py {root}/images --images ''$"):
+        unlabelled(root / 'images', True, data_prefix=dict(img_path=''))
 
 
 def test_another_folder_than_was_packed(root):

@@ -47,6 +47,22 @@ def test_masks_where_they_exist(root):
     assert (packed.mask(3) == 5).all()
 
 
+def test_masks_that_are_packed_and_nowhere_else_are_not_lost(root):
+    mask_for(root, 'b.png', 3)
+    pack(root)
+    shutil.rmtree(root / 'masks')
+    for prepare in (lambda: None, lambda: shutil.copy(root / 'images' / 'b.png', root / 'images' / 'new.png')):
+        prepare()
+        with pytest.raises(InputError, match=r"packed: holds masks of .*masks, .*; put them back, or give --masks '' "):
+            pack(root)
+    (root / 'masks').mkdir()
+    with pytest.raises(InputError, match=r'packed: holds masks of'):
+        pack(root)
+    assert np.load(root / 'packed' / 'labelled.npy').tolist() == [False, False, True, False]
+    packed, made = pack(root, masks='')
+    assert (made, packed.labelled, len(packed)) == (True, None, 5)
+
+
 def test_masks_in_the_other_unicode_form(tmp_path):
     composed, decomposed = (unicodedata.normalize(form, 'é') for form in ('NFC', 'NFD'))
     (tmp_path / 'images').mkdir()

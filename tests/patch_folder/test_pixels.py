@@ -30,6 +30,15 @@ def test_the_same_pixels_from_files_and_packed(patches, tmp_path):
         PatchPixels(data)
 
 
+def test_the_name_of_a_file_comes_before_the_end_of_another(patches, tmp_path):
+    file = min((patches('mbrsc', 32) / 'images').iterdir())
+    for name in ('old/x.png', 'x.png', 'old/y.png'):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(file, tmp_path / name)
+    pixels = PatchPixels(tmp_path)
+    assert [pixels.place(name) for name in ('x', 'x.png', 'old/x', 'y')] == ['x.png', 'x.png', 'old/x.png', 'old/y.png']
+
+
 def test_any_folder_of_images(patches, tmp_path):
     file = min((patches('mbrsc', 32) / 'images').iterdir())
     shutil.copy(file, tmp_path / 'one.png')

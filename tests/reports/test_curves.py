@@ -30,6 +30,15 @@ def test_runs_have_colors_and_values_panels(tmp_path):
     assert heights[1] > 1.5 * heights[0]
 
 
+def test_a_run_whose_name_begins_with_an_underscore_is_in_the_legend(tmp_path):
+    curves = [[LoggedCurve(np.arange(9), np.full(9, value))] for value in (1.0, 2.0)]
+    found = []
+    for name in ('_old', 'xold'):
+        plot_curves(curves, [name, 'new'], ['loss'], tmp_path / 'out.png')
+        found.append(colored(cv2.imread(str(tmp_path / 'out.png'))[:80])[0])
+    assert found[0] == found[1] > 20
+
+
 @pytest.mark.parametrize(('name', 'reason'), [('a.foo', 'foo'), ('folder', 'directory'), ('file/b.png', 'exists')])
 def test_a_picture_that_cannot_be_written(tmp_path, name, reason):
     (tmp_path / 'folder').mkdir()

@@ -39,6 +39,7 @@ MOVED = {'errors', 'datasets.known_data_sets', 'models.band_preprocessor', 'mode
 
 # Modules that one neighbour alone imports, and why they are not part of it.
 ONE_IMPORTER = {
+    'label_audit.listed_patches': 'what is known of one patch; leaks compares lists',
     'assessment.chip_sheet': 'a page of pictures, which is optional',
     'assessment.estimates': 'statistics alone, tested against the published example',
     'converters.scenes.buildings': 'one layer of a scene, one file',

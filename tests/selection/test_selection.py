@@ -74,6 +74,11 @@ def test_a_round_takes_the_features_of_the_one_before(data, monkeypatch):
     select(data, 'coverage', name='cover', **keep)
 
 
+def test_a_list_may_be_named_with_suffix(data):
+    assert select(data, 'random', 3, backbone=None, name='second.txt').name == 'second'
+    assert len(content(data, 'second')) == 3
+
+
 def test_windows_lie_where_the_patches_do(data):
     chosen = select(data).chosen
     meta, _, outlines, columns = read(data.parent / 'out' / 'train_typical6_seed0.gpkg', layer='windows')

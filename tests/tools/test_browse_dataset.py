@@ -61,6 +61,27 @@ def test_image_label_and_both(browse, patches, tmp_path):
     assert (both[~known] == image[~known]).all()
 
 
+def test_one_band_with_colours_changed_on_the_device(browse, tmp_path):
+    (tmp_path / 'data' / 'images').mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / 'data' / 'images' / 'a.png'), np.full((64, 64), 90, np.uint8))
+    steps = 'train_dataloader.dataset.pipeline'
+    options = [f'{steps}.0.bands=1', f'{steps}.1.jitter_prob=0', f'{steps}.1.grey_prob=0', f'{steps}.1.color_on=device']
+    options += ['train_dataloader.dataset.data_root=data', 'train_dataloader.dataset.ann_file=']
+    assert browse(PRETRAIN, '--number', 1, '--cfg-options', *options) == 0
+
+
+def test_joined_data_sets(browse, patches, tmp_path):
+    part = f"dict(_base_.train_dataloader.dataset, data_root='{patches('synthetic', 128)}', ann_file='')"
+    joined = f"dict(_delete_=True, type='mmengine.ConcatDataset', datasets=[{part}, {part}])"
+    (tmp_path / 'joined.py').write_text(f"_base_ = '{PRETRAIN}'\ntrain_dataloader = dict(dataset={joined})\n")
+    assert browse('joined.py', '--number', 2) == 0
+    first, last = (
+        columns(sheet)[0]
+        for sheet in (lambda page: (page, page[266:]))(cv2.imread('work_dirs/browse/joined_train_1.png'))
+    )
+    assert (first != last).any()
+
+
 @pytest.mark.parametrize(
     ('arguments', 'text'),
     [
@@ -68,6 +89,7 @@ def test_image_label_and_both(browse, patches, tmp_path):
         ([PRETRAIN], 'data/synthetic/images: no such folder'),
         ([PRETRAIN, '--split', 'val'], 'has no val_dataloader; choose --split train'),
         ([PRETRAIN, '--seed', '-1'], '--seed is -1; give 0 or more'),
+        ([PRETRAIN, '--cfg-options', 'train_dataloader.dataset.foo=1'], "UnlabelledPatches takes no 'foo'"),
         ([FINE_TUNE, '--number', '0', 'DATA'], 'number of samples is 0; give at least 1'),
         ([FINE_TUNE, '--output-dir', 'file/out', 'DATA'], 'synthetic_train_1.png: cannot be written'),
     ],

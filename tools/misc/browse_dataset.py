@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     import cv2
 
-    from projects.false.engine.config import load_config
-    from projects.false.reports.samples import build_dataset, sample_sheets
+    from projects.false.engine.config import build_dataset, load_config
+    from projects.false.reports.samples import sample_sheets
 
     config = load_config(options.config, options.cfg_options)
     name = f'{Path(options.config).stem}_{options.split}'

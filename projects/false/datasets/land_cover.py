@@ -14,7 +14,6 @@ from mmseg.datasets import BaseSegDataset
 from projects.false.common.errors import Faults, InputError
 from projects.false.imagery.palettes import IGNORE_INDEX, PALETTES, load_palette
 from projects.false.patch_folder.lists import file_in_any_form, list_images
-from projects.false.patch_folder.packed import way_out
 
 from .mixins import PackedSamples, SkipUnreadable
 from .seeding import SeededSamples
@@ -112,11 +111,11 @@ class LandCoverPatches(SkipUnreadable, SeededSamples, PackedSamples, BaseSegData
         """Map the packed patches, and check that every patch of the list has a mask."""
         size, patches = super().open_entries(), self._patches
         if patches.labelled is None:
-            raise InputError(f'{patches.folder}: was packed without masks; {way_out(patches.folder)} with masks')
+            raise InputError(f'{patches.folder}: was packed without masks; {patches.way_out} with masks')
         labelled = patches.labelled if self._rows is None else patches.labelled[self._rows]
         if not labelled.all():
             name = patches.name(self.row(int(np.argmin(labelled))))
-            raise InputError(f'{patches.folder}: no mask for {name}; add it and {way_out(patches.folder)}')
+            raise InputError(f'{patches.folder}: no mask for {name}; add it and {patches.way_out}')
         return size
 
     def entry(self, position: int, seed: tuple[int, ...] = ()) -> dict:

@@ -141,7 +141,7 @@ class PackedSamples(ComputedSamples):
             if key in self.data_prefix and facts and not _same_folder(self.data_prefix[key], root / facts['folder']):
                 raise InputError(
                     f'{folder}: packed from {root / facts["folder"]}, but data_prefix.{key} is '
-                    f'{self.data_prefix[key]}; set it to {facts["folder"]!r}, or {way_out(root / "packed")} '
+                    f'{self.data_prefix[key]}; set it to {facts["folder"]!r}, or {way_out(folder, root)} '
                     f'--{kind} FOLDER'
                 )
         self._find_rows()
@@ -163,9 +163,10 @@ class PackedSamples(ComputedSamples):
         """Return the entry of a patch: a path for messages, and a function that reads its pixels."""
         row = self.row(position)
         name = self._patches.name(row)
+        # Looks like a file below the data set, wherever the pixels are: that is where what belongs to it is looked for.
+        folder = Path(self.data_root) / 'packed' if self.data_root else self._patches.folder
         return {
-            # Looks like a file path, so its stem and name are those of the patch.
-            'img_path': f'{self._patches.folder}/images.npy/{name}',
+            'img_path': f'{folder}/images.npy/{name}',
             'read_image': partial(self._patches.image, row),
         }
 

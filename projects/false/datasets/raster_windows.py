@@ -93,8 +93,8 @@ class RasterWindows(ViewsWithEvidence, SkipUnreadable, SeededSamples, ComputedSa
             )
         if size < 1 or (shift is not None and shift < 0):
             raise InputError(f'size {size} and shift {shift} of RasterWindows are pixels; give a size of at least 1')
-        if not bands or min(bands) < 1:
-            raise InputError(f'bands of RasterWindows are counted from 1, got {list(bands)}')
+        if not isinstance(bands, Sequence) or not bands or not all(type(band) is int and band > 0 for band in bands):
+            raise InputError(f'bands of RasterWindows are a list of numbers, counted from 1, got {bands!r}')
         if not 0 <= max_nodata < 1:
             raise InputError(f'max_nodata of RasterWindows is a share in [0, 1), got {max_nodata}')
         if value_range is not None and (len(value_range) != 2 or not value_range[0] < value_range[1]):

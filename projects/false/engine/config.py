@@ -1,9 +1,9 @@
-"""Read a config and apply the changes of the command line to it."""
+"""Read a config, apply the changes of the command line to it, and build its data."""
 
 import ast
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from logging import WARNING
 from pathlib import Path
@@ -11,13 +11,16 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, ConfigDict
+from mmengine.dataset import BaseDataset, ConcatDataset
 from mmengine.logging import print_log
+from mmengine.registry import DATASETS, init_default_scope
 
+from projects.false.common.command_line import user_message
 from projects.false.common.errors import InputError, type_name
 from projects.false.common.published import check_plain, published_folder
 from projects.false.common.recipes import config_bases, find_config
 
-from .config_checks import check_effect, check_sections, first_line
+from .config_checks import build_error, check_effect, check_sections, first_line
 from .precision import gpu_has_bfloat16
 
 
@@ -193,3 +196,30 @@ def allow_other_batch(config: Config) -> None:
     if 'resume_check' not in config.get('default_hooks', {}):
         raise InputError(f'{config.filename}: --allow-other-batch needs default_hooks.resume_check (ResumeCheckHook)')
     config.default_hooks.resume_check.allow_other_batch = True
+
+
+def build_dataset(config: Config, split: str) -> BaseDataset | ConcatDataset:
+    """Build the data set of a recipe's ``train``, ``val`` or ``test`` loader, with its pipeline.
+
+    Raises:
+        InputError: The recipe has no such loader, its data is missing, or its data set cannot be built.
+    """
+    splits = [name for name in ('train', 'val', 'test') if config.get(f'{name}_dataloader')]
+    if split not in splits:
+        raise InputError(f'{config.filename}: has no {split}_dataloader; choose --split {" or ".join(splits)}')
+    init_default_scope(config.get('default_scope', 'mmengine'))
+    section = f'{split}_dataloader.dataset'
+    try:
+        return DATASETS.build(_without_evidence(config[f'{split}_dataloader'].dataset))
+    except Exception as error:
+        if user_message(error) is not None:
+            raise
+        raise build_error(section, error) from error
+
+
+def _without_evidence(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of a data set, or of joined ones, that computes no evidence, as it is not shown."""
+    changed = {**dataset, 'evidence': None} if 'evidence' in dataset else dict(dataset)
+    if 'datasets' in dataset:
+        changed['datasets'] = [_without_evidence(part) for part in dataset['datasets']]
+    return changed

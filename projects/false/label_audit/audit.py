@@ -72,7 +72,12 @@ def audit_labels(data_root: str | Path, workers: int | None = None) -> Audit:
     files = {nfc(key): name for name in found for key in (name, os.path.splitext(name)[0])}
     records = {patch['name']: patch for patch in description['patches']}
     forms = {nfc(name) for name in records}
-    lists = read_lists(root, records.keys() | {name for name in files if name not in forms})
+    names_of = {files[form]: name for name in records if (form := nfc(name)) in files}
+    lists = read_lists(
+        root,
+        records.keys() | {name for name in files if name not in forms},
+        lambda name: names_of.get(files.get(nfc(name), ''), name),
+    )
     training, testing = sides(lists)
     trained = set(training)
     labelled = {patch for entry in lists if entry.labelled for patch in entry.patches}

@@ -3,21 +3,17 @@
 The lists may come from anywhere: names that the data set does not know are taken apart by a regular expression.
 """
 
-import os
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from projects.false.common.errors import InputError
 from projects.false.common.threads import count_workers, map_ahead, show_progress
-from projects.false.patch_folder.description import read_description
-from projects.false.patch_folder.lists import is_training_name, nfc, read_list, read_lists
-from projects.false.patch_folder.pixels import PatchPixels
+from projects.false.patch_folder.lists import is_training_name, read_list, read_lists
 
+from .listed_patches import ListedPatches, Origin, compile_pattern
 from .patch_checks import PatchFacts, find_duplicates, recognise
 from .shared_ground import OVERLAPPING, TOUCHING, Ground, Window, meeting_windows
 from .similar_pictures import grey_of_bands, shared_detail
@@ -32,21 +28,6 @@ KINDS = {  # kind -> description, with the patches to test on as its subject
 }
 EXAMPLES = 3  # per kind
 PART = r'^.+?(?=[ _-]*(?:image)?[ _-]*part[ _-]*\d+$)'  # the tile in Tile1_image_part_001
-
-
-class Origin(NamedTuple):
-    """Where a patch comes from.
-
-    Args:
-        image: Name of the image that it was cut from.
-        tile: Name of the tile that the image is a part of; '' if it is none.
-        row, col: First pixel in the image; -1 where it is not known.
-    """
-
-    image: str
-    tile: str
-    row: int
-    col: int
 
 
 class Leak(NamedTuple):
@@ -72,6 +53,7 @@ class LeakCheck(NamedTuple):
         patches: Number of patches of all lists, each counted once.
         leaks: In the order of :data:`KINDS`, each patch at most once per kind and comparison.
         unseen: Patches without an image here, which were compared by their names alone.
+        unsized: Patches whose size is not known, so that their windows were not compared.
     """
 
     training: list[str]
@@ -79,6 +61,7 @@ class LeakCheck(NamedTuple):
     patches: int
     leaks: list[Leak]
     unseen: list[str]
+    unsized: list[str]
 
     def found(self, allowed: Collection[str] = ()) -> bool:
         """Return whether there are leaks of other kinds than those that are allowed."""
@@ -102,6 +85,11 @@ class LeakCheck(NamedTuple):
             yield (
                 f'note: {len(self.unseen):,} patches have no image here, such as {self.unseen[0]!r}; pictures that '
                 'look like theirs were not searched for'
+            )
+        if self.unsized:
+            yield (
+                f'note: {len(self.unsized):,} patches, such as {self.unsized[0]!r}, have a row and a column but no '
+                'known size; whether they overlap or touch was not checked'
             )
 
 
@@ -131,19 +119,21 @@ def check_leaks(
             unreadable.
     """
     workers = count_workers(workers)
-    data = _Data(Path(data_root), _compiled(names, '--names', 'image'), _compiled(tile, '--tile'))
+    data = ListedPatches(Path(data_root), compile_pattern(names, '--names', 'image'), compile_pattern(tile, '--tile'))
     found = _find_lists(data, lists)
     training = {name: patches for name, (patches, trains) in found.items() if trains}
     testing = {name: patches for name, (patches, trains) in found.items() if not trains}
     every = {**training, **testing}
-    if not testing or len(every) < 2:
+    if len(every) < 2:
+        raise InputError(f'{data_root}: {next(iter(every))} is the only list, so there is nothing to compare it with')
+    if not testing:
         raise InputError(
             f'{data_root}: of the lists {", ".join(every)} none is tested on, so there is nothing to compare; give the '
             'lists to test on as well'
         )
     listed = list(dict.fromkeys(patch for patches in every.values() for patch in patches))
     origins = {patch: data.origin(patch) for patch in listed}
-    ground, places = _lay_out(data, origins)
+    ground, places, unsized = _lay_out(data, origins)
     facts, unseen = _recognise(data, listed, workers)
     leaks: list[Leak] = []
     for known, asked in _comparisons(training, testing, bool(lists)):
@@ -155,97 +145,33 @@ def check_leaks(
         leaks += _look_alikes(data, facts, known, others, workers)
     order = list(KINDS)
     leaks.sort(key=lambda leak: order.index(leak.kind))
-    return LeakCheck(list(training), list(testing), len(listed), leaks, unseen)
+    return LeakCheck(list(training), list(testing), len(listed), leaks, unseen, unsized)
 
 
-def _compiled(pattern: str | None, option: str, group: str = '') -> re.Pattern[str] | None:
-    try:
-        compiled = re.compile(pattern) if pattern is not None else None
-    except re.error as error:
-        raise InputError(f'{option} {pattern}: is no regular expression ({error}); mend it') from error
-    if compiled is not None and group and group not in compiled.groupindex:
-        raise InputError(
-            f'{option} {pattern}: has no group {group!r}; write the image as (?P<image>...), and row and column, where '
-            r'names tell, as (?P<row>\d+) and (?P<col>\d+)'
-        )
-    return compiled
-
-
-class _Data:
-    """The patches of a folder: what is known of them, and their pictures."""
-
-    def __init__(self, root: Path, names: re.Pattern[str] | None, tile: re.Pattern[str] | None) -> None:
-        self.root, self._names, self._tile = root, names, tile
-        described = names is None or (root / 'dataset.json').is_file()
-        description = read_description(root) if described else {}
-        patches: Sequence[Mapping[str, Any]] = description.get('patches', ())
-        self.records = {nfc(patch['name']): patch for patch in patches}
-        self.sources: Mapping[str, Mapping[str, Any]] = description.get('sources', {})
-        self.size = int(description.get('patch_size', 0))
-        self._pixels = PatchPixels(root, len((description.get('bands') or {}).get('names') or 'RGB'))
-        if not described and not root.is_dir():
-            raise InputError(f'{root}: no such folder; give the folder of the images')
-
-    @cached_property
-    def known_names(self) -> set[str]:
-        return self.records.keys() | self._pixels.names  # both in NFC, so that every spelling of a patch is one name
-
-    def picture(self, name: str) -> Callable[[], np.ndarray] | None:
-        """Return a function that reads the image of a patch; None if there is none."""
-        plain = self._plain(name)
-        found = (self._pixels.find(form) for form in (name, plain, Path(plain).name))
-        return next((read for read in found if read is not None), None)
-
-    def origin(self, line: str) -> Origin | None:
-        """Return where a patch comes from; None for a line about which nothing is known."""
-        record = self.records.get(line) or self.records.get(Path(self._plain(line)).name)
-        if record is not None and 'source' in record:
-            image = str(record['source'])
-            return Origin(image, self._tile_of(image), int(record.get('row', -1)), int(record.get('col', -1)))
-        match = self._names.search(line) if self._names else None
-        if match is None:
-            return None
-        parts = match.groupdict()
-        image = parts['image'] or ''
-        place = {axis: parts.get(axis) or '-1' for axis in ('row', 'col')}
-        for axis, text in place.items():
-            if not text.removeprefix('-').isdecimal():
-                raise InputError(f'--names: takes {text!r} for the {axis} of {line!r}; write it as (?P<{axis}>\\d+)')
-        return Origin(image, parts.get('tile') or self._tile_of(image), int(place['row']), int(place['col']))
-
-    def _tile_of(self, image: str) -> str:
-        match = self._tile.search(image) if self._tile else None
-        return match[0] if match else ''
-
-    @staticmethod
-    def _plain(line: str) -> str:
-        """Return the first path of a line without suffix; lists of image and mask have two."""
-        first = line if ' ' not in line else line.split()[0]
-        return os.path.splitext(first)[0]
-
-
-def _find_lists(data: _Data, lists: Sequence[str]) -> dict[str, tuple[list[str], bool]]:
+def _find_lists(data: ListedPatches, lists: Sequence[str]) -> dict[str, tuple[list[str], bool]]:
     """Return, by name, the patches of every list and whether they are trained on."""
     found: dict[str, tuple[list[str], bool]] = {}
     if not lists:
-        for entry in read_lists(data.root, data.known_names):
+        for entry in read_lists(data.root, data.known_names, data.spelling):
             found[entry.name] = entry.patches, entry.training
-    read: set[Path] = set()
+    paths: dict[str, Path] = {}
     for name in lists:
         inside = data.root / 'splits' / f'{name.removesuffix(".txt")}.txt'
         path = inside if inside.is_file() and not Path(name).is_file() else Path(name)
-        if path.resolve() in read:
+        if path.resolve() in {other.resolve() for other in paths.values()}:
             raise InputError(f'{path}: is given twice; give every list once')
-        read.add(path.resolve())
         title = path.stem if path.stem not in found else str(path)
-        found[title] = list(dict.fromkeys(read_list(path, data.known_names))), is_training_name(path.stem)
+        paths[title] = path
+        patches = [data.spelling(patch) for patch in read_list(path, data.known_names)]
+        found[title] = list(dict.fromkeys(patches)), is_training_name(path.stem)
     for title, (patches, _) in found.items():
         unknown = [patch for patch in patches if data.origin(patch) is None]
         if unknown:
+            path, known = paths.get(title, Path('splits') / f'{title}.txt'), data.root / 'dataset.json'
             raise InputError(
-                f'{title}: {len(unknown)} of {len(patches)} patches are not in {data.root / "dataset.json"}, the first '
-                f"is {unknown[0]!r}; give --names for what they are called, such as '(?P<image>.+)_(?P<row>\\d+)_"
-                "(?P<col>\\d+)', or correct the list"
+                f'{path}: {len(unknown)} of {len(patches)} patches are not in {known}, the first is {unknown[0]!r}; '
+                r"give --names for what they are called, such as '(?P<image>.+)_(?P<row>\d+)_(?P<col>\d+)', or correct "
+                'the list'
             )
     return found
 
@@ -294,14 +220,19 @@ def _shared_names(
                 break
 
 
-def _lay_out(data: _Data, origins: Mapping[str, Origin | None]) -> tuple[Ground, dict[str, int]]:
-    """Lay out all windows whose place is known, and number them by patch."""
-    placed = {
-        patch: Window(origin.image, origin.row, origin.col, data.size)
-        for patch, origin in origins.items()
-        if origin is not None and data.size and min(origin.row, origin.col) >= 0
-    }
-    return Ground(list(placed.values()), data.sources), {patch: number for number, patch in enumerate(placed)}
+def _lay_out(data: ListedPatches, origins: Mapping[str, Origin | None]) -> tuple[Ground, dict[str, int], list[str]]:
+    """Lay out all windows whose place is known, number them by patch, and list those of unknown size.
+
+    Without dataset.json all patches are taken to be as large as the first of them that has an image.
+    """
+    known = {name: origin for name, origin in origins.items() if origin and min(origin.row, origin.col) >= 0}
+    size = data.size
+    if not size:
+        read = next((read for name in known if (read := data.picture(name))), None)
+        size = max(read().shape[:2]) if read else 0
+    placed = {name: Window(origin.image, origin.row, origin.col, size) for name, origin in known.items() if size}
+    numbers = {name: number for number, name in enumerate(placed)}
+    return Ground(list(placed.values()), data.sources), numbers, list(known) if not size else []
 
 
 def _shared_ground(
@@ -317,7 +248,7 @@ def _shared_ground(
             yield Leak(kind, patch, f'of {asked[patch]} and {patches[other]} of {known[patches[other]]}')
 
 
-def _recognise(data: _Data, listed: Sequence[str], workers: int) -> tuple[dict[str, PatchFacts], list[str]]:
+def _recognise(data: ListedPatches, listed: Sequence[str], workers: int) -> tuple[dict[str, PatchFacts], list[str]]:
     """Read every image once; return its identifying facts, and the patches without an image."""
     unseen = [patch for patch in listed if data.picture(patch) is None]
     absent = set(unseen)
@@ -334,7 +265,11 @@ def _recognise(data: _Data, listed: Sequence[str], workers: int) -> tuple[dict[s
 
 
 def _look_alikes(
-    data: _Data, facts: Mapping[str, PatchFacts], known: Mapping[str, str], asked: Mapping[str, str], workers: int
+    data: ListedPatches,
+    facts: Mapping[str, PatchFacts],
+    known: Mapping[str, str],
+    asked: Mapping[str, str],
+    workers: int,
 ) -> Iterator[Leak]:
     def compare(pair: tuple[str, str]) -> float:
         readers = (data.picture(name) for name in pair)

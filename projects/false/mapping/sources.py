@@ -5,7 +5,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.etree import ElementTree
 
 import rasterio
@@ -66,8 +66,9 @@ def state_of(raster: Raster) -> list[tuple[object, ...]]:
         remote_state(path) if is_remote(path) else (path.name, *_version(path), *_files_beside(path))
         for path in files_behind(raster.path)
     ]
-    if 'rpcs' in raster.place:  # by their values, since vendors keep them in files of many names
-        states.append(('rpcs', *sorted(raster.place['rpcs'].items())))
+    coefficients: Any = raster.place.get('rpcs')
+    if coefficients:  # by their values, since vendors keep them in files of many names
+        states.append(('rpcs', *sorted(coefficients.items())))
     return states
 
 

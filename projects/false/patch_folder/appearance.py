@@ -27,7 +27,9 @@ POINTS = 8  # described points of a window, along rows and columns
 _AROUND = np.arange(SIDE) - SIDE // 2
 _TO_LIGHTNESS = 100 / 255  # grey levels in units of lightness
 _FORMAT = 1
-_REMEDY = 'fit it again with tools/fit_appearance.py DATA --overwrite'
+_REMEDY = (
+    f'fit it again with tools/fit_appearance.py DATA --overwrite, or delete {FILE}, which training then makes again'
+)
 
 
 @dataclass(frozen=True)

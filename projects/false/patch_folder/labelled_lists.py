@@ -1,5 +1,6 @@
 """Draw the small share of patches whose labels are used, and write it as a list."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -104,6 +105,9 @@ def _training_patches(path: Path, known: dict[str, list[int]]) -> list[str]:
             f'{path}: {len(unknown)} of {len(names)} patches are not in dataset.json, the first is {unknown[0]!r}; '
             'correct the list or convert the data again'
         )
+    if len(set(names)) != len(names):
+        twice = next(name for name, count in Counter(names).items() if count > 1)
+        raise InputError(f'{path}: {twice!r} is listed twice; list every patch once')
     return names
 
 

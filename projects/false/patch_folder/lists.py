@@ -128,7 +128,9 @@ class SplitList(NamedTuple):
     training: bool
 
 
-def read_lists(data_root: str | Path, known: Set[str] = frozenset()) -> list[SplitList]:
+def read_lists(
+    data_root: str | Path, known: Set[str] = frozenset(), spelling: Callable[[str], str] = lambda name: name
+) -> list[SplitList]:
     """Read ``splits/*.txt``: train, val and test first, then the others by name.
 
     Training lists are ``pretrain``, ``train``, every ``train_*``, and lists that name training patches only.
@@ -136,6 +138,7 @@ def read_lists(data_root: str | Path, known: Set[str] = frozenset()) -> list[Spl
     Args:
         data_root: Folder of a data set.
         known: Names of its patches, as for :func:`read_list`.
+        spelling: Returns one name for all names of a patch, which a list may give with suffix or without.
 
     Raises:
         InputError: There is no list, one is unreadable or empty, or one names a patch twice.
@@ -145,7 +148,8 @@ def read_lists(data_root: str | Path, known: Set[str] = frozenset()) -> list[Spl
     if not paths:
         raise InputError(f'{folder}: holds no list of patches (*.txt); give a folder made by tools/dataset_converters')
     first = [name for name in ('train', 'val', 'test') if name in paths]
-    names = {name: read_list(paths[name], known) for name in [*first, *sorted(set(paths) - set(first))]}
+    order = [*first, *sorted(set(paths) - set(first))]
+    names = {name: [spelling(patch) for patch in read_list(paths[name], known)] for name in order}
     for name, patches in names.items():
         if len(set(patches)) != len(patches):
             twice = next(patch for patch, count in Counter(patches).items() if count > 1)

@@ -33,15 +33,15 @@ class PackedPatches:
     """
 
     def __init__(self, folder: str | Path, root: str | Path | None = None) -> None:
-        self.folder = Path(folder)
-        self.description = _read_packed_json(self.folder)
+        self.folder, self._root = Path(folder), Path(folder).parent if root is None else Path(root)
+        self.description = _read_packed_json(self.folder, self._root)
         for name, size in self.description['files'].items():
             self._check_size(name, size)
         if root is not None:
             for facts in self.description['sources'].values():
                 changed = names_changed(Path(root), facts)
                 if changed:
-                    raise InputError(f'{self.folder}: out of date, {changed}; {way_out(self.folder)}')
+                    raise InputError(f'{self.folder}: out of date, {changed}; {self.way_out}')
         shape = (self.description['patches'], *self.description['shape'])
         # Plain arrays over the mapped files: taking a row of np.memmap itself costs half as much again.
         self._images = np.asarray(self._map('images.npy', shape))
@@ -52,25 +52,30 @@ class PackedPatches:
         self._names = self._map('names.npy', shape[:1])
         self._keys, self._key_rows = (self._map(f'{name}.npy', (2 * shape[0],)) for name in ('keys', 'key_rows'))
 
+    @property
+    def way_out(self) -> str:
+        """The command that makes these packed patches again."""
+        return way_out(self.folder, self._root, self.description)
+
     def _check_size(self, name: str, size: int) -> None:
         try:
             found = os.stat(self.folder / name).st_size
         except OSError:
-            raise InputError(f'{self.folder / name}: no such file; {way_out(self.folder)}') from None
+            raise InputError(f'{self.folder / name}: no such file; {self.way_out}') from None
         if found != size:
-            raise InputError(f'{self.folder / name}: has {found} bytes, not {size}; {way_out(self.folder)}')
+            raise InputError(f'{self.folder / name}: has {found} bytes, not {size}; {self.way_out}')
 
     def _map(self, name: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
         try:
             array: np.ndarray = np.load(self.folder / name, mmap_mode='r', allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise InputError(f'{self.folder / name}: not readable ({error}); {way_out(self.folder)}') from error
+            raise InputError(f'{self.folder / name}: not readable ({error}); {self.way_out}') from error
         if shape is not None and array.shape != shape:
-            raise InputError(f'{self.folder / name}: shape {array.shape}, not {shape}; {way_out(self.folder)}')
+            raise InputError(f'{self.folder / name}: shape {array.shape}, not {shape}; {self.way_out}')
         return array
 
-    def __reduce__(self) -> tuple[type['PackedPatches'], tuple[Path]]:
-        return PackedPatches, (self.folder,)  # another process maps the same files; nothing is copied
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PackedPatches, (self.folder,), {'_root': self._root}  # another process maps the same files
 
     def __len__(self) -> int:
         return len(self._names)
@@ -119,7 +124,7 @@ class PackedPatches:
         if (count == 0).any():
             raise InputError(
                 f'{path}: {np.count_nonzero(count == 0)} of {len(names)} patches are not in {self.folder}, the first '
-                f'is {names[int(np.argmax(count == 0))]!r}; {way_out(self.folder)}, or mend the list'
+                f'is {names[int(np.argmax(count == 0))]!r}; {self.way_out}, or mend the list'
             )
         if (count > 1).any():
             place = int(np.argmax(count > 1))
@@ -129,23 +134,34 @@ class PackedPatches:
         return rows
 
 
-def _read_packed_json(folder: Path) -> dict[str, Any]:
+def _read_packed_json(folder: Path, root: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     if not path.is_file():
-        raise InputError(f'{path}: no packed patches; {way_out(folder)}, or leave packed=True out')
+        raise InputError(f'{path}: no packed patches; {way_out(folder, root)}, or leave packed=True out')
     try:
         description: dict[str, Any] = json.loads(path.read_text(encoding='utf-8'))
         version = description['format']
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f'{path}: not readable ({error!r}); {way_out(folder)}') from error
+        raise InputError(f'{path}: not readable ({error!r}); {way_out(folder, root)}') from error
     if version != FORMAT:
-        raise InputError(f'{path}: format {version!r}, this version reads format {FORMAT}; {way_out(folder)}')
+        raise InputError(f'{path}: format {version!r}, this version reads format {FORMAT}; {way_out(folder, root)}')
     return description
 
 
-def way_out(folder: Path) -> str:
-    """Return the command that makes packed patches (again)."""
-    return f'run: python tools/pack.py {folder.parent}'
+def way_out(folder: Path, root: Path, description: dict[str, Any] | None = None) -> str:
+    """Return the command that makes packed patches (again).
+
+    Args:
+        folder: Their folder, which tools/pack.py makes as ``root/packed``.
+        root: Folder of the data set.
+        description: Content of their packed.json if they exist; it tells which folders they were packed from.
+    """
+    command = f'run: python tools/pack.py {root}'
+    for kind, facts in (description or {}).get('sources', {}).items():
+        if facts['folder'] != kind:
+            command += f' --{kind} ' + ("''" if facts['folder'] == '.' else facts['folder'])
+    made = root / 'packed'
+    return command if os.path.abspath(folder) == os.path.abspath(made) else f'{command} and move {made} to {folder}'
 
 
 def write_index(out: Path, names: Sequence[str]) -> None:

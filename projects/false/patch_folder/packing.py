@@ -53,7 +53,7 @@ def pack(
 
     Raises:
         InputError: There are no images, some are unreadable or differ in size from the first, the number of bands is
-            below 1 or unknown, or the disk is full.
+            below 1 or unknown, the masks packed before are gone, or the disk is full.
     """
     root, workers = Path(root), count_workers(workers)
     if bands is None:
@@ -77,6 +77,8 @@ def pack(
         if any(mask_of):
             sources['masks'] = source_facts(root, masks, mask_names, times)
     out = root / 'packed'
+    if masks and 'masks' not in sources:
+        _check_no_mask_is_lost(out, root)
     existing = _up_to_date(out, sources, bands)
     if existing is None:
         with staged_folder(out, overwrite=True, marker=DESCRIPTION) as partial:
@@ -86,6 +88,20 @@ def pack(
         return existing, True
     _store_lists(existing, root)
     return existing, False
+
+
+def _check_no_mask_is_lost(out: Path, root: Path) -> None:
+    """Refuse to replace packed patches whose masks exist nowhere else; whoever wants that says so by ``masks=''``."""
+    try:
+        facts = PackedPatches(out).description['sources'].get('masks')
+    except InputError:
+        return
+    masks = root / facts['folder'] if facts else None
+    if masks and not (masks.is_dir() and list_imagery(masks).names):
+        raise InputError(
+            f"{out}: holds masks of {masks}, where there are none now; put them back, or give --masks '' to pack "
+            'without them'
+        )
 
 
 def _pair(names: list[str], mask_names: list[str]) -> list[str | None]:

@@ -103,9 +103,10 @@ class PatchPixels:
             every: list[tuple[str, str | int]] = [(self._packed.name(row), row) for row in range(len(self._packed))]
         else:
             every = [(name, name) for name in list_imagery(self._folder).names] if self._folder.is_dir() else []
-        for name, place in every:
-            for form in (name, os.path.splitext(name)[0], Path(name).stem):
-                found.setdefault(nfc(form), place)
+        whole = (lambda name: name, lambda name: os.path.splitext(name)[0])
+        for form in (*whole, lambda name: Path(name).stem):  # the name of one file comes before the end of another's
+            for name, place in every:
+                found.setdefault(nfc(form(name)), place)
         return found
 
     @property

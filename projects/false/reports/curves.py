@@ -68,24 +68,24 @@ def plot_curves(curves: Sequence[Sequence[LoggedCurve]], names: Sequence[str], k
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
     from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(7.2, 1.4 + 2.6 * len(keys)), dpi=150, layout='constrained')
     panels = FigureCanvasAgg(figure).figure.subplots(len(keys), sharex=True, squeeze=False)[:, 0]
     for number, (key, axes) in enumerate(zip(keys, panels, strict=True)):
-        for name, of_run in zip(names, curves, strict=True):
+        lines: list[Line2D] = []
+        for of_run in curves:
             alone = len(of_run[number].steps) == 1  # such as a single validation, which has no line to draw
             look = dict(marker='o', linestyle='none') if alone else dict(linewidth=1.4)
-            axes.plot(of_run[number].steps, of_run[number].values, label=name, markersize=5, **look)
+            lines += axes.plot(of_run[number].steps, of_run[number].values, markersize=5, **look)
         axes.set_ylabel(key)
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
     panels[-1].set_xlabel('iteration')
     panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc='outside upper center', ncols=1 if max(map(len, names)) > 40 else 3, frameon=False
-    )
+    columns = 1 if max(map(len, names)) > 40 else 3
+    figure.legend(lines, names, loc='outside upper center', ncols=columns, frameon=False)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(out, format=out.suffix[1:] or 'png')  # without a format, matplotlib adds a suffix

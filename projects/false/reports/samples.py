@@ -5,9 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mmengine.config import Config
-from mmengine.dataset import BaseDataset
-from mmengine.registry import DATASETS, init_default_scope
+from mmengine.dataset import BaseDataset, ConcatDataset
 from torch import Tensor
 
 from projects.false.common.errors import InputError
@@ -21,21 +19,7 @@ from .pictures import contact_sheet, enlarged, mask_picture, three_bands
 ROWS = 6  # samples per sheet
 
 
-def build_dataset(config: Config, split: str) -> BaseDataset:
-    """Build the data set of a recipe's ``train``, ``val`` or ``test`` loader, with its pipeline.
-
-    Raises:
-        InputError: The recipe has no such loader, or its data is missing.
-    """
-    splits = [name for name in ('train', 'val', 'test') if config.get(f'{name}_dataloader')]
-    if split not in splits:
-        raise InputError(f'{config.filename}: has no {split}_dataloader; choose --split {" or ".join(splits)}')
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    dataset = config[f'{split}_dataloader'].dataset
-    return DATASETS.build({**dataset, 'evidence': None} if 'evidence' in dataset else dataset)  # evidence is not shown
-
-
-def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) -> Iterator[np.ndarray]:
+def sample_sheets(dataset: BaseDataset | ConcatDataset, number: int, title: str, seed: int = 0) -> Iterator[np.ndarray]:
     """Draw samples from all over the data set, as they reach the model.
 
     Args:
@@ -59,26 +43,36 @@ def sample_sheets(dataset: BaseDataset, number: int, title: str, seed: int = 0) 
         headings: list[str] = []
         palette = None
         for index in chosen[start : start + ROWS]:
-            visit = SampleIndex(index, (seed, 0, index))
-            entry = dataset.get_data_info(visit)
-            path, packed = entry['img_path'], dataset[visit]
+            part, place = _part_of(dataset, index)
+            visit = SampleIndex(place, (seed, 0, index))
+            entry = part.get_data_info(visit)
+            path, packed = entry['img_path'], part[visit]
             label = getattr(packed.get('data_samples'), 'gt_sem_seg', None)
             if label is None:
-                headings, pictures = _views(dataset.pipeline.transforms[0](entry)['img'], packed['inputs'])
+                headings, pictures = _views(part.pipeline.transforms[0](entry)['img'], packed['inputs'])
             else:
-                palette = Palette.from_metainfo(dataset.metainfo)
+                palette = Palette.from_metainfo(part.metainfo)
                 headings = ['image', 'label', 'label over image']
                 pictures = _labelled(image_of(packed['inputs']), label.data[0].numpy().astype(np.uint8), palette)
             rows.append((Path(path).name, pictures))
         yield contact_sheet(title, headings, rows, palette)
 
 
+def _part_of(dataset: BaseDataset | ConcatDataset, index: int) -> tuple[BaseDataset, int]:
+    """Return the data set that a sample of joined ones is from, and its index there."""
+    if not isinstance(dataset, ConcatDataset):
+        return dataset, index
+    number, place = dataset._get_ori_dataset_idx(index)
+    return _part_of(dataset.datasets[number], place)
+
+
 def _views(patch: np.ndarray, inputs) -> tuple[list[str], list[np.ndarray]]:
     views = inputs if isinstance(inputs, list | tuple) else [inputs]
     if views[-1].ndim == 2:  # colour steps of the views, which training applies on the device
         *views, steps = views
-        rgb = (view[None, band_order(3)].float() for view in views)
-        views = [apply_steps(view, row[None])[0, band_order(3)].round() for view, row in zip(rgb, steps, strict=True)]
+        order = band_order(len(views[0]))
+        rgb = (view[None, order].float() for view in views)
+        views = [apply_steps(view, row[None])[0, order].round() for view, row in zip(rgb, steps, strict=True)]
     headings = ['patch', *(f'view {number}, {view.shape[-1]} px' for number, view in enumerate(views, start=1))]
     return headings, [enlarged(three_bands(patch)), *(enlarged(image_of(view)) for view in views)]
 

@@ -94,7 +94,7 @@ def select_patches(
     workers = count_workers(workers)
     root, out = Path(data_root), Path(out)
     description = read_description(root)
-    name = name or f'train_{method}{count}_seed{seed}'
+    name = name.removesuffix('.txt') if name else f'train_{method}{count}_seed{seed}'
     target = root / 'splits' / f'{name}.txt'
     if target.exists() and not overwrite:
         raise InputError(f'{target}: exists; give another --list, or --overwrite to replace it')
