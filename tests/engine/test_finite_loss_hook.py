@@ -69,6 +69,18 @@ def test_run_ends_with_one_line_that_says_all(tmp_path: Path, tiny_runner) -> No
     assert sorted(path.name for path in folder.glob('*.pth')) == ['iter_3.pth']  # no iter_4.pth, no backbone.pth
 
 
+def test_the_checkpoint_to_go_on_from_is_named_where_it_is_now(tmp_path: Path, tiny_runner) -> None:
+    optimizer = {'optimizer': {'type': 'SGD', 'lr': 0.025}}
+    with pytest.raises(InputError):
+        tiny_runner('run', **settings(optim_wrapper=optimizer, param_scheduler=None)).train()
+    (tmp_path / 'run').rename(tmp_path / 'moved')
+    changed = settings(optim_wrapper=optimizer, param_scheduler=None)
+    changed['default_hooks'] = {'checkpoint': {'type': 'SafeCheckpointHook', 'by_epoch': False, 'interval': 99}}
+    runner = tiny_runner('moved', **changed, resume=True, load_from=str(tmp_path / 'moved' / 'iter_3.pth'))
+    with pytest.raises(InputError, match=rf'continue from {tmp_path}/moved/iter_3.pth with --resume'):
+        runner.train()
+
+
 def test_run_without_temperature_checkpoint_and_paths(tmp_path: Path, tiny_runner) -> None:
     class Broken(Tiny):
         def forward(self, inputs, mode='tensor'):

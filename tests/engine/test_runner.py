@@ -53,10 +53,12 @@ def test_recipes_stay_as_they_are_at_usual_lengths(recipe, length):
     assert fit_schedules(given, 'upernet' not in recipe, length, 7) == given
 
 
-@pytest.mark.parametrize(('length', 'batches', 'end'), [(3, 49, 29), (5, 49, 49), (8, 3, 4), (1, 5, 1), (1, 4, None)])
+@pytest.mark.parametrize(
+    ('length', 'batches', 'end'), [(3, 49, 29), (5, 49, 49), (8, 3, 4), (1, 9, None), (1, 4, None)]
+)
 def test_warm_up_takes_at_most_a_fifth(length, batches, end):
     fitted = fit_schedules(warm_up('simclr_r50_potsdam'), True, length, batches)
-    if end is None:  # not one iteration
+    if end is None:  # less than two iterations
         assert [(entry.type, entry.begin) for entry in fitted] == [('CosineAnnealingLR', 0)]
         return
     first, second = fitted
@@ -66,6 +68,12 @@ def test_warm_up_takes_at_most_a_fifth(length, batches, end):
 def test_warm_up_of_iterations_is_whole():
     first, second = fit_schedules(warm_up('upernet_r18_mbrsc'), False, 33, 7)
     assert (first['end'], second['begin']) == (6, 6)
+
+
+def test_a_warm_up_cannot_begin_at_0():
+    steps = [dict(type='CosineAnnealingLR', begin=8), dict(type='LinearLR', start_factor=0, begin=0, end=8)]
+    with pytest.raises(InputError, match=r'param_scheduler\.1\.start_factor is 0, by which LinearLR divides; give'):
+        fit_schedules(steps, True, 100, 4)
 
 
 def test_a_schedule_of_another_kind_is_no_warm_up():

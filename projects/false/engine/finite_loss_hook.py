@@ -13,6 +13,8 @@ from mmengine.registry import HOOKS
 from projects.false.common.errors import InputError
 from projects.false.common.files import write_text
 
+from .checkpoints.latest import pointed_to
+
 
 def not_finite(losses: Mapping[str, float]) -> dict[str, float]:
     """Return the losses that are NaN or infinite."""
@@ -90,5 +92,5 @@ class FiniteLossHook(Hook):
                 temperature = float(temperature)
         groups = runner.optim_wrapper.get_lr()
         rates = sorted({rate for name, values in groups.items() if name.endswith('lr') for rate in values})
-        last = runner.message_hub.runtime_info.get('last_ckpt')
+        last = pointed_to(runner.work_dir)  # the message hub may name a folder that was moved since
         raise InputError(message(iteration, rates, temperature, details, last))

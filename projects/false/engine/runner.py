@@ -36,8 +36,9 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
     """Fit the configs of schedules to the length of a run.
 
     A warm-up, which begins with the training and ends where another schedule begins, takes at most a fifth of the
-    training: it is shortened, and the next schedule begins earlier. A schedule that would begin after the end is left
-    out; MMEngine would fail with an assertion. Schedules in another unit than the run stay as they are.
+    training: it is shortened, and the next schedule begins earlier. One of a single step is left out, as it would never
+    rise from its first rate. A schedule that would begin after the end is left out, too; MMEngine would fail with an
+    assertion. Schedules in another unit than the run stay as they are.
 
     Args:
         schedules: Configs, or schedules that are built already and stay as they are.
@@ -49,7 +50,7 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
         New configs.
 
     Raises:
-        InputError: A run counted in iterations has a schedule counted in epochs.
+        InputError: A run counted in iterations has a schedule counted in epochs, or a warm-up begins at 0.
     """
     # Schedules that are already built hold their optimizer, which must not be copied.
     entries = [copy.deepcopy(entry) if isinstance(entry, dict) else entry for entry in schedules]
@@ -66,6 +67,11 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
             f'iterations; set by_epoch=False, convert_to_iter_based=False and begin and end in iterations '
             f'(an epoch has {epoch_length})'
         )
+    for place, entry in enumerate(entries):
+        if isinstance(entry, dict) and type_name(entry.get('type')) == 'LinearLR' and entry.get('start_factor') == 0:
+            raise InputError(
+                f'param_scheduler.{place}.start_factor is 0, by which LinearLR divides; give 1e-4, for example'
+            )
     own = [entry for entry in configs if bool(entry.get('by_epoch', True)) == by_epoch]
     for entry in own:
         end = entry.get('end')
@@ -77,6 +83,7 @@ def fit_schedules(schedules: Sequence[Any], by_epoch: bool, length: int, epoch_l
         done = length * steps // WARMUPS_PER_TRAINING
         if done >= end * steps:
             continue
+        done = 0 if done == 1 else done
         print_log(f'warm-up ends at {done / steps:g} instead of {end}, a fifth of the training', 'current')
         # MMEngine rounds down when it converts to iterations; an extra half keeps the number.
         entry['end'] = (done + 0.5) / steps if converted and done else done / steps if converted else done

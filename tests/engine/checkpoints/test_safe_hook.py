@@ -278,6 +278,24 @@ def test_best_checkpoint_is_replaced_only_by_a_complete_one(
     assert (hub['best_score'], hub['best_ckpt']) == (4.0, str(folder / 'best_score_epoch_4.pth'))
 
 
+def test_a_run_resumed_elsewhere_leaves_the_best_of_the_other(tmp_path: Path, tiny_runner, with_best) -> None:
+    short = {**with_best, 'train_cfg': {'by_epoch': True, 'max_epochs': 2}}
+    tiny_runner('first', **short).train()
+    before = checkpoints(tmp_path / 'first')
+    assert before == ['best_score_epoch_2.pth', 'epoch_2.pth']
+    better = Rising()
+    better.score = 2.0
+    again = {**with_best, 'val_evaluator': better, 'resume': True}
+    tiny_runner('second', **again, load_from=str(tmp_path / 'first' / 'epoch_2.pth')).train()
+    assert checkpoints(tmp_path / 'first') == before
+    assert checkpoints(tmp_path / 'second') == ['best_score_epoch_4.pth', 'epoch_4.pth']
+    (tmp_path / 'first').rename(tmp_path / 'moved')
+    better.score = 2.0
+    moved = str(tmp_path / 'moved' / 'epoch_2.pth')
+    tiny_runner('moved', **again, load_from=moved, experiment_name=f'{tmp_path.name}-moved').train()
+    assert checkpoints(tmp_path / 'moved') == ['best_score_epoch_4.pth', 'epoch_4.pth']
+
+
 def test_best_checkpoint_stays_when_the_disk_is_full(tmp_path: Path, tiny_runner, with_best, monkeypatch) -> None:
     real = SafeCheckpointHook._save_best_checkpoint
 

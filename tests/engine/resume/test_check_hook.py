@@ -150,6 +150,28 @@ def test_scaled_learning_rate_follows_the_present_batch(tmp_path: Path, train) -
     assert rates == pytest.approx({iteration: expected[iteration] for iteration in rates})
 
 
+class OfTwoLayers(torch.nn.Sequential):
+    pass
+
+
+def test_a_checkpoint_of_another_model_or_optimizer(tmp_path: Path, train) -> None:
+    train('run', 4)
+    path = str(tmp_path / 'run' / 'epoch_3.pth')
+    checkpoint = read_checkpoint(path)
+    sgd = {'optimizer': {'type': 'SGD', 'lr': 0.1}}
+    with pytest.raises(InputError, match=r'epoch_3.pth: was trained with \w+ and cannot be resumed with AdamW; set '):
+        train('other', 4, resume=True, load_from=path, optim_wrapper={'optimizer': {'type': 'AdamW', 'lr': 0.1}})
+    name = next(name for name, value in checkpoint['state_dict'].items() if value.ndim > 1)
+    for spoil, text in ((lambda: checkpoint['state_dict'][name].T[:1], 'has the shape'), (None, 'is missing')):
+        checkpoint['state_dict'] = {key: value for key, value in checkpoint['state_dict'].items() if key != name} | (
+            {name: spoil()} if spoil else {}
+        )
+        write_checkpoint(checkpoint, tmp_path / 'spoilt.pth')
+        with pytest.raises(InputError, match=rf'spoilt.pth: is of another model and cannot be resumed \({name} {text}'):
+            train('third', 4, resume=True, load_from=str(tmp_path / 'spoilt.pth'), optim_wrapper=sgd)
+        train('weights', 4, load_from=str(tmp_path / 'spoilt.pth')) if not spoil else None
+
+
 def test_allowed_other_batch_of_iterations_goes_on_after_the_same_iteration(tmp_path: Path, train) -> None:
     schedules = [{'type': 'PolyLR', 'by_epoch': False, 'eta_min': 1e-4}]
     settings = {'train_cfg': BY_ITERATION, 'param_scheduler': schedules}

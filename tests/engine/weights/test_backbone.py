@@ -124,6 +124,27 @@ def test_a_backbone_that_cannot_learn_is_refused_at_the_start(tmp_path: Path, ti
     assert not list((tmp_path / 'run').glob('*.pth'))
 
 
+def test_a_finished_run_whose_rate_came_down_to_0_can_be_resumed(tmp_path: Path, tiny_runner) -> None:
+    end = [{'type': 'CosineAnnealingLR', 'by_epoch': True, 'begin': 0, 'eta_min': 0.0}]
+    settings = dict(param_scheduler=end, custom_hooks=[{'type': 'ExportBackboneHook'}])
+    tiny_runner('run', **settings).train()
+    (tmp_path / 'run' / 'backbone.pth').unlink()
+    tiny_runner('run', **settings, resume=True, experiment_name=f'{tmp_path.name}-again').train()
+    assert (tmp_path / 'run' / 'backbone.pth').is_file()
+
+
+def test_weights_that_are_broken_where_no_checkpoint_is_due(tmp_path: Path, tiny_runner) -> None:
+    class Break(Hook):
+        def after_train_epoch(self, runner) -> None:
+            torch.nn.init.constant_(runner.model.backbone.weight, float('nan'))
+
+    saving = {'checkpoint': {'type': 'SafeCheckpointHook', 'interval': 9, 'save_last': False}}
+    hooks = [Break(), {'type': 'ExportBackboneHook'}]
+    with pytest.raises(InputError, match=r'4 weights and 0 optimizer values are not finite after iteration 16'):
+        tiny_runner('run', default_hooks=saving, custom_hooks=hooks).train()
+    assert not (tmp_path / 'run' / 'backbone.pth').exists()
+
+
 def test_weights_that_did_not_change_are_no_backbone(tmp_path: Path, tiny_runner) -> None:
     class Undone(Hook):
         def before_train(self, runner) -> None:

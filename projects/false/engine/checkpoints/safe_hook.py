@@ -113,6 +113,7 @@ class SafeCheckpointHook(CheckpointHook):
     def before_train(self, runner) -> None:
         """Remove what a killed run left behind: temporary files, and checkpoints that it was about to remove."""
         super().before_train(runner)
+        self._find_best_here(runner)
         if self.max_keep_ckpts > 0:
             self.keep_ckpt_ids = [step for step in self.keep_ckpt_ids if Path(self._path(step)).is_file()]
         if not is_main_process():
@@ -124,6 +125,21 @@ class SafeCheckpointHook(CheckpointHook):
         # Only from this folder: the run may have been resumed from a checkpoint in another folder.
         self.file_backend.outdated.extend(path for path in noted if Path(path).parent == Path(self.out_dir).absolute())
         self._remove_outdated(runner)
+
+    def _find_best_here(self, runner) -> None:
+        """Let the best checkpoint be one of this folder; a run that was resumed elsewhere leaves the other's alone."""
+
+        def here(path: str | None, key: str) -> str | None:
+            found = str(Path(self.out_dir, Path(path).name)) if path else None
+            found = found if found and Path(found).is_file() else None
+            if path:
+                runner.message_hub.update_info(key, found)
+            return found
+
+        if getattr(self, 'best_ckpt_path', None):
+            self.best_ckpt_path = here(self.best_ckpt_path, 'best_ckpt')
+        for name, path in getattr(self, 'best_ckpt_path_dict', {}).items():
+            self.best_ckpt_path_dict[name] = here(path, f'best_ckpt_{name}')
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Refuse to save weights that are not finite."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict, _ParamScheduler
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop
@@ -17,6 +18,7 @@ from .exact_hook import ExactResumeHook
 from .global_batch import GlobalBatch, accumulation_of, compare_batches, equivalent_iteration
 
 _NOTE = 'global_batch'  # key in the meta of a checkpoint
+_OPTIMIZER = 'optimizers'  # key in the meta of a checkpoint: the kinds of its optimizers
 _POSITION = ('last_step', '_last_value', '_global_step', 'verbose')  # in a schedule's state; the rest was configured
 
 
@@ -165,8 +167,8 @@ class ResumeCheckHook(Hook):
         allow_other_batch: Accept a different global batch (``--allow-other-batch``). Default: False.
 
     Raises:
-        InputError: The global batch of a resumed run changed, and that is not allowed, or the checkpoint lies beyond
-            the end of the run.
+        InputError: The checkpoint is of another model or optimizer or lies beyond the end of the run, or the global
+            batch changed and that is not allowed.
 
     Example:
         >>> custom_hooks = [dict(type='ResumeCheckHook')]
@@ -186,13 +188,18 @@ class ResumeCheckHook(Hook):
             self._fresh = FreshSchedules(runner)
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Store processes and batch."""
+        """Store processes, batch and the kind of the optimizer."""
         now = _global_batch(runner)
         if now is not None:
             checkpoint['meta'][_NOTE] = dict(now._asdict())
+        if isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):
+            checkpoint['meta'][_OPTIMIZER] = _optimizers(runner.optim_wrapper)
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the stored values until it is clear whether this run resumes the checkpoint or only loads weights."""
+        resuming = runner._resume and not runner._has_loaded  # a hook may load other checkpoints later
+        if resuming and isinstance(checkpoint, dict):
+            _check_same_model(runner, checkpoint, runner._load_from or runner.work_dir)
         self._loaded = checkpoint.get('meta') if isinstance(checkpoint, dict) else None
         stored = checkpoint.get('param_schedulers') or [] if isinstance(checkpoint, dict) else []
         parts = stored.values() if isinstance(stored, dict) else [stored]
@@ -251,6 +258,38 @@ class ResumeCheckHook(Hook):
         epochs = f'epoch {runner.epoch} (of {now.epoch_length} iterations, previously {before.epoch_length}), '
         position = f'{epochs if now.epoch_length else ""}iteration {runner.iter} of {runner.max_iters}'
         runner.logger.info(f'continues after {position}; learning rate and schedule are those of the current config')
+
+
+def _optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> list[str]:
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    return [type(one.optimizer).__name__ for one in wrappers]
+
+
+def _check_same_model(runner, checkpoint: dict, path: str) -> None:
+    """Compare the weights and the optimizer of a checkpoint with those of a run that resumes from it.
+
+    Raises:
+        InputError: Weights are missing or of another shape, or the optimizer is of another kind or of other groups.
+    """
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    stored = {name.removeprefix('module.'): value for name, value in (checkpoint.get('state_dict') or {}).items()}
+    start = 'to start another training from its weights, give load_from or model.backbone.init_cfg.checkpoint instead'
+    wrong = [
+        f'{name} is missing' if name not in stored else f'{name} has the shape {tuple(stored[name].shape)}'
+        for name, weight in model.named_parameters()
+        if name not in stored or stored[name].shape != weight.shape
+    ]
+    if wrong:
+        more = f', and {len(wrong) - 1} other weights differ' if len(wrong) > 1 else ''
+        raise InputError(f'{path}: is of another model and cannot be resumed ({wrong[0]}{more}); {start}')
+    if not isinstance(runner.optim_wrapper, OptimWrapper | OptimWrapperDict):
+        return
+    before, now = checkpoint.get('meta', {}).get(_OPTIMIZER), _optimizers(runner.optim_wrapper)
+    if before is not None and before != now:
+        raise InputError(
+            f'{path}: was trained with {", ".join(before)} and cannot be resumed with {", ".join(now)}; set '
+            f'optim_wrapper.optimizer.type={before[0]}, or {start}'
+        )
 
 
 def _global_batch(runner) -> GlobalBatch | None:

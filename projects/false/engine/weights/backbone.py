@@ -164,7 +164,9 @@ class ExportBackboneHook(Hook):
         """Refuse a backbone that cannot learn, and remember its weights."""
         backbone = _backbone(runner)
         rates = {
-            id(weight): group['lr'] for group in _groups(runner.optim_wrapper) for weight in group.get('params', ())
+            id(weight): group.get('initial_lr') or group['lr']  # a finished run may have come down to 0
+            for group in _groups(runner.optim_wrapper)
+            for weight in group.get('params', ())
         }
         if not any(weight.requires_grad and rates.get(id(weight), 0) for weight in backbone.parameters()):
             raise InputError(
@@ -218,7 +220,7 @@ def _digest(module: nn.Module) -> str:
 def _saved_weights(runner, model: nn.Module) -> Mapping[str, Any]:
     """Return the weights that a checkpoint would have now, as all hooks leave them."""
     checkpoint: dict[str, Any] = {
-        'meta': {},
+        'meta': {'iter': runner.iter, 'epoch': runner.epoch},
         'state_dict': model.state_dict(),
         'message_hub': runner.message_hub.state_dict(),
     }
