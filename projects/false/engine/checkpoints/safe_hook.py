@@ -83,6 +83,7 @@ class SafeCheckpointHook(CheckpointHook):
     """
 
     keep_ckpt_ids: list[int]
+    best_ckpt_path: str | None
     file_backend: VerifiedBackend
 
     def __init__(self, **kwargs) -> None:
