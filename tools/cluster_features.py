@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     from projects.false.evaluation.feature_clusters import FrozenNetwork, write_cluster_maps
     from projects.false.patch_folder.pixels import PatchReader
 
-    config = load_config(options.config, options.cfg_options)
+    config = load_config(options.config, options.cfg_options, needs=('model',))
     network = FrozenNetwork(config, options.weights, options.stage)
     console = Console()
     patches = PatchReader(

@@ -38,10 +38,12 @@ def test_a_patch_has_the_class_of_most_labelled_pixels(data):
 
 def test_packed_patches_are_used_where_there_are_no_files(data):
     files = ProbePatches(data, 'splits/test.txt', 100)
+    assert files.names() == names_of(data, 'test')
     expected = [files.image(number) for number in range(len(files))]
     pack(data)
     shutil.rmtree(data / 'images')
     packed = ProbePatches(data, 'splits/test.txt', 100)
+    assert packed.names() == names_of(data, 'test')
     assert torch.equal(packed.labels, files.labels)
     assert all(torch.equal(packed.image(number), image) for number, image in enumerate(expected))
 
@@ -56,3 +58,12 @@ def test_unusable_data_ends_with_its_reason(data):
     shutil.rmtree(data / 'masks')
     with pytest.raises(InputError, match='no labels'):
         ProbePatches(data, 'splits/train.txt', 10)
+
+
+def test_names_hold_the_folders_below_the_images(data):
+    name = names_of(data)[0]
+    for kind in ('images', 'masks'):
+        (data / kind / 'north' / 'a').mkdir(parents=True)
+        shutil.move(data / kind / f'{name}.png', data / kind / 'north' / 'a')
+    (data / 'splits' / 'one.txt').write_text(f'north/a/{name}\n')
+    assert ProbePatches(data, 'splits/one.txt', 10).names() == [f'north/a/{name}']

@@ -9,6 +9,7 @@ from mmengine.dataset import DefaultSampler
 from torch import distributed
 
 from projects.false import InputError
+from projects.false.datasets import ViewMaps
 from projects.false.datasets.seeding import SeededSampler
 from projects.false.evaluation import LandCoverMetric
 
@@ -49,8 +50,27 @@ def test_predictions_are_written(tmp_path):
 def test_predictions_of_one_name_are_not_mixed(tmp_path):
     made = metric(output_dir=str(tmp_path))
     made.process({}, [sample([[0]], [[0]], 'a/1.png'), sample([[0]], [[0]], 'a/1.png')])
-    with pytest.raises(InputError, match=r'1\.png: would be the prediction of images/a/1\.png and of images/b/1\.png'):
-        made.process({}, [sample([[1]], [[0]], 'b/1.png')])
+    text = r'a/1\.png: would be the prediction of images/a/1\.png and of images/a/1\.tif; rename'
+    with pytest.raises(InputError, match=text):
+        made.process({}, [sample([[1]], [[0]], 'a/1.tif')])
+
+
+@pytest.mark.parametrize(
+    ('image', 'mask'),
+    [
+        ('data/images/a/1.tif', 'a/1.png'),
+        ('data/images/1.png', '1.png'),
+        ('data/packed/images.npy/a/1.png', 'a/1.png'),
+        ('data/rgb/1.png', '1.png'),
+        ('data/images/../rgb/1.png', '1.png'),
+    ],
+)
+def test_predictions_have_the_paths_of_their_images(image, mask, tmp_path):
+    made = metric(output_dir=str(tmp_path / 'out'))
+    made.process({}, [{**sample([[2]], [[0]]), 'img_path': image}])
+    written = [path for path in tmp_path.rglob('*') if path.is_file()]
+    assert written == [tmp_path / 'out' / mask]
+    assert ViewMaps(str(tmp_path / 'out'), kinds=3)._map_of(Path(image)) == written[0]
 
 
 @pytest.mark.parametrize(
@@ -103,3 +123,20 @@ def test_two_processes_count_every_image_once(tmp_path, shuffled):
     first, second = (json.loads((tmp_path / f'{rank}.json').read_text()) for rank in range(2))
     assert first == [2, expected, alone.matrix.tolist()]
     assert second == [2, expected, None]
+
+
+def predict_one_of_two(rank: int, folder: Path) -> None:
+    """One of two processes, whose images have one name."""
+    torch.set_num_threads(1)
+    distributed.init_process_group('gloo', init_method=f'file://{folder}/store', rank=rank, world_size=2)
+    made = metric(output_dir=str(folder / 'out'))
+    made.process({}, [sample([[rank]], [[0]], f'1.{("png", "tif")[rank]}')])
+    with pytest.raises(InputError, match=r'1\.png: would be the prediction of'):
+        made.evaluate(2)
+    (folder / f'{rank}.refused').touch()
+    distributed.destroy_process_group()
+
+
+def test_two_processes_do_not_write_one_file(tmp_path):
+    torch.multiprocessing.spawn(predict_one_of_two, (tmp_path,), nprocs=2)
+    assert len(list(tmp_path.glob('*.refused'))) == 2

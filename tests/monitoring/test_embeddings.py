@@ -77,3 +77,15 @@ def test_a_dead_dimension_shows_in_the_least_deviation():
 def test_signs_of_collapse(std, rank, signs):
     found = collapse_signs(EmbeddingMeasures(std, 0, rank, 1, -1), least_std=0.1, least_rank=2)
     assert len(found) == signs
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.bfloat16])
+def test_values_that_are_not_finite_are_signs_of_collapse(value, dtype):
+    views = torch.randn(6, 4).to(dtype)
+    views[2, 1] = value
+    assert math.isnan(effective_rank(views))
+    measures = measure(views, torch.randn(6, 4))
+    assert all(map(math.isnan, measures))
+    signs = collapse_signs(measures, least_std=0.1, least_rank=2)
+    assert signs == ['standard deviation nan of an even spread, below 0.1', 'effective rank nan, below 2']

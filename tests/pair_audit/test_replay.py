@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 from torch.nn.functional import normalize
 
+from projects.false import InputError
 from projects.false.datasets.loading import LoadIndexMask
 from projects.false.datasets.view_labels import class_counts
 from projects.false.pair_audit.replay import audited_batches, audited_comparisons, build_loader, build_model
@@ -68,3 +69,12 @@ def test_batches_are_those_of_training(patches):
     for one, other in zip(trained, audited_batches(audited, 3), strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one['inputs'], other.data['inputs'], strict=True))
         assert [sample.sample_idx for sample in one['data_samples']] == list(map(int, other.visits))
+
+
+def test_joined_data_sets_are_refused_by_their_name(patches):
+    config, data = small('false_simclr_r18_mbrsc'), str(patches('mbrsc', 64, 24))
+    parts = [dict(config.train_dataloader.dataset) for _ in range(2)]
+    config.train_dataloader.dataset = dict(type='ConcatDataset', datasets=parts)
+    text = r'false_simclr_r18_mbrsc\.py: joins 2 data sets, .* give a recipe whose train_dataloader\.dataset is one'
+    with pytest.raises(InputError, match=text):
+        build_loader(config, data, 'splits/train.txt', 'view', seed=3)

@@ -125,3 +125,32 @@ def test_what_it_refuses(cluster, data, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cluster(data, '--stage', 4)
     assert '--stage is 4; give 0 to 3' in capsys.readouterr().err
+
+
+def test_patches_of_one_name_are_refused_before_the_work(cluster, data, tmp_path, capsys):
+    same = shutil.copytree(data, tmp_path / 'same')
+    image = same / 'images' / 'north' / 'p0.png'
+    cv2.imwrite(str(image.with_suffix('.jpg')), cv2.imread(str(image)))
+    (tmp_path / 'maps').touch()  # work would end here
+    assert cluster(same) == 2
+    assert 'maps: several patches would have the map north/p0.png; give every patch' in capsys.readouterr().err
+    (tmp_path / 'maps').unlink()
+    (same / 'one.txt').write_text('north/p0.jpg\n')
+    assert cluster(same, '--list', 'one.txt') == 0
+    assert 'wrote 1 maps' in capsys.readouterr().out
+    assert list(read_maps(tmp_path / 'maps')) == ['p0']
+
+
+def test_configs_without_the_parts_that_it_takes(data, weights, tmp_path, capsys):
+    benchmark = REPOSITORY / 'configs' / 'benchmarks' / 'quickstart.py'
+    bare, headless = tmp_path / 'bare.py', tmp_path / 'headless.py'
+    bare.write_text("model = dict(backbone=dict(type='mmpretrain.ResNet', depth=18))\n")
+    headless.write_text('model = dict(data_preprocessor=dict(mean=[0, 0, 0], std=[1, 1, 1]))\n')
+    for config, text in (
+        (benchmark, 'quickstart.py: model is None, a dict is needed here'),
+        (bare, 'bare.py: has no model.data_preprocessor with mean and std; give a pretraining or'),
+        (headless, 'headless.py: has no model.backbone with type; give a pretraining or'),
+    ):
+        given = [config, data, '--weights', weights, '--out', tmp_path / 'maps']
+        assert main_of('cluster_features')([*map(str, given)]) == 2
+        assert text in capsys.readouterr().err

@@ -94,6 +94,29 @@ def test_folder(run, checkpoint, patches, tmp_path, capsys):
     assert [column for _, column in found] == [542]  # the last of three columns
 
 
+def test_predictions_of_sub_folders(run, checkpoint, copied, tmp_path, capsys):
+    one, other = (copied / 'splits' / 'test.txt').read_text().split()[:2]
+    for kind in ('images', 'masks'):
+        for name, folder in ((one, 'a'), (other, 'b')):
+            (copied / kind / folder).mkdir()
+            shutil.copy(copied / kind / f'{name}.png', copied / kind / folder / 't0.png')
+    (copied / 'splits' / 'test.txt').write_text(f'{one}\n{other}\na/t0\nb/t0\n')
+    assert run(checkpoint, '--predictions', 'found', data=copied) == 0
+    flat, nested = (
+        [cv2.imread(str(tmp_path / 'found' / f'{name}.png'), -1) for name in names]
+        for names in ((one, other), ('a/t0', 'b/t0'))
+    )
+    assert np.mean(np.stack(flat) == np.stack(nested)) > 0.99
+    assert np.mean(nested[0] == nested[1]) < 0.9
+
+    cv2.imwrite(str(copied / 'images' / 'a' / 't0.jpg'), cv2.imread(str(copied / 'images' / 'a' / 't0.png')))
+    (copied / 'splits' / 'test.txt').write_text(f'{one}\n{other}\na/t0.png\na/t0.jpg\n')
+    assert run(checkpoint, '--predictions', 'none', '--out', 'out', data=copied) == 2
+    images = copied / 'images' / 'a'
+    one_line(capsys, f'none/a/t0.png: would be the prediction of {images}/t0.png and of {images}/t0.jpg; rename one')
+    assert not list((tmp_path / 'none').iterdir())
+
+
 def test_weights_that_went_over_the_bridge_score_the_same(run, checkpoint, tmp_path):
     convert_weights(checkpoint, tmp_path / 'plain.safetensors', 'mmseg')
     assert run(checkpoint, '--out', 'ours.json') == 0

@@ -10,6 +10,7 @@ from torch import Tensor
 from projects.false.common.errors import InputError
 from projects.false.imagery.palettes import Palette
 from projects.false.patch_folder.description import read_labelled_description
+from projects.false.patch_folder.places import name_of_patch
 
 from .view_labels import class_counts
 
@@ -57,8 +58,8 @@ class ProbePatches:
         return len(self.indices)
 
     def names(self) -> list[str]:
-        """Return the names of the patches, without suffix."""
-        return [Path(self.dataset.get_data_info(index)['img_path']).stem for index in self.indices]
+        """Return the names of the patches, relative to the folder of the images, without suffix."""
+        return [name_of_patch(Path(self.dataset.get_data_info(index)['img_path'])) for index in self.indices]
 
     def image(self, number: int) -> Tensor:
         """Return one patch, (C, H, W), uint8, as :class:`~projects.false.models.ViewPreprocessor` takes it."""

@@ -6,6 +6,7 @@ The clusters are fitted without labels. Determination ``evidence`` reads the map
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from projects.false.common.errors import InputError, check_count, check_seed
+from projects.false.common.errors import InputError, check_count, check_seed, some
 from projects.false.common.files import staged_folder, writable, write_text
 from projects.false.datasets.view_evidence import MAPS_FILE
 from projects.false.imagery.images import write_patch
@@ -41,10 +42,17 @@ class FrozenNetwork:
         stage: Which of the backbone's outputs, counted from 0; -1 is the last.
 
     Raises:
-        InputError: There are no weights, or they do not fit.
+        InputError: A part of the config is missing, there are no weights, or they do not fit.
     """
 
     def __init__(self, config: Config, weights: str | None = None, stage: int = -1) -> None:
+        for part, keys in {'backbone': ('type',), 'data_preprocessor': ('mean', 'std')}.items():
+            found = config.model.get(part) or {}
+            if any(key not in found for key in keys):
+                raise InputError(
+                    f'{config.filename}: has no model.{part} with {" and ".join(keys)}; give a pretraining or '
+                    'fine-tuning recipe, or add it to this config'
+                )
         init_default_scope(config.get('default_scope', 'mmengine'))
         spec = dict(config.model.backbone)
         if weights is not None:
@@ -106,14 +114,21 @@ def write_cluster_maps(
         The folder.
 
     Raises:
-        InputError: A number is out of range, an image is unusable, the features have fewer than K different values, or
-            the folder is taken.
+        InputError: A number is out of range, two patches would have one map, an image is unusable, the features have
+            fewer than K different values, or the folder is taken.
     """
     for name, value in {'clusters': clusters, 'sample': sample, 'batch_size': batch_size}.items():
         check_count(name, value)
     check_seed(seed)
     if not 2 <= clusters <= MAX_CLASSES:
         raise InputError(f'clusters is {clusters}; give 2 to {MAX_CLASSES}')
+    counts = Counter(patches.name(number) for number in range(len(patches)))
+    several = [f'{name}.png' for name, count in counts.items() if count > 1]
+    if several:
+        raise InputError(
+            f'{out}: several patches would have the map {some(several)}; give every patch a name of its own before the '
+            'suffix, or list (--list) one patch of each name, with its suffix'
+        )
     with staged_folder(out, overwrite, MAPS_FILE) as folder:
         generator = np.random.default_rng(seed)
         chosen = np.sort(generator.choice(len(patches), min(sample, len(patches)), replace=False)).tolist()

@@ -1,14 +1,18 @@
 """mIoU and its relatives as a metric for MMEngine's evaluators."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger
 from mmengine.registry import METRICS
 
 from projects.false.common.errors import InputError
+from projects.false.patch_folder.places import name_of_patch
 
 from .scores import confusion_matrix, score_table, scores
 
@@ -23,7 +27,8 @@ class LandCoverMetric(BaseMetric):
 
     Args:
         ignore_index: Label of pixels that do not count.
-        output_dir: Folder for the predicted index masks (PNG); None writes none.
+        output_dir: Folder for the predicted index masks (PNG); None writes none. A mask has the path that its image has
+            below the folder ``images``.
         keep_results: Accepted because mmseg's own tools set it; has no effect.
         kwargs: Arguments of MMEngine's BaseMetric.
     """
@@ -35,7 +40,7 @@ class LandCoverMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.output_dir = Path(output_dir) if output_dir else None
         self.matrix: np.ndarray | None = None
-        self._written: dict[str, str] = {}  # image of every prediction, by file name
+        self._written: dict[str, str] = {}  # image of every prediction, by the name of its file
 
     def process(self, data_batch: dict, data_samples: list[dict]) -> None:
         """Add the confusion matrices of a batch."""
@@ -48,6 +53,19 @@ class LandCoverMetric(BaseMetric):
             image, mask = sample['img_path'], sample.get('seg_map_path', sample['img_path'])
             names = (f'{mask}: the label', f'{image}: the prediction')
             self.results.append(confusion_matrix(label, prediction, classes, self.ignore_index, names))
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Return the scores of ``size`` images, after checking the predictions of all processes.
+
+        Raises:
+            InputError: Two processes wrote their predictions to one file.
+        """
+        if self.output_dir:
+            for images in all_gather_object(self._written):
+                for image in images.values():
+                    _claim(self._written, image, self.output_dir)
+        found: dict[str, float] = super().evaluate(size)
+        return found
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """Return the scores of all images in percent: ``mIoU``, ``OA``, ``kappa``, other means, ``IoU.<class>``."""
@@ -66,12 +84,33 @@ class LandCoverMetric(BaseMetric):
         return {name: round(100 * float(value), 4) for name, value in named.items()}
 
     def _write(self, prediction: np.ndarray, image_path: str, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f'{Path(image_path).stem}.png'
-        if self._written.setdefault(path.name, image_path) != image_path:
-            raise InputError(
-                f'{path}: would be the prediction of {self._written[path.name]} and of {image_path}; '
-                'rename one of them, or test them with separate lists'
-            )
+        path = _claim(self._written, image_path, folder)
+        path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), prediction.astype(np.uint8)):
             raise InputError(f'{path}: cannot be written; check space and permissions')
+
+
+def check_predictions(dataset: Any, folder: str | Path) -> None:
+    """Refuse, before a test, images whose predictions would be one file; equal on all processes.
+
+    Args:
+        dataset: The data set of the test.
+        folder: Folder for the predictions.
+
+    Raises:
+        InputError: Two images have the same name.
+    """
+    taken: dict[str, str] = {}
+    for index in range(len(dataset)):
+        _claim(taken, dataset.get_data_info(index)['img_path'], Path(folder))
+
+
+def _claim(taken: dict[str, str], image: str, folder: Path) -> Path:
+    """Return the path of an image's prediction, and note in ``taken`` that it belongs to this image."""
+    name = f'{name_of_patch(Path(os.path.normpath(image)))}.png'
+    if taken.setdefault(name, image) != image:
+        raise InputError(
+            f'{folder / name}: would be the prediction of {taken[name]} and of {image}; '
+            'rename one of them, or test them with separate lists'
+        )
+    return folder / name

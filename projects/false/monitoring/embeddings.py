@@ -61,11 +61,14 @@ def relative_std(embeddings: Tensor) -> Tensor:
 def effective_rank(embeddings: Tensor) -> float:
     """Return exp of the entropy of the singular values as shares of their sum (Roy & Vetterli, EUSIPCO 2007).
 
-    The embeddings are not centred, so that a collapse to one point has rank 1.
+    The embeddings are not centred, so that a collapse to one point has rank 1. NaN or infinity in them makes the rank
+    NaN.
 
     Shape:
         - embeddings: (N, D)
     """
+    if not embeddings.isfinite().all():
+        return math.nan
     values = torch.linalg.svdvals(embeddings.double())
     shares = values / values.sum()
     return math.exp(float(torch.special.entr(shares).sum()))

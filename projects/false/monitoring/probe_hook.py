@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from projects.false.common.errors import InputError, check_count
 from projects.false.common.random_state import random_state, set_random_state
 from projects.false.datasets.labelled_patches import ProbePatches
+from projects.false.datasets.view_evidence import pipeline_steps
 
 from .probes import accuracies, knn_predict, linear_predict
 
@@ -103,7 +104,7 @@ class ProbeHook(Hook):
         root = self.data_root or getattr(dataset, 'data_root', None)
         if not root:
             raise InputError('ProbeHook has no labelled data; set its data_root')
-        bands = next((step.bands for step in dataset.pipeline.transforms if hasattr(step, 'bands')), 3)
+        bands = next((step.bands for step in pipeline_steps(dataset) if hasattr(step, 'bands')), 3)
         self._known = ProbePatches(root, self.known, self.most, bands)
         self._tested: ProbePatches | None = None
         if self.tested is None:

@@ -47,11 +47,17 @@ def build_loader(config: Config, data_root: str, list_name: str, scope: str, see
         seed: Seed of order and views; the seed of the run gives the batches that the run saw.
 
     Raises:
-        InputError: The recipe does not pretrain, the data has no labels, or the list holds less than one batch.
+        InputError: The recipe does not pretrain or joins data sets, the data has no labels, or the list holds less than
+            one batch.
     """
     description = read_labelled_description(data_root)
     init_default_scope(config.get('default_scope', 'mmengine'))
     settings = config.train_dataloader.to_dict()
+    if 'datasets' in settings['dataset'] and config.model.get('head'):
+        raise InputError(
+            f'{config.filename}: joins {len(settings["dataset"]["datasets"])} data sets, which cannot be audited '
+            'together; give a recipe whose train_dataloader.dataset is one of them'
+        )
     steps = settings['dataset'].get('pipeline') or []
     if not steps or type_name(steps[-1].get('type')) != 'PackInputs' or not config.model.get('head'):
         raise InputError(f'{config.filename}: pretrains nothing; give a recipe of FALSE, SimCLR or MoCo v2')
