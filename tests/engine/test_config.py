@@ -132,8 +132,9 @@ def test_auto_scale_needs_a_base_batch():
     config = load_config(RECIPE)
     enable_auto_scale_lr(config)
     assert config.auto_scale_lr == dict(base_batch_size=256, enable=True)
-    with pytest.raises(InputError, match='base_batch_size'):
-        enable_auto_scale_lr(Config({}))
+    for without in ({}, {'auto_scale_lr': None}, {'auto_scale_lr': {'base_batch_size': None}}):
+        with pytest.raises(InputError, match='base_batch_size'):
+            enable_auto_scale_lr(Config(without))
 
 
 def test_other_batch_is_allowed_where_something_checks_it():
@@ -141,5 +142,6 @@ def test_other_batch_is_allowed_where_something_checks_it():
     assert 'allow_other_batch' not in config.default_hooks.resume_check
     allow_other_batch(config)
     assert config.default_hooks.resume_check.allow_other_batch is True
-    with pytest.raises(InputError, match='resume_check'):
-        allow_other_batch(Config({}))
+    for without in ({}, {'default_hooks': None}, {'default_hooks': {'resume_check': None}}):
+        with pytest.raises(InputError, match='resume_check'):
+            allow_other_batch(Config(without))

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from mmengine.dataset import ConcatDataset
 from PIL import Image
 from torch import nn
@@ -13,6 +14,7 @@ from projects.false import FALSELoss, InputError, NTXentLoss
 from projects.false.datasets import RasterWindows, ViewAppearance, ViewMaps, ViewPlace
 from projects.false.datasets.land_cover import LandCoverPatches
 from projects.false.engine.start_checks_hook import (
+    StartChecksHook,
     check_batches,
     check_channels,
     check_classes,
@@ -21,6 +23,7 @@ from projects.false.engine.start_checks_hook import (
     check_labels,
     check_negatives,
     check_queue,
+    check_sizes,
     check_trained,
     different_images,
     learning_rate_advice,
@@ -73,6 +76,15 @@ def test_heads_that_read_other_channels_than_the_backbone_gives():
     check_channels(network(given, neck=FALSENeck(320)))
     with pytest.raises(InputError, match=r'in_channels is 512.*has 320 channels; set model\.neck\.in_channels=320'):
         check_channels(network(given, neck=FALSENeck(512)))
+
+
+@pytest.mark.parametrize(('in_index', 'in_channels'), [([0, 1, 2, 3], [40, 112, 320, 320]), (3, 320), (-4, 40)])
+def test_heads_that_read_maps_that_the_backbone_does_not_give(in_index, in_channels):
+    given = (40, 112, 320)
+    check_channels(network(given, decode_head=head([0, -1], [40, 320])))
+    with pytest.raises(InputError) as caught:
+        check_channels(network(given, decode_head=head(in_index, in_channels)))
+    assert f'model.decode_head.in_index is {in_index}, but Module gives 3 map(s), 0 to 2; set ' in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -230,6 +242,19 @@ def test_masks_whose_ignored_pixels_a_head_would_take_for_a_class(patches, tmp_p
         labels[labels == 255] = 0
         Image.fromarray(labels).save(mask)
     check_ignored(dataset(), dict(decode_head=4))
+
+
+def test_images_of_different_sizes_are_tested_one_by_one():
+    small, wide = torch.zeros(3, 64, 64), torch.zeros(3, 64, 96)
+    for batch in (None, {}, {'inputs': [wide]}, {'inputs': [wide, wide]}, {'inputs': torch.stack([small, small])}):
+        check_sizes(batch, 'test_dataloader')
+    hook, batch = StartChecksHook(), {'inputs': [wide, small, wide]}
+    hook.before_train_iter(None, 0, batch)
+    expected = r'images of 64 x 64 and 96 x 64 pixels; set {}_dataloader\.batch_size=1'
+    with pytest.raises(InputError, match=expected.format('val')):
+        hook.before_val_iter(None, 0, batch)
+    with pytest.raises(InputError, match=expected.format('test')):
+        hook.before_test_iter(None, 0, batch)
 
 
 def test_a_loss_of_nothing_is_no_training(tiny_runner):

@@ -70,6 +70,7 @@ def test_missing_arguments(script, given, needed, tmp_path):
         ('two', {}, "GPUS is 'two'; give a whole number, at least 1"),
         ('0', {}, "GPUS is '0'"),
         ('2', {'PORT': 'x'}, "PORT is 'x'"),
+        ('2', {'PORT': '65536'}, "PORT is '65536'; give a whole number, at least 1 and at most 65535"),
         ('2', {'MAX_RESTARTS': '-1'}, "MAX_RESTARTS is '-1'"),
         ('2', {'NNODES': '2'}, 'set MASTER_ADDR'),
         ('2', {'NNODES': '2', 'NODE_RANK': '2', 'MASTER_ADDR': 'a'}, 'NODE_RANK is 2 with NNODES=2'),

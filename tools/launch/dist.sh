@@ -4,8 +4,10 @@
 set -euo pipefail
 
 fail() { echo "error: $1" >&2; exit 2; }
-whole() {
-  if ! [[ $2 =~ ^[0-9]{1,9}$ ]] || ((10#$2 < $3)); then fail "$1 is '$2'; give a whole number, at least $3"; fi
+whole() { # NAME VALUE LEAST [MOST]
+  if ! [[ $2 =~ ^[0-9]{1,9}$ ]] || ((10#$2 < $3 || 10#$2 > ${4:-999999999})); then
+    fail "$1 is '$2'; give a whole number, at least $3${4:+ and at most $4}"
+  fi
 }
 
 tool=$1 processes=$2
@@ -15,7 +17,7 @@ whole GPUS "$processes" 1
 whole NNODES "$nodes" 1
 whole NODE_RANK "$rank" 0
 whole MAX_RESTARTS "$restarts" 0
-whole PORT "${PORT:-29500}" 1
+whole PORT "${PORT:-29500}" 1 65535
 processes=$((10#$processes)) nodes=$((10#$nodes)) rank=$((10#$rank)) restarts=$((10#$restarts)) # 08 is no octal number
 ((rank < nodes)) || fail "NODE_RANK is $rank with NNODES=$nodes; machines are counted from 0"
 command -v "$python" >/dev/null || fail "$python: no such command; activate the environment, or set PYTHON"

@@ -170,7 +170,7 @@ def enable_auto_scale_lr(config: Config) -> None:
     Raises:
         InputError: The config does not state the global batch that its learning rate is meant for.
     """
-    if 'base_batch_size' not in config.get('auto_scale_lr', {}):
+    if (config.get('auto_scale_lr') or {}).get('base_batch_size') is None:
         raise InputError(f'{config.filename}: --auto-scale-lr needs auto_scale_lr.base_batch_size in the config')
     config.auto_scale_lr.enable = True
 
@@ -193,7 +193,7 @@ def allow_other_batch(config: Config) -> None:
     Raises:
         InputError: The config has no hook that checks the global batch.
     """
-    if 'resume_check' not in config.get('default_hooks', {}):
+    if not (config.get('default_hooks') or {}).get('resume_check'):
         raise InputError(f'{config.filename}: --allow-other-batch needs default_hooks.resume_check (ResumeCheckHook)')
     config.default_hooks.resume_check.allow_other_batch = True
 

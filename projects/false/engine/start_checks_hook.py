@@ -1,6 +1,6 @@
 """Check before the first step that data, model and batch fit together, and log the size of the run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -53,10 +53,10 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
 
 
 def check_channels(model: nn.Module) -> None:
-    """Refuse heads whose input channels differ from those of the backbone, where the backbone states them.
+    """Refuse heads whose maps or input channels differ from those of the backbone, where the backbone states them.
 
     Raises:
-        InputError: A number differs.
+        InputError: A number differs, or the backbone has no such map.
     """
     given = getattr(getattr(model, 'backbone', None), 'channels', None)
     if not isinstance(given, tuple) or getattr(model, 'with_neck', False):
@@ -64,6 +64,12 @@ def check_channels(model: nn.Module) -> None:
     for name, head in _heads(model).items():
         indices = head.in_index if isinstance(head.in_index, list | tuple) else [head.in_index]
         taken = head.in_channels if isinstance(head.in_channels, list | tuple) else [head.in_channels]
+        if any(index not in range(-len(given), len(given)) for index in indices):
+            raise InputError(
+                f'model.{name}.in_index is {head.in_index}, but {_network_name(model)} gives {len(given)} map(s), 0 to '
+                f'{len(given) - 1}; set model.{name}.in_index to some of them, or add maps to '
+                'model.backbone.out_indices'
+            )
         fitting = [given[index] for index in indices]
         if list(taken) != fitting:
             needed = fitting if isinstance(head.in_channels, list | tuple) else fitting[0]
@@ -223,6 +229,18 @@ def _masks(dataset: Any) -> Iterator[tuple[str, np.ndarray]]:
             yield entry['seg_map_path'], labels
 
 
+def check_sizes(batch: Any, loader: str) -> None:
+    """Refuse a batch of validation or test with images of different sizes, which mmseg pads only in training.
+
+    Raises:
+        InputError: The sizes differ.
+    """
+    inputs = batch.get('inputs', ()) if isinstance(batch, Mapping) else ()
+    sizes = {' x '.join(map(str, image.shape[:0:-1])) for image in inputs}
+    if len(sizes) > 1:
+        raise InputError(f'a batch has images of {" and ".join(sorted(sizes))} pixels; set {loader}.batch_size=1')
+
+
 def learning_rate_advice(global_batch: int, base_batch: int | None, scaled: bool) -> str | None:
     """Return the warning that the learning rate is meant for another global batch; None if it fits or is scaled."""
     if base_batch is None or scaled or global_batch == base_batch:
@@ -302,6 +320,11 @@ class StartChecksHook(Hook):
     def before_test(self, runner) -> None:
         """Check the classes of the test data."""
         check_classes(_head_classes(runner.model), _data_classes(runner.test_dataloader))
+
+    def _before_iter(self, runner, batch_idx: int, data_batch: Any = None, mode: str = 'train') -> None:
+        """Check the sizes of the images in a batch of validation or test."""
+        if mode != 'train':
+            check_sizes(data_batch, f'{mode}_dataloader')
 
 
 def _warn(runner, text: str | None) -> None:

@@ -103,11 +103,6 @@ def test_whole_checkpoint_and_absent_batch_counters(tmp_path: Path) -> None:
         ({'depth': 50}, {'depth': 18}, 'holds ResNet-50 .3-4-6-3 bottleneck blocks., the config builds ResNet-18'),
         ({'depth': 18}, {'depth': 34}, 'holds ResNet-18 .*builds ResNet-34 .*80 are missing.*layer1.2.bn1.bias'),
         ({'depth': 18}, {'depth': 18, 'base_channels': 32}, r'other shape|another shape \(.*is \(64'),
-        (
-            {'depth': 18},
-            {'depth': 18, 'in_channels': 4},
-            r'1 have another shape \(conv1.weight is \(64, 3, 7, 7\), not \(64, 4',
-        ),
         ({'depth': 18}, {'depth': 18, 'deep_stem': True}, 'missing stem.0.weight.*unexpected bn1.bias'),
     ],
 )
@@ -119,6 +114,19 @@ def test_other_backbone_stops_and_says_why(tmp_path: Path, file: dict, config: d
     message = user_message(caught.value)
     assert path in message
     assert 'set the type, depth and width that were pretrained' in message
+
+
+@pytest.mark.parametrize('bands', [1, 4])
+def test_weights_of_another_number_of_bands(tmp_path: Path, bands: int) -> None:
+    path = write(tmp_path / 'backbone.pth', randomized(18))
+    init_cfg = {'type': 'PretrainedBackbone', 'checkpoint': path}
+    with pytest.raises(InputError) as caught:
+        build(resnet(in_channels=bands, init_cfg=init_cfg), 'mmseg').init_weights()
+    message = user_message(caught.value)
+    assert f'{path} does not fit the backbone: it takes 3 band(s), the config builds ResNet-18' in message
+    assert f'for {bands} (conv1.weight is (64, 3, 7, 7), not (64, {bands}, 7, 7)); give weights of {bands} ' in message
+    assert 'set model.backbone.in_channels=3' in message
+    assert 'depth and width' not in message
 
 
 @pytest.mark.parametrize(

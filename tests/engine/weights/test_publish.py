@@ -12,6 +12,8 @@ from mmseg.models.backbones import ResNet
 import projects.false.engine  # noqa: F401  registers the initializer
 from projects.false.common.errors import InputError
 from projects.false.common.published import check_plain
+from projects.false.engine.checkpoints.files import read_checkpoint
+from projects.false.engine.weights.backbone import export_backbone
 from projects.false.engine.weights.publish import publish
 from projects.false.imagery.palettes import PALETTES
 from projects.false.mapping.load_segmenter import load_segmenter
@@ -206,6 +208,20 @@ def test_a_pretraining_is_published_by_its_backbone(tmp_path):
     assert card.startswith('---\nlicense: cc0-1.0\n')
     assert 'pretrained without labels by FALSE' in card
     assert 'false-rs map' not in card
+
+
+def test_a_pretraining_is_published_by_its_backbone_file(tmp_path):
+    weights = {f'backbone.{name}': value for name, value in ResNet(depth=18).state_dict().items()}
+    meta = {'method': 'SimCLR', 'epoch': 50, 'config_name': 'mine.py'}
+    export_backbone({'state_dict': weights}, tmp_path / 'backbone.pth', **meta)
+    folder = publish('false_simclr_r18_synthetic', tmp_path / 'backbone.pth', tmp_path / 'out')
+    assert torch.equal(started(folder).conv1.weight, weights['backbone.conv1.weight'])
+    assert 'pretrained without labels by SimCLR' in (folder / 'README.md').read_text()
+    stored = read_checkpoint(folder / 'model.safetensors')['meta']
+    assert {key: stored[key] for key in (*meta, 'depth')} == {**meta, 'depth': 18}
+    torch.save([1], tmp_path / 'list.pth')
+    with pytest.raises(InputError, match='holds no weights'):
+        publish('false_simclr_r18_synthetic', tmp_path / 'list.pth', tmp_path / 'none')
 
 
 def test_what_cannot_be_published_leaves_no_folder(trained, tmp_path):

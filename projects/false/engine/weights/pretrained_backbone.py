@@ -105,6 +105,14 @@ class PretrainedBackbone:
             for what, names in (('missing', missing), ('unexpected', unexpected))
             if names
         ]
+        if not missing and not unexpected and len(reshaped) == 1 and _other_bands(*reshaped[0][1:]):
+            name, given, expected = reshaped[0]
+            return (
+                f'{self.checkpoint} does not fit the backbone: it takes {given[1]} band(s), the config builds '
+                f'{network} for {expected[1]} ({name} is {given}, not {expected}); give weights of {expected[1]} '
+                'band(s), as those of a pretraining on your images, or set '
+                f'model.backbone.in_channels={given[1]} and load as many bands'
+            )
         examples += [f'{name} is {given}, not {expected}' for name, given, expected in reshaped[:3]]
         return (
             f'{self.checkpoint} does not fit the backbone: it holds {describe_backbone(weights)}, the config builds '
@@ -121,6 +129,11 @@ class PretrainedBackbone:
         # mmpretrain's backbones then zero their last norm (zero_init_residual) unless init_cfg is of this type.
         if isinstance(module, BaseModule):
             module.init_cfg = dict(type='Pretrained', checkpoint=self.checkpoint)
+
+
+def _other_bands(given: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Return whether two shapes are those of a convolution on another number of bands."""
+    return len(given) == len(expected) == 4 and (given[0], *given[2:]) == (expected[0], *expected[2:])
 
 
 def _network(module: nn.Module, names: Iterable[str]) -> str:

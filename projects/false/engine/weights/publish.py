@@ -48,7 +48,7 @@ def publish(
 
     Args:
         config: The config that the model was fine-tuned or pretrained with.
-        checkpoint: Its checkpoint.
+        checkpoint: Its checkpoint; of a pretraining also its ``backbone.pth``.
         out: The folder to make. Its name becomes the name of the model.
         options: Config values to override, as ``--cfg-options`` does.
         scores: ``scores.json`` that ``tools/test.py --out`` wrote, for the card.
@@ -74,12 +74,13 @@ def publish(
     weights = _weights(loaded, cfg, segments, os.fspath(checkpoint))
     named = _classes(cfg, meta) if segments else None
     facts = _preprocessing(cfg, named, segments)
+    method = method_of(str(meta.get('cfg', ''))) or str(meta.get('method') or type_name(cfg.model.type))
     card = Facts(
         name=Path(os.path.abspath(out)).name,
         recipe=Path(str(cfg.filename)).stem,
         version=version,
         backbone=_network(cfg.model.backbone),
-        method=None if segments else method_of(str(meta.get('cfg', ''))) or type_name(cfg.model.type),
+        method=None if segments else method,
         length=_length(meta),
         pixels=facts,
         data=PureWindowsPath(str(cfg.train_dataloader.dataset.get('data_root') or 'data')).name,
@@ -116,8 +117,8 @@ def _weights(loaded: Any, cfg: Config, segments: bool, path: str) -> dict[str, T
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     settings = cfg.model.copy() if segments else cfg.model.backbone.copy()
     (settings.backbone if segments else settings).init_cfg = None
-    weights = loaded if segments else {'state_dict': backbone_weights(loaded)}
-    exact = exact_weights(weights, MODELS.build(settings), path)
+    found = {} if segments else backbone_weights(loaded)
+    exact = exact_weights({'state_dict': found} if found else loaded, MODELS.build(settings), path)
     return {name: value.detach().cpu().contiguous().clone() for name, value in exact.items()}
 
 
