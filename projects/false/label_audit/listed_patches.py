@@ -12,7 +12,7 @@ import numpy as np
 from projects.false.common.errors import InputError
 from projects.false.patch_folder.description import read_description
 from projects.false.patch_folder.lists import nfc
-from projects.false.patch_folder.pixels import PatchPixels
+from projects.false.patch_folder.pixels import PatchPixels, Place
 
 
 class Origin(NamedTuple):
@@ -68,9 +68,8 @@ class ListedPatches:
         return self.records.keys() | self._pixels.names  # both in NFC, so that every spelling of a patch is one name
 
     @cached_property
-    def _spelling(self) -> dict[str | int, str]:
-        places = {self._pixels.place(name): name for name in self.records}
-        return {place: name for place, name in places.items() if place is not None}
+    def _spelling(self) -> dict[Place, str]:
+        return self._pixels.names_by_place(self.records)
 
     def spelling(self, line: str) -> str:
         """Return the name in dataset.json of a patch that a line gives with suffix or folder; others as they are."""
@@ -78,8 +77,7 @@ class ListedPatches:
         for form in (line, plain, Path(plain).name):
             if form in self.records:
                 return form
-        place = self._pixels.place(line)
-        return line if place is None else self._spelling.get(place, line)
+        return self._spelling.get(self._pixels.place(line), line)
 
     def picture(self, name: str) -> Callable[[], np.ndarray] | None:
         """Return a function that reads the image of a patch; None if there is none."""

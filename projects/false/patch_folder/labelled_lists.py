@@ -1,6 +1,5 @@
 """Draw the small share of patches whose labels are used, and write it as a list."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +10,7 @@ from projects.false.common.errors import InputError, check_seed
 from projects.false.common.files import writable
 
 from .description import read_labelled_description
-from .lists import read_list, write_list
+from .lists import check_once, read_list, write_list
 from .published_lists import PUBLISHED_LISTS, published_patches
 
 
@@ -105,9 +104,7 @@ def _training_patches(path: Path, known: dict[str, list[int]]) -> list[str]:
             f'{path}: {len(unknown)} of {len(names)} patches are not in dataset.json, the first is {unknown[0]!r}; '
             'correct the list or convert the data again'
         )
-    if len(set(names)) != len(names):
-        twice = next(name for name, count in Counter(names).items() if count > 1)
-        raise InputError(f'{path}: {twice!r} is listed twice; list every patch once')
+    check_once(names, path)
     return names
 
 

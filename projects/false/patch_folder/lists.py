@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Set
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
@@ -151,14 +151,23 @@ def read_lists(
     order = [*first, *sorted(set(paths) - set(first))]
     names = {name: [spelling(patch) for patch in read_list(paths[name], known)] for name in order}
     for name, patches in names.items():
-        if len(set(patches)) != len(patches):
-            twice = next(patch for patch, count in Counter(patches).items() if count > 1)
-            raise InputError(f'{paths[name]}: {twice!r} is listed twice; list every patch once')
+        check_once(patches, paths[name])
     trained = {*names.get('train', ()), *names.get('pretrain', ())}
     return [
         SplitList(name, patches, labelled=name != 'pretrain', training=_is_training(name, patches, trained))
         for name, patches in names.items()
     ]
+
+
+def check_once(patches: Sequence[str], path: Path) -> None:
+    """Refuse a list that names a patch twice.
+
+    Raises:
+        InputError: It does; the message names the first such patch.
+    """
+    twice = next((patch for patch, count in Counter(patches).items() if count > 1), None)
+    if twice is not None:
+        raise InputError(f'{path}: {twice!r} is listed twice; list every patch once')
 
 
 def is_training_name(name: str) -> bool:

@@ -118,6 +118,12 @@ class PatchPixels:
         """Return where a patch is, which is equal for all forms of its name; None if there is no such image."""
         return self._files.get(nfc(name))
 
+    def names_by_place(self, names: Iterable[str]) -> dict[Place, str]:
+        """Return the name of every place among some names, so that all forms of a name lead to one."""
+        places = {self.place(name): name for name in names}
+        places.pop(None, None)
+        return places
+
     def find(self, name: str) -> Callable[[], np.ndarray] | None:
         """Return a function that reads a patch, blue first; None if there is no such image.
 

@@ -101,7 +101,7 @@ def select_patches(
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
     pixels = PatchPixels(root, bands)
     records = {patch['name']: patch for patch in description['patches']}
-    spelling = {pixels.place(patch): patch for patch in records}
+    spelling = pixels.names_by_place(records)
     kept = _patches(root, keep, pixels, spelling) if keep else []
     pool = sorted(set(_patches(root, candidates or _usual_list(root), pixels, spelling)) - set(kept))
     if count > len(pool):
