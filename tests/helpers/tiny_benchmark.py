@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+FINE_TUNE, PRETRAIN = 'configs/upernet_r18_synthetic.py', 'configs/simclr_r18_synthetic.py'
+
 _SPEC = """
 small = {{
     'train_dataloader.batch_size': 2,
@@ -47,3 +49,15 @@ def write_spec(path: Path, data: Path, changes: str = 'dict()') -> Path:
     """Write the spec; ``changes`` is the text of a dict of top-level keys, which may use ``spec``."""
     path.write_text(_SPEC.format(data=str(data), changes=changes))
     return path
+
+
+def by_name(benchmark):
+    """The planned steps of a benchmark, by name."""
+    return {step.name: step for step in benchmark.plan.steps}
+
+
+def reading(**evidence):
+    """The text of a benchmark with a pretraining by evidence."""
+    options = {f'train_dataloader.dataset.evidence.{key}': value for key, value in evidence.items()}
+    method = f"dict(config='configs/false_simclr_r18_synthetic.py', options={{**pretraining, **{options}}})"
+    return f'dict(methods=dict(random=None, f={method}))'

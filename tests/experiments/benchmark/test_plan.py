@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from projects.false import InputError
-from projects.false.experiments.benchmark import runner
 from projects.false.experiments.benchmark.outputs import choose_shown_runs
-from projects.false.experiments.benchmark.recipes import digest
-from projects.false.experiments.benchmark.runner import Benchmark
-from projects.false.experiments.benchmark.spec import read_spec
-from projects.false.patch_folder.appearance import FILE
-from tests.helpers.tiny_benchmark import write_spec
+from tests.helpers.tiny_benchmark import FINE_TUNE, PRETRAIN, by_name, reading
 
 
 def unlabel(root, split):
@@ -24,9 +19,6 @@ def unlabel(root, split):
         if patch['split'] == split:
             patch['pixels'] = [0] * (len(patch['pixels']) - 1) + [sum(patch['pixels'])]
     (root / 'dataset.json').write_text(json.dumps(description))
-
-
-FINE_TUNE, PRETRAIN = 'configs/upernet_r18_synthetic.py', 'configs/simclr_r18_synthetic.py'
 
 
 def classes(number):
@@ -43,34 +35,6 @@ def pretrained(size, **options):
 def methods(simclr=pretrained(2), other=None):  # noqa: B008
     more = f', other={other}' if other else ''
     return f'dict(methods=dict(random=None, simclr={simclr}{more}))'
-
-
-@pytest.fixture
-def data(patches, tmp_path):
-    shared = patches('synthetic', 64, 16)  # other tests may have fitted clusters there
-    return shutil.copytree(shared, tmp_path / 'data', ignore=shutil.ignore_patterns(FILE))
-
-
-@pytest.fixture
-def opened(data, tmp_path):
-    """``opened(changes, begun, ...)``: a benchmark with everything checked and planned, and maybe all steps begun."""
-
-    def open_it(changes='dict()', begun=False, **arguments):
-        spec = read_spec(str(write_spec(tmp_path / 'tiny.py', data, changes)))
-        with Benchmark(spec, tmp_path / 'out', **arguments) as benchmark:
-            if begun:
-                benchmark.write_settings()
-                for name in by_name(benchmark):
-                    log = tmp_path / 'out' / 'logs' / f'{name}.log'
-                    log.parent.mkdir(parents=True, exist_ok=True)
-                    log.touch()
-            return benchmark
-
-    return open_it
-
-
-def by_name(benchmark):
-    return {step.name: step for step in benchmark.plan.steps}
 
 
 def test_every_run_has_its_steps_in_order(opened):
@@ -187,116 +151,6 @@ def test_what_was_chosen_is_tested_without_training_again(opened, data):
     assert len(trained) == 3
     assert {name: chosen[name] for name in trained} == {name: reported[name] for name in trained}
     assert {name.split('/')[1] for name in reported.keys() - trained} == {'test'}
-
-
-def test_a_changed_recipe_is_used_for_new_seeds(opened, tmp_path):
-    opened(begun=True)
-    recipe = tmp_path / 'out' / 'recipes' / 'pretrain_simclr.py'
-    before = recipe.read_text()
-    opened('dict(seeds=[2], budget=dict(epochs=3, iterations=11))', begun=True)
-    assert recipe.read_text() == before.replace('max_epochs=2', 'max_epochs=3') != before
-
-
-def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_path):
-    before = opened(begun=True).plan.fingerprints
-    grown = opened('dict(seeds=[1, 2], draws=[1, 2])', begun=True).plan.fingerprints
-    assert before.items() < grown.items()
-    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == grown
-    with pytest.raises(InputError, match='pretrain/simclr/seed1 was run with other settings, data or recipe; choose'):
-        opened('dict(budget=dict(epochs=3, iterations=11))')
-    with pytest.raises(InputError, match='finetune/upernet/50pct/random/seed1_draw1 was run with other settings'):
-        opened('dict(budget=dict(epochs=2, iterations=12))')
-
-
-def reading(**evidence):
-    """The text of a benchmark with a pretraining by evidence."""
-    options = {f'train_dataloader.dataset.evidence.{key}': value for key, value in evidence.items()}
-    method = f"dict(config='configs/false_simclr_r18_synthetic.py', options={{**pretraining, **{options}}})"
-    return f'dict(methods=dict(random=None, f={method}))'
-
-
-def test_files_that_a_pretraining_read_may_not_change(opened, tmp_path):
-    clusters, maps = tmp_path / 'clusters.json', tmp_path / 'maps'
-    maps.mkdir()
-    cases = (
-        (clusters, clusters, reading(file=str(clusters))),
-        (maps, maps / 'a.png', reading(type='ViewMaps', folder=str(maps), kinds=2)),
-    )
-    for named, file, changes in cases:
-        shutil.rmtree(tmp_path / 'out', ignore_errors=True)
-        file.write_text('1')
-        opened(changes)
-        file.write_text('2')  # before it began
-        opened(changes, begun=True)
-        opened(changes)
-        file.write_text('3')
-        with pytest.raises(InputError, match=rf'^{named}: changed since pretrain/f/seed1 of .*; restore it, or choose'):
-            opened(changes)
-        file.write_text('2')
-        opened(changes, begun=True)
-
-
-def test_files_that_a_fine_tuning_read_may_not_change(opened, tmp_path):
-    weights = tmp_path / 'class_weights.json'  # the loss functions of mmseg take such a file
-    options = {'model.decode_head.loss_decode.class_weight': str(weights)}
-    changes = f'dict(protocols=dict(upernet=dict(config={FINE_TUNE!r}, options={options})))'
-    weights.write_text('1')
-    opened(changes, begun=True)
-    weights.write_text('2')
-    with pytest.raises(InputError, match=rf'^{weights}: changed since finetune/.* of .*; restore it, or choose'):
-        opened(changes)
-
-
-def test_clusters_that_a_first_run_makes_do_not_invalidate_it(opened, data, tmp_path, monkeypatch):
-    def fit(*_):
-        (data / FILE).write_text('fitted')
-
-    monkeypatch.setattr(runner, 'run_steps', fit)
-    monkeypatch.setattr(runner, 'preload', lambda: None)
-    opened(reading(), begun=True).run()
-    before = json.loads((tmp_path / 'out' / 'settings.json').read_text())
-    opened(reading(), begun=True)
-    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == before
-    (data / FILE).write_text('fitted in another way')
-    with pytest.raises(InputError, match=rf'^{data / FILE}: changed since pretrain/f/seed1 of '):
-        opened(reading())
-    (data / FILE).unlink()
-    opened(reading(), begun=True).run()  # made again, and the same
-    monkeypatch.setattr(runner, 'run_steps', lambda *_: (data / FILE).write_text('other defaults'))
-    (data / FILE).unlink()
-    with pytest.raises(InputError, match='changed since pretrain/f/seed1 of '):
-        opened(reading(), begun=True).run()
-
-
-def test_a_folder_of_a_version_that_did_not_note_files_is_taken_up(opened, data, tmp_path):
-    (data / FILE).write_text('1')
-    opened(reading(), begun=True)
-    stored = tmp_path / 'out' / 'settings.json'
-    settings = json.loads(stored.read_text())
-    assert settings.pop('files').keys() == {'pretrain/f/seed1'}
-    stored.write_text(json.dumps(settings))
-    opened(reading(), begun=True)
-    assert 'files' in json.loads(stored.read_text())
-
-
-def test_what_has_not_begun_may_still_change(opened, tmp_path):
-    opened(begun=True)
-    shutil.rmtree(tmp_path / 'out' / 'logs')
-    changed = opened('dict(budget=dict(epochs=3, iterations=12))', begun=True).plan.fingerprints
-    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == changed
-
-
-def test_data_made_by_other_commands_is_refused(opened, data, tmp_path):
-    shutil.copytree(data, tmp_path / 'out' / 'data')
-    made = "dict(data=dict(root='{{work}}/data', prepare=['a.py {{data}} --seed {}']))"
-    assert opened(made.format(1), begun=True).data.root == tmp_path / 'out' / 'data'
-    stored = tmp_path / 'out' / 'settings.json'
-    stored.write_text(
-        json.dumps(json.loads(stored.read_text()) | {'prepare': digest((('a.py', '{data}', '--seed', '1'),))})
-    )
-    opened(made.format(1))
-    with pytest.raises(InputError, match=r'out/data: was made by other commands than data\.prepare now has'):
-        opened(made.format(2))
 
 
 def test_a_recipe_of_other_classes_is_refused(opened):

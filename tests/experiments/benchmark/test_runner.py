@@ -1,4 +1,5 @@
 import json
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -8,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from projects.false import InputError
+from projects.false.experiments.benchmark import runner
+from projects.false.experiments.benchmark.recipes import digest
 from projects.false.experiments.benchmark.runner import append_result, drop_training_state, read_results
+from projects.false.patch_folder.appearance import FILE
+from tests.helpers.tiny_benchmark import FINE_TUNE, reading
 
 RESULTS = st.lists(
     st.fixed_dictionaries({'run': st.fixed_dictionaries({'method': st.text()}), 'value': st.floats(0, 100)}), max_size=4
@@ -70,3 +75,106 @@ def test_weights_stay_and_the_rest_goes(tmp_path):
         assert torch.equal(kept['state_dict']['a.weight'], state['a.weight'])
     assert (tmp_path / 'backbone.pth').read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ['backbone.pth', 'iter_3.pth']
+
+
+def test_a_changed_recipe_is_used_for_new_seeds(opened, tmp_path):
+    opened(begun=True)
+    recipe = tmp_path / 'out' / 'recipes' / 'pretrain_simclr.py'
+    before = recipe.read_text()
+    opened('dict(seeds=[2], budget=dict(epochs=3, iterations=11))', begun=True)
+    assert recipe.read_text() == before.replace('max_epochs=2', 'max_epochs=3') != before
+
+
+def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_path):
+    before = opened(begun=True).plan.fingerprints
+    grown = opened('dict(seeds=[1, 2], draws=[1, 2])', begun=True).plan.fingerprints
+    assert before.items() < grown.items()
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == grown
+    with pytest.raises(InputError, match='pretrain/simclr/seed1 was run with other settings, data or recipe; choose'):
+        opened('dict(budget=dict(epochs=3, iterations=11))')
+    with pytest.raises(InputError, match='finetune/upernet/50pct/random/seed1_draw1 was run with other settings'):
+        opened('dict(budget=dict(epochs=2, iterations=12))')
+
+
+def test_files_that_a_pretraining_read_may_not_change(opened, tmp_path):
+    clusters, maps = tmp_path / 'clusters.json', tmp_path / 'maps'
+    maps.mkdir()
+    cases = (
+        (clusters, clusters, reading(file=str(clusters))),
+        (maps, maps / 'a.png', reading(type='ViewMaps', folder=str(maps), kinds=2)),
+    )
+    for named, file, changes in cases:
+        shutil.rmtree(tmp_path / 'out', ignore_errors=True)
+        file.write_text('1')
+        opened(changes)
+        file.write_text('2')  # before it began
+        opened(changes, begun=True)
+        opened(changes)
+        file.write_text('3')
+        with pytest.raises(InputError, match=rf'^{named}: changed since pretrain/f/seed1 of .*; restore it, or choose'):
+            opened(changes)
+        file.write_text('2')
+        opened(changes, begun=True)
+
+
+def test_files_that_a_fine_tuning_read_may_not_change(opened, tmp_path):
+    weights = tmp_path / 'class_weights.json'  # the loss functions of mmseg take such a file
+    options = {'model.decode_head.loss_decode.class_weight': str(weights)}
+    changes = f'dict(protocols=dict(upernet=dict(config={FINE_TUNE!r}, options={options})))'
+    weights.write_text('1')
+    opened(changes, begun=True)
+    weights.write_text('2')
+    with pytest.raises(InputError, match=rf'^{weights}: changed since finetune/.* of .*; restore it, or choose'):
+        opened(changes)
+
+
+def test_clusters_that_a_first_run_makes_do_not_invalidate_it(opened, data, tmp_path, monkeypatch):
+    def fit(*_):
+        (data / FILE).write_text('fitted')
+
+    monkeypatch.setattr(runner, 'run_steps', fit)
+    monkeypatch.setattr(runner, 'preload', lambda: None)
+    opened(reading(), begun=True).run()
+    before = json.loads((tmp_path / 'out' / 'settings.json').read_text())
+    opened(reading(), begun=True)
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == before
+    (data / FILE).write_text('fitted in another way')
+    with pytest.raises(InputError, match=rf'^{data / FILE}: changed since pretrain/f/seed1 of '):
+        opened(reading())
+    (data / FILE).unlink()
+    opened(reading(), begun=True).run()  # made again, and the same
+    monkeypatch.setattr(runner, 'run_steps', lambda *_: (data / FILE).write_text('other defaults'))
+    (data / FILE).unlink()
+    with pytest.raises(InputError, match='changed since pretrain/f/seed1 of '):
+        opened(reading(), begun=True).run()
+
+
+def test_a_folder_of_a_version_that_did_not_note_files_is_taken_up(opened, data, tmp_path):
+    (data / FILE).write_text('1')
+    opened(reading(), begun=True)
+    stored = tmp_path / 'out' / 'settings.json'
+    settings = json.loads(stored.read_text())
+    assert settings.pop('files').keys() == {'pretrain/f/seed1'}
+    stored.write_text(json.dumps(settings))
+    opened(reading(), begun=True)
+    assert 'files' in json.loads(stored.read_text())
+
+
+def test_what_has_not_begun_may_still_change(opened, tmp_path):
+    opened(begun=True)
+    shutil.rmtree(tmp_path / 'out' / 'logs')
+    changed = opened('dict(budget=dict(epochs=3, iterations=12))', begun=True).plan.fingerprints
+    assert json.loads((tmp_path / 'out' / 'settings.json').read_text()) == changed
+
+
+def test_data_made_by_other_commands_is_refused(opened, data, tmp_path):
+    shutil.copytree(data, tmp_path / 'out' / 'data')
+    made = "dict(data=dict(root='{{work}}/data', prepare=['a.py {{data}} --seed {}']))"
+    assert opened(made.format(1), begun=True).data.root == tmp_path / 'out' / 'data'
+    stored = tmp_path / 'out' / 'settings.json'
+    stored.write_text(
+        json.dumps(json.loads(stored.read_text()) | {'prepare': digest((('a.py', '{data}', '--seed', '1'),))})
+    )
+    opened(made.format(1))
+    with pytest.raises(InputError, match=r'out/data: was made by other commands than data\.prepare now has'):
+        opened(made.format(2))
