@@ -59,7 +59,6 @@ def main() -> None:
         write_folder,
         write_scores,
     )
-    from projects.false.evaluation.land_cover_metric import check_predictions
 
     os.environ.setdefault('LOCAL_RANK', str(arguments.local_rank))
     needs = 'model', 'test_dataloader', 'test_evaluator'
@@ -69,8 +68,6 @@ def main() -> None:
     if arguments.predictions:
         config.test_evaluator.output_dir = arguments.predictions
     runner = build_runner(config)
-    if arguments.predictions:
-        check_predictions(runner.test_loop.dataloader.dataset, arguments.predictions)
     found = evaluate_checkpoint(runner, checkpoint)
     if not arguments.out or not is_main_process():  # the first process alone has the confusion matrix of all
         return

@@ -12,7 +12,7 @@ from projects.false.common.work_lock import make_work_dir, work_dir_locked
 from .checkpoints.latest import agree_on_checkpoint, note_start, resolve_resume
 from .config_checks import check_backends
 from .launchers import is_first_process
-from .start_checks_hook import check_batches
+from .start_checks import check_batches
 
 
 @contextmanager

@@ -42,6 +42,20 @@ class LandCoverMetric(BaseMetric):
         self.matrix: np.ndarray | None = None
         self._written: dict[str, str] = {}  # image of every prediction, by the name of its file
 
+    def check_dataset(self, dataset: Any) -> None:
+        """Refuse, before a test, images whose predictions would be one file; equal on all processes.
+
+        Args:
+            dataset: The data set of the test.
+
+        Raises:
+            InputError: Two images have the same name.
+        """
+        if self.output_dir:
+            taken: dict[str, str] = {}
+            for index in range(len(dataset)):
+                _claim(taken, dataset.get_data_info(index)['img_path'], self.output_dir)
+
     def process(self, data_batch: dict, data_samples: list[dict]) -> None:
         """Add the confusion matrices of a batch."""
         classes = len(self.dataset_meta['classes'])
@@ -88,21 +102,6 @@ class LandCoverMetric(BaseMetric):
         path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), prediction.astype(np.uint8)):
             raise InputError(f'{path}: cannot be written; check space and permissions')
-
-
-def check_predictions(dataset: Any, folder: str | Path) -> None:
-    """Refuse, before a test, images whose predictions would be one file; equal on all processes.
-
-    Args:
-        dataset: The data set of the test.
-        folder: Folder for the predictions.
-
-    Raises:
-        InputError: Two images have the same name.
-    """
-    taken: dict[str, str] = {}
-    for index in range(len(dataset)):
-        _claim(taken, dataset.get_data_info(index)['img_path'], Path(folder))
 
 
 def _claim(taken: dict[str, str], image: str, folder: Path) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.config import Config
 
 from projects.false.common.errors import InputError
-from projects.false.engine.start_checks_hook import check_batches, check_classes, check_queue
+from projects.false.engine.start_checks import check_batches, check_classes, check_queue
 from projects.false.imagery.palettes import Palette, load_palette
 from projects.false.patch_folder.description import read_labelled_description
 from projects.false.patch_folder.labelled_lists import write_lists
