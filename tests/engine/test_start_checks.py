@@ -38,6 +38,9 @@ def test_classes_of_model_and_data():
     check_classes({}, [])
     with pytest.raises(InputError, match=r'model\.auxiliary_head\.num_classes is 3, the data has 2 classes \(a, b\)'):
         check_classes({'decode_head': 2, 'auxiliary_head': 3}, ['a', 'b'])
+    check_classes({}, ['field'])
+    with pytest.raises(InputError, match=r'the data has one class \(field\), .*; convert the data with a second class'):
+        check_classes({'decode_head': 1}, ['field'])
 
 
 def network(channels, **parts):

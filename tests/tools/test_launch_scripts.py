@@ -201,6 +201,28 @@ def test_slurm_scripts_call_their_tool(script, arguments, cluster, tmp_path):
     assert '--ntasks-per-node=1' in (tmp_path / 'seen').read_text()
 
 
+@pytest.mark.parametrize(
+    ('name', 'value', 'bounds'),
+    [
+        ('GPUS', '0', 'at least 1'),
+        ('CPUS_PER_TASK', '1.5', 'at least 1'),
+        ('GPUS_PER_NODE', 'all', 'at least 1'),
+        ('PORT', '65536', 'at least 1 and at most 65535'),
+        ('MASTER_PORT', 'auto', 'at least 1 and at most 65535'),
+    ],
+)
+def test_settings_of_a_slurm_job_that_cannot_be(name, value, bounds, cluster, tmp_path):
+    done = shell(tmp_path, TOOLS / 'slurm_train.sh', 'gpu', 'job', 'c.py', **cluster, **{name: value})
+    assert (done.returncode, done.stderr) == (2, f"error: {name} is '{value}'; give a whole number, {bounds}\n")
+    assert not (tmp_path / 'seen').exists()
+
+
+def test_a_number_of_gpus_with_a_leading_zero(told, cluster, tmp_path):
+    done = shell(tmp_path, TOOLS / 'launch' / 'slurm.sh', told, 'gpu', 'job', **cluster, GPUS='08')
+    assert done.returncode == 0, done.stderr
+    assert {'--gres=gpu:8', '--ntasks=8', '--ntasks-per-node=8'} < set((tmp_path / 'seen').read_text().splitlines())
+
+
 def test_without_slurm(tmp_path):
     (tmp_path / 'dirname').symlink_to('/usr/bin/dirname')
     (tmp_path / 'bash').symlink_to('/bin/bash')

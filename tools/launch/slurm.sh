@@ -3,18 +3,20 @@
 # What the environment sets is told by slurm_train.sh.
 set -euo pipefail
 
-fail() { echo "error: $1" >&2; exit 2; }
-whole() {
-  if ! [[ $2 =~ ^[0-9]{1,9}$ ]] || ((10#$2 < 1)); then fail "$1 is '$2'; give a whole number, at least 1"; fi
-}
+# shellcheck source=checks.sh
+source "$(dirname "$0")/checks.sh"
 
 tool=$1 partition=$2 job=$3
 shift 3
 python=${PYTHON:-python} processes=${GPUS:-8} cpus=${CPUS_PER_TASK:-5}
-whole GPUS "$processes"
-whole CPUS_PER_TASK "$cpus"
+whole GPUS "$processes" 1
+whole CPUS_PER_TASK "$cpus" 1
+whole PORT "${PORT:-20000}" 1 65535
+whole MASTER_PORT "${MASTER_PORT:-20000}" 1 65535
+processes=$((10#$processes)) cpus=$((10#$cpus)) # 08 is no octal number
 on_a_node=${GPUS_PER_NODE:-$((processes < 8 ? processes : 8))}
-whole GPUS_PER_NODE "$on_a_node"
+whole GPUS_PER_NODE "$on_a_node" 1
+on_a_node=$((10#$on_a_node))
 command -v srun >/dev/null || fail 'srun: no such command; this machine has no Slurm, dist_*.sh needs none'
 
 # Runs in every task: the first machine of the step is where the tasks meet, at a port that other jobs do not use.

@@ -29,15 +29,20 @@ def check_batches(images: int, batch_size: int, batches: int) -> None:
 
 
 def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> None:
-    """Refuse a segmentation head whose number of classes differs from that of the data.
+    """Refuse a segmentation head whose number of classes differs from that of the data, and data of a single class.
 
     Args:
         model_classes: Number of classes of each head, by name.
         data_classes: Class names of the data set.
 
     Raises:
-        InputError: A number differs.
+        InputError: A number differs, or heads are trained to tell one class apart from nothing.
     """
+    if model_classes and len(data_classes) == 1:
+        raise InputError(
+            f'the data has one class ({data_classes[0]}), so that every pixel would be of it; convert the data with a '
+            'second class for everything else'
+        )
     for head, number in model_classes.items():
         if number != len(data_classes):
             raise InputError(
