@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from mmengine.dataset import ConcatDataset
+from mmseg.models import SegDataPreProcessor
 from PIL import Image
 from torch import nn
 
@@ -19,6 +20,7 @@ from projects.false.engine.start_checks import (
     check_ignored,
     check_labels,
     check_negatives,
+    check_padding,
     check_queue,
     check_trained,
     different_images,
@@ -198,3 +200,19 @@ def test_masks_whose_ignored_pixels_a_head_would_take_for_a_class(patches, tmp_p
         labels[labels == 255] = 0
         Image.fromarray(labels).save(mask)
     check_ignored(dataset(), dict(decode_head=4))
+
+
+def test_masks_padded_with_a_label_that_a_head_takes_for_a_class():
+    def padded(ignored, **how):
+        model = network((8,), decode_head=head(0, 8))
+        model.decode_head.ignore_index = ignored
+        model.data_preprocessor = SegDataPreProcessor(**how)
+        return model
+
+    check_padding(network((8,), decode_head=head(0, 8)))  # a model of one's own
+    check_padding(padded(4))  # batches of one size need no padding
+    check_padding(padded(255, size=(64, 64)))
+    check_padding(padded(4, size_divisor=32, seg_pad_val=4))
+    for how in ({'size': (64, 64)}, {'size_divisor': 32}):
+        with pytest.raises(InputError, match=r'seg_pad_val is 255, but model\.decode_head ignores 4; set .*=4'):
+            check_padding(padded(4, **how))

@@ -210,6 +210,25 @@ def check_ignored(dataset: Any, ignored: dict[str, int]) -> None:
             )
 
 
+def check_padding(model: nn.Module) -> None:
+    """Refuse to pad masks with a label that a head does not ignore; its loss would take it for a class.
+
+    Raises:
+        InputError: mmseg's preprocessor brings batches to a size, and pads masks with another label.
+    """
+    model = getattr(model, 'module', model)
+    pads = getattr(model, 'data_preprocessor', None)
+    if getattr(pads, 'size', None) is None and getattr(pads, 'size_divisor', None) is None:
+        return
+    for name, head in heads_of(model).items():
+        ignored, padding = getattr(head, 'ignore_index', IGNORE_INDEX), getattr(pads, 'seg_pad_val', None)
+        if padding is not None and padding != ignored:
+            raise InputError(
+                f'model.data_preprocessor.seg_pad_val is {padding}, but model.{name} ignores {ignored}; '
+                f'set model.data_preprocessor.seg_pad_val={ignored}'
+            )
+
+
 def _masks(dataset: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield path and content of every mask of a data set; none if it, or a part of it, reads them in another way."""
     parts = getattr(dataset, 'datasets', [dataset])

@@ -21,6 +21,7 @@ from .start_checks import (
     check_ignored,
     check_labels,
     check_negatives,
+    check_padding,
     check_queue,
     check_sizes,
     check_trained,
@@ -70,6 +71,7 @@ class StartChecksHook(Hook):
         heads = heads_of(runner.model)
         if heads:
             ignored = {name: getattr(head, 'ignore_index', IGNORE_INDEX) for name, head in heads.items()}
+            check_padding(model)
             check_ignored(loader.dataset, ignored)
             check_labels(loader.dataset, set(ignored.values()))
         batch = GlobalBatch(get_world_size(), loader.batch_size, None, accumulation_of(runner.optim_wrapper))
