@@ -107,6 +107,10 @@ protocols = dict(
             'train_cfg.max_iters': 100,
         },
     ),
+    all_stages=dict(
+        config='configs/linear_r18_mbrsc.py',
+        options={'optim_wrapper.optimizer.lr': 5e-3, 'train_cfg.max_iters': 100},
+    ),
     upernet=dict(config='configs/upernet_r18_mbrsc.py'),
     meanteacher=dict(config='configs/meanteacher_upernet_r18_mbrsc.py'),
 )
