@@ -15,7 +15,11 @@ from torch import distributed
 from tests.helpers.processes import free_port, run_processes
 from tests.helpers.tools import REPOSITORY
 
-RECIPES = ('false_simclr_r18_synthetic', 'false_mocov2_r18_synthetic', 'simclr_lite0_mbrsc')
+RECIPES = {  # iterations per step of the optimizer
+    'false_simclr_r18_synthetic': 3,  # runs resume between two steps
+    'false_mocov2_r18_synthetic': 1,
+    'simclr_lite0_mbrsc': 1,
+}
 STEPS = 4  # the queue of the first is empty
 
 
@@ -27,7 +31,8 @@ def run(recipe, folder, per_process, launcher, resumed=None):
     config.train_dataloader.dataset.update(data_root=str(folder), ann_file='')
     config.train_cfg = dict(type='IterBasedTrainLoop', max_iters=STEPS)
     config.param_scheduler = []
-    config.optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=0.05, momentum=0.9))
+    optimizer = dict(type='SGD', lr=0.05, momentum=0.9)
+    config.optim_wrapper = dict(type='OptimWrapper', optimizer=optimizer, accumulative_counts=RECIPES[recipe])
     config.default_hooks.checkpoint.update(by_epoch=False, interval=STEPS // 2)
     if config.model.backbone.type == 'TimmBackbone':
         config.model.backbone.update(norm_eval=True, init_cfg=None)

@@ -95,9 +95,13 @@ class Batches(Hook):
         self.seen.append((runner.epoch, runner.iter, batch_idx, points))
 
 
-@pytest.mark.parametrize(('iteration', 'workers'), [(5, 0), (6, 2), (8, 0), (8, 2), (15, 0), (3, 0)])
-def test_within_an_epoch_the_rest_of_it_follows(tmp_path, tiny_runner, iteration: int, workers: int) -> None:
-    settings = within_an_epoch(tiny_runner, workers)
+@pytest.mark.parametrize(
+    ('iteration', 'workers', 'accumulated'),
+    [(5, 0, 1), (6, 2, 1), (8, 0, 1), (8, 2, 1), (15, 0, 1), (3, 0, 1), (3, 0, 3), (4, 0, 3), (8, 0, 3), (15, 0, 3)],
+)
+def test_within_an_epoch_the_rest_of_it_follows(tmp_path, tiny_runner, iteration, workers, accumulated) -> None:
+    optimizer = {'optimizer': {'type': 'SGD', 'lr': 0.01, 'momentum': 0.9}, 'accumulative_counts': accumulated}
+    settings = {**within_an_epoch(tiny_runner, workers), 'optim_wrapper': optimizer}
     whole, resumed = Batches(), Batches()
     runner = tiny_runner('whole', **settings)
     runner.register_hook(whole)
@@ -157,14 +161,16 @@ def test_other_number_of_processes_is_seeded_anew(tmp_path: Path, tiny_runner, c
 
 
 def run_in_a_process(rank: int, folder: str) -> None:
+    """One of two processes with generators and accumulated gradients of its own."""
     rendezvous = f'file://{folder}/rendezvous'
     torch.distributed.init_process_group('gloo', init_method=rendezvous, rank=rank, world_size=2)
-    randomness = {'seed': 7, 'diff_rank_seed': True}
-    build_runner(Path(folder, 'whole'), randomness=randomness).train()
+    optimizer = {'optimizer': {'type': 'SGD', 'lr': 0.01, 'momentum': 0.9}, 'accumulative_counts': 3}
+    settings = {'randomness': {'seed': 7, 'diff_rank_seed': True}, 'optim_wrapper': optimizer}
+    build_runner(Path(folder, 'whole'), **settings).train()
     expected = random_state()
     torch.distributed.barrier()
     path = str(Path(folder, 'whole', 'epoch_2.pth'))
-    build_runner(Path(folder, 'resumed'), randomness=randomness, load_from=path, resume=True).train()
+    build_runner(Path(folder, 'resumed'), **settings, load_from=path, resume=True).train()
     assert torch.equal(random_state()['torch'], expected['torch'])
     torch.distributed.destroy_process_group()
 
@@ -174,3 +180,6 @@ def test_two_processes_get_their_own_states_back(tmp_path: Path) -> None:
     run_processes(run_in_a_process, str(tmp_path), count=2)
     first, second = read_checkpoint(tmp_path / 'whole' / 'epoch_2.pth')['rng']
     assert not torch.equal(first['torch'], second['torch'])
+    weight = 'backbone.weight'
+    assert first['gradients'][weight].any()
+    assert not torch.equal(first['gradients'][weight], second['gradients'][weight])

@@ -1,18 +1,26 @@
 """Resume bit for bit: k iterations, an interruption and k more iterations equal 2k iterations, dropout included."""
 
+from collections.abc import Iterator
+
 import torch
 from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import set_random_seed
+from torch import Tensor
+from torch.nn import Parameter
 from torch.utils.data import DataLoader
 
 from projects.false.common.random_state import random_state, set_random_state
+
+from .global_batch import accumulation_of
 
 
 @HOOKS.register_module()
 class ExactResumeHook(Hook):
     """Save the random state of every process with each checkpoint and restore it on resuming.
+
+    So are, between two steps of the optimizer, the gradients that each process has accumulated.
 
     Data loaders get their own generators and validation restores the random state, so that nothing is drawn from the
     global generators between two training iterations. The order of the samples and their augmentation come from
@@ -47,6 +55,7 @@ class ExactResumeHook(Hook):
         (_, states), self._loaded = self._loaded, None
         if len(states) == get_world_size():
             set_random_state(states[get_rank()])
+            _set_gradients(runner, states[get_rank()].get('gradients', {}))
             return
         runner.logger.warning(
             f'the checkpoint has the random state of {len(states)} processes and this run has {get_world_size()}: '
@@ -83,7 +92,7 @@ class ExactResumeHook(Hook):
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
         """Add the states, which were collected beforehand because only the first process saves."""
         iteration, states = self._states or (None, [])
-        checkpoint['rng'] = states if iteration == runner.iter else [random_state()]
+        checkpoint['rng'] = states if iteration == runner.iter else [_state(runner)]
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Keep the states until it is clear whether this run resumes the checkpoint or only loads weights."""
@@ -97,4 +106,27 @@ class ExactResumeHook(Hook):
 
     def _collect(self, runner) -> None:
         if get_world_size() > 1:
-            self._states = (runner.iter, all_gather_object(random_state()))
+            self._states = (runner.iter, all_gather_object(_state(runner)))
+
+
+def _state(runner) -> dict:
+    """Return the random state of this process, and what it has of gradients that wait for a step of the optimizer."""
+    state = random_state()
+    if accumulation_of(runner.optim_wrapper) > 1:
+        gradients = {name: weight.grad for name, weight in _weights(runner) if weight.grad is not None}
+        state['gradients'] = {name: gradient.detach().cpu().clone() for name, gradient in gradients.items()}
+    return state
+
+
+def _set_gradients(runner, gradients: dict[str, Tensor]) -> None:
+    if not gradients or accumulation_of(runner.optim_wrapper) == 1:
+        return
+    for name, weight in _weights(runner):
+        if name in gradients:
+            weight.grad = gradients[name].to(weight)
+    runner.logger.info('the gradients accumulated before the interruption are restored, none is lost')  # MMEngine warns
+
+
+def _weights(runner) -> Iterator[tuple[str, Parameter]]:
+    model = getattr(runner.model, 'module', runner.model)
+    yield from model.named_parameters()
