@@ -51,6 +51,7 @@ methods = dict(
     teacher=seen(type='ViewMaps', folder='work_dirs/imagenet_maps_mbrsc'),  # 12 of ImageNet features: see clusters12
     clusters3=seen(file='work_dirs/appearance_3.json'),
     clusters12=seen(file='work_dirs/appearance_12.json'),
+    overlap06=changed(determination=dict(type='evidence', overlap=0.6)),
     overlap07=changed(determination=dict(type='evidence', overlap=0.7)),
     overlap09=changed(determination=dict(type='evidence', overlap=0.9)),
     alpha05=changed(confidence_weight=0.5),
@@ -72,7 +73,7 @@ methods = dict(
 )
 tiers = dict(
     controls=['appearance', 'shuffled', 'simclr_uncoloured', 'appearance_uncoloured'],
-    evidence=['teacher', 'clusters3', 'clusters12', 'overlap07', 'overlap09'],
+    evidence=['teacher', 'clusters3', 'clusters12', 'overlap06', 'overlap07', 'overlap09'],
     weight=['alpha05', 'gate07', 'graded', 'most5', 'elimination'],
 )
 baseline = 'simclr'

@@ -15,18 +15,18 @@ _base_ = './budget_mbrsc.py'
 
 title = 'FLAIR #1: the best map from few labels'
 data = dict(root='data/flair')
+views = {
+    'train_dataloader.dataset.pipeline.1.window': 80,
+    'train_dataloader.dataset.pipeline.1.crop_scale': (0.2, 1.0),
+}
 methods = dict(
     simclr=dict(config='configs/simclr_r18_flair.py'),
     mocov2=dict(config='configs/mocov2_r18_flair.py'),
     false=dict(config='configs/false_simclr_r18_flair.py'),
-    lite0_false=dict(
-        config='configs/false_simclr_lite0_mbrsc.py',
-        options={
-            'train_dataloader.dataset.pipeline.1.window': 80,
-            'train_dataloader.dataset.pipeline.1.crop_scale': (0.2, 1.0),
-        },
-    ),
+    lite0_simclr=dict(config='configs/simclr_lite0_mbrsc.py', options=views),
+    lite0_false=dict(config='configs/false_simclr_lite0_mbrsc.py', options=views),
 )
+del views
 fractions = [0.02, 0.05, 0.2, 0.5]
 protocols = dict(
     upernet=dict(config='configs/upernet_r18_flair.py'),

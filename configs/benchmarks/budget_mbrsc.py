@@ -38,11 +38,12 @@ methods = dict(
     lite0=dict(weights=imagenet, fine_tuning={**lite0, **slow}),
     lite0_typical=dict(weights=imagenet, fine_tuning={**lite0, **slow}, select='typical'),
     lite0_coverage=dict(weights=imagenet, fine_tuning={**lite0, **slow}, select='coverage'),
+    lite0_simclr=dict(config='configs/simclr_lite0_mbrsc.py', fine_tuning={**lite0, **slow}),
     lite0_false=dict(config='configs/false_simclr_lite0_mbrsc.py', fine_tuning={**lite0, **slow}),
 )
 del lite0, slow, imagenet
 tiers = dict(
-    starts=['random', 'simclr', 'mocov2', 'false', 'lite0_random', 'lite0', 'lite0_false'],
+    starts=['random', 'simclr', 'mocov2', 'false', 'lite0_random', 'lite0', 'lite0_simclr', 'lite0_false'],
     choices=['false_typical', 'false_coverage', 'lite0_typical', 'lite0_coverage'],
 )
 baseline = 'random'
