@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from projects.false.assessment.estimates import allocate, estimate, half_width, interval
+from projects.false.assessment.estimates import allocate, coarsely_sampled, estimate, half_width, interval
 from projects.false.common.errors import InputError
 
 # The worked example in section 5 of Olofsson et al. (2014): counts, pixels, accuracies and areas, as the check in the
@@ -88,6 +88,32 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
             hits[name] += (low <= true) & (true <= high)
     np.testing.assert_allclose(sums / draws, right['area'], rtol=0.02)
     assert all((np.abs(hit / draws - 0.95) < 0.035).all() for hit in hits.values()), hits
+
+
+@pytest.mark.parametrize(
+    ('places', 'coarse', 'missed'), [(150, [1, 2], (0.5, 0.65)), (300, [2], (0.1, 0.2)), (600, [], (0.02, 0.1))]
+)
+def test_with_few_places_intervals_of_rare_classes_are_too_narrow(places, coarse, missed):
+    """A fiftieth of the map is water; `missed` bounds how often intervals of its area miss the truth."""
+    generator = np.random.default_rng(0)
+    confusion = np.array([[0.97, 0.02, 0.01], [0.08, 0.90, 0.02], [0.05, 0.05, 0.90]])
+    pixels = np.array([900_000, 80_000, 20_000])
+    truth = pixels @ confusion / pixels.sum()
+    misses, named = np.zeros(3), np.zeros(3)
+    for _ in range(300):
+        drawn = zip(allocate(pixels, places), confusion, strict=True)
+        found = estimate(np.stack([generator.multinomial(count, shares) for count, shares in drawn]), pixels, 'abc')
+        low, high = interval(found.area)
+        misses += (truth < low) | (high < truth)
+        named[coarsely_sampled(found)] += 1
+    assert missed[0] < misses[2] / 300 < missed[1]
+    assert np.flatnonzero(named > 240).tolist() == coarse
+
+
+def test_nothing_is_coarse_where_all_was_looked_at():
+    counts = np.array([[3, 1], [0, 6]])
+    assert coarsely_sampled(estimate(counts, counts.sum(axis=1), 'ab')) == []
+    assert coarsely_sampled(estimate(counts, np.array([4_000, 6_000]), 'ab')) == [0, 1]
 
 
 def test_a_complete_comparison_has_no_error():

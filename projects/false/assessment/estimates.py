@@ -16,6 +16,7 @@ from projects.false.common.errors import InputError, check_range
 
 ALLOCATIONS = ('olofsson', 'proportional', 'equal')
 LEAST = 50  # places in a rare class; the paper advises 50 to 100
+COARSE = 0.1  # share of a class that one place may stand for
 
 
 class Measure(NamedTuple):
@@ -153,6 +154,21 @@ def half_width(measure: Measure, level: float = 0.95) -> np.ndarray:
     """
     check_range('--level', level, 0.5, 0.9999)
     return norm.ppf((1 + level) / 2) * measure.error
+
+
+def coarsely_sampled(found: Estimates) -> list[int]:
+    """Return the classes of which a single place of another class of the map may stand for more than a tenth.
+
+    Whether one such place more or less is truly of the class decides about its area then. Normal intervals are too
+    narrow, and ± 0 where no place happens to be.
+    """
+    sampled = found.counts.sum(axis=1)
+    place = np.divide(
+        found.mapped, sampled, out=np.zeros(len(sampled)), where=(sampled > 0) & (sampled < found.population)
+    )
+    there = (found.population > 0) | found.counts.any(axis=0)
+    others = [np.delete(place, index).max(initial=0) for index in range(len(place))]
+    return np.flatnonzero(there & (np.array(others) > COARSE * found.area.value)).tolist()
 
 
 def allocate(population: np.ndarray, places: int, how: str = 'olofsson', least: int = LEAST) -> np.ndarray:

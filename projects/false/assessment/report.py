@@ -17,7 +17,16 @@ from projects.false.reports.page import write_page
 
 from .chip_sheet import chip_sheet
 from .class_map import ClassMap
-from .estimates import LEAST, Estimates, Measure, allocate, estimate, half_width, interval
+from .estimates import (
+    LEAST,
+    Estimates,
+    Measure,
+    allocate,
+    coarsely_sampled,
+    estimate,
+    half_width,
+    interval,
+)
 from .places import FIELD, count_pixels, draw_places, matrix_of, read_places, write_places
 
 
@@ -141,6 +150,8 @@ def _assess_by_raster(
 def as_json(found: Assessment, level: float) -> str:
     """Return all numbers as JSON; shares in [0, 1], with the ends of their intervals, and areas in hectares if known.
 
+    Errors and intervals of a complete comparison are null: nothing was estimated.
+
     Args:
         found: The assessment.
         level: Confidence level of the intervals.
@@ -152,6 +163,8 @@ def as_json(found: Assessment, level: float) -> str:
     def told(measure: Measure, index: int | None = None, scale: float = 1.0) -> dict[str, float | None]:
         value, error = (part if index is None else part[index] for part in measure)
         low, high = (end if index is None else end[index] for end in interval(measure, level))
+        if found.complete:
+            error = low = high = np.nan
         parts = {'value': value, 'standard_error': error, 'low': low, 'high': high}
         return {name: None if np.isnan(part) else float(part) * scale for name, part in parts.items()}
 
@@ -188,6 +201,14 @@ def table_of(found: Assessment, level: float) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1))
     table.add_column('class', no_wrap=True)
     area = '%' if unit is None else 'ha'
+
+    def shown(measure: Measure, index: int, scale: float, digits: int) -> str:
+        value, reach = float(measure.value[index]), float(half_width(measure, level)[index])
+        if np.isnan(value):
+            return '-'
+        told = f'{value * scale:,.{digits}f}'
+        return told if found.complete else f'{told} ± {reach * scale:,.{digits}f}'
+
     for heading in ('places', f'mapped, {area}', f'true, {area}', "user's, %", "producer's, %", 'IoU, %'):
         table.add_column(heading, justify='right')
     for index, name in enumerate(found.classes):
@@ -195,37 +216,43 @@ def table_of(found: Assessment, level: float) -> Table:
             escape(name),
             f'{int(numbers.counts[index].sum()):,}',
             f'{numbers.mapped[index] * scale:,.2f}',
-            _shown(numbers.area, index, level, scale, 2),
-            *(_shown(measure, index, level, 100, 1) for measure in (numbers.users, numbers.producers, numbers.iou)),
+            shown(numbers.area, index, scale, 2),
+            *(shown(measure, index, 100, 1) for measure in (numbers.users, numbers.producers, numbers.iou)),
         )
     return table
-
-
-def _shown(measure: Measure, index: int, level: float, scale: float, digits: int) -> str:
-    value, reach = float(measure.value[index]), float(half_width(measure, level)[index])
-    return '-' if np.isnan(value) else f'{value * scale:,.{digits}f} ± {reach * scale:,.{digits}f}'
 
 
 def remarks(found: Assessment, level: float) -> list[str]:
     """Return remarks that the table needs, in sentences; arguments as for :func:`as_json`."""
     numbers = found.estimates
-    reach = float(half_width(numbers.overall, level))
-    said = [
-        f'overall accuracy {100 * float(numbers.overall.value):.1f} ± {100 * reach:.1f} % (intervals of {level:.0%})'
-    ]
+    overall = f'overall accuracy {100 * float(numbers.overall.value):.1f}'
     if found.complete:
-        said.append('every labelled pixel was compared: the numbers are exact for that area and tell nothing beyond it')
+        said = [
+            f'{overall} %',
+            'every labelled pixel was compared: the numbers are exact for that area and tell nothing beyond it',
+        ]
+    else:
+        reach = float(half_width(numbers.overall, level))
+        said = [f'{overall} ± {100 * reach:.1f} % (intervals of {level:.0%})']
     if found.unknown > 0:
         said.append(f'{found.unknown:.1%} of the mapped pixels have no label and are not part of any number')
     if found.left_out:
         said.append(f'{found.left_out} places without a class or outside the map are left out')
+    if found.complete:
+        return said
     perfect = [
         name
         for name, value, places in zip(found.classes, numbers.users.value, numbers.counts.sum(axis=1), strict=True)
-        if value in (0, 1) and 0 < places < 1e3 and not found.complete
+        if value in (0, 1) and 0 < places < 1e3
     ]
     if perfect:
         said.append(f'± 0 of {", ".join(perfect)} means that all places agree; up to 3 / places may still be otherwise')
+    coarse = [found.classes[index] for index in coarsely_sampled(numbers)]
+    if coarse:
+        said.append(
+            f'one place of another class stands for more than a tenth of {", ".join(coarse)}, so that intervals of area, '
+            "producer's accuracy and IoU are too narrow there; check more places"
+        )
     return said
 
 
@@ -267,6 +294,7 @@ def chart(found: Assessment, level: float, title: str) -> bytes:
     for axes, measure, shift, factor, color, mark, label in parts:
         low, high = interval(measure, level)
         reach = np.nan_to_num(np.stack([measure.value - low, high - measure.value]) * factor).clip(0)
+        reach = None if found.complete else reach
         style = {'color': color, 'marker': mark, 'ms': 5, 'capsize': 3, 'ls': ''}
         axes.errorbar(measure.value * factor, rows + shift, xerr=reach, label=label, **style)
     left.set_yticks(rows, found.classes)
@@ -274,7 +302,7 @@ def chart(found: Assessment, level: float, title: str) -> bytes:
     left.set_xlim(left=0)
     right.set_xlim(0, 101)
     left.set_xlabel('area, ha' if found.hectares is not None else 'share of the area, %')
-    right.set_xlabel(f'%; intervals of {level:.0%}')
+    right.set_xlabel('%' if found.complete else f'%; intervals of {level:.0%}')
     for axes in (left, right):
         axes.legend(loc='upper center', bbox_to_anchor=(0.5, 1.0 + 0.55 / (0.9 + 0.45 * count)), ncols=2, frameon=False)
         axes.grid(axis='x', color='0.9')
