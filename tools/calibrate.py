@@ -53,10 +53,12 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = options.cfg_options, options.pixels, options.seed
     found = calibrate(*labelled_logits(segmenter, options.config, options.list, *chosen))
     picture = write_calibration(out, found, segmenter.identity.rpartition(' ')[0], options.list)
+    held_out = f'{100 * found.held_out:.2f} % on patches it was not fitted to'
+    if found.patches == 1:
+        held_out = 'and no other patch to judge it by: give a list of more'
     print(
         f'temperature {found.temperature:.3f} of {found.pixels:,} pixels in {found.patches} patches: calibration error '
-        f'{100 * found.before.ece:.2f} % before, {100 * found.after.ece:.2f} % after, {100 * found.held_out:.2f} % on '
-        'patches it was not fitted to'
+        f'{100 * found.before.ece:.2f} % before, {100 * found.after.ece:.2f} % after, {held_out}'
     )
     print(f'wrote {out} and {picture}')
 

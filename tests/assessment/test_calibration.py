@@ -42,6 +42,9 @@ def test_the_temperature_is_found_again(temperature):
     assert found.nll[1] <= found.nll[0]
     assert found.after.ece < 0.02
     assert found.held_out < 0.02
+    only_even = calibrate(logits, labels, np.arange(len(labels)) // 100 * 2)  # the others have no labels
+    assert only_even.held_out == found.held_out
+    assert np.isnan(calibrate(logits, labels, np.zeros(len(labels), int)).held_out)
     assert (found.patches, found.pixels) == (150, 15_000)
     if temperature != 1:
         assert found.before.ece > 0.05

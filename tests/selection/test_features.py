@@ -51,6 +51,8 @@ def test_a_recipe_gives_the_same_backbone(tmp_path, scope):
     plain, recipe = (load_backbone(path, THREE, given, device='cpu') for given in (None, str(config)))
     assert np.allclose(plain(images), recipe(images), atol=1e-5)
     assert plain.identity != recipe.identity
+    config.write_text(config.read_text().replace('depth=18', 'depth=18, strides=(1, 2, 2, 1)'))
+    assert load_backbone(path, THREE, str(config), device='cpu').identity != recipe.identity
     config.write_text('model = dict(backbone=dict())')
     with pytest.raises(InputError, match=r'has no model\.backbone with'):
         load_backbone(path, THREE, str(config))
@@ -89,6 +91,8 @@ def test_unusable_backbones(tmp_path):
         load_backbone(str(tmp_path / 'other.pth'), THREE)
     with pytest.raises(InputError, match='is missing'):
         load_backbone(str(tmp_path / 'gone.pth'), THREE)
+    with pytest.raises(InputError, match='--device toaster: not available'):
+        load_backbone('random', THREE, device='toaster')
     with pytest.raises(InputError, match=r'random: takes 0 band\(s\), the patches have 4'):
         load_backbone('random', {'bands': FOUR['bands']})
 

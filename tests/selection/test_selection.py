@@ -130,6 +130,9 @@ def test_bad_input(data):
         ({'keep': 'gone'}, 'gone: no such list'),
         ({'workers': 0}, 'workers is 0'),
         ({'name': 'train'}, r'train\.txt: exists; give another --list'),
+        ({'name': '../x'}, r'--list \.\./x: is no name of a list; give one without folders'),
+        ({'name': 'a/b.txt'}, '--list a/b: is no name of a list'),
+        ({'name': 'features'}, '--list features: is no name of a list'),
     ):
         with pytest.raises(InputError, match=message):
             select(data, **options)

@@ -37,7 +37,8 @@ def test_a_published_model_is_mapped_with_and_tested(patches, make_raster, tmp_p
     scores = []
     for given in ([config, checkpoint], ['models/mine']):
         assert call(monkeypatch, 'test', *given, '--out', 'scores.json', '--cfg-options', *options) == 0
-        scores.append(json.loads((tmp_path / 'scores.json').read_text())['scores'])
+        found = json.loads((tmp_path / 'scores.json').read_text())
+        scores.append((found['scores'], found['weights']))
     assert scores[0] == scores[1]
     assert (tmp_path / 'work_dirs' / 'mine').is_dir()
 

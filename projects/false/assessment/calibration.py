@@ -55,7 +55,8 @@ class Calibration(NamedTuple):
         temperature: The logits are divided by it.
         nll: Negative log likelihood per pixel, before and after.
         before, after: Reliability without and with it.
-        held_out: Calibration error when each half of the patches is judged by the temperature of the other half.
+        held_out: Calibration error when each half of the patches is judged by the temperature of the other half; NaN
+            of a single patch.
         patches: Patches with a labelled pixel.
         pixels: Labelled pixels that were taken from them.
     """
@@ -84,7 +85,7 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, patch: np.ndarray) -> Cali
         InputError: No temperature fits, because all pixels are right or the logits say nothing.
     """
     temperature = fit_temperature(logits, labels)
-    odd = patch % 2 == 1
+    odd = np.unique(patch, return_inverse=True)[1] % 2 == 1  # every other of those with labels
     held_out = float('nan')
     if odd.any() and not odd.all():
         halves = [

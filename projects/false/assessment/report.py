@@ -250,8 +250,8 @@ def remarks(found: Assessment, level: float) -> list[str]:
     coarse = [found.classes[index] for index in coarsely_sampled(numbers)]
     if coarse:
         said.append(
-            f'one place of another class stands for more than a tenth of {", ".join(coarse)}, so that intervals of area, '
-            "producer's accuracy and IoU are too narrow there; check more places"
+            f'one place of another class stands for more than a tenth of {", ".join(coarse)}, so that intervals of '
+            "area, producer's accuracy and IoU are too narrow there; check more places"
         )
     return said
 
@@ -294,9 +294,9 @@ def chart(found: Assessment, level: float, title: str) -> bytes:
     for axes, measure, shift, factor, color, mark, label in parts:
         low, high = interval(measure, level)
         reach = np.nan_to_num(np.stack([measure.value - low, high - measure.value]) * factor).clip(0)
-        reach = None if found.complete else reach
+        spread = None if found.complete else reach
         style = {'color': color, 'marker': mark, 'ms': 5, 'capsize': 3, 'ls': ''}
-        axes.errorbar(measure.value * factor, rows + shift, xerr=reach, label=label, **style)
+        axes.errorbar(measure.value * factor, rows + shift, xerr=spread, label=label, **style)
     left.set_yticks(rows, found.classes)
     left.invert_yaxis()
     left.set_xlim(left=0)

@@ -1,4 +1,4 @@
-"""Faster arithmetic: bfloat16 autocast on CPUs and GPUs, and channels-last memory."""
+"""Where and how to compute: the device, bfloat16 autocast on CPUs and GPUs, and channels-last memory."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +25,22 @@ def cpu_has_bfloat16() -> bool:
 def gpu_has_bfloat16() -> bool:
     """Return True if there is a GPU that computes bfloat16 itself, from Ampere on, instead of emulating it."""
     return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def find_device(name: str | None) -> torch.device:
+    """Return the device of an option ``--device``; None takes a GPU if there is one.
+
+    Raises:
+        InputError: It is not there, or PyTorch has none of that name.
+    """
+    try:
+        target = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        torch.empty(1, device=target)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f'--device {name}: not available ({str(error).splitlines()[0]}); give cpu, or leave it out'
+        ) from error
+    return target
 
 
 @OPTIM_WRAPPERS.register_module()

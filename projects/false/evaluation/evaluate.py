@@ -18,7 +18,7 @@ from mmengine.runner import Runner
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write, writable, write_text
 from projects.false.engine.checkpoints.files import read_checkpoint
-from projects.false.engine.weights.matching import exact_weights
+from projects.false.engine.weights.matching import exact_weights, weights_digest
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.reports.pictures import contact_sheet, enlarged, mask_picture
 from projects.false.reports.samples import image_of
@@ -30,33 +30,39 @@ _MOST_NUMBERS = 24  # classes; with more, the numbers in the cells of the matrix
 _FILES = {'scores.json', 'confusion.csv', 'confusion.png', 'examples.png'}
 
 
-def load_weights(runner: Runner, checkpoint: str) -> None:
+def load_weights(runner: Runner, checkpoint: str) -> str:
     """Load a checkpoint into the model of a runner, after checking that it holds exactly the weights of that model.
+
+    Returns:
+        Digest of the weights, which does not depend on the file that they are in.
 
     Raises:
         InputError: The file is missing or unsafe, or belongs to another model.
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model  # wrapped on several processes
-    model.load_state_dict(exact_weights(read_checkpoint(checkpoint), model, checkpoint))
+    weights = exact_weights(read_checkpoint(checkpoint), model, checkpoint)
+    model.load_state_dict(weights)
     # Runner.load_checkpoint would also call hooks of training, of which EMAHook is not ready before a run begins.
     runner._has_loaded = True
+    return weights_digest(weights)
 
 
 def evaluate_checkpoint(runner: Runner, checkpoint: str) -> dict:
     """Evaluate a checkpoint on the test data of a runner.
 
     Returns:
-        ``checkpoint``, ``scores`` in percent by name, ``classes``, ``per_class``
+        ``checkpoint``, ``weights`` (a digest of them), ``scores`` in percent by name, ``classes``, ``per_class``
         (:func:`~projects.false.evaluation.scores.class_scores`) and ``confusion_matrix`` (rows are labels). The last
         two are None outside the first process and for a metric without a confusion matrix. Undefined scores of a
         class are NaN.
     """
-    load_weights(runner, checkpoint)
+    digest = load_weights(runner, checkpoint)
     named = runner.test()
     classes = list(runner.test_loop.dataloader.dataset.metainfo['classes'])
     matrix: np.ndarray | None = getattr(runner.test_loop.evaluator.metrics[0], 'matrix', None)
     return {
         'checkpoint': str(checkpoint),
+        'weights': digest,
         'scores': {name: float(value) for name, value in named.items()},
         'classes': classes,
         'per_class': None if matrix is None else class_scores(scores(matrix), matrix, classes),

@@ -21,6 +21,7 @@ from projects.false.common.threads import map_ahead, show_progress
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.checkpoints.mmengine_loader import local_file
 from projects.false.engine.config import load_config
+from projects.false.engine.precision import find_device
 from projects.false.engine.weights.pretrained_backbone import PretrainedBackbone
 from projects.false.engine.weights.resnet import describe_backbone, find_resnet, resnet_layout
 from projects.false.imagery.images import band_order
@@ -86,14 +87,17 @@ def load_backbone(
         device: Where to compute; None takes a GPU if there is one.
 
     Raises:
-        InputError: The file is unusable, does not fit the recipe, or takes other bands than the patches have.
+        InputError: The file is unusable, does not fit the recipe, or takes other bands than the patches have; or
+            the device is not there.
     """
+    target = find_device(device)
     bands = len((description.get('bands') or {}).get('names') or 'RGB')
     file = {RANDOM: None, IMAGENET: _LITE0_FILE}.get(path, path)
     digest = f'seed {seed}' if file is None else hashlib.sha256(_bytes(file)).hexdigest()[:16]
     with seeded((seed, 0)):
         if config is not None:
-            network, mean, std, digest = *_of_recipe(config), f'{digest} {Path(config).name}'
+            network, mean, std, backbone = _of_recipe(config)
+            digest = f'{digest} {Path(config).name} {hashlib.sha256(backbone.encode()).hexdigest()[:16]}'
         elif file == _LITE0_FILE:
             network, mean, std = TimmBackbone(_LITE0), _MEAN, _STD
         else:
@@ -104,7 +108,6 @@ def load_backbone(
             PretrainedBackbone(file)(network)
     if len(mean) != bands or len(std) != bands:
         raise InputError(f'{config or path}: takes {len(mean)} band(s), the patches have {bands}; give another')
-    target = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
     network.eval()  # in a line of its own: OpenMMLab's does not return the network
     return Backbone(network.to(target), mean, std, f'{Path(path).name} {digest} {list(mean)} {list(std)}')
 
@@ -141,7 +144,8 @@ def _resnet(file: str | None, bands: int) -> nn.Module:
     return features
 
 
-def _of_recipe(config: str) -> tuple[nn.Module, Sequence[float], Sequence[float]]:
+def _of_recipe(config: str) -> tuple[nn.Module, Sequence[float], Sequence[float], str]:
+    """Return the backbone of a recipe, mean and std of its pixels, and its settings as text."""
     from mmengine.registry import MODELS, init_default_scope
     from mmengine.utils import import_modules_from_strings
 
@@ -152,11 +156,12 @@ def _of_recipe(config: str) -> tuple[nn.Module, Sequence[float], Sequence[float]
         raise InputError(f'{config}: has no model.backbone with model.data_preprocessor.mean and std; give a recipe')
     import_modules_from_strings(**cfg.get('custom_imports', {'imports': []}))
     init_default_scope(cfg.get('default_scope', 'mmengine'))
-    network = MODELS.build({**model['backbone'], 'init_cfg': None})
+    settings = {**model['backbone'], 'init_cfg': None}
+    network = MODELS.build(settings)
     if hasattr(network, 'init_weights'):
         network.init_weights()
     network.init_cfg = None  # mmseg's ResNet sets one of its own, which is no longer needed
-    return network, list(pixels['mean']), list(pixels['std'])
+    return network, list(pixels['mean']), list(pixels['std']), json.dumps(settings, sort_keys=True, default=str)
 
 
 def write_features(

@@ -95,6 +95,10 @@ def select_patches(
     root, out = Path(data_root), Path(out)
     description = read_description(root)
     name = name.removesuffix('.txt') if name else f'train_{method}{count}_seed{seed}'
+    if not name or Path(name).name != name or name.startswith(('.', 'features')):
+        raise InputError(
+            f'--list {name}: is no name of a list; give one without folders that does not begin with features'
+        )
     target = root / 'splits' / f'{name}.txt'
     if target.exists() and not overwrite:
         raise InputError(f'{target}: exists; give another --list, or --overwrite to replace it')

@@ -14,6 +14,7 @@ from projects.false.common.errors import InputError
 from projects.false.common.published import check_plain
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.weights.backbone import export_backbone
+from projects.false.engine.weights.matching import weights_digest
 from projects.false.engine.weights.publish import publish
 from projects.false.imagery.palettes import PALETTES
 from projects.false.mapping.load_segmenter import load_segmenter
@@ -48,6 +49,8 @@ def published(trained, tmp_path_factory):
     """Trained where the data lie in a folder of the machine."""
     given, out = trained[0].parent, tmp_path_factory.mktemp('out') / 'mine'
     options = {'test_dataloader.dataset.data_root': str(given / 'data'), 'work_dir': str(given / 'work')}
+    weights = read_checkpoint(trained[1])['state_dict']
+    (given / 'scores.json').write_text(json.dumps({**SCORES, 'weights': weights_digest(weights)}))
     comparison = (given / 'table.json', 'false')
     return publish(*trained, out, options, scores=given / 'scores.json', comparison=comparison)
 
@@ -226,7 +229,13 @@ def test_a_pretraining_is_published_by_its_backbone_file(tmp_path):
 
 def test_what_cannot_be_published_leaves_no_folder(trained, tmp_path):
     out, given = tmp_path / 'out', trained[0].parent
+    other = {**SCORES, 'checkpoint': 'other/iter_8.pth', 'weights': '0123456789abcdef'}
+    (given / 'other.json').write_text(json.dumps(other))
     cases = [
+        (
+            dict(scores=given / 'other.json'),
+            r'other\.json: is a test of other weights \(other/iter_8\.pth\) than those of',
+        ),
         (dict(options={'model.decode_head.num_classes': 6}), 'not a checkpoint of this model'),
         (dict(scores=given / 'table.json'), r'table\.json: has no scores; give scores\.json'),
         (dict(scores=given / 'gone.json'), r'gone\.json: cannot be read'),

@@ -12,11 +12,14 @@ from projects.false import InputError
 from projects.false.experiments.benchmark import runner
 from projects.false.experiments.benchmark.recipes import digest
 from projects.false.experiments.benchmark.runner import append_result, drop_training_state, read_results
+from projects.false.experiments.steps import record_path
 from projects.false.patch_folder.appearance import FILE
-from tests.helpers.tiny_benchmark import FINE_TUNE, reading
+from tests.helpers.tiny_benchmark import FINE_TUNE, by_name, reading
 
+RUN = {'protocol': 'upernet', 'fraction': 0.5, 'method': 'random', 'seed': 1, 'draw': 1, 'part': 'test'}
 RESULTS = st.lists(
-    st.fixed_dictionaries({'run': st.fixed_dictionaries({'method': st.text()}), 'value': st.floats(0, 100)}), max_size=4
+    st.fixed_dictionaries({'run': st.text().map(lambda name: {**RUN, 'method': name}), 'value': st.floats(0, 100)}),
+    max_size=4,
 )
 
 
@@ -32,8 +35,8 @@ def test_whatever_was_cut_off_the_whole_lines_stay_and_more_can_follow(results, 
         path.write_bytes(whole[:cut])
         left = results[: whole[:cut].count(b'\n')]
         assert read_results(path) == left
-        append_result(path, {'run': {'method': 'next'}})
-        assert read_results(path) == [*left, {'run': {'method': 'next'}}]
+        append_result(path, {'run': RUN})
+        assert read_results(path) == [*left, {'run': RUN}]
 
 
 def test_nothing_there(tmp_path):
@@ -41,10 +44,10 @@ def test_nothing_there(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize('line', ['{"run": {"method"', '[]', '{}', '{"run": 3}'])
+@pytest.mark.parametrize('line', ['{"run": {"method"', '[]', '{}', '{"run": 3}', '{"run": {"method": "a"}}'])
 def test_a_damaged_line_is_named(tmp_path, line):
     path = tmp_path / 'results.jsonl'
-    path.write_text(json.dumps({'run': {'method': 'a'}}) + f'\n{line}\n')
+    path.write_text(json.dumps({'run': RUN}) + f'\n{line}\n')
     with pytest.raises(InputError, match=r'results\.jsonl, line 2: not a result .*; remove the line'):
         read_results(path)
 
@@ -99,7 +102,9 @@ def test_the_same_settings_are_taken_up_again_and_others_refused(opened, tmp_pat
 def test_files_that_a_pretraining_read_may_not_change(opened, tmp_path):
     clusters, maps = tmp_path / 'clusters.json', tmp_path / 'maps'
     maps.mkdir()
+    (maps / 'north').mkdir()
     cases = (
+        (maps, maps / 'north' / 'a.png', reading(type='ViewMaps', folder=str(maps), kinds=2)),
         (clusters, clusters, reading(file=str(clusters))),
         (maps, maps / 'a.png', reading(type='ViewMaps', folder=str(maps), kinds=2)),
     )
@@ -178,3 +183,16 @@ def test_data_made_by_other_commands_is_refused(opened, data, tmp_path):
     opened(made.format(1))
     with pytest.raises(InputError, match=r'out/data: was made by other commands than data\.prepare now has'):
         opened(made.format(2))
+
+
+def test_patches_are_chosen_again_once_their_list_is_gone(opened, data):
+    chosen = "chosen=dict(like='simclr', select='typical')"
+    benchmark = opened(f"dict(methods=dict(spec['methods'], {chosen}))", begun=True)
+    (name, chosen), folder = *benchmark.plan.choices.items(), data / 'splits'
+    assert name in by_name(benchmark)
+    record = record_path(benchmark.folder, name)
+    for there in (True, False):
+        record.touch()
+        (folder / f'{chosen}.txt').touch() if there else (folder / f'{chosen}.txt').unlink()
+        benchmark._forget_lost_choices({name})
+        assert record.exists() == there

@@ -1,5 +1,6 @@
 """Compare the weights of a file with those of a model: matched, missing, unexpected or reshaped."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -71,6 +72,16 @@ def compare_keys(
         unexpected=(*(name for name in given if name not in expected), *others),
         reshaped=tuple((name, given[name], expected[name]) for name in both if given[name] != expected[name]),
     )
+
+
+def weights_digest(state: Mapping[str, Tensor]) -> str:
+    """Return 16 hexadecimal digits that differ between weights that differ, whatever file they come from."""
+    digest = hashlib.sha256()
+    for name in sorted(name for name in state if not name.endswith(_COUNTER)):
+        value = state[name].detach().cpu().float().contiguous()
+        digest.update(f'{name} {tuple(value.shape)}'.encode())
+        digest.update(value.numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def check_finite(state: Mapping[str, Any], path: str) -> None:

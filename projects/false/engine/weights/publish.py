@@ -25,7 +25,7 @@ from projects.false.patch_folder.description import read_recorded_values
 from ..checkpoints.files import read_checkpoint, write_safetensors
 from ..config import load_config
 from .backbone import backbone_meta, backbone_weights, method_of
-from .matching import exact_weights
+from .matching import exact_weights, weights_digest
 from .model_card import Facts, model_card
 
 _LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
@@ -51,7 +51,7 @@ def publish(
         checkpoint: Its checkpoint; of a pretraining also its ``backbone.pth``.
         out: The folder to make. Its name becomes the name of the model.
         options: Config values to override, as ``--cfg-options`` does.
-        scores: ``scores.json`` that ``tools/test.py --out`` wrote, for the card.
+        scores: ``scores.json`` that ``tools/test.py --out`` wrote of these weights, for the card.
         comparison: ``table.json`` of a benchmark and the name of a method in it: means over its runs, and the
             difference to the baseline with its 95 % interval, for the card.
         licence: Identifier of the licence of the weights, such as ``cc-by-4.0``; None leaves a field to fill.
@@ -72,6 +72,11 @@ def publish(
     meta = dict(known) if isinstance(known, Mapping) else {}
     segments = 'decode_head' in cfg.get('model', {})
     weights = _weights(loaded, cfg, segments, os.fspath(checkpoint))
+    if measured is not None and measured.get('weights', weights_digest(weights)) != weights_digest(weights):
+        raise InputError(
+            f'{os.fspath(scores or "")}: is a test of other weights ({measured.get("checkpoint")}) than those of '
+            f'{os.fspath(checkpoint)}; test these'
+        )
     named = _classes(cfg, meta) if segments else None
     facts = _preprocessing(cfg, named, segments)
     method = method_of(str(meta.get('cfg', ''))) or str(meta.get('method') or type_name(cfg.model.type))

@@ -77,6 +77,7 @@ class Plan:
         recipes: The configs that the steps train by, by file name.
         files: By name of a training that reads files beside its patches, their fingerprints as of
             :func:`~projects.false.experiments.benchmark.recipes.files_read`.
+        choices: By name of a step that chooses patches to label, the name of its list.
     """
 
     runs: list[PlannedRun]
@@ -84,6 +85,7 @@ class Plan:
     fingerprints: dict[str, str]
     recipes: dict[str, Config]
     files: dict[str, dict[str, str | None]]
+    choices: dict[str, str]
 
 
 def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData, folder: Path) -> Plan:
@@ -120,7 +122,7 @@ def make_plan(spec: Spec, methods: Sequence[str], part: str, data: BenchmarkData
         planner.run(key)
     files = {f'pretrain_{name}.py': config for name, config in pretraining.items()}
     files |= {f'finetune_{name}.py': config for name, config in protocols.items()}
-    return Plan(planner.runs, planner.steps, planner.fingerprints, files, planner.files)
+    return Plan(planner.runs, planner.steps, planner.fingerprints, files, planner.files, planner.choices)
 
 
 class _Planner:
@@ -141,6 +143,7 @@ class _Planner:
         self.steps: list[Step] = []
         self.fingerprints: dict[str, str] = {}
         self.files: dict[str, dict[str, str | None]] = {}
+        self.choices: dict[str, str] = {}
         self.recipe_files = {name: files_read(config, data.root) for name, config in pretraining.items()}
         self.protocol_files = {name: files_read(config, data.root) for name, config in protocols.items()}
         self.recipe_prints = {name: digest(config) for name, config in pretraining.items()}
@@ -207,11 +210,11 @@ class _Planner:
         if name not in self.fingerprints:
             self.fingerprints[name] = digest(how, count, key.draw, origin, self.data.digest)
             out = self.folder / 'select' / key.method / f'seed{key.seed}'
-            chosen = f'selected_{self.fingerprints[name]}'
+            self.choices[name] = chosen = f'selected_{self.fingerprints[name]}'
             self.steps.append(
                 selection_step(name, backbone, out, self.data.root, how, count, key.draw, chosen, recipe, needs)
             )
-        return name, f'selected_{self.fingerprints[name]}'
+        return name, self.choices[name]
 
 
 def _recipe_name(protocol: str, method: str, spec: Spec) -> str:

@@ -94,9 +94,11 @@ def files_read(config: Config, root: Path) -> dict[str, str | None]:
                 if path.is_file():
                     found[value] = file_digest(path)
         elif type_name(value.get('type')) == 'ViewMaps' and value.get('folder'):
-            maps = sorted(path for path in Path(value['folder']).glob('[!.]*') if path.is_file())
-            if maps:
-                found[str(value['folder'])] = digest([(path.name, file_digest(path)) for path in maps])
+            folder = Path(value['folder'])
+            maps = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob('*')) if path.is_file()}
+            seen = [(name, file_digest(path)) for name, path in maps.items() if not f'/{name}'.count('/.')]
+            if seen:
+                found[str(value['folder'])] = digest(seen)
         elif type_name(value.get('type')) == 'ViewAppearance' and not value.get('file'):
             found[FILE] = appearance_digest(root)
     return found

@@ -47,7 +47,7 @@ def read_results(path: Path) -> list[dict]:
     for number, line in enumerate(whole.splitlines(), start=1):
         try:
             results.append(json.loads(line))
-            results[-1]['run']['method']
+            RunKey(**results[-1]['run'])
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
                 f'{path}, line {number}: not a result ({error!r}); remove the line to test its run again'
@@ -131,6 +131,7 @@ class Benchmark:
         left = [run for run in self.plan.runs if run.key not in recorded]
         needed = {name for run in left for name in run.step_names}
         steps = [step for step in self.plan.steps if step.name in needed]
+        self._forget_lost_choices(needed)
         if steps:
             preload()
             by_test = {run.testing: run for run in left}
@@ -138,6 +139,12 @@ class Benchmark:
                 run_steps(steps, self.folder, self.slots, lambda step: self._finish(step, by_test))
             finally:
                 self._note_appearance()
+
+    def _forget_lost_choices(self, needed: set[str]) -> None:
+        """Let patches be chosen again whose list is gone, since the data was made anew, for example."""
+        for name, chosen in self.plan.choices.items():
+            if name in needed and not (self.data.root / 'splits' / f'{chosen}.txt').is_file():
+                record_path(self.folder, name).unlink(missing_ok=True)
 
     def results(self) -> list[dict]:
         """Return the results of the finished runs, in the order of the plan."""

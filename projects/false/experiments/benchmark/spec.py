@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from projects.false.common.errors import InputError
 from projects.false.common.recipes import find_config
@@ -194,7 +195,7 @@ def read_spec(path: str, options: dict | None = None) -> Spec:
         epochs=budget.get('epochs'),
         iterations=budget.get('iterations'),
         part=given.get('part', 'test'),
-        tiers={name: tuple(members) for name, members in reader.named('tiers', required=False).items()},
+        tiers={name: reader.names(name, value) for name, value in reader.named('tiers', required=False).items()},
         title=given.get('title') or f'Benchmark {Path(path).stem}',
     )
     _check(path, spec)
@@ -296,6 +297,11 @@ class _Reader:
         except InputError as error:
             raise InputError(f'{self.path}: {key}: {error}') from error
 
+    def names(self, tier: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
+            raise InputError(f'{self.path}: tiers.{tier} is {value!r}; give a list of names of methods')
+        return tuple(value)
+
     def numbers(self, key: str, kind: type, low: float, high: float) -> tuple:
         values = self.given.get(key)
         values = values if isinstance(values, list | tuple) else [values]
@@ -311,8 +317,10 @@ class _Reader:
 
 def _check(path: str, spec: Spec) -> None:
     for name, method in spec.methods.items():
-        if method.like is not None and (method.like not in spec.methods or spec.methods[method.like].recipe is None):
-            raise InputError(f'{path}: methods.{name}.like is {method.like!r}, which is no method that pretrains')
+        like = method.like
+        pretrains = isinstance(like, str) and like in spec.methods and spec.methods[like].recipe is not None
+        if like is not None and not pretrains:
+            raise InputError(f'{path}: methods.{name}.like is {like!r}, which is no method that pretrains')
         if method.select and method.weights is None and spec.pretrained_as(name) is None:
             raise InputError(
                 f'{path}: methods.{name}.select needs features, but its weights are random; give it weights, or like='
