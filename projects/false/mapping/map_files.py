@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from rasterio.crs import CRS
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
@@ -259,7 +260,7 @@ class MapFiles:
             if not opened.transform.is_identity:
                 georeference['transform'] = opened.transform
             elif points:
-                georeference.update(gcps=points, crs=system)
+                georeference.update(gcps=points, crs=system or CRS())
             if opened.rpcs:
                 georeference['rpcs'] = opened.rpcs
             return georeference
