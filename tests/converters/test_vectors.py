@@ -131,6 +131,25 @@ def test_areas_separate_the_splits_of_one_image(sparse, capsys):
         assert ((found[name] == 0) == inside[row : row + 32, column : column + 32]).all()
 
 
+def test_an_area_without_a_patch_is_an_error(sparse, capsys):
+    write_vectors(sparse / 'all.gpkg', [(box(0, 0, 96, 64), 'tree')])
+    write_vectors(sparse / 'far.gpkg', [(box(0, 0, 9, 9, left=LEFT + 1e4), None)])
+    write_vectors(sparse / 'near.gpkg', [(box(0, 0, 9, 9), None)])
+    write_vectors(sparse / 'empty.gpkg', [(box(70, 0, 9, 9), None)])
+
+    def refused(*options, labels=('all.gpkg',)):
+        assert call(sparse, *options, labels=labels) == 2
+        assert not (sparse / 'out').exists()
+        return ' '.join(capsys.readouterr().err.split())
+
+    for split in ('val', 'test'):
+        assert re.search(r'far\.gpkg: no feature lies on .*a\.tif', refused(f'--{split}-area', sparse / 'far.gpkg'))
+    same = refused('--val-area', sparse / 'near.gpkg', '--test-area', sparse / 'near.gpkg')
+    assert re.search(r'near\.gpkg: no patch with data and a label is left for test; give another --test-area', same)
+    unlabelled = refused('--val-area', sparse / 'empty.gpkg', labels=('a.gpkg',))
+    assert re.search(r'empty\.gpkg: no patch with data and a label is left for val', unlabelled)
+
+
 def test_sparse_labels_are_drawn_from_and_audited(sparse, capsys):
     write_vectors(sparse / 'a.gpkg', [(box(50, 50, 2, 2), 'house')], append=True)
     assert call(sparse) == 0
