@@ -13,6 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from projects.false.common.errors import Faults, InputError
+from projects.false.common.files import check_name
 
 from .image_files import DRIVERS, KNOWN_SUFFIXES, check_complete, files_behind, list_imagery
 from .pixels import band_count, band_type, has_colors, has_transparency
@@ -62,6 +63,7 @@ def open_handle(path: Path) -> DatasetReader:
         InputError: The suffix is not accepted, the file is not what its suffix says, or its pixels are complex numbers.
     """
     expect_no_place()
+    check_name(path)
     driver = DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InputError(f'{path}: is none of {KNOWN_SUFFIXES}; convert it with gdal_translate or leave it out')

@@ -15,6 +15,7 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from projects.false.common.errors import InputError
+from projects.false.common.files import check_name
 
 from .reference_systems import local_metres, metres_per_unit, project
 
@@ -115,6 +116,7 @@ def layer_file(source: str | Path) -> Path:
 
 
 def _check_kind(path: Path) -> None:
+    check_name(path)
     driver = VECTOR_DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InputError(f'{path}: is no {_KNOWN}; save it as one of these in QGIS')
