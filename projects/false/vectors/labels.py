@@ -17,7 +17,7 @@ from rasterio.errors import CRSError
 from projects.false.common.errors import InputError
 from projects.false.common.files import check_name
 
-from .reference_systems import local_metres, metres_per_unit, project
+from .reference_systems import check_on_earth, local_metres, metres_per_unit, project
 
 VECTOR_DRIVERS = {
     '.gpkg': 'GPKG',
@@ -245,6 +245,7 @@ def in_system(features: Features, crs: CRS, buffer: float | None) -> Features:
             'they reach in metres: --buffer 1.5'
         )
     if features.crs != crs:
+        check_on_earth(shapely.get_coordinates(geometries), features.crs, crs, features.source)
         unit = 1.0 if features.crs.is_geographic else features.crs.units_factor[1]
         geometries = shapely.segmentize(geometries, _LONGEST[features.crs.is_geographic] / unit)
         geometries = _projected(geometries, features.crs, crs, features.source, shapely)
