@@ -194,3 +194,11 @@ def test_a_stray_vertex_is_named_before_its_edges_are_divided(tmp_path, far, crs
     message = rf'a\.gpkg: {re.escape(f"{far:g}")}, 50 cannot be projected to EPSG:32633; check its reference'
     with pytest.raises(InputError, match=message):
         in_system(read_features(path, 'class'), CRS.from_epsg(32633), None)
+
+
+@pytest.mark.parametrize(('name', 'sign'), [('l!x.gpkg', '!'), ('l;x.gpkg', ';'), ('l!/x.geojson', '!')])
+def test_names_that_the_library_would_cut_off_are_refused(tmp_path, name, sign):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    write_vectors(tmp_path / 'a.gpkg', [(SQUARE, 'a')]).rename(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: files of polygons cannot have '{sign}' in their name; rename it$"):
+        read_features(tmp_path / name, 'class')

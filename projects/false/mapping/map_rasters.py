@@ -12,7 +12,7 @@ from projects.false.common.work_lock import work_dir_locked
 from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.rasters import Raster
 from projects.false.imagery.remote import is_remote
-from projects.false.vectors.labels import vector_libraries
+from projects.false.vectors.labels import check_vector_name, vector_libraries
 from projects.false.vectors.polygon_file import check_lengths
 
 from .bands.band_files import Signals, remove_bands
@@ -106,6 +106,7 @@ def plan_maps(
     """
     if options.polygons:
         vector_libraries()
+        check_vector_name(folder / '_', folder)
         check_lengths(options.min_area, options.simplify)
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
@@ -117,6 +118,7 @@ def plan_maps(
         with faults.noted():
             rules.append(choose_rule(raster, segmenter.bands, options.bands, options.value_range, options.recorded))
             if options.polygons:
+                check_vector_name(Path(raster.stem), raster.path)
                 check_place(raster)
     faults.check()
     found = []

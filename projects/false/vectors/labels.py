@@ -70,6 +70,21 @@ def vector_libraries() -> tuple[Any, Any]:
     return pyogrio, shapely
 
 
+def check_vector_name(path: Path, shown: Path | None = None) -> None:
+    """Refuse a path that pyogrio would cut off: it takes what follows ``!`` for a member of a zip, and drops ``;``.
+
+    Args:
+        path: The file of polygons.
+        shown: What the user can rename, where that is not the file.
+
+    Raises:
+        InputError: It has such a sign.
+    """
+    sign = '!' if '!' in str(path) else ';' if ';' in path.name else ''
+    if sign:
+        raise InputError(f'{shown or path}: files of polygons cannot have {sign!r} in their name; rename it')
+
+
 def read_features(source: str | Path, field: str | None) -> Features:
     """Read a layer.
 
@@ -117,6 +132,7 @@ def layer_file(source: str | Path) -> Path:
 
 def _check_kind(path: Path) -> None:
     check_name(path)
+    check_vector_name(path)
     driver = VECTOR_DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InputError(f'{path}: is no {_KNOWN}; save it as one of these in QGIS')
