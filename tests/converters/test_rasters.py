@@ -189,3 +189,17 @@ def test_real_rasters(tmp_path):
     assert described['dropped_windows'] == 6 * 7 - 16
     assert [source['crs'] for source in described['sources'].values()] == ['EPSG:28992', 'EPSG:32618']
     assert max(patch['nodata'] for patch in described['patches']) <= 0.1
+
+
+def test_a_replaced_image_is_noticed_and_older_outputs_stay(tmp_path):
+    write_files(tmp_path / 'in', {'a.tif': tiff(noise((40, 33, 3)))})
+    assert 'files_state' in convert(tmp_path)['arguments']
+    path = tmp_path / 'out/dataset.json'
+    assert convert_rasters([tmp_path / 'in'], tmp_path / 'out', 16).done_before
+    write_files(tmp_path / 'in', {'a.tif': tiff(noise((64, 64, 3), seed=1))})
+    with pytest.raises(InputError, match=r'exists and was made with files_state .*, not .*; give another'):
+        convert(tmp_path)
+    old = json.loads(path.read_text())
+    del old['arguments']['files_state']
+    path.write_text(json.dumps(old))
+    assert convert_rasters([tmp_path / 'in'], tmp_path / 'out', 16).done_before

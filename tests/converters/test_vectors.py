@@ -5,12 +5,16 @@ import re
 
 import cv2
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
+import rasterio.warp
+import shapely
 from rasterio.transform import Affine
 
-from projects.false.imagery.palettes import load_palette
+from projects.false.imagery.palettes import Palette, load_palette
 from projects.false.mapping.pixel_rule import recorded_rule
+from projects.false.vectors.polygon_file import PolygonFile
 from tests.helpers.tools import main_of
 from tests.helpers.vector_files import LEFT, TOP, UTM, box, write_vectors
 
@@ -131,6 +135,25 @@ def test_areas_separate_the_splits_of_one_image(sparse, capsys):
         assert ((found[name] == 0) == inside[row : row + 32, column : column + 32]).all()
 
 
+def test_an_area_without_a_patch_is_an_error(sparse, capsys):
+    write_vectors(sparse / 'all.gpkg', [(box(0, 0, 96, 64), 'tree')])
+    write_vectors(sparse / 'far.gpkg', [(box(0, 0, 9, 9, left=LEFT + 1e4), None)])
+    write_vectors(sparse / 'near.gpkg', [(box(0, 0, 9, 9), None)])
+    write_vectors(sparse / 'empty.gpkg', [(box(70, 0, 9, 9), None)])
+
+    def refused(*options, labels=('all.gpkg',)):
+        assert call(sparse, *options, labels=labels) == 2
+        assert not (sparse / 'out').exists()
+        return ' '.join(capsys.readouterr().err.split())
+
+    for split in ('val', 'test'):
+        assert re.search(r'far\.gpkg: no feature lies on .*a\.tif', refused(f'--{split}-area', sparse / 'far.gpkg'))
+    same = refused('--val-area', sparse / 'near.gpkg', '--test-area', sparse / 'near.gpkg')
+    assert re.search(r'near\.gpkg: no patch with data and a label is left for test; give another --test-area', same)
+    unlabelled = refused('--val-area', sparse / 'empty.gpkg', labels=('a.gpkg',))
+    assert re.search(r'empty\.gpkg: no patch with data and a label is left for val', unlabelled)
+
+
 def test_sparse_labels_are_drawn_from_and_audited(sparse, capsys):
     write_vectors(sparse / 'a.gpkg', [(box(50, 50, 2, 2), 'house')], append=True)
     assert call(sparse) == 0
@@ -188,3 +211,23 @@ def test_bad_places_are_one_line(sparse, capsys):
     assert call(sparse, images='b.tif') == 2
     assert re.search(r'b\.tif: has no reference system and transform.* gdalwarp', capsys.readouterr().err)
     assert not (sparse / 'out').exists()
+
+
+def test_a_reference_system_with_a_datum_shift_of_its_own_keeps_it(tmp_path):
+    """Labels in degrees fall on the pixels that they were drawn on, and polygons of the map carry the shift."""
+    system = rasterio.crs.CRS.from_string('+proj=utm +zone=33 +ellps=GRS80 +towgs84=100,100,100,0,0,0,0 +units=m')
+    write_image(tmp_path / 'a.tif', crs=system)
+    with rasterio.open(tmp_path / 'a.tif') as raster:
+        system = raster.crs
+    drawn = rasterio.warp.transform_geom(system, 'EPSG:4326', shapely.geometry.mapping(box(8, 4, 16, 8)))
+    write_vectors(tmp_path / 'a.gpkg', [(shapely.geometry.shape(drawn), 'house')], 'EPSG:4326')
+    assert call(tmp_path) == 0
+    expected = np.full((32, 32), 255)
+    expected[4:12, 8:24] = 0
+    assert (masks(tmp_path)['a_0_0'] == expected).all()
+    assert 'TOWGS84[100,100,100' in json.loads((tmp_path / 'out/dataset.json').read_text())['sources']['a']['crs']
+    palette = Palette('one', ('house',), ((1, 2, 3),))
+    polygons = PolygonFile(tmp_path / 'b.gpkg', 8, 8, palette, system, Affine(0.5, 0, LEFT, 0, -0.5, TOP))
+    polygons.add(np.zeros((8, 8), np.uint8), np.full((8, 8), 90, np.uint8))
+    polygons.write(lambda row, rows: np.zeros((rows, 8), np.uint8))
+    assert '100,100,100' in pyogrio.read_info(tmp_path / 'b.gpkg', layer='b')['crs'].replace(' ', '')

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -6,8 +8,10 @@ import pytest
 
 from projects.false import InputError
 from projects.false.imagery.image_files import check_complete, describe_left_out, list_imagery
+from projects.false.imagery.rasters import inspect_rasters, open_handle
+from projects.false.vectors.labels import read_features
 from tests.helpers.converter_inputs import jpeg, png, tiff
-from tests.helpers.tools import main_of
+from tests.helpers.tools import REPOSITORY, main_of
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)
 WHOLE = {'a.png': png(PIXELS), 'b.jpg': jpeg(PIXELS), 'c.JPEG': jpeg(PIXELS), 'd.tif': tiff(PIXELS)}
@@ -157,3 +161,24 @@ def test_a_mosaic_beside_its_images_is_left_out(tmp_path):
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
     with pytest.raises(InputError, match='cannot be listed'):
         list_imagery(tmp_path / 'gone')
+
+
+def test_names_that_are_not_utf_8_are_refused_and_can_be_printed(tmp_path):
+    (tmp_path / 'in').mkdir()
+    for name in (b'a.tif', b'gr\xfcn.tif', b'notes\xff.zip'):
+        path = tmp_path / 'in' / os.fsdecode(name)
+        path.write_bytes(WHOLE['d.tif'])
+    message = r'gr\\xfcn\.tif: its name is not UTF-8; rename it$'
+    image = tmp_path / 'in' / os.fsdecode(b'gr\xfcn.tif')
+    for read in (check_complete, open_handle, lambda path: inspect_rasters([path, tmp_path / 'in/a.tif'])):
+        with pytest.raises(InputError, match=message) as raised:
+            read(image)
+        raised.value.args[0].encode()
+    with pytest.raises(InputError, match='is not UTF-8; rename it'):
+        read_features(tmp_path / os.fsdecode(b'\xff.gpkg'), None)
+    describe_left_out(list_imagery(tmp_path / 'in').left_out).encode()
+    command = [sys.executable, REPOSITORY / 'tools/misc/list_images.py', tmp_path / 'in']
+    shown = subprocess.run(command, capture_output=True, check=True, env={**os.environ, 'PYTHONUTF8': '0'}).stdout
+    lines = [line.rpartition('/')[2] for line in shown.decode().splitlines()]
+    assert lines == ['a.tif', r'gr\xfcn.tif: unusable (its name is not UTF-8; rename it)',
+                     r'notes\xff.zip: left out (no imagery that is read here)']  # fmt: skip

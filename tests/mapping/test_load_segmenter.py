@@ -1,5 +1,7 @@
 """A loaded segmenter gives the answers of its model, although it is faster."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -8,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, DefaultScope
 
 from projects.false.common.errors import InputError
+from projects.false.mapping.command import read_temperature
 from projects.false.mapping.load_segmenter import load_segmenter
 from projects.false.mapping.map_rasters import map_rasters
 from projects.false.mapping.options import MapOptions
@@ -88,6 +91,29 @@ def test_mixed_precision_hardly_changes_the_map(fine_tuned):
     mixed = load_segmenter(*map(str, fine_tuned), precision='bfloat16')
     assert 'bfloat16' in mixed.identity
     assert 0 < (mixed(pixels) - exact).abs().mean() < 0.05 * exact.abs().mean()
+
+
+def test_another_setting_of_the_model_makes_another_map(fine_tuned, make_raster, tmp_path):
+    config, checkpoint = map(str, fine_tuned)
+    plain = load_segmenter(config, checkpoint)
+    source, out = make_raster(smooth_noise(70, 70)), tmp_path / 'out'
+    list(map_rasters(plain, [source], out))
+    again = load_segmenter(
+        config, checkpoint, {'model.backbone.init_cfg': None, 'model.decode_head.loss_decode.loss_weight': 2.0}
+    )
+    assert again.identity == plain.identity
+    other = load_segmenter(config, checkpoint, {'model.data_preprocessor.mean': [0, 0, 0]})
+    with pytest.raises(InputError, match=r'scene_classes\.tif: exists and was made from another image, model'):
+        list(map_rasters(other, [source], out))
+
+
+def test_a_temperature_of_the_checkpoint_alone_still_fits(fine_tuned, tmp_path):
+    segmenter, file = load_segmenter(*map(str, fine_tuned)), tmp_path / 'temperature.json'
+    name, digest, _, precision = segmenter.identity.split()
+    assert (name, precision) == ('iter_1.pth', 'float32')
+    for model in (f'{name} {digest}', segmenter.identity.rpartition(' ')[0]):  # of older files, and of today's
+        file.write_text(json.dumps({'temperature': 1.5, 'model': model}))
+        assert read_temperature(str(file), segmenter) == 1.5
 
 
 def test_four_bands(make_raster, tmp_path):

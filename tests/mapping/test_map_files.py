@@ -160,6 +160,10 @@ def test_polygons_are_refused_before_any_image_is_mapped(make_raster, tmp_path):
     }.items():
         refuse(model, [path['a'], path[name]], out, message)
     refuse(model, [tmp_path / 'in'], out, r'of 5 images are unusable: .*b\.tif: has control points')
+    for sign in ';!':
+        named = make_raster(checkerboard(40, 40), f'x{sign}y.tif', **places['a'])
+        refuse(model, [named], out, rf"x{sign}y\.tif: files of polygons cannot have '{sign}' in their name; rename it$")
+    refuse(model, [path['a']], tmp_path / 'x!', r"x!: files of polygons cannot have '!' in their name; rename it$")
     refuse(model, [path['a']], out, '--min-area -1: give 0 or more', min_area=-1)
     refuse(model, [path['a']], out, '--simplify nan: give 0 or more', simplify=float('nan'))
 

@@ -133,6 +133,22 @@ def test_control_points_stay(tmp_path, make_raster):
 
 
 @pytest.mark.filterwarnings('ignore::rasterio.errors.NotGeoreferencedWarning')
+@pytest.mark.parametrize('height', [40, 600])
+def test_control_points_without_a_reference_system_stay(tmp_path, make_raster, height):
+    source = make_raster(checkerboard(height, 40), transform=None, crs=None)
+    points = [rasterio.control.GroundControlPoint(row, col, 10.0 + col, 50.0 - row) for row, col in ((0, 0), (9, 40))]
+    points.append(rasterio.control.GroundControlPoint(height, 0, 10.0, 50.0 - height))
+    with rasterio.open(source, 'r+') as raster:
+        raster.gcps = points, rasterio.crs.CRS()
+    mapped, _ = map_one(source, tmp_path / 'out', areas=True, confidence=True)
+    for path in (mapped.path, tmp_path / 'out' / 'scene_confidence.tif'):
+        with rasterio.open(path) as raster:
+            found, system = raster.gcps
+            assert not system
+            assert [(p.row, p.col, p.x, p.y) for p in found] == [(p.row, p.col, p.x, p.y) for p in points]
+
+
+@pytest.mark.filterwarnings('ignore::rasterio.errors.NotGeoreferencedWarning')
 def test_no_reference_system(make_raster, tmp_path):
     source = make_raster(checkerboard(40, 40), crs=None, transform=None)
     mapped, _ = map_one(source, tmp_path / 'out', areas=True)

@@ -82,6 +82,12 @@ def test_overlaps_are_counted_by_pair():
     assert (mask[3, 3], mask[7, 7], mask[0, 0], mask[35, 57], mask[35, 52]) == (255, 2, 0, 2, 1)
 
 
+def test_what_polygons_of_one_class_share_with_another_counts_once():
+    labels = features([(box(0, 0, 10, 10), 'road'), (box(0, 0, 8, 10), 'road'), (box(5, 5, 10, 10), 'tree'),
+                       (box(5, 5, 10, 10), 'tree'), (box(10, 0, 5, 20), 'road')])  # fmt: skip
+    assert Burner([labels], NAMES, ['tree']).on(place()).overlaps() == {('tree', 'road'): 25 + 50}
+
+
 def test_area_and_background():
     labels = features([(box(0, 0, 10, 10), 'road')])
     area = features([(box(5, 5, 20, 20), '')])

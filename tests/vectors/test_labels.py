@@ -185,3 +185,20 @@ def test_classes_are_those_given_or_all(tmp_path):
         order_classes(found, ['a', 'b'], [])
     with pytest.raises(InputError, match='--ignore no: no feature has this class; there are'):
         order_classes(found, [], ['no'])
+
+
+@pytest.mark.parametrize('far', [1e9, 1e12, 1e308])
+@pytest.mark.parametrize('crs', ['EPSG:25832', 'EPSG:4326', 'EPSG:2263'])
+def test_a_stray_vertex_is_named_before_its_edges_are_divided(tmp_path, far, crs):
+    path = write_vectors(tmp_path / 'a.gpkg', [(f'POLYGON((10 50,11 51,{far} 50,10 50))', 'a')], crs)
+    message = rf'a\.gpkg: {re.escape(f"{far:g}")}, 50 cannot be projected to EPSG:32633; check its reference'
+    with pytest.raises(InputError, match=message):
+        in_system(read_features(path, 'class'), CRS.from_epsg(32633), None)
+
+
+@pytest.mark.parametrize(('name', 'sign'), [('l!x.gpkg', '!'), ('l;x.gpkg', ';'), ('l!/x.geojson', '!')])
+def test_names_that_the_library_would_cut_off_are_refused(tmp_path, name, sign):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    write_vectors(tmp_path / 'a.gpkg', [(SQUARE, 'a')]).rename(tmp_path / name)
+    with pytest.raises(InputError, match=f"{name}: files of polygons cannot have '{sign}' in their name; rename it$"):
+        read_features(tmp_path / name, 'class')

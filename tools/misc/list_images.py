@@ -29,14 +29,20 @@ def main(arguments: list[str] | None = None) -> None:
     for folder in options.folders:
         check_source(folder)
 
+    from projects.false.common.errors import InputError
+    from projects.false.common.files import check_name, readable
     from projects.false.imagery.image_files import list_imagery
 
     for folder in map(Path, options.folders):
         listing = list_imagery(folder)
         for name in () if options.left_out else listing.names:
-            print(folder / name)
+            try:
+                check_name(folder / name)
+                print(folder / name)
+            except InputError as error:
+                print(f'{readable(folder / name)}: unusable ({str(error).partition(": ")[2]})')
         for name, why in sorted(listing.left_out.items()):
-            print(f'{folder / name}: left out ({why})')
+            print(f'{readable(folder / name)}: left out ({why})')
 
 
 if __name__ == '__main__':

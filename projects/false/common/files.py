@@ -102,6 +102,27 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         file.write(text.encode())
 
 
+def readable(path: str | os.PathLike[str]) -> str:
+    """Return a path for messages and texts, in which bytes that are not UTF-8 are numbers.
+
+    Example:
+        >>> print(readable(os.fsdecode(b'gr\\xfcn.tif')))
+        gr\\xfcn.tif
+    """
+    return os.fsencode(path).decode(errors='backslashreplace')
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Refuse a path that is not UTF-8, as an unpacked zip of another system may make: GDAL and JSON cannot take it.
+
+    Raises:
+        InputError: It is not.
+    """
+    shown = readable(path)
+    if os.fsencode(path) != shown.encode():
+        raise InputError(f'{shown}: its name is not UTF-8; rename it')
+
+
 def remove_stale(folder: str | os.PathLike[str]) -> list[Path]:
     """Remove the temporary files that :func:`atomic_write` leaves in a folder when its process is killed.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from rasterio.crs import CRS
+from rasterio.transform import Affine
 
 from projects.false.common.errors import InputError
 from projects.false.imagery.archives import SourceFile
@@ -17,6 +19,7 @@ from projects.false.imagery.palettes import IGNORE_INDEX, Palette
 from projects.false.imagery.pixels import read_window
 from projects.false.imagery.rasters import Raster, georeference, open_raster
 from projects.false.imagery.windows import grid
+from projects.false.vectors.reference_systems import project
 
 from .shrinking import shrink_image, shrink_mask, shrink_pair
 
@@ -115,7 +118,8 @@ def cut_pair(
         shrink: Side in pixels of the blocks that become one pixel before cutting.
 
     Raises:
-        InputError: Image or mask is unusable, their sizes differ, or blocks of ``shrink`` do not fill them.
+        InputError: Image or mask is unusable, their sizes or their places on the ground differ, or blocks of ``shrink``
+            do not fill them.
     """
     with pair.image.local(scratch) as path:
         image, valid = readers.image(path)
@@ -125,7 +129,9 @@ def cut_pair(
     else:
         with pair.mask.local(scratch) as path:
             index = readers.mask(path)
+            place = _georeference(path, 1)
         check_sizes(index.shape, image.shape, pair.mask, pair.image)
+        _check_place(place, georeference, shrink, index.shape, pair)
     try:
         if valid is None:
             image, index = shrink_image(image, shrink), shrink_mask(index, shrink)
@@ -173,6 +179,38 @@ def _georeference(path: Path, shrink: int) -> dict[str, object]:
             return found
     except InputError:
         return {}  # OpenCV can read some files that GDAL refuses
+
+
+def _check_place(
+    mask: Mapping[str, Any], image: Mapping[str, Any], shrink: int, shape: tuple[int, ...], pair: Pair
+) -> None:
+    """Refuse a mask of which a corner lies half a pixel or more from that of its image, where both have a transform.
+
+    Args:
+        mask, image: Their georeferences, the latter of pixels that are shrunk.
+        shrink: Side of the blocks that become one pixel.
+        shape: Height and width in pixels.
+        pair: Image and mask, for the message.
+    """
+    if 'transform' not in mask or 'transform' not in image:
+        return
+    a, b, c, d, e, f = image['transform']
+    transform = Affine(a / shrink, b / shrink, c, d / shrink, e / shrink, f)
+    if transform.is_degenerate:
+        return
+    height, width = shape[:2]
+    corners = [(column, row) for row in (0, height) for column in (0, width)]
+    found = np.array([Affine(*mask['transform']) @ corner for corner in corners])
+    if 'crs' in mask and 'crs' in image and mask['crs'] != image['crs']:
+        systems = CRS.from_user_input(mask['crs']), CRS.from_user_input(image['crs'])
+        if all(system.is_projected or system.is_geographic for system in systems):  # local ones are tied to no ground
+            found = project(found, *systems, pair.mask)
+    apart = float(np.abs(np.array([~transform @ tuple(point) for point in found]) - corners).max())
+    if not apart <= 0.5:
+        raise InputError(
+            f'{pair.mask}: lies elsewhere on the ground than {pair.image}, by up to {apart:,.1f} pixels; give the mask '
+            'of this image, or warp it to the grid of the image'
+        )
 
 
 class RasterPatch(NamedTuple):

@@ -1,5 +1,6 @@
 """Unlabelled imagery of any size, pixel type and number of bands, cut into patches for pretraining."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -11,6 +12,7 @@ import numpy as np
 from projects.false.common.errors import InputError, some
 from projects.false.common.files import check_apart, staged_folder
 from projects.false.common.threads import count_workers, run_all
+from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.levels import choose_ranges
 from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters
 from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
@@ -35,9 +37,9 @@ def convert_rasters(
 ) -> Conversion:
     """Make ``out`` with ``images/``, ``splits/pretrain.txt`` and ``dataset.json``; it appears once it is complete.
 
-    Where ``out`` is already complete and was made with the same arguments, nothing is done. Memory does not grow with
-    the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``. A JPEG is the exception, which is
-    decoded as a whole: one per thread.
+    Where ``out`` is already complete and was made with the same arguments from files of the same size and time, nothing
+    is done. Memory does not grow with the rasters: each thread holds a strip of at most 4,096 pixels by ``patch_size``.
+    A JPEG is the exception, which is decoded as a whole: one per thread.
 
     Args:
         sources: Images, by the suffixes of :data:`~projects.false.imagery.image_files.DRIVERS`, and folders; folders
@@ -68,6 +70,7 @@ def convert_rasters(
     arguments = {
         'converter': 'rasters',
         'files': [str(path.resolve()) for path in paths],
+        'files_state': _state_of(paths),
         'patch_size': patch_size,
         'stride': stride,
         'max_nodata': max_nodata,
@@ -76,7 +79,7 @@ def convert_rasters(
         'bands': list(bands) if bands else None,
         'skip_small': skip_small,
     }
-    earlier = finished_before(out, arguments, overwrite)
+    earlier = finished_before(out, arguments, overwrite, unknown=['files_state'])
     if earlier:
         return earlier
     rasters = inspect_rasters(paths)
@@ -119,6 +122,13 @@ def convert_rasters(
         }
         write_description(staged / 'dataset.json', description)
     return Conversion(description)
+
+
+def _state_of(paths: Sequence[Path]) -> str:
+    """Return a digest of the files, and of those that virtual ones are made of: a file may be replaced by another."""
+    states = [(file.name, file.stat()) for path in paths for file in files_behind(path)]
+    lines = (f'{name} {state.st_size} {state.st_mtime_ns}' for name, state in states)
+    return hashlib.sha256('\n'.join(lines).encode(errors='surrogateescape')).hexdigest()[:16]
 
 
 def _without_small(rasters: list[Raster], size: int, skip: bool) -> tuple[list[Raster], list[Raster]]:

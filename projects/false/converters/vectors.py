@@ -128,6 +128,8 @@ def convert_vectors(
     ranges = choose_ranges(rasters, chosen, pixels.stretch, pixels.value_range)
     by_stem = {raster.stem: raster for raster in rasters}
     overlaps: Counter[tuple[str, str]] = Counter()
+    area_files = {split: str(source) for split, source in (('val', how.val_area), ('test', how.test_area)) if source}
+    held: set[str] = set()  # splits that got a patch from their area
 
     def inputs(stems: Iterable[str]) -> dict[str, object]:
         return {
@@ -151,22 +153,32 @@ def convert_vectors(
         return SplitPairs(pairs, assign_splits(list(by_stem), val_list, test_list), {}, left_out)
 
     def prepare() -> None:
-        touched = 0
+        touched: Counter[str | Path] = Counter()
         for raster in rasters:
             burnt = burner.on(_place(raster))
-            touched += burnt.count()
+            touched[labels[0]] += burnt.count()
             overlaps.update(burnt.overlaps())
-        if not touched:
-            raise InputError(
-                f'{labels[0]}: no feature lies on {images}; compare both in QGIS, and check reference systems'
-            )
+            for split, area in splits.items():
+                touched[area_files[split]] += area.on(_place(raster)).count()
+        for source in (labels[0], *area_files.values()):
+            if not touched[source]:
+                raise InputError(
+                    f'{source}: no feature lies on {images}; compare both in QGIS, and check reference systems'
+                )
 
     def cut(pair: Pair, folder: Path) -> CutPair:
         raster = by_stem[pair.stem]
         cutter = _Cutter(raster, burner, splits, palette, chosen, ranges, options)
-        return cutter.cut(folder, [str(source) for source in labels])
+        cut_pair = cutter.cut(folder, [str(source) for source in labels])
+        held.update(cut_pair.splits.values())
+        return cut_pair
 
     def facts() -> dict[str, object]:
+        for split, source in area_files.items():
+            if split not in held:
+                raise InputError(
+                    f'{source}: no patch with data and a label is left for {split}; give another --{split}-area'
+                )
         return {
             'ranges': ranges,
             'mended_labels': mended_lines(found),

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from projects.false.common.errors import InputError
+from projects.false.common.files import check_name, readable
 
 # GDAL's drivers by suffix: a file that says it is an image must not make GDAL open something else, such as a web
 # address.
@@ -165,7 +166,7 @@ def list_imagery(folder: str | Path, suffixes: Iterable[str] = IMAGE_SUFFIXES, m
         doubled = {name for name in virtual if _shows_only(Path(folder, name), there)}
         left_out |= dict.fromkeys(doubled, 'mosaic of images that are taken')
         images = [name for name in images if name not in doubled]
-    return Listing(images, left_out, files.times)
+    return Listing(images, {readable(name): why for name, why in left_out.items()}, files.times)
 
 
 def is_left_out(name: str, suffixes: Collection[str] = IMAGE_SUFFIXES) -> bool:
@@ -221,8 +222,10 @@ def check_complete(path: Path) -> bytes:
         The whole content of a JPEG or PNG, the first bytes of other files.
 
     Raises:
-        InputError: The file cannot be read, is empty or cut off, or its content is of another kind than its suffix.
+        InputError: The file cannot be read, is empty or cut off, its content is of another kind than its suffix, or its
+            name is not UTF-8.
     """
+    check_name(path)
     try:
         with path.open('rb', buffering=0) as file:
             head = file.read(16)

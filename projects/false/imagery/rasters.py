@@ -13,6 +13,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 
 from projects.false.common.errors import Faults, InputError
+from projects.false.common.files import check_name
 
 from .image_files import DRIVERS, KNOWN_SUFFIXES, check_complete, files_behind, list_imagery
 from .pixels import band_count, band_type, has_colors, has_transparency
@@ -62,6 +63,7 @@ def open_handle(path: Path) -> DatasetReader:
         InputError: The suffix is not accepted, the file is not what its suffix says, or its pixels are complex numbers.
     """
     expect_no_place()
+    check_name(path)
     driver = DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InputError(f'{path}: is none of {KNOWN_SUFFIXES}; convert it with gdal_translate or leave it out')
@@ -230,9 +232,15 @@ def _check_bands(raster: Raster, bands: Sequence[int] | None) -> None:
         )
 
 
-def _system(crs: CRS) -> str:
-    code = crs.to_epsg()
-    return f'EPSG:{code}' if code else str(crs.to_wkt())
+def system_text(crs: CRS) -> str:
+    """Return a reference system as a text: such as 'EPSG:32633', or WKT where that number does not say all of it.
+
+    A system with a datum shift of its own has a number that is silent about the shift, which moves the ground by up to
+    hundreds of metres.
+    """
+    code, text = crs.to_epsg(), str(crs.to_wkt())
+    shifted = 'TOWGS84[' in text or 'BOUNDCRS[' in text
+    return f'EPSG:{code}' if code and (not shifted or CRS.from_epsg(code) == crs) else text
 
 
 def georeference(raster: DatasetReader) -> dict[str, object]:
@@ -246,14 +254,14 @@ def georeference(raster: DatasetReader) -> dict[str, object]:
     """
     found: dict[str, object] = {}
     if raster.crs:
-        found['crs'] = _system(raster.crs)
+        found['crs'] = system_text(raster.crs)
     points, system = raster.gcps
     if not raster.transform.is_identity:
         found['transform'] = list(raster.transform)[:6]
     elif points:
         found['gcps'] = [[point.row, point.col, point.x, point.y, point.z or 0.0] for point in points]
         if system:
-            found['gcps_crs'] = _system(system)
+            found['gcps_crs'] = system_text(system)
     if raster.rpcs:
         found['rpcs'] = raster.rpcs.to_dict()
     return found

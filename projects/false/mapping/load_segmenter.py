@@ -1,6 +1,7 @@
 """Load a segmenter from a config and a checkpoint; the only module of mapping that imports OpenMMLab."""
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from .segmenter import check_classes
 from .torch_segmenter import PRECISIONS, TorchSegmenter
 
 _SYNC = ('SyncBN', 'SyncBatchNorm')
+_FOR_TRAINING = ('init_cfg', 'pretrained', 'auxiliary_head', 'loss_decode', 'train_cfg')
 _PIXELS_ONLY = ('LoadPatch', 'LoadIndexMask', 'PackSegInputs')  # steps that leave the pixels as they are
 
 
@@ -74,8 +76,21 @@ def load_segmenter(
     else:
         recorded = recorded_rule(root) if (root / 'dataset.json').is_file() else None
     file = find_checkpoint(checkpoint)
-    identity = f'{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()[:16]}'
+    identity = f'{file.name} {hashlib.sha256(file.read_bytes()).hexdigest()[:16]} {_model_digest(cfg)}'
     return TorchSegmenter(model, palette, _bands(cfg, config), _window(cfg), precision, identity, recorded)
+
+
+def _model_digest(cfg: Config) -> str:
+    """Return a digest of the settings of the model, since an option such as another mean changes its logits too."""
+    text = json.dumps(_in_use(cfg.model.to_dict()), default=lambda value: getattr(value, '__qualname__', str(value)))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _in_use(settings: Any) -> Any:
+    """Leave out what only training uses."""
+    if isinstance(settings, dict):
+        return {key: _in_use(value) for key, value in settings.items() if key not in _FOR_TRAINING}
+    return [_in_use(value) for value in settings] if isinstance(settings, list | tuple) else settings
 
 
 def _device(name: str | None) -> torch.device:

@@ -11,14 +11,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import rasterio
-from rasterio.errors import RasterioError
+from rasterio.crs import CRS
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
 from projects.false.common.errors import InputError
-from projects.false.common.files import atomic_write, writable
+from projects.false.common.files import atomic_write
 from projects.false.common.threads import Background
 from projects.false.imagery.rasters import Raster, open_raster
 from projects.false.vectors.polygon_file import PolygonFile, read_tags
@@ -30,12 +29,10 @@ from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
-from .qgis.companions import area_table, class_names_xml, trace_map
+from .qgis.companions import FINGERPRINT, MAP, EarlierFiles, area_table, class_names_xml, fingerprint, trace_map
 from .segmenter import Segmenter
 from .sources import state_of
 from .windows import Band, WindowPlan
-
-_FINGERPRINT = 'FINGERPRINT'  # tag of a map: a digest of image, model and windows
 
 
 class MapFiles:
@@ -63,7 +60,8 @@ class MapFiles:
     ) -> None:
         self._plan, self._shared = plan, signals is not None
         self._raster, self._rule, self._palette, self._options = raster, rule, segmenter.palette, options
-        self._stem = folder / raster.stem
+        style = raster_style(self._palette).encode()
+        self._earlier = EarlierFiles(folder / raster.stem, self._beside, style)
         facts: list[object] = [state_of(raster), rule, segmenter.identity, self._palette.classes, self._palette.colors]
         facts += [plan.window, plan.stride, plan.blend]
         if options.with_confidence and options.temperature != 1:
@@ -76,7 +74,7 @@ class MapFiles:
         self.bands = BandFiles(self.path, digest, plan, len(segmenter.palette.classes), self._layers, signals)
         confidence = options.with_confidence, options.temperature
         self._mapping = ImageMapping(raster, rule, segmenter, plan, batch_size, threads, *confidence)
-        self._tags = {_FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
+        self._tags = {FINGERPRINT: self._fingerprint, 'SOURCE': raster.path.name, 'MODEL': segmenter.identity}
 
     @property
     def band_count(self) -> int:
@@ -86,17 +84,29 @@ class MapFiles:
     @property
     def path(self) -> Path:
         """The class map."""
-        return self._named('_classes.tif')
+        return self._named(MAP)
+
+    @property
+    def names(self) -> list[Path]:
+        """Every file that belongs to this map, asked for or not."""
+        return [self._named(ending) for ending in (MAP, '_classes.qml', *self._beside)]
 
     def _named(self, ending: str) -> Path:
-        return self._stem.with_name(f'{self._stem.name}{ending}')
+        return self._earlier.named(ending)
 
     def complete(self) -> bool:
         """Return True if all files exist and were made from the same image, model and windows.
 
         Raises:
-            InputError: The map exists, was made from something else, and may not be replaced.
+            InputError: The map exists, was made from something else, and may not be replaced; or a file that would be
+                written exists and is of no map.
         """
+        complete = self._complete()
+        if not complete and not self._options.overwrite:
+            self._earlier.check_free()
+        return complete
+
+    def _complete(self) -> bool:
         if not self.path.exists():
             return False
         same = self._is_ours(self.path)
@@ -116,11 +126,7 @@ class MapFiles:
 
     def _is_ours(self, path: Path) -> bool:
         """Return True if a map was made from the same image, model and windows."""
-        try:
-            with rasterio.open(path, driver='GTiff') as dataset:
-                return bool(dataset.tags().get(_FINGERPRINT) == self._fingerprint)
-        except RasterioError:  # damaged or absent
-            return False
+        return fingerprint(path) == self._fingerprint
 
     @property
     def _polygon_tags(self) -> dict[str, str]:
@@ -234,20 +240,9 @@ class MapFiles:
                 trace_map(polygons, classes.temporary, files['confidence'].temporary)
             companions = self._companions(classes.temporary, maps.counts, georeference)
             if not self._is_ours(self.path):
-                self._remove_another_map()
+                self._earlier.remove()
             for ending, content in companions.items():
                 _write(self._named(ending), content)
-
-    def _remove_another_map(self) -> None:
-        """Remove a map of another image or model and what lies beside it, since a table does not say whose it is.
-
-        Confidence and polygons do say so; those of this map replace the old ones.
-        """
-        tagged = {'_confidence.tif', '_polygons.gpkg'}
-        gone = [ending for ending, wanted in self._beside.items() if not (wanted and ending in tagged)]
-        for path in (*map(self._named, gone), self.path):
-            with writable(path, 'give another --out'):
-                path.unlink(missing_ok=True)
 
     def _polygons(self, georeference: dict) -> PolygonFile:
         size = self._raster.height, self._raster.width
@@ -265,7 +260,7 @@ class MapFiles:
             if not opened.transform.is_identity:
                 georeference['transform'] = opened.transform
             elif points:
-                georeference.update(gcps=points, crs=system)
+                georeference.update(gcps=points, crs=system or CRS())
             if opened.rpcs:
                 georeference['rpcs'] = opened.rpcs
             return georeference

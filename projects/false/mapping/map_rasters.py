@@ -6,10 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from projects.false.common.errors import Faults
+from projects.false.common.errors import Faults, InputError
 from projects.false.common.files import check_apart, remove_stale
 from projects.false.common.work_lock import work_dir_locked
-from projects.false.vectors.labels import vector_libraries
+from projects.false.imagery.image_files import files_behind
+from projects.false.imagery.rasters import Raster
+from projects.false.imagery.remote import is_remote
+from projects.false.vectors.labels import check_vector_name, vector_libraries
 from projects.false.vectors.polygon_file import check_lengths
 
 from .bands.band_files import Signals, remove_bands
@@ -103,6 +106,7 @@ def plan_maps(
     """
     if options.polygons:
         vector_libraries()
+        check_vector_name(folder / '_', folder)
         check_lengths(options.min_area, options.simplify)
     segmenter = FlippedSegmenter(segmenter) if options.flip else segmenter
     segmenter.check_window(options.plan(segmenter).window)
@@ -114,13 +118,25 @@ def plan_maps(
         with faults.noted():
             rules.append(choose_rule(raster, segmenter.bands, options.bands, options.value_range, options.recorded))
             if options.polygons:
+                check_vector_name(Path(raster.stem), raster.path)
                 check_place(raster)
     faults.check()
     found = []
     for number, (raster, rule) in enumerate(zip(rasters, rules, strict=True)):
         plan = options.plan(segmenter, raster.height, raster.width)
         found.append(MapFiles(raster, rule, segmenter, plan, folder, options, signals and signals(number)))
+    _check_outputs(rasters, found)
     return found
+
+
+def _check_outputs(rasters: Sequence[Raster], found: Sequence[MapFiles]) -> None:
+    """Refuse a map of which a file has the name of an image to map, or of a part of one."""
+    local = [raster.path for raster in rasters if not is_remote(raster.path)]
+    images = {part.resolve(): path for path in local for part in files_behind(path)}
+    for files in found:
+        for name in files.names:
+            if name.resolve() in images:
+                raise InputError(f'{name}: is an image to map and a file of the map {files.path}; give another --out')
 
 
 def remove_leftovers(folder: Path, found: Sequence[MapFiles]) -> None:

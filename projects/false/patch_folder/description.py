@@ -1,7 +1,7 @@
 """``dataset.json``: write it, read it back, and recognise a conversion that is already complete."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,13 +168,16 @@ def made_from(out: str | Path) -> list[str]:
         return []
 
 
-def finished_before(out: str | Path, arguments: Mapping[str, Any], overwrite: bool) -> Conversion | None:
+def finished_before(
+    out: str | Path, arguments: Mapping[str, Any], overwrite: bool, unknown: Collection[str] = ()
+) -> Conversion | None:
     """Find a complete output of the same arguments, so that the conversion can be skipped.
 
     Args:
         out: Output folder.
         arguments: Plain values that the content of the output depends on.
         overwrite: Make the output again in any case.
+        unknown: Arguments that older outputs do not record; there they count as the same.
 
     Returns:
         The earlier conversion, or None if there is none to rely on. A folder that no converter made is left to
@@ -192,7 +195,8 @@ def finished_before(out: str | Path, arguments: Mapping[str, Any], overwrite: bo
     if not isinstance(before, dict):
         raise InputError(f'{out}: exists and is not empty, and does not tell what it was made with; {remedy}')
     now = json.loads(json.dumps(arguments))  # in JSON tuples are lists
-    different = [name for name in sorted({*now, *before}) if now.get(name) != before.get(name)]
+    known = {*now, *before} - (set(unknown) - set(before))
+    different = [name for name in sorted(known) if now.get(name) != before.get(name)]
     if different:
         name = different[0]
         more = f' (and other {", ".join(different[1:])})' if different[1:] else ''

@@ -162,10 +162,13 @@ class BurntImage:
         one, two = tree.query(geometries, predicate='intersects')
         keep = strength[one] > strength[two]
         one, two = one[keep], two[keep]
-        shared = shapely.area(shapely.intersection(shapely.intersection(geometries[one], geometries[two]), outline))
-        pixel = abs(self._place.transform.determinant)
-        found: defaultdict[tuple[str, str], float] = defaultdict(float)
+        shared = shapely.intersection(shapely.intersection(geometries[one], geometries[two]), outline)
+        keep = shapely.area(shared) > 0  # others only touch
         names = [*self._classes, *['ignored'] * (IGNORE_INDEX + 1 - len(self._classes))]
-        for winner, loser, area in zip(values[one], values[two], shared / pixel, strict=True):
-            found[names[winner], names[loser]] += float(area)
-        return Counter({pair: round(area) for pair, area in found.items() if round(area)})
+        parts: defaultdict[tuple[str, str], list[Any]] = defaultdict(list)
+        for winner, loser, part in zip(values[one[keep]], values[two[keep]], shared[keep], strict=True):
+            parts[names[winner], names[loser]].append(part)
+        pixel = abs(self._place.transform.determinant)
+        # Polygons of one class may overlap, too; their common ground counts once.
+        found = {pair: round(shapely.area(shapely.union_all(some)) / pixel) for pair, some in parts.items()}
+        return Counter({pair: count for pair, count in found.items() if count})

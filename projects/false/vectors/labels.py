@@ -15,8 +15,9 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
 from projects.false.common.errors import InputError
+from projects.false.common.files import check_name
 
-from .reference_systems import local_metres, metres_per_unit, project
+from .reference_systems import check_on_earth, local_metres, metres_per_unit, project
 
 VECTOR_DRIVERS = {
     '.gpkg': 'GPKG',
@@ -69,6 +70,21 @@ def vector_libraries() -> tuple[Any, Any]:
     return pyogrio, shapely
 
 
+def check_vector_name(path: Path, shown: Path | None = None) -> None:
+    """Refuse a path that pyogrio would cut off: it takes what follows ``!`` for a member of a zip, and drops ``;``.
+
+    Args:
+        path: The file of polygons.
+        shown: What the user can rename, where that is not the file.
+
+    Raises:
+        InputError: It has such a sign.
+    """
+    sign = '!' if '!' in str(path) else ';' if ';' in path.name else ''
+    if sign:
+        raise InputError(f'{shown or path}: files of polygons cannot have {sign!r} in their name; rename it')
+
+
 def read_features(source: str | Path, field: str | None) -> Features:
     """Read a layer.
 
@@ -115,6 +131,8 @@ def layer_file(source: str | Path) -> Path:
 
 
 def _check_kind(path: Path) -> None:
+    check_name(path)
+    check_vector_name(path)
     driver = VECTOR_DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise InputError(f'{path}: is no {_KNOWN}; save it as one of these in QGIS')
@@ -243,6 +261,7 @@ def in_system(features: Features, crs: CRS, buffer: float | None) -> Features:
             'they reach in metres: --buffer 1.5'
         )
     if features.crs != crs:
+        check_on_earth(shapely.get_coordinates(geometries), features.crs, crs, features.source)
         unit = 1.0 if features.crs.is_geographic else features.crs.units_factor[1]
         geometries = shapely.segmentize(geometries, _LONGEST[features.crs.is_geographic] / unit)
         geometries = _projected(geometries, features.crs, crs, features.source, shapely)

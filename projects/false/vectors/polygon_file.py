@@ -13,6 +13,7 @@ from rasterio.transform import Affine
 from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_path
 from projects.false.imagery.palettes import Palette
+from projects.false.imagery.rasters import system_text
 
 from .labels import vector_libraries
 from .reference_systems import check_flat, equal_area_around, metres_per_unit, project
@@ -192,7 +193,6 @@ class PolygonFile:
         sure = self._regions.confidence[owners].round(1)
         columns: list[Any] = [names, values, self._ground.areas(polygons).round(3), sure]
         crs = self._ground.crs
-        code = crs and crs.to_epsg()
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # of the temporary name, and of a map without a reference system
             self._pyogrio.raw.write(
@@ -203,7 +203,7 @@ class PolygonFile:
                 layer=self._layer,
                 driver='GPKG',
                 geometry_type='Polygon',
-                crs=f'EPSG:{code}' if code else crs and crs.to_wkt(),
+                crs=crs and system_text(crs),
                 append=path.exists(),
                 **({} if path.exists() else {'layer_metadata': self._tags, 'dataset_options': {'VERSION': '1.2'}}),
             )

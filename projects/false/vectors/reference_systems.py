@@ -13,6 +13,7 @@ from projects.false.common.errors import InputError
 
 _DEGREES = CRS.from_epsg(4326)
 _MERCATOR = re.compile(r'(?:PROJECTION|METHOD)\["(?:Mercator|Popular)')  # Popular Visualisation: that of web maps
+_FARTHEST, _FARTHEST_DEGREES = 1e8, 360.0  # of a point from the origin, in metres and in degrees
 _LOCAL = re.compile(r'(?:LOCAL_CS|ENGCRS)\[')
 
 
@@ -76,11 +77,28 @@ def project(points: np.ndarray, source: CRS, target: CRS, where: object) -> np.n
         moved = np.full(points.shape, np.nan)
     broken = points[~np.isfinite(moved).all(axis=1)]
     if len(broken):
-        x, y = broken[np.abs(broken).max(axis=1).argmax()]
-        raise InputError(
-            f'{where}: {x:g}, {y:g} cannot be projected to {system_name(target)}; check its reference system'
-        )
+        raise _unprojectable(broken, target, where)
     return moved
+
+
+def check_on_earth(points: np.ndarray, source: CRS, target: CRS, where: object) -> None:
+    """Refuse points far outside any reference system, before edges to them are divided into pieces.
+
+    Args:
+        points, source, target, where: As for :func:`project`.
+
+    Raises:
+        InputError: A point is further than one turn in degrees, or than 100,000 km, from the origin.
+    """
+    far = _FARTHEST_DEGREES if source.is_geographic else _FARTHEST / source.units_factor[1]
+    broken = points[~(np.abs(points) <= far).all(axis=1)]
+    if len(broken):
+        raise _unprojectable(broken, target, where)
+
+
+def _unprojectable(points: np.ndarray, target: CRS, where: object) -> InputError:
+    x, y = points[np.abs(points).max(axis=1).argmax()]
+    return InputError(f'{where}: {x:g}, {y:g} cannot be projected to {system_name(target)}; check its reference system')
 
 
 def equal_area_around(place: Sequence[float], crs: CRS, where: object) -> CRS:
