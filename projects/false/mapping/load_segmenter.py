@@ -15,6 +15,7 @@ from projects.false.common.errors import InputError, type_name
 from projects.false.common.published import find_checkpoint, published_folder
 from projects.false.engine.checkpoints.files import read_checkpoint
 from projects.false.engine.config import load_config
+from projects.false.engine.precision import find_device
 from projects.false.engine.weights.matching import exact_weights
 from projects.false.imagery.palettes import Palette, load_palette
 
@@ -55,7 +56,7 @@ def load_segmenter(
         raise InputError(
             f'{config}: has no segmentation model to test; give a fine-tuning recipe, such as upernet_r18_*'
         )
-    target = _device(device)
+    target = find_device(device)
     precision = precision or ('float16' if target.type == 'cuda' else 'float32')
     if precision not in PRECISIONS:
         raise InputError(f'precision is {precision!r}; give one of {", ".join(PRECISIONS)}')
@@ -91,17 +92,6 @@ def _in_use(settings: Any) -> Any:
     if isinstance(settings, dict):
         return {key: _in_use(value) for key, value in settings.items() if key not in _FOR_TRAINING}
     return [_in_use(value) for value in settings] if isinstance(settings, list | tuple) else settings
-
-
-def _device(name: str | None) -> torch.device:
-    try:
-        target = torch.device(name or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        torch.empty(1, device=target)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(
-            f'--device {name}: not available ({str(error).splitlines()[0]}); give cpu, or leave it out'
-        ) from error
-    return target
 
 
 def _build(cfg: Config, path: str) -> torch.nn.Module:
