@@ -4,7 +4,7 @@ It is the baseline of false_simclr_lite0_mbrsc.py. A quarter of simclr_r18_mbrsc
 length keep what the weights know.
 Command: python tools/train.py configs/simclr_lite0_mbrsc.py
 Global batch: 128 images, two views of 32 x 32. Hardware: two CPU cores.
-Result: not yet measured.
+Result: docs/results.md.
 """
 
 _base_ = [
