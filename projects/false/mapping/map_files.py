@@ -29,7 +29,8 @@ from .map_image import ImageMapping, MappedStrip
 from .options import MapOptions
 from .pixel_rule import PixelRule
 from .preview import preview_png
-from .qgis.companions import FINGERPRINT, MAP, EarlierFiles, area_table, class_names_xml, fingerprint, trace_map
+from .qgis.companions import area_table, class_names_xml, trace_map
+from .qgis.earlier_files import FINGERPRINT, MAP, EarlierFiles, fingerprint
 from .segmenter import Segmenter
 from .sources import state_of
 from .windows import Band, WindowPlan
