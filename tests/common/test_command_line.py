@@ -3,6 +3,8 @@
 import argparse
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from projects.false.common.command_line import (
     report_input_errors,
     user_message,
 )
+from tests.helpers.tools import REPOSITORY
 
 scalars = st.one_of(
     st.integers().map(str),
@@ -140,6 +143,29 @@ def test_interruption(capsys):
 
     assert report_input_errors(stopped)() == 130
     assert capsys.readouterr().err == 'interrupted\n'
+
+
+@pytest.mark.parametrize('all_of_it', [True, False])
+def test_a_reader_that_closes_the_output_ends_the_tool_quietly(tmp_path, all_of_it):
+    """As in ``list_images.py FOLDER | head -1``; with ``2>&1``, nobody reads errors either."""
+    for number in range(2000):
+        (tmp_path / f'{"long" * 20}_{number}.png').touch()
+    tool = [sys.executable, 'tools/misc/list_images.py', str(tmp_path)]
+    errors = subprocess.STDOUT if all_of_it else subprocess.PIPE
+    with subprocess.Popen(tool, stdout=subprocess.PIPE, stderr=errors, cwd=REPOSITORY) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert all_of_it or process.stderr.read() == b''
+        assert process.wait() == 141
+
+
+def test_a_broken_pipe_elsewhere_is_a_bug():
+    @report_input_errors
+    def main():
+        raise BrokenPipeError('of a worker')
+
+    with pytest.raises(BrokenPipeError, match='of a worker'):
+        main()
 
 
 def test_processes_that_fail_alike_say_it_once(monkeypatch, capsys, tmp_path):

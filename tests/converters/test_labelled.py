@@ -1,6 +1,8 @@
 """What converters do with images and masks that are labelled in part, or not at all."""
 
 import dataclasses
+import json
+import os
 from pathlib import Path
 
 import cv2
@@ -55,7 +57,7 @@ def test_images_without_a_mask_are_for_pretraining_only(pairs, capsys):
     print_conversion(Conversion(described), str(pairs / 'out'))
     assert 'note: 2 of 5 images have no mask' in capsys.readouterr().out
     assert convert(pairs, allow_unlabelled=True) == described
-    with pytest.raises(InputError, match='was made with labels'):
+    with pytest.raises(InputError, match='was made with allow_unlabelled true, not null'):
         convert(pairs)
     for name in ('a_1.png', 'c.tif', 'deep/d.png'):
         (pairs / 'masks' / name).rename(pairs / 'masks' / f'x{Path(name).name}')
@@ -63,18 +65,50 @@ def test_images_without_a_mask_are_for_pretraining_only(pairs, capsys):
         convert(pairs, allow_unlabelled=True, overwrite=True)
 
 
-@pytest.mark.parametrize('change', ['new mask', 'edited mask'])
-def test_who_labels_more_is_not_told_that_it_was_done_before(pairs, change):
+@pytest.mark.parametrize('change', ['new mask', 'lost mask', 'edited mask', 'edited image'])
+def test_who_edits_a_file_is_not_told_that_it_was_done_before(pairs, change):
+    def make(**options):
+        return convert(pairs, allow_unlabelled=True, **options)
+
     (pairs / 'masks/b.png').rename(pairs / 'b.png')
-    convert(pairs, allow_unlabelled=True)
+    make()
     if change == 'new mask':
         (pairs / 'b.png').rename(pairs / 'masks/b.png')
-    else:
+    elif change == 'lost mask':
+        (pairs / 'masks/c.tif').unlink()
+    elif change == 'edited mask':
         save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
-    with pytest.raises(InputError, match=r'exists and was made with labels .*--overwrite'):
-        convert(pairs, allow_unlabelled=True)
-    described = convert(pairs, allow_unlabelled=True, overwrite=True)
-    assert described['splits']['train']['patches'] == (30 if change == 'new mask' else 24)
+    else:
+        save(pairs / 'images/c.tif', picture(7))
+    stem = 'b' if change == 'new mask' else 'c'
+    with pytest.raises(InputError, match=rf'1 images are edited since it was made \({stem}\); .* or --overwrite'):
+        make()
+    described = make(overwrite=True)
+    patches = {'new mask': 30, 'lost mask': 18}.get(change, 24)
+    assert described['splits']['train']['patches'] == patches
+    assert make() == described
+
+
+def test_a_mask_that_is_restored_with_its_old_time_is_noticed(pairs):
+    mask = pairs / 'masks/c.tif'
+    convert(pairs)
+    save(pairs / 'other.tif', index_to_colors(labels(7), MBRSC))
+    os.utime(pairs / 'other.tif', (1e9, 1e9))
+    (pairs / 'other.tif').rename(mask)
+    with pytest.raises(InputError, match=r'1 images are edited since it was made \(c\)'):
+        convert(pairs)
+
+
+def test_touched_files_are_not_edited_ones_and_older_data_stays(pairs):
+    described = convert(pairs)
+    for path in (pairs / 'masks').rglob('*.*'):
+        path.write_bytes(path.read_bytes())
+    assert convert(pairs) == described
+    for source in described['sources'].values():
+        del source['checksums']  # earlier versions had none
+    (pairs / 'out/dataset.json').write_text(json.dumps(described))
+    save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
+    assert convert(pairs) == described
 
 
 def test_masks_without_any_label_for_training(pairs):

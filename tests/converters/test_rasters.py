@@ -191,6 +191,18 @@ def test_real_rasters(tmp_path):
     assert max(patch['nodata'] for patch in described['patches']) <= 0.1
 
 
+def test_files_beside_an_image_belong_to_its_version(tmp_path):
+    write_files(tmp_path / 'in', {'a.tif': tiff(noise((40, 33, 3)))})
+    before = convert(tmp_path)
+    nodata = '<PAMDataset><PAMRasterBand band="1"><NoDataValue>0</NoDataValue></PAMRasterBand></PAMDataset>'
+    for name, content in {'a.tfw': '0.5\n0\n0\n-0.5\n900\n200\n', 'a.tif.aux.xml': nodata}.items():
+        (tmp_path / 'in' / name).write_text(content)
+        with pytest.raises(InputError, match='was made with files_state'):
+            convert(tmp_path)
+        (tmp_path / 'in' / name).unlink()
+    assert convert(tmp_path) == before
+
+
 def test_a_replaced_image_is_noticed_and_older_outputs_stay(tmp_path):
     write_files(tmp_path / 'in', {'a.tif': tiff(noise((40, 33, 3)))})
     assert 'files_state' in convert(tmp_path)['arguments']

@@ -100,6 +100,27 @@ def test_images_for_testing_are_not_pretrained_on(tmp_path, capsys):
     assert len(lines(tmp_path, 'pretrain')) == 6
 
 
+@pytest.mark.parametrize('option', ['--area', '--val-area', '--test-area'])
+def test_an_area_holds_polygons_alone(sparse, option, capsys):
+    write_vectors(sparse / 'plots.gpkg', [('POINT(500004 5000004)', 'house'), (box(0, 0, 8, 8), 'house')])
+    assert call(sparse, option, sparse / 'plots.gpkg', '--buffer', 2) == 2
+    assert re.search(
+        r'plots\.gpkg: an area holds polygons alone, and this one holds 1 lines and points; widen them in QGIS',
+        capsys.readouterr().err,
+    )
+    assert not (sparse / 'out').exists()
+
+
+def test_a_mask_beside_an_image_belongs_to_its_version(sparse, capsys):
+    assert call(sparse) == 0
+    with rasterio.open(sparse / 'a.tif') as raster:
+        shape = raster.shape
+    cv2.imwrite(str(sparse / 'mask.png'), np.full(shape, 255, np.uint8))
+    (sparse / 'mask.png').rename(sparse / 'a.tif.msk')
+    assert call(sparse) == 2
+    assert 'made with images_state' in capsys.readouterr().err
+
+
 def test_the_same_call_is_done_before_and_edited_labels_are_seen(sparse, capsys):
     assert call(sparse) == call(sparse) == 0
     assert 'done before with the same arguments' in capsys.readouterr().out

@@ -1,9 +1,10 @@
 import zipfile
+import zlib
 
 import pytest
 
 from projects.false import InputError
-from projects.false.imagery.archives import by_name, list_files
+from projects.false.imagery.archives import SourceFile, by_name, list_files
 from tests.helpers.converter_inputs import write_files, write_zip
 
 
@@ -118,6 +119,7 @@ def test_zips_in_a_zip_are_read_without_unpacking_them(tmp_path, source):
     for name, expected in (('a.tif', pixels), ('b.tif', pixels[::-1]), ('note.txt', b'before')):
         with files[name].local(tmp_path) as path:
             assert path.read_bytes() == expected
+            assert SourceFile(path).checksum() == files[name].checksum() == (len(expected), zlib.crc32(expected))
 
 
 def test_a_compressed_zip_in_a_zip_is_to_be_unpacked(tmp_path):

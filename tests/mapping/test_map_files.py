@@ -134,9 +134,9 @@ def test_coefficients_beside_an_image_belong_to_its_version(make_raster, tmp_pat
             assert raster.rpcs.line_off == 20 + shift
 
 
-def refuse(model, images, out, message, **options):
+def refuse(model, images, out, message, polygons=True, **options):
     with pytest.raises(InputError, match=message):
-        list(map_rasters(model, images, out, MapOptions(polygons=True, **options)))
+        list(map_rasters(model, images, out, MapOptions(polygons=polygons, **options)))
     assert model.batches == []
     assert not list(out.glob('*'))
 
@@ -166,6 +166,16 @@ def test_polygons_are_refused_before_any_image_is_mapped(make_raster, tmp_path):
     refuse(model, [path['a']], tmp_path / 'x!', r"x!: files of polygons cannot have '!' in their name; rename it$")
     refuse(model, [path['a']], out, '--min-area -1: give 0 or more', min_area=-1)
     refuse(model, [path['a']], out, '--simplify nan: give 0 or more', simplify=float('nan'))
+
+
+def test_a_system_that_a_geotiff_cannot_hold_is_refused_before_any_image_is_mapped(make_raster, tmp_path):
+    """Such as rotated poles: GDAL stores it beside the image, and a map would lose it."""
+    rotated = CRS.from_string('+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39 +lon_0=18')
+    path = make_raster(checkerboard(40, 40), crs=rotated, transform=Affine(0.01, 0, 10, 0, -0.01, 50))
+    with rasterio.open(path) as raster:
+        assert raster.crs == rotated
+    message = r'scene\.tif: a GeoTIFF cannot hold its reference system; warp it first: gdalwarp -t_srs EPSG:CODE'
+    refuse(ColourThreshold(), [path], tmp_path / 'out', message, polygons=False)
 
 
 @pytest.mark.filterwarnings('ignore::rasterio.errors.NotGeoreferencedWarning')

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -72,16 +73,23 @@ def report(message: str) -> None:
 def report_input_errors(main: Callable[..., int | None]) -> Callable[..., int]:
     """Decorate a tool's ``main`` so that user errors become ``error: ...`` on stderr and exit status 2.
 
-    Any other exception passes through with its traceback: it is a bug, not bad input. Ctrl-C ends with status 130.
+    Any other exception passes through with its traceback: it is a bug, not bad input. Ctrl-C ends with status 130. A
+    reader that closes the output, such as ``head``, ends the tool with status 141 and without a word.
     """
 
     @functools.wraps(main)
     def wrapped(*args: Any, **kwargs: Any) -> int:
         try:
-            return main(*args, **kwargs) or 0
+            status = main(*args, **kwargs) or 0
+            print(end='', flush=True)
+            return status
         except KeyboardInterrupt:
             print('interrupted', file=sys.stderr)
             return 130
+        except BrokenPipeError:
+            if not _reader_is_gone():
+                raise
+            return 141
         except Exception as error:
             message = user_message(error)
             if message is None:
@@ -90,6 +98,18 @@ def report_input_errors(main: Callable[..., int | None]) -> Callable[..., int]:
             return 2
 
     return wrapped
+
+
+def _reader_is_gone() -> bool:
+    """Return True if nobody reads the output any more; what is still to be written then goes nowhere."""
+    gone = False
+    for stream in (sys.stdout, sys.stderr):
+        pipe = select.poll()
+        pipe.register(stream, 0)  # errors are told in any case
+        if pipe.poll(0):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            gone = True
+    return gone
 
 
 def check_config(path: str | Path) -> None:

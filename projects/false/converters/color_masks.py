@@ -1,6 +1,5 @@
 """Any images with colour masks: two folders, matched by file stem."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,7 +62,7 @@ def convert_color_masks(
             'masks': str(Path(masks).resolve()),
             **list_arguments(val_list, test_list, stems),
             **_unnamed_rules(palette),
-            **({'labels': _state_of(Path(masks))} if allow_unlabelled else {}),
+            **({'allow_unlabelled': True} if allow_unlabelled else {}),
         }
 
     def find() -> SplitPairs:
@@ -124,15 +123,6 @@ def find_pairs(
         for stem, path in image_of.items()
     ]
     return pairs, left_out | other | unused
-
-
-def _state_of(folder: Path) -> str:
-    """Return a digest of names, sizes and times of all masks, which tells whether someone went on labelling."""
-    digest = hashlib.sha256()
-    for name in list_imagery(folder).names:
-        state = (folder / name).stat()
-        digest.update(f'{name} {state.st_size} {state.st_mtime_ns}\n'.encode())
-    return digest.hexdigest()[:16]
 
 
 def _unnamed_rules(palette: Palette) -> dict[str, object]:

@@ -37,6 +37,14 @@ class Pair(NamedTuple):
     image: SourceFile
     mask: SourceFile | None
 
+    def checksums(self) -> list[list[int]]:
+        """Return size and CRC-32 of the files."""
+        return [list(file.checksum()) for file in (self.image, self.mask) if file]
+
+    def changed_after(self, moment: int) -> bool:
+        """Return True if a file was written or put in its place after a time in ns."""
+        return any(file.changed_after(moment) for file in (self.image, self.mask) if file)
+
 
 class Readers(NamedTuple):
     """Functions that read a data set whose files hold other bands or classes than its patches.
@@ -156,7 +164,8 @@ def cut_pair(
         pixels = [*counts[: len(palette.classes)].tolist(), int(counts[IGNORE_INDEX])]
         patches.append(LabelledPatch(name, pair.stem, row, column, pixels))
     mask = str(pair.mask) if pair.mask else None
-    source = {'image': str(pair.image), 'mask': mask, **georeference, 'height': height, 'width': width}
+    files = {'image': str(pair.image), 'mask': mask, 'checksums': pair.checksums()}
+    source = {**files, **georeference, 'height': height, 'width': width}
     if empty:
         source['windows_without_data'] = empty
     return CutPair(patches, levels[band_order(bands)], source)

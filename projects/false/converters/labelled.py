@@ -171,26 +171,46 @@ def convert_labelled(
 
 
 def _check_unchanged(out: str | Path, earlier: Conversion, find: Callable[[], SplitPairs], by_image: bool) -> None:
-    """Refuse an output of images that have since been added, removed or given to another split.
+    """Refuse an output of images that have since been added, removed, edited or given to another split.
 
-    Data whose source is gone, or can no longer be read, stays as it is.
+    Data whose source is gone, or can no longer be read, stays as it is. Only files that changed after the output was
+    made are compared with it, by their content: files are often copied or touched.
     """
     try:
         pairs, split_of, _, _ = find()
     except InputError:
         return
-    now, before = {nfc(pair.stem) for pair in pairs}, {nfc(stem) for stem in earlier.description['sources']}
+    made, sources = (Path(out) / 'dataset.json').stat().st_mtime_ns, earlier.description['sources']
+    edited = {pair.stem for pair in pairs if by_image and _is_edited(pair, sources.get(pair.stem, {}), made)}
+    now, before = {nfc(pair.stem) for pair in pairs}, {nfc(stem) for stem in sources}
     split_now = {nfc(stem): split for stem, split in split_of.items()}
     moved = set()
     for patch in earlier.description['patches'] if by_image else ():  # areas may divide an image
         if split_now.get(nfc(patch['source'])) not in (None, patch['split']) and patch['split'] != 'pretrain':
             moved.add(patch['source'])
-    for what, stems in (('added', now - before), ('missing', before - now), ('in another split', moved)):
+    for what, stems in (
+        ('added', now - before),
+        ('missing', before - now),
+        ('in another split', moved),
+        ('edited', edited),
+    ):
         if stems:
             raise InputError(
                 f'{out}: {len(stems)} images are {what} since it was made ({some(sorted(stems))}); give another output '
                 'folder, or --overwrite to make it again'
             )
+
+
+def _is_edited(pair: Pair, source: Mapping[str, Any], made: int) -> bool:
+    """Return True if files differ from those that were cut, as far as the description tells; older ones do not."""
+    if 'checksums' not in source:
+        return False
+    if (pair.mask is None) != (source['mask'] is None):
+        return True
+    try:
+        return pair.changed_after(made) and pair.checksums() != source['checksums']
+    except OSError:
+        return False
 
 
 def _split_of(patch: LabelledPatch, split: str) -> str:

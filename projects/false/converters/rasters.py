@@ -1,6 +1,5 @@
 """Unlabelled imagery of any size, pixel type and number of bands, cut into patches for pretraining."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -12,9 +11,9 @@ import numpy as np
 from projects.false.common.errors import InputError, some
 from projects.false.common.files import check_apart, staged_folder
 from projects.false.common.threads import count_workers, run_all
-from projects.false.imagery.image_files import files_behind
 from projects.false.imagery.levels import choose_ranges
 from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters
+from projects.false.imagery.versions import digest_of
 from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
 from projects.false.patch_folder.lists import write_list
 
@@ -70,7 +69,7 @@ def convert_rasters(
     arguments = {
         'converter': 'rasters',
         'files': [str(path.resolve()) for path in paths],
-        'files_state': _state_of(paths),
+        'files_state': digest_of(paths),
         'patch_size': patch_size,
         'stride': stride,
         'max_nodata': max_nodata,
@@ -122,13 +121,6 @@ def convert_rasters(
         }
         write_description(staged / 'dataset.json', description)
     return Conversion(description)
-
-
-def _state_of(paths: Sequence[Path]) -> str:
-    """Return a digest of the files, and of those that virtual ones are made of: a file may be replaced by another."""
-    states = [(file.name, file.stat()) for path in paths for file in files_behind(path)]
-    lines = (f'{name} {state.st_size} {state.st_mtime_ns}' for name, state in states)
-    return hashlib.sha256('\n'.join(lines).encode(errors='surrogateescape')).hexdigest()[:16]
 
 
 def _without_small(rasters: list[Raster], size: int, skip: bool) -> tuple[list[Raster], list[Raster]]:

@@ -22,6 +22,7 @@ from projects.false.imagery.levels import choose_ranges, count_levels, to_8_bit
 from projects.false.imagery.palettes import IGNORE_INDEX, Palette, distinct_colors, load_palette
 from projects.false.imagery.pixels import read_window
 from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters, open_raster
+from projects.false.imagery.versions import digest_of
 from projects.false.imagery.windows import grid
 from projects.false.patch_folder.description import Conversion
 from projects.false.vectors.burning import Burner, BurntImage, Place
@@ -111,7 +112,7 @@ def convert_vectors(
     pixels = pixels or PixelOptions()
     found = [read_features(source, how.class_field) for source in labels]
     areas = {
-        name: None if source is None else [read_features(source, None)]
+        name: None if source is None else [_read_area(source)]
         for name, source in (('area', how.area), ('val_area', how.val_area), ('test_area', how.test_area))
     }
     palette = _palette(found, how)
@@ -134,7 +135,7 @@ def convert_vectors(
     def inputs(stems: Iterable[str]) -> dict[str, object]:
         return {
             'images': str(Path(images).resolve()),
-            'images_state': _state_of(rasters),
+            'images_state': digest_of(raster.path for raster in rasters),
             'labels': {one.source: _digest(one) for one in found},
             **{name: _digest(area[0]) for name, area in areas.items() if area},
             'class_field': how.class_field,
@@ -205,6 +206,19 @@ def _palette(found: Sequence[Features], how: LabelOptions) -> Palette:
     return Palette(known.name if known else 'labels', tuple(classes), tuple(colors), index_masks=True)
 
 
+def _read_area(source: str) -> Features:
+    """Read an area; lines and points, which have none, are no part of it, whatever ``--buffer`` says of labels."""
+    area = read_features(source, None)
+    _, shapely = vector_libraries()
+    thin = int((shapely.get_dimensions(area.geometries) < 2).sum())
+    if thin:
+        raise InputError(
+            f'{source}: an area holds polygons alone, and this one holds {thin} lines and points; widen them in QGIS '
+            '(Vector, Geoprocessing, Buffer), or take them out'
+        )
+    return area
+
+
 def _digest(features: Features) -> str:
     """Return a digest of the labels, which a program may edit without renaming the file."""
     _, shapely = vector_libraries()
@@ -212,13 +226,6 @@ def _digest(features: Features) -> str:
     for geometry, name in zip(shapely.to_wkb(features.geometries), features.classes, strict=True):
         digest.update(geometry + str(name).encode())
     return digest.hexdigest()[:16]
-
-
-def _state_of(rasters: Sequence[Raster]) -> str:
-    """Return a digest of files and places of the images: an image may be moved on the ground without being renamed."""
-    states = [(raster.path.stat(), raster.stem, raster.place) for raster in rasters]
-    lines = (f'{stem} {state.st_size} {state.st_mtime_ns} {place}' for state, stem, place in states)
-    return hashlib.sha256('\n'.join(lines).encode()).hexdigest()[:16]
 
 
 def _place(raster: Raster) -> Place:

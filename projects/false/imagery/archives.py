@@ -65,6 +65,21 @@ class SourceFile:
     def __str__(self) -> str:
         return (self.path / self.inner / self.member).as_posix()
 
+    def checksum(self) -> tuple[int, int]:
+        """Return size and CRC-32 of the content; those of a member of a zip are known without unpacking it."""
+        if self.identity is not None:
+            return self.identity
+        size, checksum = 0, 0
+        with self.path.open('rb') as file:
+            while part := file.read(1 << 20):
+                size, checksum = size + len(part), zlib.crc32(part, checksum)
+        return size, checksum
+
+    def changed_after(self, moment: int) -> bool:
+        """Return True if the file, or the zip that holds it, was written or put in its place after a time in ns."""
+        state = self.path.stat()
+        return max(state.st_mtime_ns, state.st_ctime_ns) > moment
+
     @contextmanager
     def local(self, folder: Path) -> Iterator[Path]:
         """Yield a path from which the file can be read; a member of a zip is unpacked for the duration of the block.

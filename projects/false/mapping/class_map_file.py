@@ -14,7 +14,7 @@ from rasterio._err import CPLE_BaseError  # what rasterio.shutil raises
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.io import DatasetReader, DatasetWriter, MemoryFile
 from rasterio.shutil import copy as copy_raster
 from rasterio.transform import Affine
 from rasterio.windows import Window
@@ -183,6 +183,22 @@ def class_tags(palette: Palette) -> dict[str, str]:
     """Return the names of the classes as a tag."""
     names = {str(index): name for index, name in enumerate(palette.classes)}
     return {'CLASSES': json.dumps(names, ensure_ascii=False)}
+
+
+def check_storable(crs: CRS, where: object) -> None:
+    """Refuse a reference system that a GeoTIFF cannot hold, such as one with rotated poles: the map would lose it.
+
+    Raises:
+        InputError: It names what to do.
+    """
+    with rasterio.Env(GDAL_PAM_ENABLED=False), MemoryFile() as file:  # without a file beside it
+        with file.open(driver='GTiff', height=1, width=1, count=1, dtype='uint8', crs=crs):
+            pass
+        with file.open() as written:
+            if not written.crs:
+                raise InputError(
+                    f'{where}: a GeoTIFF cannot hold its reference system; warp it first: gdalwarp -t_srs EPSG:CODE'
+                )
 
 
 def pixel_hectares(crs: CRS | None, transform: Affine | None) -> float | None:

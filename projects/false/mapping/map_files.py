@@ -20,6 +20,7 @@ from projects.false.common.errors import InputError
 from projects.false.common.files import atomic_write
 from projects.false.common.threads import Background
 from projects.false.imagery.rasters import Raster, open_raster
+from projects.false.imagery.versions import state_of
 from projects.false.vectors.polygon_file import PolygonFile, read_tags
 from projects.false.vectors.styles import polygon_style, raster_style
 
@@ -32,7 +33,6 @@ from .preview import preview_png
 from .qgis.companions import area_table, class_names_xml, trace_map
 from .qgis.earlier_files import FINGERPRINT, MAP, EarlierFiles, fingerprint
 from .segmenter import Segmenter
-from .sources import state_of
 from .windows import Band, WindowPlan
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from rasterio.crs import CRS
 
 from projects.false.common.errors import Faults, InputError
 from projects.false.common.files import check_apart, remove_stale
@@ -16,6 +17,7 @@ from projects.false.vectors.labels import check_vector_name, vector_libraries
 from projects.false.vectors.polygon_file import check_lengths
 
 from .bands.band_files import Signals, remove_bands
+from .class_map_file import check_storable
 from .map_files import MapFiles
 from .options import MapOptions
 from .pixel_rule import choose_rule
@@ -117,6 +119,8 @@ def plan_maps(
     for raster in rasters:
         with faults.noted():
             rules.append(choose_rule(raster, segmenter.bands, options.bands, options.value_range, options.recorded))
+            if 'crs' in raster.place:
+                check_storable(CRS.from_user_input(raster.place['crs']), raster.path)
             if options.polygons:
                 check_vector_name(Path(raster.stem), raster.path)
                 check_place(raster)

@@ -1,12 +1,11 @@
-"""Find the images to map, virtual rasters included, tell versions apart, and read from the top down, a little ahead."""
+"""Find the images to map, virtual rasters included, and read from the top down, a little ahead."""
 
 import threading
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
-from xml.etree import ElementTree
+from typing import NamedTuple
 
 import rasterio
 from rasterio.errors import RasterioError
@@ -14,11 +13,11 @@ from rasterio.io import DatasetReader
 
 from projects.false.common.errors import InputError
 from projects.false.common.threads import map_ahead
-from projects.false.imagery.image_files import describe_left_out, files_behind
+from projects.false.imagery.image_files import describe_left_out
 from projects.false.imagery.levels import to_8_bit
 from projects.false.imagery.pixels import read_window
 from projects.false.imagery.rasters import Raster, find_rasters, inspect_rasters, open_handle
-from projects.false.imagery.remote import is_remote, remote_state, unreachable
+from projects.false.imagery.remote import is_remote, unreachable
 
 from .pixel_rule import PixelRule
 from .windows import Pixels, all_valid
@@ -27,7 +26,6 @@ from .windows import Pixels, all_valid
 GDAL_OPTIONS = {'GDAL_CACHEMAX': 32, 'GDAL_ERROR_ON_LIBJPEG_WARNING': True}
 _IN_ANY_ORDER = ('GTiff', 'VRT', 'HFA', 'JP2OpenJPEG')  # others can only be read from the top
 _PIECE_WIDTH = 2048  # approximate number of pixels of a row that are read at once
-_CONTAINERS = ('PAMDataset', 'PAMRasterBand', 'Metadata')  # of facts that GDAL stores beside an image
 _LEAST_ROWS, _MOST_ROWS = 64, 1024  # height of a piece; the former for files with higher blocks
 
 
@@ -53,59 +51,6 @@ def find_sources(
     if left_out:
         note(describe_left_out(left_out))
     return rasters
-
-
-def state_of(raster: Raster) -> list[tuple[object, ...]]:
-    """Return what identifies a version of an image, and of every image that a virtual one is made of.
-
-    That is its name, its size, time or tag of the last change, its rational polynomial coefficients, and the files
-    beside it from which GDAL takes a place, a nodata value or a mask. Statistics, which QGIS stores beside an image
-    that is looked at, do not count.
-    """
-    states = [
-        remote_state(path) if is_remote(path) else (path.name, *_version(path), *_files_beside(path))
-        for path in files_behind(raster.path)
-    ]
-    coefficients: Any = raster.place.get('rpcs')
-    if coefficients:  # by their values, since vendors keep them in files of many names
-        states.append(('rpcs', *sorted(coefficients.items())))
-    return states
-
-
-def _version(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_size, state.st_mtime_ns
-
-
-def _files_beside(path: Path) -> list[tuple[object, ...]]:
-    suffix = path.suffix[1:].lower()
-    endings = sorted({f'{suffix[0]}{suffix[-1]}w', f'{suffix}w', 'wld'})  # of world files
-    found: list[tuple[object, ...]] = [
-        (ending, world.read_bytes().hex())
-        for ending in endings
-        for world in (path.with_suffix(f'.{ending}'), path.with_suffix(f'.{ending.upper()}'))
-        if world.is_file()
-    ]
-    mask, facts = Path(f'{path}.msk'), Path(f'{path}.aux.xml')
-    if mask.is_file():
-        found.append(('msk', *_version(mask)))
-    if facts.is_file() and (known := _facts_beside(facts)):
-        found.append(('aux.xml', *known))
-    return found
-
-
-def _facts_beside(path: Path) -> list[str]:
-    """Return what GDAL stored beside an image, without statistics and histograms."""
-    try:
-        root = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError):
-        return []  # GDAL does not read it either
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag == 'Histograms' or child.get('key', '').startswith('STATISTICS_'):
-                parent.remove(child)
-    leaves = (element for element in root.iter() if not len(element))
-    return [ElementTree.tostring(leaf, encoding='unicode').strip() for leaf in leaves if leaf.tag not in _CONTAINERS]
 
 
 def read_rows(
