@@ -1,16 +1,19 @@
 """Does false-negative awareness give better maps from few labels? Real aerial imagery of Dubai, every method alike.
 
 Pretrains and trains on parts 001 to 004, chooses on 005 (--part val), reports on 006 (--part test); docs/results.md has
-the commands that make data/mbrsc. Method `predicted` needs maps that models of configs/benchmarks/budget_mbrsc.py
-predict, each fine-tuned from random weights on one of the draws:
+the commands that make data/mbrsc. Methods `predicted` and `predicted_imagenet` need maps that models of
+configs/benchmarks/budget_mbrsc.py predict, each fine-tuned on one of the draws, from random and from ImageNet weights:
 
-    python tools/run_benchmark.py configs/benchmarks/budget_mbrsc.py --methods random --protocols upernet \\
+    python tools/run_benchmark.py configs/benchmarks/budget_mbrsc.py --methods random lite0 --protocols upernet \\
         --part val --cfg-options fractions=[0.01] seeds=[1]
     W=work_dirs/benchmarks/budget_mbrsc
     for d in 1 2 3 4 5; do
-        python tools/test.py $W/recipes/finetune_upernet.py $W/finetune/upernet/1pct/random/seed1_draw$d/iter_200.pth \\
-            --predictions work_dirs/predicted/draw$d --cfg-options test_dataloader.dataset.data_root=data/mbrsc \\
-            test_dataloader.dataset.ann_file=splits/train.txt
+        C="test_dataloader.dataset.data_root=data/mbrsc test_dataloader.dataset.ann_file=splits/train.txt"
+        F=$W/finetune/upernet/1pct
+        python tools/test.py $W/recipes/finetune_upernet.py $F/random/seed1_draw$d/iter_200.pth \\
+            --predictions work_dirs/predicted/draw$d --cfg-options $C
+        python tools/test.py $W/recipes/finetune_upernet@lite0.py $F/lite0/seed1_draw$d/iter_200.pth \\
+            --predictions work_dirs/predicted_imagenet/draw$d --cfg-options $C
     done
 
 Command: python tools/run_benchmark.py configs/benchmarks/mbrsc.py --methods A --protocols linear --part val
@@ -40,6 +43,13 @@ def simclr(**options):
     return dict(config='configs/simclr_r18_mbrsc.py', options={f'model.head.loss.{k}': v for k, v in options.items()})
 
 
+def predicted(maps):
+    """FALSE by the maps that the labelled patches of the draw predict."""
+    evidence = dict(type='ViewMaps', folder=f'{maps}/draw{{draw}}', kinds=5)
+    options = {f'train_dataloader.dataset.evidence.{name}': value for name, value in evidence.items()}
+    return dict(config='configs/false_simclr_r18_mbrsc.py', options=options)
+
+
 methods = dict(
     random=None,
     simclr=simclr(),
@@ -48,14 +58,8 @@ methods = dict(
     anchor_nearest=determined(type='anchor_nearest'),
     topk=determined(type='topk'),
     appearance=dict(config='configs/false_simclr_r18_mbrsc.py'),
-    predicted=dict(
-        config='configs/false_simclr_r18_mbrsc.py',
-        options={
-            'train_dataloader.dataset.evidence.type': 'ViewMaps',
-            'train_dataloader.dataset.evidence.folder': 'work_dirs/predicted/draw{draw}',
-            'train_dataloader.dataset.evidence.kinds': 5,
-        },
-    ),
+    predicted=predicted('work_dirs/predicted'),
+    predicted_imagenet=predicted('work_dirs/predicted_imagenet'),
     oracle=dict(config='configs/false_simclr_r18_mbrsc_oracle.py'),
     batch_nearest=determined(type='batch_nearest'),
     margin=determined(type='margin'),
@@ -91,7 +95,7 @@ tiers = dict(
     ],
     C=['oracle_full', 'oracle_few', 'oracle_elimination'],  # what the upper bound owes its gain to
     E=['appearance', 'appearance_mocov2'],  # by evidence, without labels
-    F=['predicted'],  # by maps that the labelled patches of the draw predict
+    F=['predicted', 'predicted_imagenet'],  # by maps that the labelled patches of the draw predict
 )  # fmt: skip
 baseline = 'simclr'
 seeds = [1, 2, 3]

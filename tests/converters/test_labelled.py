@@ -191,6 +191,13 @@ def test_data_whose_source_is_gone_stays(pairs):
     assert convert(pairs) == described
 
 
+def test_images_that_no_longer_make_sense_are_not_done_before(pairs):
+    convert(pairs)
+    save(pairs / 'images/deep/b.png', picture(2))
+    with pytest.raises(InputError, match=r"same stem 'b'"):
+        convert(pairs)
+
+
 def test_a_list_in_the_output_is_not_deleted(pairs):
     convert(pairs, test_list=pairs / 'test.txt')
     kept = (pairs / 'test.txt').rename(pairs / 'out/test.txt')

@@ -110,7 +110,8 @@ def convert_labelled(
     check_outside(out, *sources)
     earlier = finished_before(out, arguments(made_from(out)), options.overwrite)
     if earlier:
-        _check_unchanged(out, earlier, find, by_image=cut is None)
+        if all(Path(source).exists() for source in sources if source is not None):
+            _check_unchanged(out, earlier, find, by_image=cut is None)  # else, data whose source is gone stays
         return earlier
     pairs, split_of, lists, left_out = find()
     if 'train' not in split_of.values():
@@ -173,13 +174,13 @@ def convert_labelled(
 def _check_unchanged(out: str | Path, earlier: Conversion, find: Callable[[], SplitPairs], by_image: bool) -> None:
     """Refuse an output of images that have since been added, removed, edited or given to another split.
 
-    Data whose source is gone, or can no longer be read, stays as it is. Only files that changed after the output was
-    made are compared with it, by their content: files are often copied or touched.
+    Only files that changed after the output was made are compared with it, by their content: files are often copied or
+    touched.
+
+    Raises:
+        InputError: As said, or ``find`` no longer makes sense of the images.
     """
-    try:
-        pairs, split_of, _, _ = find()
-    except InputError:
-        return
+    pairs, split_of, _, _ = find()
     made, sources = (Path(out) / 'dataset.json').stat().st_mtime_ns, earlier.description['sources']
     edited = {pair.stem for pair in pairs if by_image and _is_edited(pair, sources.get(pair.stem, {}), made)}
     now, before = {nfc(pair.stem) for pair in pairs}, {nfc(stem) for stem in sources}
