@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,11 +11,12 @@ import numpy as np
 import pytest
 
 from projects.false.common.errors import InputError
-from projects.false.converters.options import print_conversion
+from projects.false.converters.color_masks import convert_color_masks
+from projects.false.converters.options import CutOptions, print_conversion
 from projects.false.imagery.mask_colors import index_to_colors
 from projects.false.imagery.palettes import Palette
 from projects.false.patch_folder.description import Conversion
-from tests.helpers.mask_pairs import MBRSC, convert, labels, picture, save
+from tests.helpers.mask_pairs import CUT, MBRSC, convert, labels, picture, save
 
 
 def test_patches_without_a_label_are_for_pretraining_only(pairs, capsys):
@@ -89,26 +91,70 @@ def test_who_edits_a_file_is_not_told_that_it_was_done_before(pairs, change):
     assert make() == described
 
 
-def test_a_mask_that_is_restored_with_its_old_time_is_noticed(pairs):
-    mask = pairs / 'masks/c.tif'
+@pytest.mark.parametrize('way', ['old time', 'renamed folder', 'link', 'same size'])
+def test_a_mask_that_was_there_before_and_takes_the_place_of_another_is_noticed(pairs, way):
+    mask, other = pairs / 'masks/c.tif', pairs / 'corrected/c.tif'
+    shutil.copytree(pairs / 'masks', pairs / 'corrected')
+    save(other, index_to_colors(labels(7), MBRSC))
+    assert mask.stat().st_size == other.stat().st_size  # without compression
+    if way == 'link':
+        mask.rename(pairs / 'first.tif')
+        mask.symlink_to(pairs / 'first.tif')
     convert(pairs)
-    save(pairs / 'other.tif', index_to_colors(labels(7), MBRSC))
-    os.utime(pairs / 'other.tif', (1e9, 1e9))
-    (pairs / 'other.tif').rename(mask)
+    if way == 'old time':
+        os.utime(other, (1e9, 1e9))
+        other.rename(mask)
+    elif way == 'renamed folder':
+        (pairs / 'masks').rename(pairs / 'masks_1')
+        (pairs / 'corrected').rename(pairs / 'masks')
+    elif way == 'link':
+        mask.unlink()
+        mask.symlink_to(other)
+    else:
+        shutil.copy(other, mask)
     with pytest.raises(InputError, match=r'1 images are edited since it was made \(c\)'):
         convert(pairs)
 
 
-def test_touched_files_are_not_edited_ones_and_older_data_stays(pairs):
+def test_touched_files_are_not_edited_ones(pairs):
     described = convert(pairs)
     for path in (pairs / 'masks').rglob('*.*'):
         path.write_bytes(path.read_bytes())
     assert convert(pairs) == described
+
+
+def test_of_older_data_files_that_were_written_later_count_as_edited(pairs):
+    described = convert(pairs)
     for source in described['sources'].values():
         del source['checksums']  # earlier versions had none
     (pairs / 'out/dataset.json').write_text(json.dumps(described))
-    save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
     assert convert(pairs) == described
+    save(pairs / 'masks/c.tif', index_to_colors(labels(7), MBRSC))
+    with pytest.raises(InputError, match=r'1 images are edited since it was made \(c\)'):
+        convert(pairs)
+
+
+def test_lists_that_somebody_made_survive_a_new_output(pairs, capsys):
+    """Who corrects masks between two rounds keeps what was chosen."""
+    made = convert(pairs, label_fractions=(0.1, 0.5))
+    splits = pairs / 'out/splits'
+    (splits / 'train_first.txt').write_text('b_0_0\nc_0_0\n')
+    (splits / 'mine.txt').write_text('d_0_0\n')
+    (splits / 'odd.txt').write_bytes(b'\xff\xfe\xff')
+    (pairs / 'out/appearance.json').write_text('{}')
+    for folder in ('images', 'masks'):
+        (next((pairs / folder).glob('c.*'))).unlink()
+    paths = (pairs / name for name in ('images', 'masks', 'out'))
+    again = convert_color_masks(*paths, MBRSC, CutOptions(**{**CUT, 'overwrite': True}))
+    assert (splits / 'train_first.txt').read_text() == 'b_0_0\nc_0_0\n'
+    assert (splits / 'mine.txt').read_text() == 'd_0_0\n'
+    assert len(again.description['sources']) == len(made['sources']) - 1
+    print_conversion(again, 'out')
+    said = capsys.readouterr().out
+    assert 'note: kept lists of the earlier output: mine.txt, odd.txt, train_first.txt' in said
+    assert "note: splits/train_first.txt: 1 of 2 patches are gone, the first is 'c_0_0'" in said
+    assert 'odd.txt: is no UTF-8' in said
+    assert 'note: went with the earlier output: appearance.json; make them again where you need them' in said
 
 
 def test_masks_without_any_label_for_training(pairs):

@@ -203,6 +203,15 @@ def test_files_beside_an_image_belong_to_its_version(tmp_path):
     assert convert(tmp_path) == before
 
 
+def test_lists_that_somebody_made_survive_a_new_output(tmp_path):
+    write_files(tmp_path / 'in', {'a.tif': tiff(noise((40, 33, 3)))})
+    convert(tmp_path)
+    (tmp_path / 'out/splits/chosen.txt').write_text('a_0_0\n')
+    again = convert_rasters([tmp_path / 'in'], tmp_path / 'out', 16, overwrite=True)
+    assert (tmp_path / 'out/splits/chosen.txt').read_text() == 'a_0_0\n'
+    assert again.notes == ('kept lists of the earlier output: chosen.txt',)
+
+
 def test_a_replaced_image_is_noticed_and_older_outputs_stay(tmp_path):
     write_files(tmp_path / 'in', {'a.tif': tiff(noise((40, 33, 3)))})
     assert 'files_state' in convert(tmp_path)['arguments']

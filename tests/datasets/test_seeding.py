@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from mmengine.dataset import BaseDataset, ConcatDataset, RepeatDataset
 from torch.utils.data import DataLoader, Dataset
 
 from projects.false import InputError
@@ -45,6 +46,22 @@ def test_seeded_repeats_and_restores():
     assert random.getstate() == before[0]
     assert (np.random.get_state()[1] == before[1]).all()
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_parts_of_joined_and_repeated_data_see_the_seed():
+    """MMEngine computes the index in the part."""
+
+    class Part(SeededSamples, BaseDataset):
+        def load_data_list(self):
+            return [{'number': number} for number in range(7)]
+
+    part = Part(pipeline=[lambda entry: torch.tensor([float(entry['number']), *draws()])])
+    joined, repeated = ConcatDataset([part, part]), RepeatDataset(part, 3)
+    seed = (0, 1, 2)
+    expected = part[SampleIndex(3, seed)]
+    for data, index in ((part, 3), (joined, 3), (joined, 10), (repeated, 3), (repeated, 17), (joined, -4)):
+        assert torch.equal(data[SampleIndex(index, seed)], expected), index
+    assert not torch.equal(joined[SampleIndex(10, (0, 1, 3))], expected)
 
 
 def test_index_keeps_its_seed_between_processes():

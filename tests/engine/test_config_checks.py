@@ -41,6 +41,8 @@ def test_options_that_nothing_reads(key, message):
         ('optim_wrapper.optimizer.lr', float('nan'), 'lr must be a number above 0'),
         ('train_cfg.max_epochs', 2.5, 'max_epochs must be an integer'),
         ('train_cfg.max_epochs', True, 'max_epochs must be an integer'),
+        ('train_dataloader.dataset.data_root', 2024, r'data_root must be a path; write a number as \./2024, got 2024'),
+        ('load_from', 3, r'load_from must be a path'),
         ('model.head.loss.gather', 7, 'gather must be True or False, got 7'),
         ('model.data_preprocessor.size_divisor', 0, 'size_divisor must be an integer of at least 1, or None, got 0'),
         ('model.data_preprocessor', {'size': (8, 8), 'size_divisor': 8}, 'has both size and size_divisor; set one'),

@@ -120,6 +120,19 @@ def false_runner(tmp_path):
     return build
 
 
+def test_a_run_does_not_start_from_random_weights_by_mistake(false_runner, tmp_path):
+    """``load_from`` takes whole models; MMEngine would load nothing of a backbone's own weights, and train."""
+    weights = Tiny().state_dict()
+    backbone = {name.removeprefix('backbone.'): value for name, value in weights.items() if name.startswith('backbone')}
+    torch.save({'state_dict': backbone}, tmp_path / 'backbone.pth')
+    with pytest.raises(InputError, match=r'backbone\.pth: none of its weights fits the backbone of the model, .*Pre'):
+        false_runner(load_from=str(tmp_path / 'backbone.pth')).train()
+    torch.save({'state_dict': {**weights, 'neck.weight': torch.zeros(3, 4)}}, tmp_path / 'other_neck.pth')
+    runner = false_runner(load_from=str(tmp_path / 'other_neck.pth'))
+    runner.load_or_resume()
+    assert torch.equal(runner.model.backbone.weight, weights['backbone.weight'])
+
+
 def test_the_last_step_of_a_short_run_is_a_small_one(false_runner):
     rates = []
 

@@ -2,9 +2,11 @@ import shutil
 from contextlib import nullcontext
 from types import SimpleNamespace
 
+import mmpretrain.models
+import mmseg.models
 import numpy as np
 import pytest
-from mmengine.dataset import ConcatDataset
+from mmengine.dataset import ConcatDataset, RepeatDataset
 from mmseg.models import SegDataPreProcessor
 from PIL import Image
 from torch import nn
@@ -74,6 +76,25 @@ def test_heads_that_read_other_channels_than_the_backbone_gives():
         check_channels(network(given, neck=FALSENeck(512)))
 
 
+@pytest.mark.parametrize('library', [mmpretrain.models, mmseg.models])
+@pytest.mark.parametrize(
+    ('depth', 'out_indices', 'given'),
+    [(18, (0, 1, 2, 3), [64, 128, 256, 512]), (50, (1, 3), [512, 2048])],
+)
+def test_the_channels_of_a_resnet_follow_its_depth(library, depth, out_indices, given):
+    model = network(None)
+    model.backbone = library.ResNet(depth, out_indices=out_indices)
+    model.decode_head = head(list(range(len(given))), given)
+    check_channels(model)
+    model.decode_head = head(list(range(len(given))), [2 * number for number in given])
+    with pytest.raises(InputError, match=rf'but ResNet has the channels .*in_channels=\{given}'):
+        check_channels(model)
+    del model.decode_head
+    model.neck = FALSENeck(given[-1] // 2)
+    with pytest.raises(InputError, match=rf'set model\.neck\.in_channels={given[-1]}'):
+        check_channels(model)
+
+
 @pytest.mark.parametrize(('in_index', 'in_channels'), [([0, 1, 2, 3], [40, 112, 320, 320]), (3, 320), (-4, 40)])
 def test_heads_that_read_maps_that_the_backbone_does_not_give(in_index, in_channels):
     given = (40, 112, 320)
@@ -109,6 +130,8 @@ def test_windows_count_once_however_often_they_come(tmp_path):
     once = RasterWindows(str(path), 32, stride=4, pipeline=[])
     assert [different_images(data) for data in (often, seldom, once)] == [4, 81, 81]
     assert different_images(ConcatDataset([often, once])) == 85
+    assert different_images(RepeatDataset(once, 4)) == different_images(ConcatDataset([once, once])) == 81
+    assert different_images(RepeatDataset(dict(type='ConcatDataset', datasets=[often, once]), 3)) == 85
     assert different_images([0] * 7) == 7
 
 

@@ -1,5 +1,6 @@
 """Inputs that do not fit together."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +16,12 @@ def test_views_must_match(shapes):
 @pytest.mark.parametrize(
     ('queue', 'excluded', 'text'),
     [
-        (torch.zeros(6, 7), None, r'a queue has shape \(K, D\) with the D of the projections, 8; got \(6, 7\)'),
+        (
+            torch.zeros(6, 7),
+            None,
+            r'shape \(K, D\) with K >= 1 and the D of the projections, 8; got \(6, 7\)',
+        ),
+        (torch.zeros(0, 8), None, r'a queue has shape \(K, D\) with K >= 1'),
         (torch.zeros(6, 8, 1), None, r'got \(6, 8, 1\)'),
         (torch.zeros(6, 8), torch.zeros(6), r'excluded is bool of shape \(4, 6\) or \(6,\); got torch.float32'),
         (torch.zeros(6, 8), torch.zeros(4, 5, dtype=torch.bool), r'of shape \(4, 5\)'),
@@ -24,6 +30,12 @@ def test_views_must_match(shapes):
 def test_queue_must_fit(queue, excluded, text):
     with pytest.raises(InputError, match=text):
         FALSELoss()(torch.zeros(4, 8), torch.zeros(4, 8), queue=queue, excluded=excluded)
+
+
+def test_what_is_known_is_a_tensor():
+    """Pipeline steps store arrays."""
+    with pytest.raises(InputError, match=r'evidence is a tensor, got ndarray; convert it with torch\.as_tensor'):
+        FALSELoss(determination='evidence')(torch.ones(2, 8), torch.ones(2, 8), evidence=np.ones((4, 6)))
 
 
 def test_excluded_places_need_a_queue():

@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from projects.false import FALSELoss
+from projects.false import FALSELoss, InputError
 from tests.helpers.loss_cases import WITH_QUEUE, losses, queue_of, some_excluded, views
 
 NAMES = list(losses())
@@ -32,6 +32,15 @@ def results(loss, first, second, **others):
     value.backward()
     seen = {f'seen {name}': number.double() for name, number in loss.seen.items()}
     return {'value': value.detach(), 'first': first.grad, 'second': second.grad, **seen}
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_second_derivative_is_refused(name):
+    """That of the normalisation alone would pass for it."""
+    first, second = views(5)
+    value = losses()[name](first.requires_grad_(), second)
+    with pytest.raises(InputError, match=r'have no second derivatives; call backward or .* without create_graph=True'):
+        torch.autograd.grad(value, first, create_graph=True)
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -119,6 +119,7 @@ def test_packed_patches_give_the_same_choice(data):
 
 
 def test_bad_input(data):
+    (data / 'splits' / 'mine.txt').write_text('far_0_0\n')
     for options, message in (
         ({'count': 0}, '--count must be an integer of at least 1'),
         ({'count': 49}, '49 patches are asked for, 48 are there to choose from'),
@@ -129,7 +130,9 @@ def test_bad_input(data):
         ({'model': ('a', 'b')}, '--method typical takes no model'),
         ({'keep': 'gone'}, 'gone: no such list'),
         ({'workers': 0}, 'workers is 0'),
-        ({'name': 'train'}, r'train\.txt: exists; give another --list'),
+        ({'name': 'mine'}, r'mine\.txt: exists; give another --list'),
+        ({'name': 'train', 'overwrite': True}, '--list train: is a list that converters write; give another name'),
+        ({'name': 'pretrain.txt', 'overwrite': True}, '--list pretrain: is a list that converters write'),
         ({'name': '../x'}, r'--list \.\./x: is no name of a list; give one without folders'),
         ({'name': 'a/b.txt'}, '--list a/b: is no name of a list'),
         ({'name': 'features'}, '--list features: is no name of a list'),

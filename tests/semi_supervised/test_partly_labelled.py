@@ -47,6 +47,16 @@ def test_patches_kept_apart_are_never_trained_on(data):
     assert dataset.kept_apart[0].keys() == {'inputs', 'data_samples'}
 
 
+def test_patches_kept_apart_hold_a_label(data, patches, tmp_path):
+    """Unlike windows that were chosen for labelling and left for later."""
+    root = shutil.copytree(patches('mbrsc', 32, 16), tmp_path / 'data')
+    for path in names(data(kept_apart=0.25, data_root=str(root)).kept_apart):
+        cv2.imwrite(path.replace('/images/', '/masks/'), np.full((32, 32), 255, np.uint8))
+    with pytest.raises(InputError, match=r'keeps 2 of 8 labelled patches, and none of them has a labelled pixel; give'):
+        data(kept_apart=0.25, data_root=str(root))
+    assert data(kept_apart=0.25, kept_apart_seed=1, data_root=str(root)).kept_apart is not None
+
+
 def test_the_same_with_packed_patches(data, patches):
     read = data()
     pack(patches('mbrsc', 32, 16))

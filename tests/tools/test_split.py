@@ -77,7 +77,10 @@ def test_a_list_in_the_way(data, split):
     before = contents(data)
     result = split(data, '--fractions', '0.25', '0.5')
     assert (result.returncode, result.out) == (2, '')
-    assert result.err == (f'error: {path}: exists with other content; --overwrite replaces it, no list was written\n')
+    assert result.err == (
+        f'error: {path}: exists with other content, and no list was written; remove it, or replace it with '
+        'tools/split.py --overwrite\n'
+    )
     assert contents(data) == before
     states = [entry.state for entry in write_lists(data, [0.25, 0.5], overwrite=True)]
     assert states == ['new', 'replaced']

@@ -37,13 +37,14 @@ class Pair(NamedTuple):
     image: SourceFile
     mask: SourceFile | None
 
+    @property
+    def files(self) -> list[SourceFile]:
+        """The image, and the mask if there is one."""
+        return [self.image, self.mask] if self.mask else [self.image]
+
     def checksums(self) -> list[list[int]]:
         """Return size and CRC-32 of the files."""
-        return [list(file.checksum()) for file in (self.image, self.mask) if file]
-
-    def changed_after(self, moment: int) -> bool:
-        """Return True if a file was written or put in its place after a time in ns."""
-        return any(file.changed_after(moment) for file in (self.image, self.mask) if file)
+        return [list(file.checksum()) for file in self.files]
 
 
 class Readers(NamedTuple):

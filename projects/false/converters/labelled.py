@@ -4,7 +4,7 @@ A data set's own module finds its pairs of images and masks and assigns them to 
 here: recognise an output that is already complete, cut, draw the labelled subsets, and write ``dataset.json``.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from projects.false.patch_folder.description import (
     describe_bands,
     finished_before,
     made_from,
+    take_over,
     write_description,
 )
 from projects.false.patch_folder.labelled_lists import label_subset
@@ -111,12 +112,13 @@ def convert_labelled(
     earlier = finished_before(out, arguments(made_from(out)), options.overwrite)
     if earlier:
         if all(Path(source).exists() for source in sources if source is not None):
-            _check_unchanged(out, earlier, find, by_image=cut is None)  # else, data whose source is gone stays
+            _check_unchanged(out, earlier, find, sources, by_image=cut is None)  # else, data whose source is gone stays
         return earlier
     pairs, split_of, lists, left_out = find()
     if 'train' not in split_of.values():
         raise InputError(f'{out}: no image is left for training; leave some out of the lists of val and test')
     prepare()
+    notes: list[str] = []
     with staged_folder(out, options.overwrite) as staged:
         for folder in ('images', 'masks', 'splits'):
             (staged / folder).mkdir()
@@ -168,21 +170,33 @@ def convert_labelled(
             ],
         }
         write_description(staged / 'dataset.json', description)
-    return Conversion(description)
+        notes += take_over(out, staged, split_of_patch)
+    return Conversion(description, notes=tuple(notes))
 
 
-def _check_unchanged(out: str | Path, earlier: Conversion, find: Callable[[], SplitPairs], by_image: bool) -> None:
+def _check_unchanged(
+    out: str | Path,
+    earlier: Conversion,
+    find: Callable[[], SplitPairs],
+    given: Sequence[str | Path | None],
+    by_image: bool,
+) -> None:
     """Refuse an output of images that have since been added, removed, edited or given to another split.
 
-    Only files that changed after the output was made are compared with it, by their content: files are often copied or
-    touched.
+    Files that were written or put in their place after the output was made are compared with it by their content, since
+    files are often copied or touched.
 
     Raises:
         InputError: As said, or ``find`` no longer makes sense of the images.
     """
     pairs, split_of, _, _ = find()
-    made, sources = (Path(out) / 'dataset.json').stat().st_mtime_ns, earlier.description['sources']
-    edited = {pair.stem for pair in pairs if by_image and _is_edited(pair, sources.get(pair.stem, {}), made)}
+    sources, folders = earlier.description['sources'], {Path(source) for source in given if source is not None}
+    made = (Path(out) / 'dataset.json').stat().st_mtime_ns
+    edited = {
+        pair.stem
+        for pair in pairs
+        if by_image and pair.stem in sources and _is_edited(pair, sources[pair.stem], made, folders)
+    }
     now, before = {nfc(pair.stem) for pair in pairs}, {nfc(stem) for stem in sources}
     split_now = {nfc(stem): split for stem, split in split_of.items()}
     moved = set()
@@ -202,14 +216,17 @@ def _check_unchanged(out: str | Path, earlier: Conversion, find: Callable[[], Sp
             )
 
 
-def _is_edited(pair: Pair, source: Mapping[str, Any], made: int) -> bool:
-    """Return True if files differ from those that were cut, as far as the description tells; older ones do not."""
-    if 'checksums' not in source:
-        return False
+def _is_edited(pair: Pair, source: Mapping[str, Any], made: int, folders: Collection[Path]) -> bool:
+    """Return True if files differ from those that were cut; older descriptions know no more than when that was."""
     if (pair.mask is None) != (source['mask'] is None):
         return True
+    known = source.get('checksums')
     try:
-        return pair.changed_after(made) and pair.checksums() != source['checksums']
+        if known is None:
+            return any(file.written_after(made) for file in pair.files)
+        if [file.size() for file in pair.files] != [size for size, _ in known]:
+            return True
+        return any(file.placed_after(made, folders) for file in pair.files) and pair.checksums() != known
     except OSError:
         return False
 

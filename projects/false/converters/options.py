@@ -156,6 +156,7 @@ def print_outcome(conversion: Conversion, out: str) -> None:
     else:
         line = f'wrote {count} patches to {out}'
     console = Console(soft_wrap=True)
-    for text in (describe_left_out(conversion.description.get('left_out', {})), line):
+    notes = [f'note: {note}' for note in conversion.notes]
+    for text in (*notes, describe_left_out(conversion.description.get('left_out', {})), line):
         if text:
             console.print(text, markup=False)

@@ -14,7 +14,13 @@ from projects.false.common.threads import count_workers, run_all
 from projects.false.imagery.levels import choose_ranges
 from projects.false.imagery.rasters import Raster, choose_bands, find_rasters, inspect_rasters
 from projects.false.imagery.versions import digest_of
-from projects.false.patch_folder.description import Conversion, describe_bands, finished_before, write_description
+from projects.false.patch_folder.description import (
+    Conversion,
+    describe_bands,
+    finished_before,
+    take_over,
+    write_description,
+)
 from projects.false.patch_folder.lists import write_list
 
 from .cutting import CutWindows, batch_rows, cut_windows
@@ -85,6 +91,7 @@ def convert_rasters(
     chosen = choose_bands(rasters, bands)
     rasters, small = _without_small(rasters, patch_size, skip_small)
     ranges = choose_ranges(rasters, chosen, stretch, value_range)
+    notes: list[str] = []
     with staged_folder(out, overwrite) as staged:
         for folder in ('images', 'splits'):
             (staged / folder).mkdir()
@@ -120,7 +127,8 @@ def convert_rasters(
             'patches': [{**patch._asdict(), 'split': 'pretrain'} for result in results for patch in result.patches],
         }
         write_description(staged / 'dataset.json', description)
-    return Conversion(description)
+        notes += take_over(out, staged, names)
+    return Conversion(description, notes=tuple(notes))
 
 
 def _without_small(rasters: list[Raster], size: int, skip: bool) -> tuple[list[Raster], list[Raster]]:

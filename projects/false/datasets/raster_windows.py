@@ -17,7 +17,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from projects.false.common.errors import Faults, InputError
+from projects.false.common.errors import Faults, InputError, check_count, is_number
 from projects.false.imagery.images import band_order
 from projects.false.imagery.levels import to_8_bit
 from projects.false.imagery.windows import grid
@@ -91,16 +91,19 @@ class RasterWindows(ViewsWithEvidence, SkipUnreadable, SeededSamples, ComputedSa
             raise InputError(
                 'packed=True does not fit RasterWindows; cut patches with tools/dataset_converters/rasters.py'
             )
-        if size < 1 or (shift is not None and shift < 0):
-            raise InputError(f'size {size} and shift {shift} of RasterWindows are pixels; give a size of at least 1')
+        check_count('size of RasterWindows', size)
+        if shift is not None and (type(shift) is not int or shift < 0):
+            raise InputError(f'shift of RasterWindows is a number of pixels from 0 on, got {shift!r}')
+        if stride is not None:
+            check_count('stride of RasterWindows', stride)
         if not isinstance(bands, Sequence) or not bands or not all(type(band) is int and band > 0 for band in bands):
             raise InputError(f'bands of RasterWindows are a list of numbers, counted from 1, got {bands!r}')
-        if not 0 <= max_nodata < 1:
-            raise InputError(f'max_nodata of RasterWindows is a share in [0, 1), got {max_nodata}')
-        if value_range is not None and (len(value_range) != 2 or not value_range[0] < value_range[1]):
-            raise InputError(f'value_range of RasterWindows is (low, high) with low < high, got {value_range}')
-        if samples_per_epoch is not None and samples_per_epoch < 1:
-            raise InputError(f'samples_per_epoch of RasterWindows is at least 1, got {samples_per_epoch}')
+        if not is_number(max_nodata) or not 0 <= max_nodata < 1:
+            raise InputError(f'max_nodata of RasterWindows is a share in [0, 1), got {max_nodata!r}')
+        if value_range is not None and not _is_range(value_range):
+            raise InputError(f'value_range of RasterWindows is (low, high) with low < high, got {value_range!r}')
+        if samples_per_epoch is not None:
+            check_count('samples_per_epoch of RasterWindows', samples_per_epoch)
         self.size, self.stride = size, size if stride is None else stride
         self.shift = size // 2 if shift is None else shift
         self.max_nodata, self.samples_per_epoch = max_nodata, samples_per_epoch
@@ -175,6 +178,11 @@ class RasterWindows(ViewsWithEvidence, SkipUnreadable, SeededSamples, ComputedSa
 
 
 @lru_cache(maxsize=2)
+def _is_range(value: object) -> bool:
+    pair = isinstance(value, Sequence) and len(value) == 2 and all(is_number(end) for end in value)
+    return pair and value[0] < value[1]  # type: ignore[index]
+
+
 def _permutation(seed: int, passes: int, count: int) -> np.ndarray:
     """Return the order of the cells after a number of complete passes."""
     return np.random.default_rng((seed, passes)).permutation(count)

@@ -27,6 +27,9 @@ else:
 class SampleIndex(int):
     """An index of a data set that carries the seed of this visit; otherwise a plain int.
 
+    Sums, differences and remainders keep the seed: MMEngine's joined and repeated data sets find the index in a part by
+    them.
+
     Args:
         index: The index.
         seed: Run seed, epoch and position; empty for a visit without a seed.
@@ -39,6 +42,17 @@ class SampleIndex(int):
         made = super().__new__(cls, index)
         made.seed = seed
         return made
+
+    def __add__(self, other: int) -> 'SampleIndex':
+        return SampleIndex(int(self) + other, self.seed)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: int) -> 'SampleIndex':
+        return SampleIndex(int(self) - other, self.seed)
+
+    def __mod__(self, other: int) -> 'SampleIndex':
+        return SampleIndex(int(self) % other, self.seed)
 
 
 class SeededSamples(DatasetMixin):

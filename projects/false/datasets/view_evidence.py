@@ -211,9 +211,16 @@ def pipeline_steps(dataset: Any) -> list[Any]:
     return [step for steps in _pipelines(dataset) for step in steps]
 
 
+def parts_of(dataset: Any) -> list[Any]:
+    """Return the data sets that a joined or repeated one is made of at any depth, each once."""
+    wrapped = getattr(dataset, 'datasets', None) or ([dataset.dataset] if hasattr(dataset, 'dataset') else None)
+    if wrapped is None:
+        return [dataset]
+    return list({id(part): part for inner in wrapped for part in parts_of(inner)}.values())
+
+
 def _pipelines(dataset: Any) -> list[Any]:
-    parts = getattr(dataset, 'datasets', [dataset])
-    return [getattr(getattr(part, 'pipeline', None), 'transforms', ()) for part in parts]
+    return [getattr(getattr(part, 'pipeline', None), 'transforms', ()) for part in parts_of(dataset)]
 
 
 def fit_missing_appearance(dataset: Any, whole_folder: bool = False) -> Path | None:
@@ -238,6 +245,7 @@ def fit_missing_appearance(dataset: Any, whole_folder: bool = False) -> Path | N
             'data sets that are joined need clusters in common: make them with tools/fit_appearance.py, and give that '
             'file as ViewAppearance(file=...) of all pipelines'
         )
+    (dataset,) = parts_of(dataset)
     load = next(step for step in pipelines[0] if isinstance(step, LoadPatch))
     root = Path(dataset.data_root or Path(dataset.get_data_info(0)['img_path']).parent)
     folder = root if root.is_dir() else root.parent

@@ -93,6 +93,7 @@ def _leaves(node: Any, above: str = '') -> Iterator[tuple[str, Any]]:
 _COUNT = 'an integer of at least 1', lambda value: _counts(value)
 _FLAG = 'True or False', lambda value: isinstance(value, bool)
 _FILE = 'a file, or None', lambda value: value is None or (isinstance(value, str) and value != '')
+_PATH = 'a path; write a number as ./2024', lambda value: value is None or isinstance(value, str)
 _AT_LEAST_0 = 'a number of at least 0', lambda value: _number(value) and 0 <= value < math.inf
 _NOT_NEGATIVE = 'an integer of at least 0', lambda value: _whole(value) and value >= 0
 # Keys that MMEngine and PyTorch read; classes of this project check their own arguments.
@@ -155,6 +156,9 @@ _VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
         ),
     ),
     '*_dataloader.dataset.evidence.file': _FILE,
+    '*_dataloader.dataset.data_root': _PATH,
+    'work_dir': _PATH,
+    'load_from': _PATH,
     '*_dataloader.dataset.ann_file': (
         'a list of patches, or empty for all',
         lambda value: value is None or isinstance(value, str),

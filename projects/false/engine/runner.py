@@ -4,13 +4,14 @@ import copy
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
 from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.logging import print_log
-from mmengine.model import MMDistributedDataParallel, revert_sync_batchnorm
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper, revert_sync_batchnorm
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import RUNNERS
 from mmengine.runner import EpochBasedTrainLoop, Runner
@@ -22,11 +23,13 @@ from projects.false.common.command_line import user_message
 from projects.false.common.errors import InputError, type_name
 from projects.false.datasets.view_evidence import finds_appearance, fit_missing_appearance
 
+from .checkpoints.files import read_checkpoint
 from .checkpoints.latest import agree_on_checkpoint, resolve_resume
 from .config_checks import build_error, check_backends, check_values
 from .launchers import init_gloo
 from .precision import to_channels_last
 from .resume.global_batch import GlobalBatch, accumulation_of
+from .weights.matching import check_some_fit
 
 WARMUPS_PER_TRAINING = 5  # a warm-up takes at most a fifth
 _WARMUPS = ('LinearLR', 'ConstantLR', 'LinearParamScheduler', 'ConstantParamScheduler')
@@ -204,8 +207,9 @@ class FALSERunner(Runner):
         super().setup_env(env_cfg)
 
     def load_or_resume(self) -> None:
-        """Resume from the last complete checkpoint, not only from the one that ``last_checkpoint`` names.
+        """Resume from the last complete checkpoint, and refuse a ``load_from`` of which nothing fits.
 
+        Not only the checkpoint that ``last_checkpoint`` names can be the last complete one.
         ``tools/train.py`` has already resolved this in the config. OpenMMLab's own ``train.py`` (``mim train``) only
         builds the runner, so the same function is called here, after SafeCheckpointHook locked the work folder.
         """
@@ -214,6 +218,10 @@ class FALSERunner(Runner):
             self._load_from = found.path if found else None
             self._resume = self._load_from is not None
             agree_on_checkpoint(self)
+        given = self._load_from
+        if given is not None and not self._resume and not self._has_loaded and Path(given).is_file():
+            model = self.model.module if is_model_wrapper(self.model) else self.model
+            check_some_fit(read_checkpoint(given, mmap=True), model, given)
         super().load_or_resume()
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:

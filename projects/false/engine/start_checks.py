@@ -9,7 +9,7 @@ from torch import nn
 from projects.false.common.errors import InputError
 from projects.false.datasets.loading import LoadIndexMask
 from projects.false.datasets.raster_windows import RasterWindows
-from projects.false.datasets.view_evidence import pipeline_steps
+from projects.false.datasets.view_evidence import parts_of, pipeline_steps
 from projects.false.imagery.palettes import IGNORE_INDEX
 from projects.false.losses.base import ContrastiveLoss
 from projects.false.losses.determinations import Determination, Evidence
@@ -54,11 +54,13 @@ def check_classes(model_classes: dict[str, int], data_classes: list[str]) -> Non
 def check_channels(model: nn.Module) -> None:
     """Refuse heads whose maps or input channels differ from those of the backbone, where the backbone states them.
 
+    A :class:`~projects.false.models.timm_backbone.TimmBackbone` does so, and the layers of a ResNet do.
+
     Raises:
         InputError: A number differs, or the backbone has no such map.
     """
-    given = getattr(getattr(model, 'backbone', None), 'channels', None)
-    if not isinstance(given, tuple) or getattr(model, 'with_neck', False):
+    given = _channels(getattr(model, 'backbone', None))
+    if given is None or getattr(model, 'with_neck', False):
         return
     for name, head in heads_of(model).items():
         indices = head.in_index if isinstance(head.in_index, list | tuple) else [head.in_index]
@@ -82,6 +84,18 @@ def check_channels(model: nn.Module) -> None:
             f'model.neck.in_channels is {hidden.in_features}, but the last map of {_network_name(model)} has '
             f'{given[-1]} channels; set model.neck.in_channels={given[-1]}'
         )
+
+
+def _channels(backbone: Any) -> tuple[int, ...] | None:
+    """Return the channels of the maps that a backbone returns, or None if it is of another kind."""
+    stated = getattr(backbone, 'channels', None)
+    if isinstance(stated, tuple):
+        return stated
+    layers = [getattr(backbone, name)[-1] for name in getattr(backbone, 'res_layers', ())]
+    last = [getattr(block, 'conv3', None) or getattr(block, 'conv2', None) for block in layers]
+    if not last or not all(isinstance(conv, nn.Conv2d) for conv in last):
+        return None
+    return tuple(last[index].out_channels for index in backbone.out_indices)
 
 
 def _network_name(model: nn.Module) -> str:
@@ -161,7 +175,7 @@ def check_evidence(determination: Determination, dataset: Any) -> None:
 
 def different_images(dataset: Any) -> int:
     """Return the number of different images of a data set; windows of rasters may come several times per epoch."""
-    parts = getattr(dataset, 'datasets', [dataset])
+    parts = parts_of(dataset)
     return sum(part.different if isinstance(part, RasterWindows) else len(part) for part in parts)
 
 
@@ -231,7 +245,7 @@ def check_padding(model: nn.Module) -> None:
 
 def _masks(dataset: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield path and content of every mask of a data set; none if it, or a part of it, reads them in another way."""
-    parts = getattr(dataset, 'datasets', [dataset])
+    parts = parts_of(dataset)
     loaders = [[step for step in pipeline_steps(part) if isinstance(step, LoadIndexMask)] for part in parts]
     if not all(loaders):
         return

@@ -11,7 +11,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -75,10 +75,26 @@ class SourceFile:
                 size, checksum = size + len(part), zlib.crc32(part, checksum)
         return size, checksum
 
-    def changed_after(self, moment: int) -> bool:
-        """Return True if the file, or the zip that holds it, was written or put in its place after a time in ns."""
-        state = self.path.stat()
-        return max(state.st_mtime_ns, state.st_ctime_ns) > moment
+    def size(self) -> int:
+        """Return the size of the content in bytes."""
+        return self.path.stat().st_size if self.identity is None else self.identity[0]
+
+    def written_after(self, moment: int) -> bool:
+        """Return True if the file, or the zip that holds it, was last written after a time in ns."""
+        return self.path.stat().st_mtime_ns > moment
+
+    def placed_after(self, moment: int, sources: Collection[Path]) -> bool:
+        """Return True if it may be another file than just before a time in ns: it was written, moved or linked since.
+
+        A folder above it may also have been renamed, up to the one of ``sources`` that it was found in.
+        """
+        for place in (self.path, *self.path.parents):
+            for state in (place.lstat(), place.stat()):
+                if max(state.st_mtime_ns, state.st_ctime_ns) >= moment:
+                    return True
+            if place in sources:
+                break
+        return False
 
     @contextmanager
     def local(self, folder: Path) -> Iterator[Path]:

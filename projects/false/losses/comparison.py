@@ -3,7 +3,7 @@
 Negatives come from the batch, from other processes, or from a queue.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,7 +167,7 @@ def in_batch_comparison(
         InputError: The views differ in shape, are not (N, D), N is 0, or what is known does not fit.
     """
     _check_views(view1, view2)
-    _check_names(known, KNOWN)
+    _check_known(known, KNOWN)
     n = len(view1)
     processes, rank = (process_count(), process_rank()) if gather else (1, 0)
     with torch.autocast(view1.device.type, enabled=False):
@@ -230,10 +230,11 @@ def queue_comparison(
         InputError: The shapes do not fit.
     """
     _check_views(query, key)
-    _check_names(known, (*KNOWN, *(f'queue_{name}' for name in KNOWN)))
-    if queue.ndim != 2 or queue.shape[1] != query.shape[1]:
+    _check_known(known, (*KNOWN, *(f'queue_{name}' for name in KNOWN)))
+    if queue.ndim != 2 or queue.shape[1] != query.shape[1] or not len(queue):
         raise InputError(
-            f'a queue has shape (K, D) with the D of the projections, {query.shape[1]}; got {tuple(queue.shape)}'
+            f'a queue has shape (K, D) with K >= 1 and the D of the projections, {query.shape[1]}; '
+            f'got {tuple(queue.shape)}'
         )
     n, slots = len(query), len(queue)
     if excluded is not None and (excluded.dtype != torch.bool or excluded.shape not in ((n, slots), (slots,))):
@@ -280,10 +281,13 @@ def _check_views(view1: Tensor, view2: Tensor) -> None:
         )
 
 
-def _check_names(known: Iterable[str], names: Iterable[str]) -> None:
+def _check_known(known: Mapping[str, Tensor | None], names: Iterable[str]) -> None:
     unknown = sorted(set(known) - set(names))
     if unknown:
         raise InputError(f'the loss takes no {unknown[0]} in this form; give some of {", ".join(names)}')
+    for name, values in known.items():
+        if values is not None and not isinstance(values, Tensor):
+            raise InputError(f'{name} is a tensor, got {type(values).__name__}; convert it with torch.as_tensor')
 
 
 def _of_views(values: Tensor, images: int, name: str) -> Tensor:

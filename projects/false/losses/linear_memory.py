@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from projects.false.common.errors import InputError
+
 from .comparison import Block, Comparison
 
 PLAIN = 30.0
@@ -77,8 +79,12 @@ class _MeanOverAnchors(torch.autograd.Function):
         return mean
 
     @staticmethod
-    @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():  # as with create_graph=True; what follows is a constant to autograd
+            raise InputError(
+                'the contrastive losses have no second derivatives; call backward or torch.autograd.grad without '
+                'create_graph=True'
+            )
         rows, columns, positive_logits = context.saved_tensors
         from_logits = gradient / context.temperature
         columns = columns * from_logits if context.needs_input_grad[1] else None

@@ -1,6 +1,7 @@
 """``dataset.json``: write it, read it back, and recognise a conversion that is already complete."""
 
 import json
+import shutil
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,10 +11,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from projects.false.common.errors import InputError, check_count
+from projects.false.common.errors import InputError, check_count, some
 from projects.false.imagery.levels import mean_and_std
 
-from .lists import nfc
+from .lists import nfc, read_list
 
 _REMEDY = 'give a folder made by tools/dataset_converters, or convert the data again'
 
@@ -153,10 +154,51 @@ class Conversion(NamedTuple):
     Args:
         description: The content of ``dataset.json``.
         done_before: Nothing was done, because a complete output of the same arguments existed.
+        notes: What became of the output that this one replaced, for the user.
     """
 
     description: dict[str, Any]
     done_before: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def take_over(out: str | Path, staged: Path, patches: Collection[str]) -> list[str]:
+    """Copy the lists of an output that is about to be replaced, if somebody else than the converter made them.
+
+    Args:
+        out: The output to be replaced; there may be none.
+        staged: The complete new one.
+        patches: Names of its patches.
+
+    Returns:
+        Notes for the user: lists that are kept, those that name patches which are gone, and what is not kept.
+    """
+    out = Path(out)
+    try:
+        before = json.loads((out / 'dataset.json').read_text())
+        written = {'train', 'val', 'test', 'pretrain', *before['splits']}
+    except (OSError, ValueError, TypeError, KeyError):
+        return []  # there is none, or it is damaged
+    known, kept, notes = {nfc(name) for name in patches}, [], []
+    for path in sorted((out / 'splits').glob('*.txt')):
+        if path.stem not in written and not (staged / 'splits' / path.name).exists():
+            shutil.copy2(path, staged / 'splits')
+            kept.append(path)
+    if kept:
+        notes.append(f'kept lists of the earlier output: {some(path.name for path in kept)}')
+    for path in kept:
+        try:
+            names = read_list(path, known)
+        except InputError as error:
+            notes.append(str(error))
+            continue
+        gone = [name for name in names if nfc(name) not in known]
+        if gone:
+            notes.append(f'splits/{path.name}: {len(gone)} of {len(names)} patches are gone, the first is {gone[0]!r}')
+    others = sorted(path.name for path in out.iterdir() if not (staged / path.name).exists())
+    if others:
+        notes.append(f'went with the earlier output: {some(others)}; make them again where you need them')
+    return notes
 
 
 def made_from(out: str | Path) -> list[str]:

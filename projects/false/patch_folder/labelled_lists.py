@@ -114,7 +114,10 @@ def _state(path: Path, names: list[str], overwrite: bool) -> str:
     if path.is_file() and path.read_bytes() == ''.join(f'{name}\n' for name in names).encode():
         return 'unchanged'
     if not overwrite:
-        raise InputError(f'{path}: exists with other content; --overwrite replaces it, no list was written')
+        raise InputError(
+            f'{path}: exists with other content, and no list was written; remove it, or replace it with tools/split.py '
+            '--overwrite'
+        )
     return 'replaced'
 
 

@@ -99,6 +99,8 @@ def select_patches(
         raise InputError(
             f'--list {name}: is no name of a list; give one without folders that does not begin with features'
         )
+    if name in ('train', 'val', 'test', 'pretrain'):
+        raise InputError(f'--list {name}: is a list that converters write; give another name, such as {name}_chosen')
     target = root / 'splits' / f'{name}.txt'
     if target.exists() and not overwrite:
         raise InputError(f'{target}: exists; give another --list, or --overwrite to replace it')

@@ -14,6 +14,7 @@ from projects.false.datasets.land_cover import LandCoverPatches
 from projects.false.datasets.loading import LoadPatch
 from projects.false.datasets.seeding import SampleIndex
 from projects.false.datasets.views.steps import ColorSteps
+from projects.false.imagery.palettes import IGNORE_INDEX
 
 
 @DATASETS.register_module()
@@ -106,8 +107,18 @@ class PartlyLabelledPatches(LandCoverPatches):
         apart = self.get_subset(sorted(order[:count].tolist()))
         apart.pipeline = Compose([self._load(), dict(type='LoadIndexMask'), dict(type='mmseg.PackSegInputs')])
         apart.companions = 0
+        if not any(self._has_label(apart[index]) for index in range(count)):
+            raise InputError(
+                f'kept_apart={self._share_apart} keeps {count} of {len(self)} labelled patches, and none of them has a '
+                'labelled pixel; give another train_dataloader.dataset.kept_apart_seed, take patches without a label '
+                f'out of {self.ann_file}, or set kept_apart=0'
+            )
         self.kept_apart = apart
         self.get_subset_(sorted(order[count:].tolist()))
+
+    @staticmethod
+    def _has_label(sample: dict) -> bool:
+        return bool((sample['data_samples'].gt_sem_seg.data != IGNORE_INDEX).any())
 
     def _load(self) -> LoadPatch:
         """Return the step that reads the labelled patches, which knows their number of bands."""

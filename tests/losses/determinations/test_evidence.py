@@ -30,6 +30,45 @@ def test_oracle(queued):
     assert any(expected)
 
 
+@pytest.mark.parametrize('graded', [False, True])
+@pytest.mark.parametrize(
+    ('compare', 'change', 'message'),
+    [
+        (
+            'overlap',
+            lambda shares: (shares * 64).long(),
+            r'are shares of kinds in \[0, 1\]; got values from',
+        ),
+        ('overlap', lambda shares: -shares, r'got values from -'),
+        (
+            'overlap',
+            lambda shares: (shares * 4).clamp(max=1),
+            r'are shares, which add up to 1; got a sum of',
+        ),
+        ('distance', lambda shares: shares * 64, r'are codes in \[0, 1\]; got values from'),
+    ],
+)
+def test_counts_are_no_shares(graded, compare, change, message):
+    """Counts would determine nearly all pairs, and by the overlap as weight make the loss negative."""
+    first, second = views(4)
+    shares = torch.rand(8, 6, generator=torch.Generator().manual_seed(0)).softmax(1)
+    loss = FALSELoss(0.5, 1.0, -1.0, dict(type='evidence', compare=compare, graded=graded))
+    loss(first, second, evidence=shares)
+    with pytest.raises(InputError, match=message):
+        loss(first, second, evidence=change(shares))
+
+
+@pytest.mark.parametrize('compare', ['overlap', 'distance'])
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_evidence_in_half_precision_is_compared_in_float32(compare, dtype):
+    first, second = views(32)
+    shares = (torch.rand(64, 6, generator=torch.Generator().manual_seed(0)) * 4).softmax(1).to(dtype)
+    loss = FALSELoss(0.5, 1.0, -1.0, dict(type='evidence', compare=compare))
+    found = loss.determined(first.to(dtype), second.to(dtype), evidence=shares)
+    assert torch.equal(found, loss.determined(first.to(dtype), second.to(dtype), evidence=shares.float()))
+    assert found.any()
+
+
 @pytest.mark.parametrize('level', [0.0, 0.5, 0.8])
 def test_oracle_of_views(level):
     first, second = views(5)

@@ -108,7 +108,8 @@ def choose_resumed(given: str, folder: str | os.PathLike) -> Found:
         if iteration_of(read_checkpoint(given, mmap=True)) is None:
             raise InputError(
                 f'{given}: holds weights alone, training cannot resume from it; give an epoch_N.pth or iter_N.pth, or '
-                'start a new run from the weights: model.backbone.init_cfg.checkpoint or load_from in --cfg-options'
+                'start a new run from the weights: --cfg-options load_from=FILE for a whole model, '
+                'model.backbone.init_cfg.type=PretrainedBackbone model.backbone.init_cfg.checkpoint=FILE for a backbone'
             )
         return Found(given, [])
     latest = find_latest_checkpoint(folder)

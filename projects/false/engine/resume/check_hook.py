@@ -273,7 +273,10 @@ def _check_same_model(runner, checkpoint: dict, path: str) -> None:
     """
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
     stored = {name.removeprefix('module.'): value for name, value in (checkpoint.get('state_dict') or {}).items()}
-    start = 'to start another training from its weights, give load_from or model.backbone.init_cfg.checkpoint instead'
+    start = (
+        'to start another training from its weights, give load_from, or for its backbone alone '
+        'model.backbone.init_cfg.type=PretrainedBackbone model.backbone.init_cfg.checkpoint=FILE'
+    )
     wrong = [
         f'{name} is missing' if name not in stored else f'{name} has the shape {tuple(stored[name].shape)}'
         for name, weight in model.named_parameters()

@@ -98,6 +98,26 @@ def check_finite(state: Mapping[str, Any], path: str) -> None:
         )
 
 
+def check_some_fit(loaded: Any, model: nn.Module, path: str) -> None:
+    """Refuse a checkpoint of which no weight fits the backbone of a model, or the model if it has no backbone.
+
+    MMEngine loads what fits and leaves the rest random, even where that is everything.
+
+    Raises:
+        InputError: No name and shape are those of the model.
+    """
+    state = loaded.get('state_dict', loaded) if isinstance(loaded, dict) else None
+    given = {str(name).removeprefix('module.'): shape for name, shape in shapes_of(state or {}).items()}
+    expected = shapes_of(model.state_dict())
+    wanted = {name: shape for name, shape in expected.items() if name.startswith('backbone.')} or expected
+    if not any(given.get(name) == shape for name, shape in wanted.items()):
+        raise InputError(
+            f'{path}: none of its weights fits the backbone of the model, which would stay random; give a backbone.pth '
+            'with model.backbone.init_cfg.type=PretrainedBackbone model.backbone.init_cfg.checkpoint=FILE in place of '
+            'load_from'
+        )
+
+
 def exact_weights(loaded: Any, model: nn.Module, path: str) -> Mapping[str, Tensor]:
     """Return the weights of a checkpoint after checking that they are exactly those of a model.
 

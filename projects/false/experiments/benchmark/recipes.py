@@ -56,7 +56,7 @@ def fine_tuning_recipe(recipe: Recipe, iterations: int | None) -> Config:
     if iterations is not None:
         config.train_cfg.max_iters = iterations
     config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    config.default_hooks.logger.interval = _INTERVAL
+    config.default_hooks.logger.interval = min(_INTERVAL, config.train_cfg.max_iters)
     return config
 
 

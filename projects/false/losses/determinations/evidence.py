@@ -11,6 +11,8 @@ from ..comparison import Block, Comparison
 from .base import DETERMINATIONS, Determination, Pairs
 from .search import largest
 
+_TOLERANCE = 0.01  # of shares and codes; half precision rounds to 0.004
+
 
 @DETERMINATIONS.register_module(name='evidence')
 class Evidence(Determination):
@@ -63,7 +65,7 @@ class Evidence(Determination):
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         """Return a function that maps a block to F(i), shape (B, C) or (B, most)."""
-        rows, columns = self.read(comparison, self.reads[0], self._way_out)
+        rows, columns = (_checked(part, self) for part in self.read(comparison, self.reads[0], self._way_out))
 
         def pairs(block: Block) -> Pairs:
             if rows.ndim == 1:
@@ -83,6 +85,33 @@ class Evidence(Determination):
             return found._replace(confidence=torch.where(found.chosen, found.of(overlaps), 0))
 
         return pairs
+
+
+def _checked(evidence: Tensor, rule: Evidence) -> Tensor:
+    """Return evidence in float32 at least; labels stay.
+
+    Raises:
+        InputError: An entry lies outside of [0, 1], or shares add up to more than 1. On a GPU this is not checked, as
+            the host would wait for it.
+    """
+    if evidence.ndim == 1:
+        return evidence
+    exact = evidence.to(torch.promote_types(evidence.dtype, torch.float32))
+    if exact.is_cuda or not exact.numel():
+        return exact
+    kind = 'shares of kinds' if rule.compare == 'overlap' else 'codes'
+    if (exact < -_TOLERANCE).any() or (exact > 1 + _TOLERANCE).any():
+        raise InputError(
+            f'{rule.reads[0]} of determination {rule.name} are {kind} in [0, 1]; got values from {exact.min():g} to '
+            f'{exact.max():g}; divide counts by their sum'
+        )
+    total = exact.sum(1).nan_to_num().max()
+    if rule.compare == 'overlap' and total > 1 + _TOLERANCE:
+        raise InputError(
+            f'{rule.reads[0]} of determination {rule.name} are shares, which add up to 1; got a sum of {total:g}; '
+            "divide by it, or compare codes with compare='distance'"
+        )
+    return exact
 
 
 @DETERMINATIONS.register_module(name='oracle')
