@@ -91,6 +91,8 @@ def _channels(backbone: Any) -> tuple[int, ...] | None:
     stated = getattr(backbone, 'channels', None)
     if isinstance(stated, tuple):
         return stated
+    if type(backbone).__module__.partition('.')[0] not in ('mmpretrain', 'mmseg'):  # others count the stem as a layer
+        return None
     layers = [getattr(backbone, name)[-1] for name in getattr(backbone, 'res_layers', ())]
     last = [getattr(block, 'conv3', None) or getattr(block, 'conv2', None) for block in layers]
     if not last or not all(isinstance(conv, nn.Conv2d) for conv in last):
