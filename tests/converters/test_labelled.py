@@ -153,7 +153,7 @@ def test_lists_that_somebody_made_survive_a_new_output(pairs, capsys):
     said = capsys.readouterr().out
     assert 'note: kept lists of the earlier output: mine.txt, odd.txt, train_first.txt' in said
     assert "note: splits/train_first.txt: 1 of 2 patches are gone, the first is 'c_0_0'" in said
-    assert 'odd.txt: is no UTF-8' in said
+    assert 'odd.txt: list not readable' in said
     assert 'note: went with the earlier output: appearance.json; make them again where you need them' in said
 
 

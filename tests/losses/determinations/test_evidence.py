@@ -37,13 +37,13 @@ def test_oracle(queued):
         (
             'overlap',
             lambda shares: (shares * 64).long(),
-            r'are shares of kinds in \[0, 1\]; got values from',
+            r'are shares of kinds in \[0, 1\], which add up to 1; got',
         ),
         ('overlap', lambda shares: -shares, r'got values from -'),
         (
             'overlap',
             lambda shares: (shares * 4).clamp(max=1),
-            r'are shares, which add up to 1; got a sum of',
+            r'and a sum of .*; divide them by their sum, or compare codes',
         ),
         ('distance', lambda shares: shares * 64, r'are codes in \[0, 1\]; got values from'),
     ],

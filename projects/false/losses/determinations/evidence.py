@@ -65,7 +65,9 @@ class Evidence(Determination):
 
     def prepare(self, comparison: Comparison) -> Callable[[Block], Pairs]:
         """Return a function that maps a block to F(i), shape (B, C) or (B, most)."""
-        rows, columns = (_checked(part, self) for part in self.read(comparison, self.reads[0], self._way_out))
+        given, others = self.read(comparison, self.reads[0], self._way_out)
+        rows = _checked(given, self)
+        columns = rows if others is given else _checked(others, self)
 
         def pairs(block: Block) -> Pairs:
             if rows.ndim == 1:
@@ -99,17 +101,13 @@ def _checked(evidence: Tensor, rule: Evidence) -> Tensor:
     exact = evidence.to(torch.promote_types(evidence.dtype, torch.float32))
     if exact.is_cuda or not exact.numel():
         return exact
-    kind = 'shares of kinds' if rule.compare == 'overlap' else 'codes'
-    if (exact < -_TOLERANCE).any() or (exact > 1 + _TOLERANCE).any():
+    kind, total = ('shares of kinds', exact.sum(1)) if rule.compare == 'overlap' else ('codes', exact.new_zeros(1))
+    if ((exact < -_TOLERANCE) | (exact > 1 + _TOLERANCE)).any() | (total > 1 + _TOLERANCE).any():
         raise InputError(
-            f'{rule.reads[0]} of determination {rule.name} are {kind} in [0, 1]; got values from {exact.min():g} to '
-            f'{exact.max():g}; divide counts by their sum'
-        )
-    total = exact.sum(1).nan_to_num().max()
-    if rule.compare == 'overlap' and total > 1 + _TOLERANCE:
-        raise InputError(
-            f'{rule.reads[0]} of determination {rule.name} are shares, which add up to 1; got a sum of {total:g}; '
-            "divide by it, or compare codes with compare='distance'"
+            f'{rule.reads[0]} of determination {rule.name} are {kind} in [0, 1]'
+            f'{", which add up to 1" if rule.compare == "overlap" else ""}; got values from {exact.min():g} to '
+            f'{exact.max():g} and a sum of {exact.sum(1).max():g}; divide them by their sum, or compare codes with '
+            "compare='distance'"
         )
     return exact
 
