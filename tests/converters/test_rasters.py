@@ -210,6 +210,9 @@ def test_lists_that_somebody_made_survive_a_new_output(tmp_path):
     again = convert_rasters([tmp_path / 'in'], tmp_path / 'out', 16, overwrite=True)
     assert (tmp_path / 'out/splits/chosen.txt').read_text() == 'a_0_0\n'
     assert again.notes == ('kept lists of the earlier output: chosen.txt',)
+    (tmp_path / 'out/dataset.json').write_text('{')
+    assert convert_rasters([tmp_path / 'in'], tmp_path / 'out', 16, overwrite=True).notes == again.notes
+    assert (tmp_path / 'out/splits/chosen.txt').read_text() == 'a_0_0\n'
 
 
 def test_a_replaced_image_is_noticed_and_older_outputs_stay(tmp_path):

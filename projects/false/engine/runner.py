@@ -209,9 +209,9 @@ class FALSERunner(Runner):
     def load_or_resume(self) -> None:
         """Resume from the last complete checkpoint, and refuse a ``load_from`` of which nothing fits.
 
-        Not only the checkpoint that ``last_checkpoint`` names can be the last complete one.
-        ``tools/train.py`` has already resolved this in the config. OpenMMLab's own ``train.py`` (``mim train``) only
-        builds the runner, so the same function is called here, after SafeCheckpointHook locked the work folder.
+        The last complete checkpoint need not be the one that ``last_checkpoint`` names. ``tools/train.py`` has already
+        resolved this in the config. OpenMMLab's own ``train.py`` (``mim train``) only builds the runner, so the same
+        function is called here, after SafeCheckpointHook locked the work folder.
         """
         if self._resume and self._load_from is None and not self._has_loaded:
             found = resolve_resume('auto', self.work_dir)

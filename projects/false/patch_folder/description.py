@@ -174,11 +174,13 @@ def take_over(out: str | Path, staged: Path, patches: Collection[str]) -> list[s
         Notes for the user: lists that are kept, those that name patches which are gone, and what is not kept.
     """
     out = Path(out)
+    if not out.is_dir():
+        return []
     try:
-        before = json.loads((out / 'dataset.json').read_text())
-        written = {'train', 'val', 'test', 'pretrain', *before['splits']}
+        before = json.loads((out / 'dataset.json').read_text())['splits']
     except (OSError, ValueError, TypeError, KeyError):
-        return []  # there is none, or it is damaged
+        before = ()  # damaged: a list too many is better than one lost
+    written = {'train', 'val', 'test', 'pretrain', *before}
     known, kept, notes = {nfc(name) for name in patches}, [], []
     for path in sorted((out / 'splits').glob('*.txt')):
         if path.stem not in written and not (staged / 'splits' / path.name).exists():
